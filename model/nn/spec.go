@@ -1,0 +1,44 @@
+// Package nn builds small 1-D convolutional networks from a description and
+// runs them three ways: over a whole window (Runner), sample by sample with
+// cached activations (Stream), and forward and backward for training (Tape).
+//
+// All data is channels-last: a signal of T time steps and C channels is a
+// []float32 of length T*C with element [t][c] at t*C+c. Each output value has
+// one fixed accumulation order, so a value never depends on how the input was
+// cut into calls.
+package nn
+
+// Op names an operation of a LayerSpec.
+type Op string
+
+// The operations.
+const (
+	Conv     Op = "conv"     // Out, Kernel, Stride, Dilation, Pad, NoBias
+	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Pad, OutputPad, NoBias
+	ReLU     Op = "relu"     // max(0, x)
+	GELU     Op = "gelu"     // x·Φ(x), exact form with erf (Hendrycks and Gimpel 2016)
+	Residual Op = "residual" // x + Layers(x); the body keeps channels and length
+	Dense    Op = "dense"    // over the whole [T,C] window, flattened; Out values; Steps gives the T of its output
+)
+
+// LayerSpec describes one layer.
+type LayerSpec struct {
+	Op        Op          `json:"op" yaml:"op"`
+	Out       int         `json:"out,omitempty" yaml:"out"`               // output channels (Dense: per step)
+	Kernel    int         `json:"kernel,omitempty" yaml:"kernel"`         // taps, default 1
+	Stride    int         `json:"stride,omitempty" yaml:"stride"`         // default 1
+	Dilation  int         `json:"dilation,omitempty" yaml:"dilation"`     // default 1
+	Pad       [2]int      `json:"pad,omitzero" yaml:"pad"`                // zero columns left (past) and right (future)
+	OutputPad int         `json:"output_pad,omitempty" yaml:"output_pad"` // ConvT only, as in PyTorch
+	NoBias    bool        `json:"no_bias,omitempty" yaml:"no_bias"`
+	Zero      bool        `json:"zero,omitempty" yaml:"zero"`   // weights and bias start at zero
+	Steps     int         `json:"steps,omitempty" yaml:"steps"` // Dense only: T of the output
+	Layers    []LayerSpec `json:"layers,omitempty" yaml:"layers"`
+}
+
+// Spec describes a network.
+type Spec struct {
+	In     int         `json:"in" yaml:"in"`                   // input channels
+	Window int         `json:"window,omitempty" yaml:"window"` // fixed T, 0 where any length will do (needed by Dense)
+	Layers []LayerSpec `json:"layers" yaml:"layers"`
+}
