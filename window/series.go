@@ -1,0 +1,408 @@
+package window
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/quell-stream/quell/ingest"
+)
+
+// jitter is the share of a slot by which a stamp may lie after the slot's time
+// and still belong to it. Without it a clock that wanders around the grid would
+// put two readings into one slot and none into the next.
+const jitter = 0.25
+
+// reading is what a channel has in a waiting slot.
+type reading struct {
+	time    int64
+	value   float64
+	missing ingest.Missing
+	source  ingest.TimeSource
+	own     bool
+}
+
+// Series lays the samples of one series on its grid. It is not safe for
+// concurrent use. Memory is bounded by MaxPending slots; nothing is allocated
+// per sample once the buffers have grown to what the stream's disorder needs.
+type Series struct {
+	cfg   Config
+	epoch int
+	fates Fates
+
+	learning []ingest.Sample // samples before the grid exists
+
+	step   float64 // ns between slots, 0 while the rate is being learnt
+	origin int64 // time of slot 0 of the present context
+	next   int64 // first slot that has not closed
+	newest int64 // largest event time accepted in this epoch
+	began  bool  // a grid is laid: origin, next and newest mean something
+
+	ring []reading // waiting slots × channels, slot s at (s mod cap)
+	cap  int64
+	high int64 // one past the last waiting slot; next == high: none waits
+
+	last     []reading // per channel: the latest closed reading with a value
+	liveTill []int64   // per channel: the time until which a slot waits for it
+	recent   []reading // ring of closed readings × channels, for duplicates
+	late     int       // late samples in a row, rising in time
+	lateTime int64
+
+	slot Slot
+}
+
+// recentSlots is how many closed slots are remembered to tell a duplicate from
+// a late sample.
+const recentSlots = 64
+
+// NewSeries returns an empty series. The config must be valid.
+func NewSeries(cfg Config) *Series {
+	s := &Series{cfg: cfg, cap: 8}
+	c := cfg.Channels
+	s.ring = make([]reading, s.cap*int64(c))
+	s.last = make([]reading, c)
+	s.liveTill = make([]int64, c)
+	s.recent = make([]reading, recentSlots*c)
+	s.slot.Cells = make([]Cell, c)
+	if cfg.RateHz > 0 {
+		s.step = stepOf(cfg.RateHz)
+	}
+	return s
+}
+
+func stepOf(rateHz float64) float64 { return 1e9 / rateHz }
+
+// RateHz returns the rate of the grid, 0 while it is being learnt.
+func (s *Series) RateHz() float64 {
+	if s.step == 0 {
+		return 0
+	}
+	return 1e9 / s.step
+}
+
+// Epoch returns the current epoch: the number of accepted backward jumps.
+func (s *Series) Epoch() int { return s.epoch }
+
+// Newest returns the largest event time accepted in this epoch, Unix ns.
+func (s *Series) Newest() int64 { return s.newest }
+
+// Fates returns how many samples ended how; Pending is what waits in here.
+func (s *Series) Fates() Fates { return s.fates }
+
+// Push takes one sample. stored is the stored stamp of its message in Unix ns,
+// 0 where there is none. Slots that close are handed to h before Push returns.
+func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
+	if stored != 0 && in.Time-stored > int64(s.cfg.MaxFuture) {
+		s.kill(in, Quarantined, h)
+		return
+	}
+	if s.step == 0 {
+		s.learn(in, h)
+		return
+	}
+	if !s.began {
+		s.begin(in.Time)
+	}
+	s.place(in, h)
+}
+
+// Finish closes everything that waits, as at the end of a file. The handler's
+// Reset is called last.
+func (s *Series) Finish(h Handler) {
+	if s.step == 0 && len(s.learning) > 0 {
+		s.settle(h)
+	}
+	for s.next < s.high {
+		s.close(h)
+	}
+	if s.began {
+		h.Reset("end of input")
+	}
+	s.began = false
+}
+
+func (s *Series) kill(in ingest.Sample, why Fate, h Handler) {
+	s.fates[why]++
+	h.Dead(in, why)
+}
+
+// begin lays slot 0 at time t.
+func (s *Series) begin(t int64) {
+	s.began = true
+	s.origin, s.next, s.high, s.newest = t, 0, 0, t
+	s.late = 0
+	for i := range s.last {
+		s.last[i] = reading{}
+		s.liveTill[i] = math.MinInt64
+	}
+	clear(s.recent)
+}
+
+// slotOf returns the slot that time t belongs to: the first one not before it,
+// allowing for jitter.
+func (s *Series) slotOf(t int64) int64 {
+	return int64(math.Ceil(float64(t-s.origin)/s.step - jitter))
+}
+
+// timeOf returns the time of a slot. It multiplies rather than adds up, so that
+// a rate like 360 Hz does not drift away from its grid.
+func (s *Series) timeOf(slot int64) int64 {
+	return s.origin + int64(math.Round(float64(slot)*s.step))
+}
+
+func (s *Series) place(in ingest.Sample, h Handler) {
+	k := s.slotOf(in.Time)
+	if k < s.next {
+		s.tooLate(in, k, h)
+		return
+	}
+	s.late = 0
+	gap := s.maxGap()
+	if s.began && in.Time > s.newest && k-max(s.high, s.next) > gap {
+		// Nothing came for longer than the model may fill: what waits is closed,
+		// the context ends, and the grid starts anew at this sample.
+		for s.next < s.high {
+			s.close(h)
+		}
+		h.Reset(fmt.Sprintf("gap of %v", time.Duration(in.Time-s.newest)))
+		s.begin(in.Time)
+		k = 0
+	}
+	s.reserve(k, h)
+	r := &s.ring[(k%s.cap)*int64(s.cfg.Channels)+int64(in.Channel)]
+	switch {
+	case !r.own:
+		*r = reading{in.Time, in.Value, in.Missing, in.TimeSource, true}
+		s.fates[Pending]++
+	case r.time == in.Time && r.value == in.Value && r.missing == in.Missing:
+		s.fates[Duplicate]++
+		return
+	case r.time == in.Time:
+		s.kill(in, Conflicting, h)
+		return
+	case in.Time > r.time:
+		old := ingest.Sample{Series: in.Series, Channel: in.Channel, Time: r.time, Value: r.value, Missing: r.missing, TimeSource: r.source}
+		*r = reading{in.Time, in.Value, in.Missing, in.TimeSource, true}
+		s.kill(old, Surplus, h)
+	default:
+		s.kill(in, Surplus, h)
+		return
+	}
+	s.newest = max(s.newest, in.Time)
+	s.liveTill[in.Channel] = max(s.liveTill[in.Channel], in.Time+s.patience())
+	s.drain(h)
+}
+
+// patience is how long slots go on waiting for a channel that fell silent.
+func (s *Series) patience() int64 {
+	return max(int64(s.cfg.Hold), int64(float64(s.maxGap())*s.step)) + int64(s.cfg.Lateness)
+}
+
+func (s *Series) maxGap() int64 {
+	if s.cfg.MaxGap == 0 {
+		return 8
+	}
+	return int64(float64(s.cfg.MaxGap) / s.step)
+}
+
+// reserve makes slot k wait, growing the ring or closing the oldest slots.
+func (s *Series) reserve(k int64, h Handler) {
+	for k-s.next >= int64(s.cfg.MaxPending) {
+		if s.next >= s.high {
+			s.high = s.next + 1
+		}
+		s.close(h)
+	}
+	if need := k - s.next + 1; need > s.cap {
+		c := int64(s.cfg.Channels)
+		n := min(max(2*s.cap, need), int64(s.cfg.MaxPending))
+		ring := make([]reading, n*c)
+		for i := s.next; i < s.high; i++ {
+			copy(ring[(i%n)*c:(i%n)*c+c], s.ring[(i%s.cap)*c:(i%s.cap)*c+c])
+		}
+		s.ring, s.cap = ring, n
+	}
+	s.high = max(s.high, k+1)
+}
+
+// drain closes slots in order while the oldest one is complete or its time of
+// waiting is over.
+func (s *Series) drain(h Handler) {
+	for s.next < s.high {
+		t := s.timeOf(s.next)
+		if !s.complete(s.next, t) && s.newest < t+int64(s.cfg.Lateness)+int64(s.step*jitter) {
+			return
+		}
+		s.close(h)
+	}
+}
+
+// complete says that every live channel has a reading in the slot.
+func (s *Series) complete(k, t int64) bool {
+	c := int64(s.cfg.Channels)
+	row := s.ring[(k%s.cap)*c : (k%s.cap)*c+c]
+	any := false
+	for i := range row {
+		if row[i].own {
+			any = true
+		} else if s.liveTill[i] >= t {
+			return false
+		}
+	}
+	return any
+}
+
+// close hands the oldest waiting slot out.
+func (s *Series) close(h Handler) {
+	k, c := s.next, int64(s.cfg.Channels)
+	t := s.timeOf(k)
+	row := s.ring[(k%s.cap)*c : (k%s.cap)*c+c]
+	keep := s.recent[(k%recentSlots)*c : (k%recentSlots)*c+c]
+	s.slot.Index, s.slot.Time, s.slot.Epoch, s.slot.TimeSource = k, t, s.epoch, 0
+	any := false
+	for i := range row {
+		r := &row[i]
+		cell := &s.slot.Cells[i]
+		*cell = Cell{}
+		if r.own {
+			any = true
+			s.fates[Pending]--
+			s.fates[Raw]++
+			cell.Own, cell.Missing, cell.Value = true, r.missing, r.value
+			s.slot.TimeSource = max(s.slot.TimeSource, r.source)
+			if r.missing == ingest.Present {
+				s.last[i] = *r
+			}
+		} else {
+			cell.Missing = ingest.Null
+		}
+		keep[i] = *r
+		*r = reading{}
+	}
+	if any && s.cfg.Hold > 0 {
+		for i := range s.slot.Cells {
+			if l := &s.last[i]; !s.slot.Cells[i].Own && l.own && t-l.time <= int64(s.cfg.Hold) {
+				s.slot.Cells[i].Value, s.slot.Cells[i].Held = l.value, true
+			}
+		}
+	}
+	s.next++
+	s.high = max(s.high, s.next)
+	h.Slot(&s.slot)
+}
+
+// tooLate settles a sample whose slot has closed.
+func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
+	if k >= 0 && s.next-k <= recentSlots {
+		r := &s.recent[(k%recentSlots)*int64(s.cfg.Channels)+int64(in.Channel)]
+		if r.own && r.time == in.Time {
+			if r.value == in.Value && r.missing == in.Missing {
+				s.fates[Duplicate]++
+				return
+			}
+			s.kill(in, Conflicting, h)
+			return
+		}
+	}
+	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
+		s.kill(in, Quarantined, h)
+		return
+	}
+	// A clock that was set back gives late samples that rise steadily; lone
+	// stragglers do not.
+	if s.late > 0 && in.Time < s.lateTime {
+		s.late = 0
+	}
+	s.late++
+	s.lateTime = in.Time
+	if s.late <= s.cfg.BackwardAfter {
+		s.kill(in, Late, h)
+		return
+	}
+	for s.next < s.high {
+		s.close(h)
+	}
+	h.Reset(fmt.Sprintf("clock set back by %v", time.Duration(s.newest-in.Time)))
+	s.epoch++
+	s.begin(in.Time)
+	s.place(in, h)
+}
+
+// learn collects samples until a rate can be told from them.
+func (s *Series) learn(in ingest.Sample, h Handler) {
+	s.learning = append(s.learning, in)
+	s.fates[Pending]++
+	if s.distinct() >= s.cfg.LearnFrom || len(s.learning) >= s.cfg.LearnFrom*max(4, s.cfg.Channels) {
+		s.settle(h)
+	}
+}
+
+func (s *Series) distinct() int {
+	n := 0
+	for i := range s.learning {
+		if i == 0 || s.learning[i].Time != s.learning[i-1].Time {
+			n++
+		}
+	}
+	return n
+}
+
+// settle freezes the rate and replays what was collected.
+func (s *Series) settle(h Handler) {
+	s.step = learnStep(s.learning)
+	held := s.learning
+	s.learning = nil
+	s.fates[Pending] -= int64(len(held))
+	first := held[0].Time
+	for i := range held {
+		first = min(first, held[i].Time)
+	}
+	s.begin(first)
+	for i := range held {
+		s.place(held[i], h)
+	}
+}
+
+// learnStep returns the spacing of the samples in ns: the mean of the spacings
+// within half and one and a half times the median, so that gaps and coarse
+// stamps (2, 3, 3 ms for 360 Hz) do not bend it; then the nearest round value
+// within half a percent.
+func learnStep(in []ingest.Sample) float64 {
+	t := make([]int64, len(in))
+	for i := range in {
+		t[i] = in[i].Time
+	}
+	slices.Sort(t)
+	t = slices.Compact(t)
+	if len(t) < 2 {
+		return float64(time.Second)
+	}
+	d := make([]int64, len(t)-1)
+	for i := range d {
+		d[i] = t[i+1] - t[i]
+	}
+	sorted := slices.Clone(d)
+	slices.Sort(sorted)
+	med := sorted[len(sorted)/2]
+	var sum, n int64
+	for _, v := range d {
+		if 2*v >= med && 2*v <= 3*med {
+			sum += v
+			n++
+		}
+	}
+	step := float64(sum) / float64(n)
+	hz := 1e9 / step
+	for _, round := range []float64{1, 0.1, 0.01} { // rates: whole, tenths, hundredths of a hertz
+		if r := math.Round(hz/round) * round; r > 0 && math.Abs(r-hz) <= 0.005*hz {
+			return stepOf(r)
+		}
+	}
+	for _, unit := range []float64{60e9, 1e9, 1e6} { // spacings: minutes, seconds, milliseconds
+		if r := math.Round(step/unit) * unit; r > 0 && math.Abs(r-step) <= 0.005*step {
+			return r
+		}
+	}
+	return max(1, step)
+}
