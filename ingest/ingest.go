@@ -142,9 +142,9 @@ type Source interface {
 	// Open starts the source. It returns once the source is set up, not once it
 	// is connected.
 	Open(ctx context.Context) error
-	// Next blocks for the next delivery. io.EOF says that the input has ended;
-	// ErrIdle that nothing is ready now (only where the caller's context carries
-	// a poll deadline).
+	// Next blocks for the next delivery. io.EOF says that the input has ended.
+	// With a context whose deadline has passed it polls: it returns what is ready
+	// now, else the context's error.
 	Next(ctx context.Context) (Delivery, error)
 	// Close stops reading, gives finished positions back to the broker, and
 	// releases everything. No delivery is valid afterwards.

@@ -34,10 +34,10 @@ type Series struct {
 	learning []ingest.Sample // samples before the grid exists
 
 	step   float64 // ns between slots, 0 while the rate is being learnt
-	origin int64 // time of slot 0 of the present context
-	next   int64 // first slot that has not closed
-	newest int64 // largest event time accepted in this epoch
-	began  bool  // a grid is laid: origin, next and newest mean something
+	origin int64   // time of slot 0 of the present context
+	next   int64   // first slot that has not closed
+	newest int64   // largest event time accepted in this epoch
+	began  bool    // a grid is laid: origin, next and newest mean something
 
 	ring []reading // waiting slots × channels, slot s at (s mod cap)
 	cap  int64
