@@ -1,6 +1,7 @@
 // Package nn builds small 1-D convolutional networks from a description and
 // runs them three ways: over a whole window (Runner), sample by sample with
 // cached activations (Stream), and forward and backward for training (Tape).
+// The three agree bit for bit.
 //
 // All data is channels-last: a signal of T time steps and C channels is a
 // []float32 of length T*C with element [t][c] at t*C+c. Each output value has
@@ -14,14 +15,19 @@ type Op string
 // The operations.
 const (
 	Conv     Op = "conv"     // Out, Kernel, Stride, Dilation, Pad, NoBias
-	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Pad, OutputPad, NoBias
+	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Dilation, Pad (columns cut off), OutputPad, NoBias
 	ReLU     Op = "relu"     // max(0, x)
 	GELU     Op = "gelu"     // x·Φ(x), exact form with erf (Hendrycks and Gimpel 2016)
 	Residual Op = "residual" // x + Layers(x); the body keeps channels and length
-	Dense    Op = "dense"    // over the whole [T,C] window, flattened; Out values; Steps gives the T of its output
+	Dense    Op = "dense"    // over the whole window: flatten, linear, unflatten to Out channels of Steps columns
 )
 
-// LayerSpec describes one layer.
+// LayerSpec describes one layer. Lengths are those of PyTorch:
+//
+//	conv   (T + Pad[0] + Pad[1] - Dilation·(Kernel-1) - 1)/Stride + 1, rounded down
+//	convt  (T-1)·Stride - Pad[0] - Pad[1] + Dilation·(Kernel-1) + OutputPad + 1
+//
+// and no columns in give no columns out.
 type LayerSpec struct {
 	Op        Op          `json:"op" yaml:"op"`
 	Out       int         `json:"out,omitempty" yaml:"out"`               // output channels (Dense: per step)
@@ -39,6 +45,6 @@ type LayerSpec struct {
 // Spec describes a network.
 type Spec struct {
 	In     int         `json:"in" yaml:"in"`                   // input channels
-	Window int         `json:"window,omitempty" yaml:"window"` // fixed T, 0 where any length will do (needed by Dense)
+	Window int         `json:"window,omitempty" yaml:"window"` // the T that a Dense layer is made for; 0 without one
 	Layers []LayerSpec `json:"layers" yaml:"layers"`
 }

@@ -1,0 +1,59 @@
+//go:build !race
+
+package nn
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// The race detector allocates on its own account.
+
+func TestNoAllocations(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for _, m := range []struct {
+		name string
+		spec Spec
+	}{
+		{"A", modelA()}, {"B", modelB()}, {"tcn", TCN(3, 1, 8, 5, []int{1, 2, 4, 8, 16, 32}, 8)}, {"dae", DAE(2, 2, []int{4, 6, 8}, 7, 2)},
+	} {
+		n := mustNew(t, m.spec, 1)
+		in, out := m.spec.In, m.spec.OutChannels()
+		check := func(what string, f func()) {
+			t.Helper()
+			if got := testing.AllocsPerRun(5, f); got != 0 {
+				t.Errorf("%s, %s: %v allocations", m.name, what, got)
+			}
+		}
+		for _, maxT := range []int{16, 256, 1500} {
+			r, tape := n.NewRunner(maxT), n.NewTape(maxT)
+			x := noise(rng, maxT*in)
+			dst := make([]float32, 0, (maxT+16)*out)
+			check(fmt.Sprintf("Run of %d", maxT), func() { r.Run(dst, x) })
+			check(fmt.Sprintf("Run of %d-5", maxT), func() { r.Run(dst, x[:(maxT-5)*in]) })
+			check(fmt.Sprintf("Forward of %d", maxT), func() { tape.Forward(x) })
+			dy := make([]float32, len(tape.Forward(x)))
+			check(fmt.Sprintf("Backward of %d", maxT), func() { tape.Forward(x); tape.Backward(dy); tape.ZeroGrads(); n.Pack() })
+		}
+		s, err := n.NewStream()
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, _ := n.NewStream()
+		x := noise(rng, 600*in)
+		check("Warm", func() { s.Warm(x, 12345) })
+		for _, k := range []int{1, 3, 16, 17, 64} {
+			check(fmt.Sprintf("Push of %d", k), func() { s.Push(x[:k*in]) })
+		}
+		check("CopyFrom, Finish, Reset", func() { c.CopyFrom(s); c.Finish(); c.Reset(); c.Push(x[:64*in]); c.Finish() })
+		state := 0
+		for i := range s.e.sigs {
+			state += 4 * len(s.e.sigs[i].buf)
+		}
+		t.Logf("%s: %d bytes of state per stream", m.name, state)
+		if m.name == "B" && state > 64<<10 {
+			t.Errorf("a stream of model B keeps %d bytes, want at most 64 KiB", state)
+		}
+	}
+}

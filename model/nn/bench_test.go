@@ -1,0 +1,135 @@
+package nn
+
+import (
+	"math/rand/v2"
+	"testing"
+)
+
+// macs returns the multiplications of a forward pass over t columns, padding
+// counted, transposed convolutions by the length of their input.
+func macs(n *Net, t int) float64 {
+	lens := make([]int64, len(n.plain.sigs))
+	n.plain.lengths(lens, int64(t))
+	sum := 0.0
+	for i := range n.plain.ops {
+		o := &n.plain.ops[i]
+		in := n.plain.sigs[o.in].c
+		switch {
+		case o.param < 0:
+		case o.layer.Op == Dense:
+			sum += float64(o.shape.Weights())
+		case o.layer.Op == ConvT:
+			sum += float64(lens[o.in]) * float64(in*o.layer.Out*o.layer.kernel())
+		default:
+			sum += float64(lens[o.out]) * float64(in*o.layer.Out*o.layer.kernel())
+		}
+	}
+	return sum
+}
+
+func gflops(b *testing.B, macsPerOp float64) {
+	b.ReportMetric(2*macsPerOp*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+}
+
+func noise(rng *rand.Rand, n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(rng.NormFloat64())
+	}
+	return x
+}
+
+func mustNew(tb testing.TB, s Spec, seed uint64) *Net {
+	tb.Helper()
+	n, err := New(s, seed)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return n
+}
+
+// modelA and modelB are the networks of testdata/golden.
+func modelA() Spec {
+	conv := func(op Op, out, stride, outputPad int) LayerSpec {
+		return LayerSpec{Op: op, Out: out, Kernel: 7, Stride: stride, Pad: [2]int{3, 3}, OutputPad: outputPad}
+	}
+	relu := LayerSpec{Op: ReLU}
+	return Spec{In: 4, Layers: []LayerSpec{
+		conv(Conv, 16, 2, 0), relu, conv(Conv, 32, 2, 0), relu, conv(Conv, 32, 1, 0), relu,
+		conv(ConvT, 16, 2, 1), relu, conv(ConvT, 4, 2, 1),
+	}}
+}
+
+func modelB() Spec {
+	layers := []LayerSpec{{Op: Conv, Out: 32}}
+	for d := 1; d <= 32; d *= 2 {
+		layers = append(layers, LayerSpec{Op: Residual, Layers: []LayerSpec{
+			{Op: Conv, Out: 32, Kernel: 3, Dilation: d, Pad: [2]int{d, d}}, {Op: ReLU},
+		}})
+	}
+	return Spec{In: 4, Layers: append(layers, LayerSpec{Op: Conv, Out: 4})}
+}
+
+func BenchmarkRun(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		spec Spec
+	}{{"model=A", modelA()}, {"model=B", modelB()}, {"model=TCN", TCN(3, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8)}} {
+		b.Run(m.name, func(b *testing.B) {
+			n := mustNew(b, m.spec, 1)
+			r := n.NewRunner(256)
+			x := noise(rand.New(rand.NewPCG(1, 2)), 256*m.spec.In)
+			y := r.Run(nil, x)
+			b.ReportAllocs()
+			for b.Loop() {
+				y = r.Run(y, x)
+			}
+			gflops(b, macs(n, 256))
+		})
+	}
+}
+
+func BenchmarkStream(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		spec Spec
+		hop  int
+	}{
+		{"model=A/hop=4", modelA(), 4},
+		{"model=B/hop=1", modelB(), 1},
+		{"model=B/hop=16", modelB(), 16},
+		{"model=TCN/hop=1", TCN(3, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8), 1},
+	} {
+		b.Run(m.name, func(b *testing.B) {
+			n := mustNew(b, m.spec, 1)
+			s, err := n.NewStream()
+			if err != nil {
+				b.Fatal(err)
+			}
+			x := noise(rand.New(rand.NewPCG(1, 2)), m.hop*m.spec.In)
+			for range 300 {
+				s.Push(x)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Push(x)
+			}
+			gflops(b, macs(n, 1<<14)/(1<<14)*float64(m.hop))
+		})
+	}
+}
+
+func BenchmarkTrain(b *testing.B) {
+	const t = 512
+	n := mustNew(b, TCN(3, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8), 1)
+	tape := n.NewTape(t)
+	tape.NeedDX = false
+	rng := rand.New(rand.NewPCG(1, 2))
+	x, dy := noise(rng, t*3), noise(rng, t)
+	b.ReportAllocs()
+	for b.Loop() {
+		tape.Forward(x)
+		tape.Backward(dy)
+	}
+	gflops(b, 3*macs(n, t))
+}

@@ -1,0 +1,178 @@
+package nn
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// Param is one tensor of a network, with the name and the layout that PyTorch
+// gives it: the weight of a convolution is [out,in,k], that of a transposed
+// convolution [in,out,k], that of a dense layer [out*steps,in*t] with the
+// channel before the time step in both, a bias [out]. The name is the path of
+// the layer, such as "layers.3.layers.1.bias".
+type Param struct {
+	Name  string
+	Shape []int
+	Data  []float32 // row-major
+}
+
+// Net is a network with weights. Any number of runners, streams and tapes may
+// use it at once, from any goroutine, as long as nobody changes its parameters
+// or calls Pack meanwhile.
+type Net struct {
+	spec   Spec
+	params []Param
+	fused  *plan // for inference
+	plain  *plan // for training
+	packed []packed
+	index  [][2]int // per packed: its weight and bias (-1 without) in params
+}
+
+// New builds the network of a spec. The weights of convolutions and dense
+// layers are drawn from N(0, 2/fan) (He et al., "Delving Deep into Rectifiers",
+// 2015, eq. 10), where fan is the number of inputs of one output value, which
+// for a transposed convolution is in·kernel/stride; biases and layers marked
+// Zero are zero. The same seed gives the same bits. The error is that of
+// Spec.Validate.
+func New(s Spec, seed uint64) (*Net, error) {
+	if err := s.Validate(); err != nil {
+		return nil, fmt.Errorf("nn: %w", err)
+	}
+	s.Layers = cloneLayers(s.Layers)
+	n := &Net{spec: s, fused: newPlan(s, true), plain: newPlan(s, false)}
+	rng := rand.New(rand.NewPCG(seed, 0x5155454c4c))
+	names := paramNames("layers", s.Layers)
+	for i := range n.plain.ops {
+		o := &n.plain.ops[i]
+		if o.param < 0 {
+			continue
+		}
+		in := n.plain.sigs[o.in].c
+		weight, bias := newParams(names[o.param], o, in)
+		if !o.layer.Zero {
+			draw(weight.Data, fan(o, in), rng)
+		}
+		at := [2]int{len(n.params), -1}
+		n.params = append(n.params, weight)
+		if !o.layer.NoBias {
+			at[1] = len(n.params)
+			n.params = append(n.params, bias)
+		}
+		n.index = append(n.index, at)
+		n.packed = append(n.packed, newPacked(o, in))
+	}
+	n.Pack()
+	return n, nil
+}
+
+func cloneLayers(layers []LayerSpec) []LayerSpec {
+	layers = slices.Clone(layers)
+	for i := range layers {
+		layers[i].Layers = cloneLayers(layers[i].Layers)
+	}
+	return layers
+}
+
+// paramNames returns the paths of the layers with weights, in order.
+func paramNames(path string, layers []LayerSpec) []string {
+	var names []string
+	for i, l := range layers {
+		at := fmt.Sprintf("%s.%d", path, i)
+		switch l.Op {
+		case Conv, ConvT, Dense:
+			names = append(names, at)
+		case Residual:
+			names = append(names, paramNames(at+".layers", l.Layers)...)
+		}
+	}
+	return names
+}
+
+func newParams(name string, o *op, in int) (weight, bias Param) {
+	l := o.layer
+	shape, size := []int{l.Out, in, l.kernel()}, l.Out
+	switch l.Op {
+	case ConvT:
+		shape = []int{in, l.Out, l.kernel()}
+	case Dense:
+		shape, size = []int{o.shape.Out, o.shape.SegLen}, o.shape.Out
+	}
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return Param{Name: name + ".weight", Shape: shape, Data: make([]float32, n)},
+		Param{Name: name + ".bias", Shape: []int{size}, Data: make([]float32, size)}
+}
+
+func fan(o *op, in int) float64 {
+	switch o.layer.Op {
+	case ConvT:
+		return max(1, float64(in*o.layer.kernel())/float64(o.layer.stride()))
+	case Dense:
+		return float64(o.shape.SegLen)
+	}
+	return float64(in * o.layer.kernel())
+}
+
+func draw(w []float32, fan float64, rng *rand.Rand) {
+	dev := math.Sqrt(2 / fan)
+	for i := range w {
+		w[i] = float32(dev * rng.NormFloat64())
+	}
+}
+
+// Spec returns the description the network was built from. It must not be
+// changed.
+func (n *Net) Spec() Spec { return n.spec }
+
+// Params returns the parameters in the order of the layers, weight before
+// bias. Data are the live values: after changing them call Pack. The slice
+// itself must not be changed.
+func (n *Net) Params() []Param { return n.params }
+
+// NumParams returns the number of values in all parameters.
+func (n *Net) NumParams() int {
+	sum := 0
+	for _, p := range n.params {
+		sum += len(p.Data)
+	}
+	return sum
+}
+
+// Pack makes changed parameters take effect: it lays them out for the kernels.
+// It must not run while the network is in use. New and Clone call it.
+func (n *Net) Pack() {
+	for i := range n.plain.ops {
+		o := &n.plain.ops[i]
+		if o.param < 0 {
+			continue
+		}
+		at := n.index[o.param]
+		var b []float32
+		if at[1] >= 0 {
+			b = n.params[at[1]].Data
+		}
+		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b)
+	}
+}
+
+// Clone returns a network of the same spec and its own copy of the parameters.
+func (n *Net) Clone() *Net {
+	c := *n
+	c.params = slices.Clone(n.params)
+	for i := range c.params {
+		c.params[i].Shape = slices.Clone(n.params[i].Shape)
+		c.params[i].Data = slices.Clone(n.params[i].Data)
+	}
+	c.packed = nil
+	for i := range n.plain.ops {
+		if o := &n.plain.ops[i]; o.param >= 0 {
+			c.packed = append(c.packed, newPacked(o, n.plain.sigs[o.in].c))
+		}
+	}
+	c.Pack()
+	return &c
+}

@@ -1,0 +1,103 @@
+package nn
+
+import "github.com/quell-stream/quell/model/internal/kernel"
+
+// packed holds the weights of one layer as the kernels read them.
+type packed struct {
+	w, b []float32 // forward; the bias once per phase, nil without
+
+	back      []float32 // for the gradient with regard to the input
+	backMap   tapMap
+	backShape kernel.Shape
+}
+
+// strides returns the steps of a layer's weight from one input channel and one
+// output channel to the next: PyTorch keeps [out][in][k] for a convolution and
+// [in][out][k] for a transposed one.
+func (l LayerSpec) strides(in int) (inStep, outStep int) {
+	k := l.kernel()
+	if l.Op == ConvT {
+		return l.Out * k, k
+	}
+	return k, in * k
+}
+
+func newPacked(o *op, in int) packed {
+	p := packed{w: make([]float32, o.shape.Weights())}
+	if !o.layer.NoBias {
+		p.b = make([]float32, o.shape.Out)
+	}
+	l := o.layer
+	switch l.Op {
+	case Conv:
+		p.backMap = scatter(l.stride(), l.kernel(), l.dilation(), l.Pad[0])
+	case ConvT:
+		p.backMap = gather(l.stride(), l.kernel(), l.dilation(), l.Pad[0])
+	case Dense:
+		p.backShape = kernel.Shape{Segments: 1, SegLen: o.shape.Out, Out: o.shape.SegLen}
+	}
+	if l.Op != Dense {
+		m := p.backMap
+		p.backShape = kernel.Taps(l.Out, m.phases*in, m.taps, m.step, m.dil)
+	}
+	p.back = make([]float32, p.backShape.Weights())
+	return p
+}
+
+// pack fills p from the parameters of the layer.
+func (p *packed) pack(o *op, in int, w, b []float32) {
+	l := o.layer
+	if l.Op == Dense {
+		packDense(p.w, p.back, w, o.shape.SegLen/in, in, l.Steps, l.Out)
+	} else {
+		inStep, outStep := l.strides(in)
+		o.tm.pack(p.w, w, in, l.Out, inStep, outStep)
+		p.backMap.pack(p.back, w, l.Out, in, outStep, inStep)
+	}
+	switch {
+	case p.b == nil:
+	case l.Op == Dense:
+		for s := range l.Steps {
+			for c := range l.Out {
+				p.b[s*l.Out+c] = b[c*l.Steps+s]
+			}
+		}
+	default:
+		for r := range o.tm.phases {
+			copy(p.b[r*l.Out:], b)
+		}
+	}
+}
+
+// packDense transposes a weight from PyTorch's order, where both the flattened
+// input and the output have the channel before the time step, to channels last:
+// w[o*steps+s][c*t+i] becomes fw[i*in+c][s*out+o], and back is its transpose.
+func packDense(fw, back, w []float32, t, in, steps, out int) {
+	n, m := t*in, steps*out
+	for o := range out {
+		for s := range steps {
+			row := w[(o*steps+s)*n:][:n]
+			for c := range in {
+				for i := range t {
+					fw[(i*in+c)*m+s*out+o] = row[c*t+i]
+					back[(s*out+o)*n+i*in+c] = row[c*t+i]
+				}
+			}
+		}
+	}
+}
+
+// unpackDenseAdd adds a gradient laid out as fw of packDense to dw.
+func unpackDenseAdd(dw, fw []float32, t, in, steps, out int) {
+	n, m := t*in, steps*out
+	for o := range out {
+		for s := range steps {
+			row := dw[(o*steps+s)*n:][:n]
+			for c := range in {
+				for i := range t {
+					row[c*t+i] += fw[(i*in+c)*m+s*out+o]
+				}
+			}
+		}
+	}
+}

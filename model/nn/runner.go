@@ -1,0 +1,48 @@
+package nn
+
+// runnerBytes bounds the activations a Runner works on at a time, so that a
+// long recording is computed piece by piece from the second-level cache.
+const runnerBytes = 512 << 10
+
+// Runner computes a network over whole windows. It is not safe for concurrent
+// use; any number of runners may share a Net.
+type Runner struct {
+	e      *engine
+	window int // the only length, 0 for any
+}
+
+// NewRunner returns a runner that allocates nothing for windows of up to maxT
+// columns.
+func (n *Net) NewRunner(maxT int) *Runner {
+	maxT = max(maxT, 1)
+	if n.spec.Streamable() != nil {
+		return &Runner{e: newEngine(n, n.spec.Window, n.spec.Window), window: n.spec.Window}
+	}
+	perHop := 0
+	for _, s := range n.fused.sigs {
+		perHop += n.fused.hop / s.num * s.den * s.c * 4
+	}
+	chunk := max(runnerBytes/perHop, 1, 64/n.fused.hop) * n.fused.hop
+	return &Runner{e: newEngine(n, min(chunk, max(maxT, 64)), maxT)}
+}
+
+// Run computes the network over x, [T][In], with zeros before and after the
+// window at every layer ("same" padding), and returns dst[:Tout*Cout], which
+// is allocated anew if dst is too small. Tout follows PyTorch's formulas layer
+// by layer; a window of no columns has no output. A network with a dense layer
+// takes its own window only. dst must not overlap x. Values must be finite.
+func (r *Runner) Run(dst, x []float32) []float32 {
+	in := r.e.p.sigs[0].c
+	if len(x)%in != 0 {
+		panic("nn: Run: length of x is not a multiple of the input channels")
+	}
+	if r.window > 0 && len(x) != r.window*in {
+		panic("nn: Run: a network with a dense layer takes its own window only")
+	}
+	r.e.reset(0)
+	r.e.out = dst[:0]
+	r.e.feed(x, len(x)/in, true)
+	out := r.e.out
+	r.e.out = nil
+	return out
+}

@@ -1,0 +1,126 @@
+package nn
+
+import "fmt"
+
+// streamChunk is the number of columns, rounded up to whole hops, that a
+// Stream works on at a time. It bounds the state: every layer keeps what its
+// taps reach back to, and this many columns.
+const streamChunk = 16
+
+// Stream computes a network sample by sample. Each layer keeps the columns its
+// taps reach back to, so a new column costs one column of each layer and not a
+// window. The values are those of Runner.Run over the whole recording, bit for
+// bit, however the recording is cut into calls. A Stream is not safe for
+// concurrent use; any number of streams may share a Net.
+type Stream struct {
+	net      *Net
+	e        *engine
+	finished bool
+}
+
+// NewStream returns a stream at column 0. The error is that of
+// Spec.Streamable.
+func (n *Net) NewStream() (*Stream, error) {
+	if err := n.spec.Streamable(); err != nil {
+		return nil, err
+	}
+	hop := n.fused.hop
+	s := &Stream{net: n, e: newEngine(n, (streamChunk+hop-1)/hop*hop, 0)}
+	out := n.fused.sigs[n.fused.output()]
+	s.e.out = make([]float32, 0, ((64+n.fused.ahead)/hop+2)*hop/out.num*out.den*out.c)
+	return s, nil
+}
+
+// Push appends the columns of x, [k][In] for any k, and returns the output
+// columns that became computable, [n][Cout]. They stay valid until the next
+// call. A network with strides returns them in hops of Spec.Stride. Values
+// must be finite.
+func (s *Stream) Push(x []float32) []float32 {
+	in := s.e.p.sigs[0].c
+	if len(x)%in != 0 {
+		panic("nn: Push: length of x is not a multiple of the input channels")
+	}
+	if s.finished {
+		panic("nn: Push: the stream is finished; Reset or Warm it")
+	}
+	s.e.out = s.e.out[:0]
+	if len(x) > 0 {
+		s.e.feed(x, len(x)/in, false)
+	}
+	return s.e.out
+}
+
+// Finish ends the recording and returns the remaining output columns, computed
+// with zeros after the end at every layer, as Runner has it. The total length
+// follows PyTorch's formulas, also where the number of columns pushed is not a
+// multiple of the stride. A second call returns nothing.
+func (s *Stream) Finish() []float32 {
+	s.e.out = s.e.out[:0]
+	if !s.finished {
+		s.finished = true
+		s.e.feed(nil, 0, true)
+	}
+	return s.e.out
+}
+
+// Reset starts anew at column 0.
+func (s *Stream) Reset() {
+	s.finished = false
+	s.e.out = s.e.out[:0]
+	s.e.reset(0)
+}
+
+// Position returns the number of columns pushed and the number returned.
+func (s *Stream) Position() (in, out int64) {
+	return s.e.sigs[0].n, s.e.drained
+}
+
+// HistoryLen returns the number of columns that Warm needs: the receptive
+// field, and one hop to start on the grid. (Only a transposed convolution that
+// crops more columns than it spans needs more.)
+func (s *Stream) HistoryLen() int {
+	return s.e.p.history
+}
+
+// Warm puts the stream where it was after in columns had been pushed, the last
+// of which are history, [k][In]: HistoryLen() of them, or all if there were
+// fewer (more do no harm). Outputs that had already been returned are not
+// returned again; from here on the values are those of the uninterrupted
+// stream, bit for bit.
+func (s *Stream) Warm(history []float32, in int64) {
+	c := s.e.p.sigs[0].c
+	cols := int64(len(history) / c)
+	need := int64(s.HistoryLen())
+	switch {
+	case len(history)%c != 0:
+		panic("nn: Warm: length of history is not a multiple of the input channels")
+	case cols > in:
+		panic("nn: Warm: more history than columns pushed")
+	case cols < min(in, need):
+		panic(fmt.Sprintf("nn: Warm: %d columns of history; want %d", cols, min(in, need)))
+	}
+	// Start at the hop next to the oldest column needed. The first outputs see
+	// zeros in place of what came before; they are of columns returned long
+	// ago, and no column that a later output needs depends on those zeros.
+	hop := int64(s.e.p.hop)
+	start := (max(0, in-need) + hop - 1) / hop * hop
+	s.finished = false
+	s.e.reset(start)
+	if in > start {
+		s.e.feed(history[int(cols-(in-start))*c:], int(in-start), false)
+	}
+	s.e.out = s.e.out[:0]
+}
+
+// CopyFrom makes s an independent copy of src, a stream of the same Net, to
+// look ahead without disturbing it. It allocates nothing.
+func (s *Stream) CopyFrom(src *Stream) {
+	if s.net != src.net {
+		panic("nn: CopyFrom: streams of different networks")
+	}
+	if s == src {
+		return
+	}
+	s.finished = src.finished
+	s.e.copyFrom(src.e)
+}
