@@ -1,0 +1,305 @@
+package drift
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// ADWINConfig holds the parameters of ADWIN by River's names.
+type ADWINConfig struct {
+	Delta           float64 // confidence of a cut, in (0, 1). Default 0.002
+	Clock           int     // updates between tests, at least 1. Default 32
+	MaxBuckets      int     // buckets of a size before two are merged, 1 to 1000. Default 5
+	MinWindowLength int     // samples that each side of a cut must hold, at least 1. Default 5
+	GracePeriod     int     // no test while the window holds no more samples, at least 0. Default 10
+}
+
+// DefaultADWIN returns River's defaults.
+func DefaultADWIN() ADWINConfig {
+	return ADWINConfig{Delta: 0.002, Clock: 32, MaxBuckets: 5, MinWindowLength: 5, GracePeriod: 10}
+}
+
+// Validate says which parameter is out of range, in one sentence.
+func (c ADWINConfig) Validate() error {
+	switch {
+	case !(c.Delta > 0 && c.Delta < 1):
+		return fmt.Errorf("delta must lie between 0 and 1, got %v", c.Delta)
+	case c.Clock < 1:
+		return fmt.Errorf("clock must be at least 1, got %d", c.Clock)
+	case c.MaxBuckets < 1 || c.MaxBuckets > 1000:
+		return fmt.Errorf("max_buckets must lie between 1 and 1000, got %d", c.MaxBuckets)
+	case c.MinWindowLength < 1:
+		return fmt.Errorf("min_window_length must be at least 1, got %d", c.MinWindowLength)
+	case c.GracePeriod < 0:
+		return fmt.Errorf("grace_period must not be negative, got %d", c.GracePeriod)
+	}
+	return nil
+}
+
+// maxRows bounds the memory of an ADWIN: row r holds buckets of 2^r samples,
+// so that 44 rows hold more samples than a century at 1 kHz.
+const maxRows = 44
+
+// hugeInput is where squares come near to overflowing. No reading is that
+// large; a detector ignores it like an infinity.
+const hugeInput = 1e150
+
+func usable(x float64) bool { return math.Abs(x) <= hugeInput } // false for NaN
+
+// bucket summarises 2^r neighbouring samples: their sum and their sum of
+// squared deviations from their own mean.
+type bucket struct{ total, variance float64 }
+
+// row holds the buckets of one size, oldest first.
+type row struct {
+	n int
+	b []bucket // of length MaxBuckets+1
+}
+
+// ADWIN keeps a window of varying length over the latest samples and shortens
+// it from the old end as long as two parts of it differ in their mean (Bifet
+// and Gavaldà 2007, "Learning from time-changing data with adaptive
+// windowing", ADWIN2). A window of width W and variance V/W is cut where
+//
+//	|μ0 − μ1| > √(2·m·(V/W)·d) + ⅔·d·m
+//	d = ln(2·ln W/δ),  m = 1/(n0−w+1) + 1/(n1−w+1)
+//
+// with n0 and n1 the samples on either side, both at least w, the minimum
+// window length. The variance of buckets is merged after Babcock et al. (2003).
+//
+// It reproduces River 0.26.1: it tests every Clock-th update only, drops the
+// oldest bucket at each cut and tests again, and begins anew at the update
+// after a drift. Unlike River it ignores non-finite input, and finite input
+// beyond ±1e150, where one such value would silence River's for good.
+//
+// Update takes logarithmic time in the width of the window and allocates
+// nothing. An ADWIN is made by NewADWIN and not safe for concurrent use.
+type ADWIN struct {
+	cfg        ADWINConfig
+	state      State
+	tick       int
+	detections int
+	width      float64
+	total      float64
+	variance   float64 // sum of squared deviations over the window
+	used       int     // rows in use; the last of them holds the oldest samples
+	rows       [maxRows]row
+}
+
+// NewADWIN returns an ADWIN. It panics where cfg does not validate.
+func NewADWIN(cfg ADWINConfig) *ADWIN {
+	if err := cfg.Validate(); err != nil {
+		panic("drift: adwin: " + err.Error())
+	}
+	a := &ADWIN{cfg: cfg}
+	all := make([]bucket, maxRows*(cfg.MaxBuckets+1))
+	for i := range a.rows {
+		a.rows[i].b, all = all[:cfg.MaxBuckets+1:cfg.MaxBuckets+1], all[cfg.MaxBuckets+1:]
+	}
+	a.Reset()
+	return a
+}
+
+// Reset empties the window.
+func (a *ADWIN) Reset() {
+	a.state, a.tick, a.detections = Stable, 0, 0
+	a.width, a.total, a.variance = 0, 0, 0
+	for i := range a.rows {
+		a.rows[i].n = 0
+	}
+	a.used = 1
+}
+
+// Update feeds one value. It returns Drift where the window was cut.
+func (a *ADWIN) Update(x float64) State {
+	if !usable(x) {
+		return a.state
+	}
+	if a.state == Drift {
+		a.Reset()
+	}
+	a.insert(x)
+	a.state = Stable
+	a.tick++
+	if a.tick%a.cfg.Clock == 0 && a.width > float64(a.cfg.GracePeriod) && a.shrink() {
+		a.detections++
+		a.state = Drift
+	}
+	return a.state
+}
+
+func (a *ADWIN) insert(x float64) {
+	a.rows[0].push(bucket{total: x})
+	a.width++
+	if a.width > 1 {
+		d := x - a.total/(a.width-1)
+		a.variance += (a.width - 1) * d * d / a.width
+	}
+	a.total += x
+	a.compress()
+}
+
+func (r *row) push(b bucket) {
+	r.b[r.n] = b
+	r.n++
+}
+
+// drop forgets the k oldest buckets of a row.
+func (r *row) drop(k int) {
+	copy(r.b, r.b[k:r.n])
+	r.n -= k
+}
+
+// compress merges the two oldest buckets of every row that is over-full into
+// one of the next row.
+func (a *ADWIN) compress() {
+	for i := 0; a.rows[i].n > a.cfg.MaxBuckets; i++ {
+		if i+1 == maxRows {
+			a.dropOldest() // beyond every width that time allows
+			return
+		}
+		r := &a.rows[i]
+		size := float64(uint64(1) << i)
+		old, next := r.b[0], r.b[1]
+		d := old.total/size - next.total/size
+		a.rows[i+1].push(bucket{
+			total:    old.total + next.total,
+			variance: old.variance + next.variance + size*0.5*d*d,
+		})
+		r.drop(2)
+		a.used = max(a.used, i+2)
+	}
+}
+
+func (a *ADWIN) dropOldest() {
+	r := &a.rows[a.used-1]
+	n := float64(uint64(1) << (a.used - 1))
+	old := r.b[0]
+	a.width -= n
+	a.total -= old.total
+	d := old.total/n - a.total/a.width
+	a.variance -= old.variance + n*a.width*d*d/(n+a.width)
+	r.drop(1)
+	for a.used > 1 && a.rows[a.used-1].n == 0 {
+		a.used--
+	}
+}
+
+// shrink drops oldest buckets as long as a cut of the window tells its two
+// sides apart, and says whether it dropped any.
+func (a *ADWIN) shrink() bool {
+	cut := false
+	for a.findCut() {
+		a.dropOldest()
+		cut = true
+	}
+	return cut
+}
+
+// findCut looks for a cut from the old end to the new one.
+func (a *ADWIN) findCut() bool {
+	least := float64(a.cfg.MinWindowLength)
+	d := math.Log(2 * math.Log(a.width) / a.cfg.Delta)
+	spread := a.variance / a.width
+	n0, n1 := 0.0, a.width
+	u0, u1 := 0.0, a.total
+	for i := a.used - 1; i >= 0; i-- {
+		size := float64(uint64(1) << i)
+		for _, b := range a.rows[i].b[:a.rows[i].n] {
+			n0 += size
+			n1 -= size
+			u0 += b.total
+			u1 -= b.total
+			if n1 < least {
+				return false // and so are all later cuts
+			}
+			if n0 < least {
+				continue
+			}
+			m := 1/(n0-least+1) + 1/(n1-least+1)
+			epsilon := math.Sqrt(2*m*spread*d) + 2.0/3.0*d*m
+			if math.Abs(u0/n0-u1/n1) > epsilon {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Vars visits width (samples in the window), total (their sum), variance
+// (their sum of squared deviations) and estimation (their mean).
+func (a *ADWIN) Vars(visit func(name string, v float64)) {
+	visit("width", a.width)
+	visit("total", a.total)
+	visit("variance", a.variance)
+	mean := 0.0
+	if a.width > 0 {
+		mean = a.total / a.width
+	}
+	visit("estimation", mean)
+}
+
+// adwinState marks a snapshot of an ADWIN, version 1.
+const adwinState = 0xad01
+
+// AppendState appends a snapshot, parameters included.
+func (a *ADWIN) AppendState(dst []byte) []byte {
+	dst = wire.U64(dst, adwinState)
+	dst = wire.F64(dst, a.cfg.Delta)
+	for _, v := range [...]int{a.cfg.Clock, a.cfg.MaxBuckets, a.cfg.MinWindowLength, a.cfg.GracePeriod, int(a.state), a.tick, a.detections} {
+		dst = wire.I64(dst, int64(v))
+	}
+	dst = wire.F64(wire.F64(wire.F64(dst, a.width), a.total), a.variance)
+	dst = wire.U8(dst, uint8(a.used))
+	for i := range a.rows[:a.used] {
+		r := &a.rows[i]
+		dst = wire.I64(dst, int64(r.n))
+		for _, b := range r.b[:r.n] {
+			dst = wire.F64(wire.F64(dst, b.total), b.variance)
+		}
+	}
+	return dst
+}
+
+// RestoreState reads a snapshot back. On an error the detector is unchanged.
+func (a *ADWIN) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	if r.U64() != adwinState {
+		return nil, fmt.Errorf("drift: adwin state: %w", errForeign)
+	}
+	var cfg ADWINConfig
+	cfg.Delta = r.F64()
+	cfg.Clock, cfg.MaxBuckets, cfg.MinWindowLength, cfg.GracePeriod = r.Int(), r.Int(), r.Int(), r.Int()
+	if r.Err() == nil {
+		if err := cfg.Validate(); err != nil {
+			return nil, fmt.Errorf("drift: adwin state: %w", err)
+		}
+	} else {
+		return nil, fmt.Errorf("drift: adwin state: %w", r.Err())
+	}
+	n := NewADWIN(cfg)
+	n.state = State(r.Int())
+	n.tick, n.detections = r.Int(), r.Int()
+	n.width, n.total, n.variance = r.F64(), r.F64(), r.F64()
+	n.used = int(r.U8())
+	if n.used < 1 || n.used > maxRows || n.state > Drift {
+		r.Fail(errForeign)
+	}
+	for i := 0; i < n.used && r.Err() == nil; i++ {
+		k := r.Int()
+		if k < 0 || k > cfg.MaxBuckets {
+			r.Fail(errForeign)
+			break
+		}
+		for range k {
+			n.rows[i].push(bucket{total: r.F64(), variance: r.F64()})
+		}
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("drift: adwin state: %w", err)
+	}
+	*a = *n
+	return r.Rest(), nil
+}

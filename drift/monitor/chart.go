@@ -1,0 +1,287 @@
+package monitor
+
+import (
+	"math"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+const (
+	mostAR     = 10 // highest order of the whitening autoregression
+	mostHeld   = 32 // blocks held back from the ranks while there is a warning
+	warnShare  = 0.65
+	calmShare  = 0.35
+	quietShare = 0.25
+)
+
+// The bets: shifts of the mean and changes of the spread of a standard normal
+// value. Small shifts are bet on only where the calibration is long enough to
+// tell them from its own error.
+var (
+	shifts = [...]float64{-1.5, 1.5, -0.75, 0.75, -0.375, 0.375, -0.19, 0.19}
+	scales = [...]float64{0.5, 1.5, 2.5}
+)
+
+const mostBets = len(shifts) + len(scales)
+
+// chart turns one series of statistics into evidence of a change:
+//
+//  1. an autoregression, learnt once, makes it white;
+//  2. means of B innovations, B learnt once, remove what dependence is left;
+//  3. ranks among everything seen so far make it standard normal;
+//  4. every bet L runs a Shiryaev–Roberts e-detector, R ← (R+1)·L.
+//
+// The mean of all R is an e-detector too: R_n − n is a martingale for
+// exchangeable innovations, so that alarming at mean R ≥ A leaves at least A
+// blocks between false alarms on average (Shin, Ramdas and Rinaldo 2022,
+// "E-detectors: a nonparametric framework for sequential change detection",
+// theorem 2.4). The whitening is estimated, so this is a design and not a
+// proof; what comes of it is measured in the tests.
+type chart struct {
+	ready bool
+	log   float64 // ln A: the alarm is where evidence reaches it
+
+	mu    float64
+	ar    [mostAR]float64
+	order int
+	lag   [mostAR]float64 // latest values about mu, newest first
+	known int             // valid lags
+
+	size int // B
+	sum  float64
+	fill int
+
+	ranks ranks
+	held  [mostHeld]float64
+	nheld int
+	warn  bool
+
+	bets  int // how many of shifts, in order
+	scale bool
+	r     [mostBets]float64
+
+	evidence float64 // ln of the mean R
+	calm     int64   // index at which the evidence last was small
+	seed     uint64
+	draws    uint64
+}
+
+// fit learns everything from x, the calibration in order. between is the mean
+// number of updates between false alarms.
+func (c *chart) fit(x []float64, between float64, cells int, scale bool, seed uint64, index int64) {
+	*c = chart{ranks: newRanks(cells), seed: seed, scale: scale, calm: index}
+	c.mu, _ = medianMAD(x)
+	ar := fitAR(x, mostAR)
+	c.order = copy(c.ar[:], ar)
+	u := make([]float64, 0, len(x))
+	for _, v := range x {
+		if w, ok := c.whiten(v); ok {
+			u = append(u, w)
+		}
+	}
+	// Blocks as small as the tests allow, but never fewer than 25 of them.
+	c.size = 1
+	for !looksWhite(blockMeans(u, c.size)) && c.size < 64 && len(u)/(2*c.size) >= 25 {
+		c.size *= 2
+	}
+	c.ranks.fit(blockMeans(u, c.size))
+	switch c.bets = len(shifts); {
+	case len(x) < 400:
+		c.bets -= 4
+	case len(x) < 1000:
+		c.bets -= 2
+	}
+	c.log = math.Log(max(between/float64(c.size), 10))
+	c.evidence = math.Inf(-1)
+	c.ready = true
+}
+
+func (c *chart) whiten(x float64) (float64, bool) {
+	d := x - c.mu
+	u := d
+	for k := range c.order {
+		u -= c.ar[k] * c.lag[k]
+	}
+	ok := c.known >= c.order
+	copy(c.lag[1:], c.lag[:mostAR-1])
+	c.lag[0] = d
+	c.known = min(c.known+1, mostAR)
+	return u, ok
+}
+
+// quiet says that there is hardly any evidence.
+func (c *chart) quiet() bool { return !c.ready || c.evidence < quietShare*c.log }
+
+// gap forgets the latest values: the next one does not follow them.
+func (c *chart) gap() { c.known, c.sum, c.fill = 0, 0, 0 }
+
+// calmDown drops all evidence.
+func (c *chart) calmDown(index int64) {
+	clear(c.r[:])
+	c.evidence, c.calm = math.Inf(-1), index
+	c.release()
+}
+
+// release lets the values held back count from now on.
+func (c *chart) release() {
+	for _, v := range c.held[:c.nheld] {
+		c.ranks.add(v)
+	}
+	c.nheld, c.warn = 0, false
+}
+
+// alarm says whether the evidence suffices.
+func (c *chart) alarm() bool { return c.ready && c.evidence >= c.log }
+
+// share returns the evidence as a share of what an alarm takes, 0 to 1.
+func (c *chart) share() float64 {
+	if !c.ready {
+		return 0
+	}
+	return min(max(c.evidence/c.log, 0), 1)
+}
+
+// update takes the value at an index.
+func (c *chart) update(x float64, index int64) {
+	u, ok := c.whiten(x)
+	if !ok {
+		return
+	}
+	c.sum += u
+	if c.fill++; c.fill < c.size {
+		return
+	}
+	v := c.sum / float64(c.size)
+	c.sum, c.fill = 0, 0
+	c.draws++
+	z := c.ranks.gauss(v, uniform(c.seed, c.draws))
+	c.bet(z)
+
+	// A value that may belong to something new is not history yet: it would make
+	// the next one like it look usual.
+	share := c.evidence / c.log
+	switch {
+	case !c.warn && share >= warnShare:
+		c.warn = true
+	case c.warn && share < calmShare:
+		c.release()
+	}
+	if c.warn {
+		if c.nheld == mostHeld {
+			c.release()
+			c.warn = true
+		}
+		c.held[c.nheld] = v
+		c.nheld++
+	} else {
+		c.ranks.add(v)
+	}
+	if share < quietShare {
+		c.calm = index
+	}
+}
+
+// mostEvidence bounds a Shiryaev–Roberts statistic far beyond every threshold.
+const mostEvidence = 1e200
+
+func (c *chart) bet(z float64) {
+	s := 0.0
+	for k, l := range shifts[:c.bets] {
+		c.r[k] = min((c.r[k]+1)*math.Exp(l*z-l*l/2), mostEvidence)
+		s += c.r[k]
+	}
+	n := c.bets
+	if c.scale {
+		for k, q := range scales {
+			j := len(shifts) + k
+			c.r[j] = min((c.r[j]+1)*math.Exp(z*z/2*(1-1/(q*q)))/q, mostEvidence)
+			s += c.r[j]
+		}
+		n += len(scales)
+	}
+	c.evidence = math.Log(s / float64(n))
+}
+
+// uniform returns a number in [0, 1) keyed by seed and n (Steele, Lea and
+// Flood 2014, SplitMix64).
+func uniform(seed, n uint64) float64 {
+	z := seed + n*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return float64((z^z>>31)>>11) / (1 << 53)
+}
+
+func (c *chart) appendState(dst []byte) []byte {
+	dst = wire.Bool(dst, c.ready)
+	if !c.ready {
+		return dst
+	}
+	dst = wire.F64(wire.F64(dst, c.log), c.mu)
+	dst = wire.U8(dst, uint8(c.order))
+	for k := range c.order {
+		dst = wire.F64(dst, c.ar[k])
+	}
+	for _, v := range c.lag {
+		dst = wire.F64(dst, v)
+	}
+	dst = wire.U8(wire.U8(wire.U8(dst, uint8(c.known)), uint8(c.size)), uint8(c.fill))
+	dst = wire.F64(dst, c.sum)
+	dst = wire.I64(dst, int64(len(c.ranks.tree)-1))
+	dst = c.ranks.appendState(dst)
+	dst = wire.F64s(dst, c.held[:c.nheld])
+	dst = wire.Bool(wire.Bool(dst, c.warn), c.scale)
+	dst = wire.U8(dst, uint8(c.bets))
+	for _, v := range c.r {
+		dst = wire.F64(dst, v)
+	}
+	dst = wire.I64(wire.F64(dst, c.evidence), c.calm)
+	return wire.U64(wire.U64(dst, c.seed), c.draws)
+}
+
+// restoreState reads a chart; wantCells guards against a length that would
+// make it allocate without bound.
+func (c *chart) restoreState(r *wire.Reader, wantCells int) {
+	*c = chart{}
+	if !r.Bool() {
+		return
+	}
+	c.log, c.mu = r.F64(), r.F64()
+	if c.order = int(r.U8()); c.order > mostAR {
+		r.Fail(errForeign)
+		return
+	}
+	for k := range c.order {
+		c.ar[k] = r.F64()
+	}
+	for k := range c.lag {
+		c.lag[k] = r.F64()
+	}
+	c.known, c.size, c.fill = int(r.U8()), int(r.U8()), int(r.U8())
+	c.sum = r.F64()
+	if r.Int() != wantCells || c.known > mostAR || c.size < 1 || c.fill >= c.size {
+		r.Fail(errForeign)
+		return
+	}
+	c.ranks = newRanks(wantCells)
+	c.ranks.restoreState(r)
+	n := r.Len(8)
+	if n > mostHeld {
+		r.Fail(errForeign)
+		return
+	}
+	for i := range n {
+		c.held[i] = r.F64()
+	}
+	c.nheld = n
+	c.warn, c.scale = r.Bool(), r.Bool()
+	if c.bets = int(r.U8()); c.bets > len(shifts) {
+		r.Fail(errForeign)
+		return
+	}
+	for k := range c.r {
+		c.r[k] = r.F64()
+	}
+	c.evidence, c.calm = r.F64(), r.I64()
+	c.seed, c.draws = r.U64(), r.U64()
+	c.ready = r.Err() == nil
+}

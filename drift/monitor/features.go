@@ -1,0 +1,283 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// The lags at which Features.Diff holds mean squared differences.
+var lags = [...]int{1, 2, 4, 8, 16}
+
+const maxLag = 16
+
+// Features are statistics of the raw signal of one channel over one hop. Only
+// valid samples count; what needs pairs of samples skips pairs that a missing
+// sample breaks, and reaches back over the border of the hop. A statistic
+// without any valid samples is NaN.
+type Features struct {
+	N int // valid samples of the hop
+
+	Missing    float64 // share of missing samples
+	MissingRun int     // missing samples in a row up to the end of the hop
+
+	Level  float64 // mean
+	Spread float64 // mean squared deviation from Level
+
+	// Noise is the variance of white noise under a smooth signal: the mean
+	// squared third difference over its gain of 20. (Differences remove a smooth
+	// signal: von Neumann 1941; third differences have gain Σ(1,3,3,1)² = 20.)
+	Noise float64
+	// NoiseMedian is the same from the median of the absolute third difference,
+	// which isolated outliers hardly move.
+	NoiseMedian float64
+	// Diff holds the mean squared difference over 1, 2, 4, 8 and 16 samples (the
+	// structure function). White noise adds the same to all of them, 2σ²; any
+	// other change of a signal does not.
+	Diff [len(lags)]float64
+
+	Same float64 // share of samples equal to the one before
+	Run  int     // identical samples in a row up to the end of the hop
+	Rail float64 // share of samples at or beyond the channel's rails, see SetRails
+	Clip float64 // share of samples exactly at the highest or lowest value known for long
+}
+
+// Lag1 returns the lag-1 autocorrelation of the first differences: −½ for
+// white noise, towards 1 for a smooth signal.
+func (f *Features) Lag1() float64 {
+	if !(f.Diff[0] > 0) {
+		return math.NaN()
+	}
+	return f.Diff[1]/(2*f.Diff[0]) - 1
+}
+
+// Extractor computes the Features of one channel, hop by hop. It allocates
+// nothing after NewExtractor and is not safe for concurrent use.
+type Extractor struct {
+	hop    int
+	lo, hi float64 // rails; infinite where there are none
+
+	// The open hop.
+	seen, n   int
+	sum, sum2 float64 // about base
+	base      float64
+	d3sum     float64
+	d3        []float64 // |third differences|
+	dsum      [len(lags)]float64
+	dn        [len(lags)]int
+	same      int
+	pairs     int
+	rail      int
+	clip      int
+	run, miss int // of the series, not of the hop
+
+	last     float64 // latest valid value
+	hasLast  bool
+	ring     [maxLag]float64
+	valid    [maxLag]bool
+	at       int
+	max, min float64
+	maxAge   int // samples since max and min were set
+	minAge   int
+}
+
+// NewExtractor returns an extractor for hops of so many samples. It panics if
+// hop is below 1.
+func NewExtractor(hop int) *Extractor {
+	if hop < 1 {
+		panic("monitor: hop below 1")
+	}
+	e := &Extractor{hop: hop, d3: make([]float64, 0, hop), lo: math.Inf(-1), hi: math.Inf(1)}
+	e.Reset()
+	return e
+}
+
+// SetRails tells the ends of the sensor's range, ±Inf (or NaN) where there is none.
+func (e *Extractor) SetRails(lo, hi float64) {
+	e.lo, e.hi = math.Inf(-1), math.Inf(1)
+	if !math.IsNaN(lo) {
+		e.lo = lo
+	}
+	if !math.IsNaN(hi) {
+		e.hi = hi
+	}
+}
+
+// Reset begins anew, as after a gap: no pair reaches back before it, and a hop
+// begins here. The rails stay.
+func (e *Extractor) Reset() {
+	*e = Extractor{hop: e.hop, lo: e.lo, hi: e.hi, d3: e.d3[:0], max: math.Inf(-1), min: math.Inf(1)}
+}
+
+// hugeInput is where squares come near to overflowing; no reading is that large.
+const hugeInput = 1e150
+
+// settled is how many samples an extreme value must have stood for before
+// readings equal to it count as clipped; a slow rise in steps sets a new one
+// with every step.
+const settled = 64
+
+// Push takes the next sample of the channel. A value that is not finite, or
+// beyond ±1e150, counts as missing. Every hop samples it returns the features of the hop and true.
+func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
+	missing = missing || !(math.Abs(raw) <= hugeInput)
+	if missing {
+		e.miss++
+		raw = 0
+	} else {
+		e.take(raw)
+	}
+	e.maxAge++
+	e.minAge++
+	e.ring[e.at], e.valid[e.at] = raw, !missing
+	e.at = (e.at + 1) % maxLag
+	e.seen++
+	if e.seen < e.hop {
+		return Features{}, false
+	}
+	f := e.features()
+	e.seen, e.n, e.sum, e.sum2, e.d3sum, e.d3 = 0, 0, 0, 0, 0, e.d3[:0]
+	e.dsum, e.dn = [len(lags)]float64{}, [len(lags)]int{}
+	e.same, e.pairs, e.rail, e.clip = 0, 0, 0, 0
+	return f, true
+}
+
+func (e *Extractor) take(x float64) {
+	e.miss = 0
+	if e.hasLast {
+		e.pairs++
+		if x == e.last {
+			e.same++
+			e.run++
+		} else {
+			e.run = 1
+		}
+	} else {
+		e.run = 1
+	}
+	e.last, e.hasLast = x, true
+	if e.n == 0 {
+		e.base = x
+	}
+	e.n++
+	e.sum += x - e.base
+	e.sum2 += (x - e.base) * (x - e.base)
+	for k, l := range lags {
+		j := (e.at + maxLag - l) % maxLag
+		if e.valid[j] {
+			d := x - e.ring[j]
+			e.dsum[k] += d * d
+			e.dn[k]++
+		}
+	}
+	j1, j2, j3 := (e.at+maxLag-1)%maxLag, (e.at+maxLag-2)%maxLag, (e.at+maxLag-3)%maxLag
+	if e.valid[j1] && e.valid[j2] && e.valid[j3] {
+		d := (x - e.ring[j3]) - 3*(e.ring[j1]-e.ring[j2])
+		e.d3sum += d * d
+		e.d3 = append(e.d3, math.Abs(d))
+	}
+	if x <= e.lo || x >= e.hi {
+		e.rail++
+	}
+	switch {
+	case x > e.max:
+		e.max, e.maxAge = x, 0
+	case x == e.max && e.maxAge >= settled:
+		e.clip++
+	}
+	switch {
+	case x < e.min:
+		e.min, e.minAge = x, 0
+	case x == e.min && e.minAge >= settled && e.min != e.max:
+		e.clip++
+	}
+}
+
+// madGain is the median of |N(0,1)|.
+const madGain = 0.6744897501960817
+
+func (e *Extractor) features() Features {
+	nan := math.NaN()
+	n := float64(e.n)
+	f := Features{N: e.n, Missing: 1 - n/float64(e.hop), MissingRun: e.miss, Run: e.run,
+		Level: nan, Spread: nan, Noise: nan, NoiseMedian: nan}
+	if e.n > 0 {
+		m := e.sum / n
+		f.Level = e.base + m
+		f.Spread = max(0, e.sum2/n-m*m)
+		f.Rail = float64(e.rail) / n
+		f.Clip = float64(e.clip) / n
+	}
+	if e.pairs > 0 {
+		f.Same = float64(e.same) / float64(e.pairs)
+	}
+	if k := len(e.d3); k > 0 {
+		f.Noise = e.d3sum / float64(k) / 20
+		slices.Sort(e.d3)
+		med := (e.d3[(k-1)/2] + e.d3[k/2]) / 2 / madGain
+		f.NoiseMedian = med * med / 20
+	}
+	for k := range lags {
+		f.Diff[k] = nan
+		if e.dn[k] > 0 {
+			f.Diff[k] = e.dsum[k] / float64(e.dn[k])
+		}
+	}
+	return f
+}
+
+const extractorState = 0xfe01
+
+// AppendState appends a snapshot.
+func (e *Extractor) AppendState(dst []byte) []byte {
+	dst = wire.U64(dst, extractorState)
+	for _, v := range [...]int{e.hop, e.seen, e.n, e.same, e.pairs, e.rail, e.clip, e.run, e.miss, e.at, e.maxAge, e.minAge} {
+		dst = wire.I64(dst, int64(v))
+	}
+	for _, v := range [...]float64{e.lo, e.hi, e.sum, e.sum2, e.base, e.d3sum, e.last, e.max, e.min} {
+		dst = wire.F64(dst, v)
+	}
+	for k := range lags {
+		dst = wire.I64(wire.F64(dst, e.dsum[k]), int64(e.dn[k]))
+	}
+	dst = wire.Bool(dst, e.hasLast)
+	for i := range e.ring {
+		dst = wire.Bool(wire.F64(dst, e.ring[i]), e.valid[i])
+	}
+	return wire.F64s(dst, e.d3)
+}
+
+// RestoreState reads a snapshot back and returns the rest of src. On an error
+// the extractor is unchanged.
+func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	if r.U64() != extractorState {
+		return nil, fmt.Errorf("monitor: extractor state: %w", errForeign)
+	}
+	var n Extractor
+	for _, p := range [...]*int{&n.hop, &n.seen, &n.n, &n.same, &n.pairs, &n.rail, &n.clip, &n.run, &n.miss, &n.at, &n.maxAge, &n.minAge} {
+		*p = r.Int()
+	}
+	for _, p := range [...]*float64{&n.lo, &n.hi, &n.sum, &n.sum2, &n.base, &n.d3sum, &n.last, &n.max, &n.min} {
+		*p = r.F64()
+	}
+	for k := range lags {
+		n.dsum[k], n.dn[k] = r.F64(), r.Int()
+	}
+	n.hasLast = r.Bool()
+	for i := range n.ring {
+		n.ring[i], n.valid[i] = r.F64(), r.Bool()
+	}
+	d3 := r.F64s(nil)
+	if n.hop != e.hop || n.seen < 0 || n.seen >= n.hop || n.at < 0 || n.at >= maxLag || len(d3) > n.hop {
+		r.Fail(errForeign)
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("monitor: extractor state: %w", err)
+	}
+	n.d3 = append(make([]float64, 0, n.hop), d3...)
+	*e = n
+	return r.Rest(), nil
+}
