@@ -44,6 +44,7 @@ type Series struct {
 	high int64 // one past the last waiting slot; next == high: none waits
 
 	last     []reading // per channel: the latest closed reading with a value
+	seen     []int64   // per channel: its largest event time
 	liveTill []int64   // per channel: the time until which a slot waits for it
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
@@ -62,6 +63,7 @@ func NewSeries(cfg Config) *Series {
 	c := cfg.Channels
 	s.ring = make([]reading, s.cap*int64(c))
 	s.last = make([]reading, c)
+	s.seen = make([]int64, c)
 	s.liveTill = make([]int64, c)
 	s.recent = make([]reading, recentSlots*c)
 	s.slot.Cells = make([]Cell, c)
@@ -134,7 +136,9 @@ func (s *Series) begin(t int64) {
 	s.late = 0
 	for i := range s.last {
 		s.last[i] = reading{}
-		s.liveTill[i] = math.MinInt64
+		s.seen[i] = math.MinInt64
+		// Nothing is known of the channels yet: the first slots wait for all.
+		s.liveTill[i] = t + int64(s.cfg.Lateness)
 	}
 	clear(s.recent)
 }
@@ -190,8 +194,14 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		return
 	}
 	s.newest = max(s.newest, in.Time)
-	s.liveTill[in.Channel] = max(s.liveTill[in.Channel], in.Time+s.patience())
+	s.alive(in)
 	s.drain(h)
+}
+
+// alive notes that a channel sends.
+func (s *Series) alive(in ingest.Sample) {
+	s.seen[in.Channel] = max(s.seen[in.Channel], in.Time)
+	s.liveTill[in.Channel] = max(s.liveTill[in.Channel], in.Time+s.patience())
 }
 
 // patience is how long slots go on waiting for a channel that fell silent.
@@ -238,19 +248,27 @@ func (s *Series) drain(h Handler) {
 	}
 }
 
-// complete says that every live channel has a reading in the slot.
+// complete says that no live channel can have a later reading for the slot: it
+// has one right at the slot's time, or it has been seen beyond.
 func (s *Series) complete(k, t int64) bool {
 	c := int64(s.cfg.Channels)
 	row := s.ring[(k%s.cap)*c : (k%s.cap)*c+c]
-	any := false
+	j := int64(s.step * jitter)
+	some := false
 	for i := range row {
-		if row[i].own {
-			any = true
-		} else if s.liveTill[i] >= t {
+		switch {
+		case row[i].own:
+			some = true
+			if row[i].time < t-j && s.seen[i] <= t+j {
+				return false
+			}
+		case s.liveTill[i] >= t:
+			// Having been seen beyond is not enough here: its reading for this
+			// slot may still be on the way.
 			return false
 		}
 	}
-	return any
+	return some
 }
 
 // close hands the oldest waiting slot out.
@@ -309,6 +327,7 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 		s.kill(in, Quarantined, h)
 		return
 	}
+	s.alive(in)
 	// A clock that was set back gives late samples that rise steadily; lone
 	// stragglers do not.
 	if s.late > 0 && in.Time < s.lateTime {

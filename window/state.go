@@ -35,7 +35,7 @@ func (s *Series) AppendState(dst []byte) []byte {
 	}
 	for i := range s.last {
 		dst = appendReading(dst, &s.last[i])
-		dst = wire.I64(dst, s.liveTill[i])
+		dst = wire.I64(wire.I64(dst, s.seen[i]), s.liveTill[i])
 	}
 	for i := range s.recent {
 		dst = appendReading(dst, &s.recent[i])
@@ -86,7 +86,7 @@ func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 	}
 	for i := range s.last {
 		s.last[i] = readReading(r)
-		s.liveTill[i] = r.I64()
+		s.seen[i], s.liveTill[i] = r.I64(), r.I64()
 	}
 	for i := range s.recent {
 		s.recent[i] = readReading(r)

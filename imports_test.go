@@ -1,0 +1,142 @@
+// Package quell_test holds the checks that concern the whole tree.
+package quell_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/quell-stream/quell/"
+
+// allowed says which packages of this module a folder may import, by prefix.
+// The longest matching folder decides; a folder that is not listed may not
+// exist. Its own subtree is always allowed except for vocabularies, which are
+// imported by their drivers and never import them. docs/architecture.md has
+// the same table in words.
+var allowed = map[string][]string{
+	"ingest":                {},
+	"ingest/ackset":         {},
+	"ingest/codec":          {"ingest", "ingest/codec"},
+	"ingest/ingesttest":     {"ingest"},
+	"ingest/file":           {"ingest", "ingest/codec"},
+	"ingest/sim":            {"ingest"},
+	"ingest/host":           {"ingest"},
+	"ingest/mqtt":           {"ingest", "ingest/ackset", "conn", "internal"},
+	"ingest/kafka":          {"ingest", "ingest/ackset", "conn"},
+	"conn":                  {"conn"},
+	"window":                {"ingest", "internal"},
+	"model":                 {"model/nn", "internal"},
+	"model/internal/kernel": {},
+	"model/nn":              {"model/internal/kernel"},
+	"model/noise":           {},
+	"model/synth":           {"model/noise"},
+	"model/train":           {"model", "model/nn", "model/noise", "model/synth", "window"},
+	"model/eval":            {"model/classic", "model/noise"},
+	"model/classic":         {"internal"},
+	"model/replay":          {"internal"},
+	"drift":                 {"internal"},
+	"drift/drifttest":       {"drift"},
+	"drift/monitor":         {"drift", "model/nn", "internal"},
+	"sink":                  {},
+	"sink/sinktest":         {"sink"},
+	"sink/file":             {"sink"},
+	"sink/stdout":           {"sink"},
+	"sink/webhook":          {"sink"},
+	"sink/mqtt":             {"sink", "conn"},
+	"sink/kafka":            {"sink", "conn"},
+	"pipeline":              {"ingest", "window", "model", "model/nn", "drift/monitor", "sink", "internal", "pipeline/state"},
+	"pipeline/state":        {"internal"},
+	"pipeline/adapt":        {"model", "window", "pipeline", "internal", "sink"},
+	"pipeline/config":       {""},
+	"web":                   {"pipeline"},
+	"internal":              {"internal"},
+	"cmd":                   {""},
+}
+
+// drivers are client libraries that only the named folders may import.
+var drivers = map[string][]string{
+	"github.com/eclipse/paho.mqtt.golang": {"conn/mqttconn", "ingest/mqtt", "sink/mqtt", "cmd"},
+	"github.com/segmentio/kafka-go":       {"conn/kafkaconn", "ingest/kafka", "sink/kafka"},
+	"go.yaml.in/yaml":                     {"pipeline/config", "cmd"},
+	"github.com/spf13/cobra":              {"cmd"},
+}
+
+func TestImports(t *testing.T) {
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == ".cache") {
+			return fs.SkipDir
+		}
+		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(fset, file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		dir := filepath.ToSlash(filepath.Dir(file))
+		folder, may := rule(dir)
+		if folder == "" {
+			t.Errorf("%s: folder %s is not in the table of imports", file, dir)
+			return nil
+		}
+		for _, spec := range f.Imports {
+			p := strings.Trim(spec.Path.Value, `"`)
+			for lib, folders := range drivers {
+				if within(p, lib) && !any(folders, dir) {
+					t.Errorf("%s imports %s, which only %v may", file, p, folders)
+				}
+			}
+			if rel, ours := strings.CutPrefix(p, module); ours && !mayImport(dir, rel, may) {
+				t.Errorf("%s imports %s, but %s may import only %v of this module", file, rel, folder, may)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rule returns the entry of the table that decides about dir.
+func rule(dir string) (folder string, may []string) {
+	for d := dir; d != "."; d = path.Dir(d) {
+		if may, ok := allowed[d]; ok {
+			return d, may
+		}
+	}
+	return "", nil
+}
+
+// mayImport says whether dir may import rel. An entry allows the folder itself
+// and, where it is no entry's parent, what lies below it.
+func mayImport(dir, rel string, may []string) bool {
+	for _, m := range may {
+		if m == "" || m == rel {
+			return true
+		}
+		if folder, _ := rule(rel); folder == m {
+			return true
+		}
+	}
+	return false
+}
+
+func within(p, prefix string) bool { return p == prefix || strings.HasPrefix(p, prefix+"/") }
+
+func any(folders []string, dir string) bool {
+	for _, f := range folders {
+		if within(dir, f) {
+			return true
+		}
+	}
+	return false
+}

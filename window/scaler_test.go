@@ -1,0 +1,86 @@
+package window
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func TestScalerFindsScaleAndNoise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	var s Scaler
+	for i := range 8192 {
+		s.Push(20+3*math.Sin(2*math.Pi*float64(i)/200)+0.5*rng.NormFloat64(), true)
+	}
+	got := s.Scale()
+	for _, c := range []struct {
+		name              string
+		got, want, within float64
+	}{{"mean", got.Mean, 20, 0.1}, {"dev", got.Dev, math.Sqrt(4.5 + 0.25), 0.05}, {"sigma", got.Sigma, 0.5, 0.02}} {
+		if math.Abs(c.got-c.want) > c.within {
+			t.Errorf("%s = %g, want %g within %g", c.name, c.got, c.want, c.within)
+		}
+	}
+}
+
+// TestScaleChangesOnlyAtItsIndices also shows that the scale of an index was
+// decided before the value at it.
+func TestScaleChangesOnlyAtItsIndices(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	var s Scaler
+	last := Scale{}
+	for i := range 2000 {
+		now := s.Push(rng.NormFloat64()*float64(i+1), true)
+		fixed := i%scaleBlock == 0 || i == 16 || i == 32 || i == 64 || i == 128
+		if now != last && !fixed {
+			t.Fatalf("the scale changed at index %d", i)
+		}
+		last = now
+	}
+}
+
+func TestScalerIgnoresWhatIsNoNumber(t *testing.T) {
+	var a, b Scaler
+	for i := range 1000 {
+		v := math.Sin(float64(i))
+		a.Push(v, true)
+		b.Push(v, true)
+		a.Push(math.NaN(), true)
+		b.Push(12345, false)
+	}
+	if a.Scale() != b.Scale() || math.IsNaN(a.Scale().Dev) {
+		t.Errorf("NaN gave %+v, missing gave %+v: they must agree", a.Scale(), b.Scale())
+	}
+}
+
+func TestConstantHasNoScale(t *testing.T) {
+	var s Scaler
+	for range 1000 {
+		s.Push(21.4, true)
+	}
+	if s.Scale().Known() {
+		t.Errorf("a constant has scale %+v, want none", s.Scale())
+	}
+}
+
+func TestScalerStateContinues(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	x := make([]float64, 1500)
+	for i := range x {
+		x[i] = rng.NormFloat64()
+	}
+	for _, cut := range []int{0, 5, 16, 255, 256, 700} {
+		var a, b Scaler
+		for _, v := range x[:cut] {
+			a.Push(v, true)
+		}
+		if rest, err := b.RestoreState(a.AppendState(nil)); err != nil || len(rest) != 0 {
+			t.Fatalf("cut %d: %d bytes left, %v", cut, len(rest), err)
+		}
+		for i, v := range x[cut:] {
+			if p, q := a.Push(v, true), b.Push(v, true); p != q {
+				t.Fatalf("cut %d: at %d the restored scaler says %+v, the original %+v", cut, cut+i, q, p)
+			}
+		}
+	}
+}
