@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/drift"
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/ingest/file"
+)
+
+func driftCmd(s streams) *cobra.Command {
+	var (
+		name, column string
+		params       []string
+		stateEvery   int
+	)
+	cmd := &cobra.Command{
+		Use:   "drift IN --detector NAME",
+		Short: "Run one drift detector over one column of a file",
+		Long: `Run one drift detector over one column of a file (CSV or JSON lines, plain or gzip, - for standard input).
+
+Each line of output is a JSON object: i is the row, counting from 0; drift and
+warning are the state after it. A line is printed for each row where either is
+true or changes, and with --state-every for every N-th row, with the detector's
+state variables. A missing value changes nothing.`,
+		Example: "  quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01",
+		Args:    exactly(1, "one file"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			det, err := newDetector(name, params)
+			if err != nil {
+				return err
+			}
+			if stateEvery < 0 {
+				return usageError("--state-every must not be negative, got %d", stateEvery)
+			}
+			return detect(s, args[0], column, det, stateEvery)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&name, "detector", "", "detector: "+strings.Join(drift.Names(), ", "))
+	f.StringArrayVar(&params, "param", nil, "parameter of the detector, `name=value` (repeatable)")
+	f.StringVar(&column, "column", "", "column to watch; needed where the file has several numeric ones")
+	f.IntVar(&stateEvery, "state-every", 0, "print the state every `N` rows")
+	return cmd
+}
+
+func newDetector(name string, params []string) (drift.Detector, error) {
+	if name == "" {
+		return nil, usageError("--detector is needed: one of %s", strings.Join(drift.Names(), ", "))
+	}
+	byName := map[string]string{}
+	for _, p := range params {
+		k, v, ok := strings.Cut(p, "=")
+		if !ok {
+			return nil, usageError("--param %s: write it as name=value", p)
+		}
+		byName[k] = v
+	}
+	det, err := drift.New(name, byName)
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return det, nil
+}
+
+// openTable opens a file, "-" being the command's own input.
+func openTable(s streams, path string, o file.Options) (*file.Reader, error) {
+	if path == file.Stdin {
+		return file.NewReader("standard input", s.in, o)
+	}
+	return file.Open(path, o)
+}
+
+func detect(s streams, path, column string, det drift.Detector, every int) (err error) {
+	var o file.Options
+	if column != "" {
+		o.Channels = file.Named(column)
+	}
+	r, err := openTable(s, path, o)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	if n := len(r.Channels()); n > 1 {
+		return usageError("%s has %d numeric columns (%s): choose one with --column", path, n, strings.Join(r.Channels(), ", "))
+	}
+	out := bufio.NewWriter(s.out)
+	defer func() { err = errors.Join(err, out.Flush()) }()
+	was, state := drift.Stable, drift.Stable
+	var line []byte
+	for i := int64(0); ; i++ {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if c := row.Cells[0]; c.Missing == ingest.Present {
+			state = det.Update(c.Value)
+		}
+		full := every > 0 && (i+1)%int64(every) == 0
+		if state != drift.Stable || state != was || full {
+			line = appendDetection(line[:0], i, state, det, full)
+			if _, err := out.Write(line); err != nil {
+				return err
+			}
+		}
+		was = state
+	}
+}
+
+func appendDetection(dst []byte, i int64, state drift.State, det drift.Detector, full bool) []byte {
+	dst = append(dst, `{"i":`...)
+	dst = strconv.AppendInt(dst, i, 10)
+	dst = strconv.AppendBool(append(dst, `,"drift":`...), state == drift.Drift)
+	dst = strconv.AppendBool(append(dst, `,"warning":`...), state == drift.Warning)
+	if full {
+		det.Vars(func(name string, v float64) {
+			dst = strconv.AppendQuote(append(dst, ','), name)
+			dst = append(dst, ':')
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				dst = append(dst, "null"...)
+			} else {
+				dst = strconv.AppendFloat(dst, v, 'g', -1, 64)
+			}
+		})
+	}
+	return append(slices.Grow(dst, 2), "}\n"...)
+}
