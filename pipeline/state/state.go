@@ -1,0 +1,441 @@
+// Package state keeps the checkpoints of one process: which offset each
+// partition has been applied up to, and the state of every series as of there.
+//
+// A stream's checkpoints are a full snapshot in one file and the changes since
+// in another, of checksummed frames, each frame one transaction. The byte
+// tables are in docs/formats/state.md. A torn last frame was never reported as
+// durable and is cut off; a damaged file is set aside, never silently reset.
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// ErrCorrupt is wrapped by errors about files that can't be what was written.
+var ErrCorrupt = errors.New("corrupt")
+
+// Entry is the state of one series.
+type Entry struct {
+	Part   string // name of its partition
+	Series string
+	State  []byte // nil: the series is gone
+}
+
+// Head is how far a partition has been applied: Next is the first offset that
+// the states do not reflect.
+type Head struct {
+	Part string
+	Next int64
+}
+
+// Switch is a durable decision between checkpoints, opaque to this package.
+type Switch struct {
+	Part   string
+	Series string
+	Data   []byte
+	number uint64
+}
+
+// Checkpoint is one transaction: all of it is restored or none.
+type Checkpoint struct {
+	Heads   []Head
+	Entries []Entry
+	Extra   []byte // the stream's own state, opaque
+	Decided uint64 // Decided() as of the moment the checkpoint was taken
+}
+
+// Snapshot is what a stream is restored from.
+type Snapshot struct {
+	Heads    map[string]int64             // by partition
+	Series   map[string]map[string][]byte // by partition and series
+	Switches []Switch                     // decided after the snapshot, oldest first
+	Extra    []byte                       // the stream's own state, opaque
+	decided  uint64                       // number of the latest switch that the states hold
+}
+
+// Stream is the checkpoint store of one stream. It is not safe for concurrent use.
+type Stream struct {
+	dir     string
+	log     *slog.Logger
+	gen     uint64
+	delta   *os.File
+	size    int64    // bytes of the delta file that are whole frames
+	full    int64    // bytes of the full file
+	decided uint64   // number of the latest switch
+	recent  []Switch // switches that the latest checkpoint does not hold
+	buf     []byte
+}
+
+const (
+	magic      = "QUELLST1"
+	kindChange = 1
+	kindSwitch = 2
+	maxFrame   = 1 << 31
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// Open opens the store of a stream in dir, which it creates, and returns the
+// newest snapshot in it.
+func Open(dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("state: %w", err)
+	}
+	s := &Stream{dir: dir, log: log}
+	gens, err := generations(dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := len(gens) - 1; i >= 0; i-- {
+		snap, err := s.load(gens[i])
+		if err == nil {
+			return s, snap, nil
+		}
+		if !errors.Is(err, ErrCorrupt) {
+			return nil, nil, err
+		}
+		aside, aerr := atomicfile.SetAside(s.fullPath(gens[i]))
+		if aerr != nil {
+			return nil, nil, fmt.Errorf("state: %w (and setting it aside: %w)", err, aerr)
+		}
+		log.Error("a checkpoint is damaged and was set aside; going back to the one before, or starting cold if there is none",
+			"file", aside, "err", err)
+	}
+	s.gen = 0
+	if len(gens) > 0 {
+		s.gen = gens[len(gens)-1]
+	}
+	return s, &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}, nil
+}
+
+func generations(dir string) ([]uint64, error) {
+	names, err := filepath.Glob(filepath.Join(dir, "*.full"))
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	var gens []uint64
+	for _, n := range names { // Glob sorts, and the names have a fixed width
+		var g uint64
+		if _, err := fmt.Sscanf(strings.TrimSuffix(filepath.Base(n), ".full"), "%d", &g); err == nil {
+			gens = append(gens, g)
+		}
+	}
+	return gens, nil
+}
+
+func (s *Stream) fullPath(gen uint64) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%012d.full", gen))
+}
+func (s *Stream) deltaPath(gen uint64) string {
+	return filepath.Join(s.dir, fmt.Sprintf("%012d.delta", gen))
+}
+
+// load reads one generation and leaves its delta file open for appending.
+func (s *Stream) load(gen uint64) (*Snapshot, error) {
+	path := s.fullPath(gen)
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
+	body, ok := bytes.CutPrefix(raw, []byte(magic))
+	if !ok {
+		return nil, fmt.Errorf("state: %s: %w: not a checkpoint of this version", path, ErrCorrupt)
+	}
+	payload, rest, ok := frame(body)
+	if !ok || len(rest) != 0 {
+		return nil, fmt.Errorf("state: %s: %w: the checksum does not match", path, ErrCorrupt)
+	}
+	if err := snap.apply(payload); err != nil {
+		return nil, fmt.Errorf("state: %s: %w", path, err)
+	}
+	f, err := os.OpenFile(s.deltaPath(gen), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("state: %w", err)
+	}
+	changes, err := io.ReadAll(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
+	}
+	left := changes
+	for len(left) > 0 {
+		payload, rest, ok := frame(left)
+		if !ok {
+			break
+		}
+		if err := snap.apply(payload); err != nil {
+			return nil, errors.Join(fmt.Errorf("state: %s: %w", f.Name(), err), f.Close())
+		}
+		left = rest
+	}
+	size := int64(len(changes) - len(left))
+	if len(left) > 0 {
+		if wholeFrameIn(left[1:]) {
+			// Damage in the middle: whole transactions follow, and applying them
+			// without the broken one would mix two points in time. What was
+			// applied so far is a true earlier checkpoint; the file is kept.
+			if err := s.keepCopy(f.Name(), changes); err != nil {
+				return nil, errors.Join(err, f.Close())
+			}
+			s.log.Error("the changes since the last full checkpoint are damaged in the middle: going back to the point before the damage; the file was copied aside",
+				"file", f.Name(), "at", size)
+		} else {
+			s.log.Warn("cut off a torn transaction that was never acknowledged", "file", f.Name(), "bytes", len(left))
+		}
+		if err := f.Truncate(size); err != nil {
+			return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
+		}
+	}
+	if _, err := f.Seek(size, io.SeekStart); err != nil {
+		return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
+	}
+	s.gen, s.delta, s.size, s.full = gen, f, size, int64(len(raw))
+	s.decided = snap.decided
+	s.recent = slices.Clone(snap.Switches)
+	for _, sw := range s.recent {
+		s.decided = max(s.decided, sw.number)
+	}
+	return snap, nil
+}
+
+func (s *Stream) keepCopy(path string, data []byte) error {
+	if err := atomicfile.WriteFile(path+".corrupt", data, 0o600); err != nil {
+		return fmt.Errorf("state: keeping a copy of a damaged file: %w", err)
+	}
+	return nil
+}
+
+// wholeFrameIn says that a valid frame starts somewhere in b.
+func wholeFrameIn(b []byte) bool {
+	for i := range b {
+		if payload, _, ok := frame(b[i:]); ok && len(payload) > 0 && (payload[0] == kindChange || payload[0] == kindSwitch) {
+			return true
+		}
+	}
+	return false
+}
+
+// frame takes one frame off b: length, CRC-32C of the payload, payload.
+func frame(b []byte) (payload, rest []byte, ok bool) {
+	if len(b) < 8 {
+		return nil, nil, false
+	}
+	n := binary.LittleEndian.Uint32(b)
+	if n == 0 || uint64(n) > maxFrame || uint64(len(b)-8) < uint64(n) {
+		return nil, nil, false
+	}
+	payload = b[8 : 8+n]
+	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(b[4:]) {
+		return nil, nil, false
+	}
+	return payload, b[8+n:], true
+}
+
+func closeFrame(b []byte, from int) {
+	payload := b[from+8:]
+	binary.LittleEndian.PutUint32(b[from:], uint32(len(payload)))
+	binary.LittleEndian.PutUint32(b[from+4:], crc32.Checksum(payload, castagnoli))
+}
+
+func (snap *Snapshot) apply(payload []byte) error {
+	r := wire.NewReader(payload)
+	switch kind := r.U8(); kind {
+	case kindChange:
+		for range r.Len(9) {
+			part, next := r.String(), r.I64()
+			snap.Heads[part] = next
+		}
+		for range r.Len(17) {
+			part, series, gone := r.String(), r.String(), r.Bool()
+			data := r.Bytes()
+			if r.Err() != nil {
+				break
+			}
+			if gone {
+				delete(snap.Series[part], series)
+				continue
+			}
+			if snap.Series[part] == nil {
+				snap.Series[part] = map[string][]byte{}
+			}
+			snap.Series[part][series] = data
+		}
+		snap.Extra = r.Bytes()
+		snap.decided = r.U64()
+		// The states hold the switches decided before the checkpoint was taken;
+		// one decided while it was being written is still to be obeyed.
+		snap.Switches = slices.DeleteFunc(snap.Switches, func(sw Switch) bool { return sw.number <= snap.decided })
+	case kindSwitch:
+		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: r.Bytes()})
+	default:
+		return fmt.Errorf("%w: unknown kind of transaction %d: it was written by a newer version", ErrCorrupt, kind)
+	}
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return nil
+}
+
+func appendChange(dst []byte, c Checkpoint) []byte {
+	from := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = wire.U8(dst, kindChange)
+	dst = wire.U64(dst, uint64(len(c.Heads)))
+	for _, h := range c.Heads {
+		dst = wire.I64(wire.String(dst, h.Part), h.Next)
+	}
+	dst = wire.U64(dst, uint64(len(c.Entries)))
+	for _, e := range c.Entries {
+		dst = wire.String(wire.String(dst, e.Part), e.Series)
+		dst = wire.Bytes(wire.Bool(dst, e.State == nil), e.State)
+	}
+	dst = wire.Bytes(dst, c.Extra)
+	dst = wire.U64(dst, c.Decided)
+	closeFrame(dst, from)
+	return dst
+}
+
+// WantsFull says that the changes have outgrown the full snapshot, so that the
+// next checkpoint should be a full one.
+func (s *Stream) WantsFull() bool { return s.delta == nil || s.size > 2*s.full+8<<20 }
+
+// Full writes a checkpoint of everything and starts a new generation. Files of
+// the generation before the previous one are removed. It returns once the
+// checkpoint is durable.
+func (s *Stream) Full(c Checkpoint) error {
+	s.buf = append(s.buf[:0], magic...)
+	s.buf = appendChange(s.buf, c)
+	gen := s.gen + 1
+	s.forget(c.Decided)
+	var carry []byte // switches decided since the checkpoint was taken
+	for _, sw := range s.recent {
+		carry = appendSwitch(carry, sw)
+	}
+	// The delta file comes first: a full file without one is complete, the
+	// other way round it would be a delta to nothing.
+	if err := atomicfile.WriteFile(s.deltaPath(gen), carry, 0o600); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	f, err := os.OpenFile(s.deltaPath(gen), os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if _, err := f.Seek(0, io.SeekEnd); err != nil {
+		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
+	}
+	if err := atomicfile.WriteFile(s.fullPath(gen), s.buf, 0o600); err != nil {
+		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
+	}
+	var closeErr error
+	if s.delta != nil {
+		closeErr = s.delta.Close()
+	}
+	s.gen, s.delta, s.size, s.full = gen, f, int64(len(carry)), int64(len(s.buf))
+	if cap(s.buf) > 64<<20 {
+		s.buf = nil
+	}
+	gens, err := generations(s.dir)
+	if err != nil {
+		return err
+	}
+	for _, g := range gens {
+		if g+1 < gen {
+			if err := errors.Join(remove(s.fullPath(g)), remove(s.deltaPath(g))); err != nil {
+				return fmt.Errorf("state: %w", err)
+			}
+		}
+	}
+	return closeErr
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Change writes a checkpoint of what changed since the last one and returns
+// once it is durable.
+func (s *Stream) Change(c Checkpoint) error {
+	s.buf = appendChange(s.buf[:0], c)
+	s.forget(c.Decided)
+	return s.append()
+}
+
+// Decide makes a switch durable between two checkpoints.
+func (s *Stream) Decide(sw Switch) error {
+	if s.delta == nil {
+		return errors.New("state: a switch needs a checkpoint before it")
+	}
+	sw.number = s.decided + 1
+	s.buf = appendSwitch(s.buf[:0], sw)
+	if err := s.append(); err != nil {
+		return err
+	}
+	s.decided++
+	s.recent = append(s.recent, sw)
+	return nil
+}
+
+// forget drops the switches that a checkpoint holds.
+func (s *Stream) forget(decided uint64) {
+	s.recent = slices.DeleteFunc(s.recent, func(sw Switch) bool { return sw.number <= decided })
+}
+
+func appendSwitch(dst []byte, sw Switch) []byte {
+	from := len(dst)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
+	dst = wire.U64(wire.U8(dst, kindSwitch), sw.number)
+	dst = wire.Bytes(wire.String(wire.String(dst, sw.Part), sw.Series), sw.Data)
+	closeFrame(dst, from)
+	return dst
+}
+
+// Decided returns the number of the latest switch made durable.
+func (s *Stream) Decided() uint64 { return s.decided }
+
+func (s *Stream) append() error {
+	if _, err := s.delta.Write(s.buf); err != nil {
+		return s.undo(err)
+	}
+	if err := s.delta.Sync(); err != nil {
+		return s.undo(err)
+	}
+	s.size += int64(len(s.buf))
+	return nil
+}
+
+// undo cuts a partly written frame off, so that a later one can follow when
+// the disk has room again.
+func (s *Stream) undo(cause error) error {
+	err := fmt.Errorf("state: write checkpoint %s: %w", s.delta.Name(), cause)
+	if terr := s.delta.Truncate(s.size); terr != nil {
+		return errors.Join(err, terr)
+	}
+	if _, serr := s.delta.Seek(s.size, io.SeekStart); serr != nil {
+		return errors.Join(err, serr)
+	}
+	return err
+}
+
+// Close closes the files. Nothing is written.
+func (s *Stream) Close() error {
+	if s.delta == nil {
+		return nil
+	}
+	return s.delta.Close()
+}

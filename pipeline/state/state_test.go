@@ -1,0 +1,213 @@
+package state
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+func open(t *testing.T, dir string) (*Stream, *Snapshot) {
+	t.Helper()
+	s, snap, err := Open(dir, quiet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil && !errors.Is(err, os.ErrClosed) {
+			t.Error(err)
+		}
+	})
+	return s, snap
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func point(next int64, entries ...Entry) Checkpoint {
+	return Checkpoint{Heads: []Head{{"p/0", next}}, Entries: entries, Extra: []byte{byte(next)}}
+}
+
+func entry(series, state string) Entry { return Entry{Part: "p/0", Series: series, State: []byte(state)} }
+
+func diff(want, got *Snapshot) string {
+	return cmp.Diff(want, got, cmpopts.IgnoreUnexported(Snapshot{}, Switch{}), cmpopts.EquateEmpty())
+}
+
+func TestFullAndChanges(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(1, entry("a", "a1"), entry("b", "b1"))))
+	check(t, s.Change(point(2, entry("a", "a2"))))
+	check(t, s.Change(point(3, Entry{Part: "p/0", Series: "b"}, entry("c", "c3"))))
+	check(t, s.Close())
+	_, got := open(t, dir)
+	want := &Snapshot{Heads: map[string]int64{"p/0": 3}, Extra: []byte{3},
+		Series: map[string]map[string][]byte{"p/0": {"a": []byte("a2"), "c": []byte("c3")}}}
+	if d := diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// TestCutAnywhere cuts the changes at every byte: what was durable before the
+// cut comes back, whole transactions only.
+func TestCutAnywhere(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(0, entry("a", "zero"))))
+	var ends []int64
+	for i := range int64(5) {
+		check(t, s.Change(point(i+1, entry("a", fmt.Sprint("state ", i+1)))))
+		ends = append(ends, s.size)
+	}
+	delta := s.deltaPath(s.gen)
+	whole, err := os.ReadFile(delta)
+	check(t, err)
+	check(t, s.Close())
+	for n := range len(whole) + 1 {
+		check(t, os.WriteFile(delta, whole[:n], 0o600))
+		want := int64(0)
+		for i, e := range ends {
+			if int64(n) >= e {
+				want = int64(i + 1)
+			}
+		}
+		s, got := open(t, dir)
+		if got.Heads["p/0"] != want {
+			t.Fatalf("cut at %d of %d: head %d, want %d", n, len(whole), got.Heads["p/0"], want)
+		}
+		// Work goes on behind the cut.
+		check(t, s.Change(point(77, entry("a", "later"))))
+		check(t, s.Close())
+		s, got = open(t, dir)
+		if got.Heads["p/0"] != 77 {
+			t.Fatalf("cut at %d: after a further change the head is %d", n, got.Heads["p/0"])
+		}
+		check(t, s.Close())
+	}
+}
+
+// TestDamageIsSetAside flips bytes of the full snapshot: the generation before
+// takes over, and the damaged file is kept under another name.
+func TestDamageIsSetAside(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 1))
+	for range 50 {
+		dir := t.TempDir()
+		s, _ := open(t, dir)
+		check(t, s.Full(point(1, entry("a", "one"))))
+		check(t, s.Change(point(2, entry("a", "two"))))
+		check(t, s.Full(point(3, entry("a", "three"))))
+		path := s.fullPath(s.gen)
+		check(t, s.Close())
+		raw, err := os.ReadFile(path)
+		check(t, err)
+		raw[rng.IntN(len(raw))] ^= 1 << rng.IntN(8)
+		check(t, os.WriteFile(path, raw, 0o600))
+		_, got := open(t, dir)
+		if got.Heads["p/0"] != 2 || string(got.Series["p/0"]["a"]) != "two" {
+			t.Fatalf("restored head %d and state %q, want the point before", got.Heads["p/0"], got.Series["p/0"]["a"])
+		}
+		aside, err := filepath.Glob(filepath.Join(dir, "*corrupt*"))
+		if err != nil || len(aside) != 1 {
+			t.Fatalf("set aside %v (%v), want one file", aside, err)
+		}
+		kept, err := os.ReadFile(aside[0])
+		check(t, err)
+		if !bytes.Equal(kept, raw) {
+			t.Fatal("the file set aside is not the damaged one")
+		}
+	}
+}
+
+func TestDamageInTheMiddleOfTheChanges(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(0)))
+	check(t, s.Change(point(1, entry("a", "one"))))
+	mid := s.size + 12
+	check(t, s.Change(point(2, entry("a", "two"))))
+	check(t, s.Change(point(3, entry("a", "three"))))
+	path := s.deltaPath(s.gen)
+	check(t, s.Close())
+	raw, err := os.ReadFile(path)
+	check(t, err)
+	raw[mid] ^= 0xff
+	check(t, os.WriteFile(path, raw, 0o600))
+	_, got := open(t, dir)
+	if got.Heads["p/0"] != 1 {
+		t.Errorf("head %d, want 1: the point before the damage", got.Heads["p/0"])
+	}
+	if kept, err := os.ReadFile(path + ".corrupt"); err != nil || !bytes.Equal(kept, raw) {
+		t.Errorf("the damaged changes were not kept: %v", err)
+	}
+}
+
+// TestSwitches decides while a checkpoint is on its way: the checkpoint, taken
+// before, must not swallow the decision, be it a change or a full one.
+func TestSwitches(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		dir := t.TempDir()
+		s, _ := open(t, dir)
+		check(t, s.Full(point(0)))
+		first := Switch{Part: "p/0", Series: "a", Data: []byte("first")}
+		second := Switch{Part: "p/0", Series: "a", Data: []byte("second")}
+		check(t, s.Decide(first))
+		taken := point(1)
+		taken.Decided = s.Decided()
+		check(t, s.Decide(second))
+		if full {
+			check(t, s.Full(taken))
+		} else {
+			check(t, s.Change(taken))
+		}
+		check(t, s.Close())
+		s, got := open(t, dir)
+		if d := cmp.Diff([]Switch{second}, got.Switches, cmpopts.IgnoreUnexported(Switch{})); d != "" {
+			t.Errorf("full=%v: %s", full, d)
+		}
+		taken.Decided = s.Decided()
+		check(t, s.Change(taken))
+		check(t, s.Close())
+		if _, got = open(t, dir); len(got.Switches) != 0 {
+			t.Errorf("full=%v: a checkpoint that holds the switches left %d", full, len(got.Switches))
+		}
+	}
+}
+
+func TestLockIsExclusive(t *testing.T) {
+	dir := t.TempDir()
+	release, err := Lock(dir)
+	check(t, err)
+	if _, err := Lock(dir); err == nil {
+		t.Fatal("two processes may share a state directory")
+	}
+	check(t, release())
+	again, err := Lock(dir)
+	check(t, err)
+	check(t, again())
+}
+
+func FuzzSnapshot(f *testing.F) {
+	f.Add(appendChange(nil, point(3, entry("a", "x")))[8:])
+	f.Add(appendSwitch(nil, Switch{number: 1, Part: "p", Series: "a", Data: []byte("d")})[8:])
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
+		if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("unexpected error %v", err)
+		}
+	})
+}
