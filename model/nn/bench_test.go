@@ -60,11 +60,13 @@ func modelA() Spec {
 	}}
 }
 
-func modelB() Spec {
-	layers := []LayerSpec{{Op: Conv, Out: 32}}
+func modelB() Spec { return wideB(32) }
+
+func wideB(width int) Spec {
+	layers := []LayerSpec{{Op: Conv, Out: width}}
 	for d := 1; d <= 32; d *= 2 {
 		layers = append(layers, LayerSpec{Op: Residual, Layers: []LayerSpec{
-			{Op: Conv, Out: 32, Kernel: 3, Dilation: d, Pad: [2]int{d, d}}, {Op: ReLU},
+			{Op: Conv, Out: width, Kernel: 3, Dilation: d, Pad: [2]int{d, d}}, {Op: ReLU},
 		}})
 	}
 	return Spec{In: 4, Layers: append(layers, LayerSpec{Op: Conv, Out: 4})}

@@ -172,8 +172,10 @@ func (e *engine) step(o *op) (moved, blocked bool) {
 	return moved, blocked
 }
 
-// target returns the number of columns that an operation's inputs allow, and
-// whether there will never be more.
+// target returns the number of columns that an operation's input allows, and
+// whether there will never be more. What is added to them, res, is where the
+// input of a residual body began; the body keeps the length, so res is never
+// behind.
 func (e *engine) target(o *op) (hi int64, done bool) {
 	in := &e.sigs[o.in]
 	switch {
@@ -188,12 +190,6 @@ func (e *engine) target(o *op) (hi int64, done bool) {
 		length := o.outLen(in.n)
 		hi = min(hi, length)
 		done = hi == length
-	}
-	if o.res >= 0 {
-		res := &e.sigs[o.res]
-		if hi > res.n {
-			hi, done = res.n, false
-		}
 	}
 	return hi, done
 }

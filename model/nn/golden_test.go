@@ -131,10 +131,9 @@ func TestGolden(t *testing.T) {
 				y := channelsLast(ys[i*size:][:size], 4)
 				close32(t, "whole window", r.Run(nil, x), y, 1e-5)
 				close32(t, "training", tape.Forward(x), y, 1e-5)
-				for _, chunk := range []int{1, 7, 256} {
-					s.Reset()
-					close32(t, fmt.Sprintf("streamed by %d", chunk), stream(s, x, 4, chunk), y, 1e-5)
-				}
+				chunk := []int{1, 7, 256}[i%3]
+				s.Reset()
+				close32(t, fmt.Sprintf("streamed by %d", chunk), stream(s, x, 4, chunk), y, 1e-5)
 			}
 		})
 	}

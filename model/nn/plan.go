@@ -126,7 +126,7 @@ func (b *planner) residual(l LayerSpec, in int, window int64) (int, int64) {
 	b.held[in] = true
 	out, window := b.layers(l.Layers, in, window)
 	b.held[in] = held
-	if last := b.lastOp(); b.fuse && last.out == out && !b.held[out] && last.kind == opTaps && last.res < 0 && last.tm.phases == 1 {
+	if last := b.lastOp(); b.fuse && last.out == out && last.kind == opTaps && last.res < 0 {
 		last.res = in
 		return out, window
 	}

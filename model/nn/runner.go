@@ -8,22 +8,23 @@ const runnerBytes = 512 << 10
 // use; any number of runners may share a Net.
 type Runner struct {
 	e      *engine
+	spec   Spec
 	window int // the only length, 0 for any
 }
 
 // NewRunner returns a runner that allocates nothing for windows of up to maxT
 // columns.
 func (n *Net) NewRunner(maxT int) *Runner {
-	maxT = max(maxT, 1)
 	if n.spec.Streamable() != nil {
-		return &Runner{e: newEngine(n, n.spec.Window, n.spec.Window), window: n.spec.Window}
+		return &Runner{e: newEngine(n, n.spec.Window, n.spec.Window), spec: n.spec, window: n.spec.Window}
 	}
-	perHop := 0
+	hop, perHop := n.fused.hop, 0
 	for _, s := range n.fused.sigs {
-		perHop += n.fused.hop / s.num * s.den * s.c * 4
+		perHop += hop / s.num * s.den * s.c * 4
 	}
-	chunk := max(runnerBytes/perHop, 1, 64/n.fused.hop) * n.fused.hop
-	return &Runner{e: newEngine(n, min(chunk, max(maxT, 64)), maxT)}
+	maxT = max(maxT, 64)
+	chunk := max(runnerBytes/perHop, 1, 64/hop) * hop
+	return &Runner{e: newEngine(n, min(chunk, maxT), maxT), spec: n.spec}
 }
 
 // Run computes the network over x, [T][In], with zeros before and after the
@@ -38,6 +39,9 @@ func (r *Runner) Run(dst, x []float32) []float32 {
 	}
 	if r.window > 0 && len(x) != r.window*in {
 		panic("nn: Run: a network with a dense layer takes its own window only")
+	}
+	if size := r.spec.OutLen(len(x)/in) * r.spec.OutChannels(); cap(dst) < size {
+		dst = make([]float32, 0, size)
 	}
 	r.e.reset(0)
 	r.e.out = dst[:0]

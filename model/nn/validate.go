@@ -286,6 +286,16 @@ func (s Spec) OutChannels() int {
 	return c
 }
 
+// OutLen returns the number of output columns that a valid network makes of t
+// input columns.
+func (s Spec) OutLen(t int) int {
+	n := int64(max(t, 0))
+	for _, l := range s.Layers {
+		n = l.outLen(n)
+	}
+	return int(n)
+}
+
 // Streamable returns nil if NewStream can run the network, which it can unless
 // a dense layer needs the whole window.
 func (s Spec) Streamable() error {
