@@ -171,7 +171,7 @@ var ErrRejected = errors.New("rejected")
 
 // MalformedError says why a payload can't be decoded.
 type MalformedError struct {
-	Reason string // a short stable code: json, field_missing, not_a_number, time, csv, too_large, topic
+	Reason string // a short stable code: json, field_missing, not_a_number, time, series, csv, too_large, topic
 	Detail string // one sentence for people
 }
 

@@ -1,0 +1,108 @@
+// Package file reads recordings: CSV and JSON lines, plain or compressed with
+// gzip, from a file or from standard input.
+//
+// It has two layers. Reader goes through a recording row by row in constant
+// memory, for commands that work on files; Source puts the ingest.Source
+// contract over it, so that a recording can take a broker's place.
+//
+// CSV is comma-separated UTF-8 with a header; an empty field is a missing value;
+// fields may be quoted. A file of one number per line needs no header: its
+// column is then called value. JSON lines are one object per line, flat or
+// nested; columns are then dotted paths.
+//
+// The time column is the one given, else the first of ts, time, timestamp and
+// datetime (case ignored), else there is none and the row's index and the rate
+// make the time, starting at the Unix epoch. Time stamps are dates as RFC 3339
+// writes them (a space in place of the T, a missing zone or missing seconds are
+// fine) or numbers in a unit; a unit not given follows from the size of the
+// first number.
+package file
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/quell-stream/quell/ingest/codec/field"
+)
+
+// Formats of recordings.
+const (
+	CSV   = "csv"
+	JSONL = "jsonl"
+)
+
+// Stdin is the path that stands for standard input.
+const Stdin = "-"
+
+// Limits that keep memory constant whatever the file holds.
+const (
+	maxRow     = 1 << 20 // bytes of one row
+	sniffRows  = 1000    // rows that decide which columns are numeric
+	sniffBytes = 4 << 20 // bytes of these rows
+)
+
+// Options say how a recording is read. The zero value reads every numeric
+// column.
+type Options struct {
+	// Format is csv or jsonl. Default: jsonl if the content begins with a brace.
+	Format string
+	// Time is the time column. Default: see the package comment.
+	Time string
+	// TimeUnit is s, ms, us, ns or rfc3339. Default: dates are recognised, and
+	// numbers are in the unit that puts the first one nearest to the present:
+	// seconds below 1e11, milliseconds below 1e14, microseconds below 1e17.
+	TimeUnit string
+	// Zone is the zone of dates that name none. Default: UTC.
+	Zone *time.Location
+	// RateHz makes the time of rows where there is no time column. Default: 1.
+	RateHz float64
+	// Series is the column that names each row's series. Default: none.
+	Series string
+	// Channels are the columns wanted as values (see Named). Default: the columns
+	// whose non-empty fields are numbers throughout the first 1000 rows, except
+	// anomaly, changepoint, label and anomaly_window.
+	Channels []field.Channel
+}
+
+// Named returns channels of the given columns.
+func Named(columns ...string) []field.Channel {
+	out := make([]field.Channel, len(columns))
+	for i, c := range columns {
+		out[i].Name = c
+	}
+	return out
+}
+
+// Validate checks the options.
+func (o *Options) Validate() error {
+	var errs []error
+	if o.Format != "" && o.Format != CSV && o.Format != JSONL {
+		errs = append(errs, fmt.Errorf("file: format %q: must be csv or jsonl", o.Format))
+	}
+	if _, err := field.ParseUnit(o.TimeUnit); err != nil {
+		errs = append(errs, fmt.Errorf("file: %w", err))
+	}
+	if o.RateHz < 0 || math.IsNaN(o.RateHz) || math.IsInf(o.RateHz, 0) {
+		errs = append(errs, fmt.Errorf("file: rate %g: must be a positive number of hertz", o.RateHz))
+	}
+	seen := make(map[string]bool)
+	for i := range o.Channels {
+		c := &o.Channels[i]
+		if err := c.Validate(); err != nil {
+			errs = append(errs, err)
+		}
+		if seen[c.Name] {
+			errs = append(errs, fmt.Errorf("channel %s occurs twice", c.Name))
+		}
+		seen[c.Name] = true
+	}
+	return errors.Join(errs...)
+}
+
+// labels are columns that say something about the data and are no data.
+var labels = [...]string{"anomaly", "changepoint", "label", "anomaly_window"}
+
+// timeColumns are the names that a time column goes by, best first.
+var timeColumns = [...]string{"ts", "time", "timestamp", "datetime"}
