@@ -1,0 +1,119 @@
+package pipeline
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/quell-stream/quell/sink"
+)
+
+// batch is what a worker hands to its sinks in one piece: records, events and
+// dead letters, encoded once. Its memory is used again when every sink is done.
+type batch struct {
+	seq     int64
+	records []sink.Record
+	values  [][]sink.Value
+	items   []sink.Item // records and events, in order
+	dead    []sink.Item
+	json    []byte
+	spans   []span // items' and dead items' place in json, since json moves while it grows
+
+	left atomic.Int32 // required sinks that are not done
+	held atomic.Int32 // sinks that still read the batch
+	done func(*batch) // called once, when left reaches 0
+	pool *sync.Pool
+}
+
+type span struct {
+	from, to int
+	dead     bool
+	record   int // index into records, -1 for an event
+	event    *sink.Event
+}
+
+func (b *batch) len() int { return len(b.spans) }
+
+// addRecord copies a record in.
+func (b *batch) addRecord(r *sink.Record) {
+	n := len(b.records)
+	if n < cap(b.records) {
+		b.records = b.records[:n+1]
+	} else {
+		b.records = append(b.records, sink.Record{})
+	}
+	if n == len(b.values) {
+		b.values = append(b.values, nil)
+	}
+	b.values[n] = append(b.values[n][:0], r.Values...)
+	b.records[n] = *r
+	b.records[n].Values = b.values[n]
+	from := len(b.json)
+	b.json = sink.AppendRecord(b.json, r)
+	b.spans = append(b.spans, span{from: from, to: len(b.json), record: n})
+}
+
+func (b *batch) addEvent(e sink.Event, dead bool) {
+	from := len(b.json)
+	b.json = sink.AppendEvent(b.json, &e)
+	b.spans = append(b.spans, span{from: from, to: len(b.json), record: -1, event: &e, dead: dead})
+}
+
+// seal fixes the addresses that items point to.
+func (b *batch) seal() {
+	for i := range b.spans {
+		s := &b.spans[i]
+		it := sink.Item{JSON: b.json[s.from:s.to:s.to]}
+		if s.record >= 0 {
+			it.Record = &b.records[s.record]
+		} else {
+			it.Event = s.event
+		}
+		if s.dead {
+			b.dead = append(b.dead, it)
+		} else {
+			b.items = append(b.items, it)
+		}
+	}
+}
+
+// finished is called by each sink once it needs the batch no more; required
+// says that its durability counts.
+func (b *batch) finished(required bool) {
+	if required && b.left.Add(-1) == 0 {
+		b.done(b)
+	}
+	b.release()
+}
+
+func (b *batch) release() {
+	if b.held.Add(-1) == 0 {
+		b.records = b.records[:0]
+		clear(b.items)
+		clear(b.dead)
+		clear(b.spans)
+		b.items, b.dead, b.spans, b.json = b.items[:0], b.dead[:0], b.spans[:0], b.json[:0]
+		if cap(b.json) > 4<<20 {
+			b.json = nil
+		}
+		b.done = nil
+		b.pool.Put(b)
+	}
+}
+
+// pick appends the items that a sink with the given emit setting wants.
+func pick(dst []sink.Item, b *batch, emit string) []sink.Item {
+	switch emit {
+	case "dead":
+		return append(dst, b.dead...)
+	case "all":
+		return append(dst, b.items...)
+	}
+	dst = slices.Grow(dst, len(b.items))
+	for _, it := range b.items {
+		if (it.Record != nil) == (emit == "records") {
+			dst = append(dst, it)
+		}
+	}
+	return dst
+}

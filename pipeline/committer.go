@@ -1,0 +1,164 @@
+package pipeline
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/pipeline/state"
+)
+
+// point is a checkpoint on its way to the disk.
+type point struct {
+	state.Checkpoint
+	after int64 // it may be written once batches up to this one are durable
+	full  bool
+	acks  []ingest.Ack
+	done  chan struct{}
+}
+
+// committer writes checkpoints in order, each once everything emitted before it
+// is durable, and then gives the acks back. The worker goes on meanwhile.
+type committer struct {
+	log    *slog.Logger
+	count  prometheus.Counter
+	queue  chan *point
+	failed chan error
+
+	mu    sync.Mutex // guards store
+	store *state.Stream
+
+	seqMu sync.Mutex
+	cond  *sync.Cond
+	seq   int64 // batches up to this one are durable
+	quit  bool
+
+	wg sync.WaitGroup
+}
+
+func newCommitter(store *state.Stream, log *slog.Logger, count prometheus.Counter) *committer {
+	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1)}
+	c.cond = sync.NewCond(&c.seqMu)
+	return c
+}
+
+func (c *committer) start(hard context.Context) {
+	stop := context.AfterFunc(hard, func() {
+		c.seqMu.Lock()
+		c.quit = true
+		c.seqMu.Unlock()
+		c.cond.Broadcast()
+	})
+	c.wg.Go(func() {
+		defer stop()
+		for p := range c.queue {
+			if !c.await(p.after) {
+				continue // stopped by force: nothing more becomes durable
+			}
+			if err := c.write(p); err != nil {
+				// A full disk may get room again, but acks must not be given for
+				// what is not on it: the stream stops, and says so.
+				select {
+				case c.failed <- err:
+				default:
+				}
+				continue
+			}
+			c.count.Inc()
+			for _, a := range p.acks {
+				a.Done()
+			}
+			if p.done != nil {
+				close(p.done)
+			}
+		}
+	})
+}
+
+// durable says that every batch up to seq is. Batches become durable in order,
+// since each sink works in order and the last one decides.
+func (c *committer) durable(seq int64) {
+	c.seqMu.Lock()
+	c.seq = max(c.seq, seq)
+	c.seqMu.Unlock()
+	c.cond.Broadcast()
+}
+
+func (c *committer) await(seq int64) bool {
+	c.seqMu.Lock()
+	defer c.seqMu.Unlock()
+	for c.seq < seq && !c.quit {
+		c.cond.Wait()
+	}
+	return c.seq >= seq
+}
+
+func (c *committer) write(p *point) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if p.full {
+		return c.store.Full(p.Checkpoint)
+	}
+	return c.store.Change(p.Checkpoint)
+}
+
+func (c *committer) decide(sw state.Switch) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.store.Decide(sw)
+}
+
+func (c *committer) wantsFull() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.store.WantsFull()
+}
+
+func (c *committer) decided() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.store.Decided()
+}
+
+// busy says that a checkpoint waits already.
+func (c *committer) busy() bool { return len(c.queue) > 0 }
+
+// put queues a checkpoint; with wait it returns once the acks are given.
+func (c *committer) put(hard context.Context, p *point, wait bool) error {
+	if wait {
+		p.done = make(chan struct{})
+	}
+	select {
+	case c.queue <- p:
+	case err := <-c.failed:
+		return err
+	case <-hard.Done():
+		return context.Cause(hard)
+	}
+	if !wait {
+		return nil
+	}
+	select {
+	case <-p.done:
+		return nil
+	case err := <-c.failed:
+		return err
+	case <-hard.Done():
+		return context.Cause(hard)
+	}
+}
+
+// close waits for queued checkpoints.
+func (c *committer) close() error {
+	close(c.queue)
+	c.wg.Wait()
+	select {
+	case err := <-c.failed:
+		return err
+	default:
+		return nil
+	}
+}

@@ -1,0 +1,212 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// Out takes what an Engine computes, in order. A Record and what it points to
+// are valid during the call only.
+type Out interface {
+	Record(r *sink.Record)
+	Event(e sink.Event)
+	Dead(s ingest.Sample, why window.Fate)
+}
+
+// EngineConfig says how an Engine works on the series of one stream.
+type EngineConfig struct {
+	Stream   string
+	Channels []string // names, in the order of Sample.Channel
+	Window   window.Config
+
+	// Model serves every series until a switch says otherwise. nil: no net, raw
+	// values pass through.
+	Model *model.Model
+	// Interval is the coverage that lo..hi claims, default 0.9.
+	Interval float64
+	// Seed keys every random draw together with the series and the index.
+	Seed uint64
+
+	// Watch switches the drift monitor on.
+	Watch bool
+	// FalseAlarms is the rate of false alarms asked for, per series.
+	FalseAlarms monitor.Rate
+	// FitSentinel fits the sentinels; it must be set where Watch is.
+	FitSentinel FitSentinel
+	// SentinelSlots is the number of slots that the sentinel is fitted on. Default 1024.
+	SentinelSlots int
+	// Tap, when not nil, sees every slot of every series with what the scaler
+	// made of it: it is how adaptation fills its replay buffers.
+	Tap Tap
+	// MaxSeries bounds the number of series; samples of further ones pass
+	// through raw, counted. Default 100,000.
+	MaxSeries int
+}
+
+// Tap watches the slots of a series. Calls come from the goroutine that drives
+// the Engine.
+type Tap interface {
+	// Slot sees one slot: its index, its input columns (one per channel), and
+	// the state the monitor is in. The columns are valid during the call.
+	Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string)
+	// Opened hears that the monitor opened a drift, Resolved that it is over.
+	Opened(series string, index int64, kind string)
+	Resolved(series string, index int64)
+}
+
+func (c EngineConfig) defaults() EngineConfig {
+	c.Window = c.Window.Defaults()
+	c.Window.Channels = len(c.Channels)
+	if c.Interval == 0 {
+		c.Interval = 0.9
+	}
+	if c.SentinelSlots == 0 {
+		c.SentinelSlots = 1024
+	}
+	if c.MaxSeries == 0 {
+		c.MaxSeries = 100_000
+	}
+	return c
+}
+
+// Engine computes the records of one stream from its samples: it owns one lane
+// per series. Every result depends on a series' own sequence of samples and
+// never on the clock, nor on how the input was cut into calls. An Engine is not
+// safe for concurrent use.
+type Engine struct {
+	cfg   EngineConfig
+	out   Out
+	lanes map[string]*lane
+	dirty []*lane // lanes with slots that the net has not seen
+	fits  *fitter
+	spare window.Fates // fates of samples that no lane holds
+	gone  window.Fates // fates of dropped lanes' samples
+}
+
+// NewEngine returns an engine without series.
+func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
+	cfg = cfg.defaults()
+	if len(cfg.Channels) == 0 {
+		return nil, fmt.Errorf("stream %q has no channels", cfg.Stream)
+	}
+	if err := cfg.Window.Validate(); err != nil {
+		return nil, fmt.Errorf("stream %q: %w", cfg.Stream, err)
+	}
+	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), fits: newFitter()}, nil
+}
+
+// Close stops background fits and waits for them.
+func (e *Engine) Close() { e.fits.close() }
+
+// Push takes samples of one message. stored is the message's stored stamp in
+// Unix ns, 0 where there is none; part is the partition it came from.
+// What becomes computable is computed by the next Run.
+func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error {
+	for i := range samples {
+		l, err := e.lane(part, samples[i].Series)
+		if err != nil {
+			return err
+		}
+		if l == nil {
+			e.passThrough(&samples[i])
+			continue
+		}
+		l.touched = true
+		l.win.Push(samples[i], stored, l)
+	}
+	return nil
+}
+
+// Run computes everything that is computable and hands it out.
+func (e *Engine) Run() {
+	for _, l := range e.dirty {
+		l.run()
+		l.queued = false
+	}
+	clear(e.dirty)
+	e.dirty = e.dirty[:0]
+}
+
+// Finish ends the input of all series: what waits is computed without its
+// look-ahead.
+func (e *Engine) Finish() {
+	e.Run()
+	for _, l := range e.sorted() {
+		l.touched = true
+		l.win.Finish(l)
+		l.run()
+		l.queued = false
+	}
+	clear(e.dirty)
+	e.dirty = e.dirty[:0]
+}
+
+// Fates returns what became of all samples so far. A sample counts as raw once
+// its record was handed out.
+func (e *Engine) Fates() window.Fates {
+	f := e.spare
+	f.Add(&e.gone)
+	for _, l := range e.lanes {
+		lf := l.fates()
+		f.Add(&lf)
+	}
+	return f
+}
+
+// Series returns the number of series held.
+func (e *Engine) Series() int { return len(e.lanes) }
+
+// States counts the series by the state of their monitor.
+func (e *Engine) States(count map[string]int) {
+	for _, l := range e.lanes {
+		count[l.state]++
+	}
+}
+
+// drop forgets a series whose partition went to another owner.
+func (e *Engine) drop(series string) {
+	l := e.lanes[series]
+	f := l.fates()
+	e.gone.Add(&f)
+	delete(e.lanes, series)
+}
+
+func (e *Engine) lane(part string, series string) (*lane, error) {
+	if l := e.lanes[series]; l != nil {
+		return l, nil
+	}
+	if len(e.lanes) >= e.cfg.MaxSeries {
+		return nil, nil
+	}
+	l, err := newLane(e, part, series)
+	if err != nil {
+		return nil, err
+	}
+	e.lanes[series] = l
+	return l, nil
+}
+
+// passThrough gives a sample beyond MaxSeries out as it is.
+func (e *Engine) passThrough(s *ingest.Sample) {
+	e.spare[window.Raw]++
+	r := sink.Record{Time: s.Time, Stream: e.cfg.Stream, Series: s.Series, Channels: e.cfg.Channels[s.Channel : s.Channel+1],
+		Values: []sink.Value{{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Quality: sink.Bad, Method: "raw"}},
+		Score:  nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: s.TimeSource.String()}
+	if s.Missing == ingest.Present {
+		r.Values[0] = sink.Value{Raw: s.Value, Clean: s.Value, Lo: nan, Hi: nan, Quality: sink.Uncertain, Method: "raw"}
+	}
+	e.out.Record(&r)
+}
+
+func (e *Engine) event(l *lane, t int64, kind, severity, why string, data map[string]any) {
+	e.out.Event(sink.Event{
+		ID:   fmt.Sprintf("%s/%s/%d/%s/%d", e.cfg.Stream, l.series, l.win.Epoch(), kind, t),
+		Time: t, Stream: e.cfg.Stream, Series: l.series, Epoch: l.win.Epoch(),
+		Kind: kind, Severity: severity, Why: why, Model: l.modelName(), Data: data,
+	})
+}

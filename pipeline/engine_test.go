@@ -1,0 +1,270 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// lines collects what an engine gives out, as JSON.
+type lines struct {
+	records []string
+	events  []string
+	dead    int
+}
+
+func (o *lines) Record(r *sink.Record) {
+	o.records = append(o.records, string(sink.AppendRecord(nil, r)))
+}
+func (o *lines) Event(e sink.Event)              { o.events = append(o.events, e.Kind+" "+e.Why) }
+func (o *lines) Dead(ingest.Sample, window.Fate) { o.dead++ }
+
+// testModel is a small net with random weights: what it says is of no use, but
+// any mistake in the order or the scale of its input shows.
+func testModel(t *testing.T, seed uint64) *model.Model {
+	t.Helper()
+	net, err := nn.New(nn.TCN(3, 1, 8, 5, []int{1, 2, 4}, 8), seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(seed, 0))
+	for _, p := range net.Params() {
+		for i := range p.Data {
+			p.Data[i] += 0.1 * float32(rng.NormFloat64())
+		}
+	}
+	net.Pack()
+	m, err := model.New(model.Header{Name: fmt.Sprint("test", seed), Kind: model.TCN, Inputs: []model.Input{model.Signal, model.Level, model.Mask},
+		Residual: true, Scaler: model.Scaler{Kind: model.ScaleRunning}}, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// untrained stands in for a fitted sentinel: what it reconstructs badly it does
+// so always, which is all these tests need.
+func untrained(_ [][]float32, channels int, seed uint64) (*nn.Net, error) {
+	return nn.New(nn.DAE(2*channels, channels, []int{4, 8}, 3, 4), seed)
+}
+
+func testEngine(t *testing.T, m *model.Model, out Out) *Engine {
+	t.Helper()
+	e, err := NewEngine(EngineConfig{
+		Stream: "s", Channels: []string{"a", "b"}, Model: m, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate,
+		SentinelSlots: 256, Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond},
+	}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(e.Close)
+	return e
+}
+
+// disorder is a recording of two series with everything that happens to one:
+// swapped and doubled samples, missing values, short and long gaps.
+func disorder(n int) []ingest.Sample {
+	rng := rand.New(rand.NewPCG(9, 9))
+	var in []ingest.Sample
+	for i := range n {
+		if i%701 > 680 || i%97 > 94 {
+			continue
+		}
+		for k, name := range []string{"x", "y"} {
+			for ch := range 2 {
+				s := ingest.Sample{Series: name, Channel: ch, Time: int64(1e18) + int64(i)*1e7,
+					Value: 5*float64(k) + math.Sin(float64(i)/(20+10*float64(ch))) + 0.3*rng.NormFloat64()}
+				if rng.IntN(50) == 0 {
+					s.Missing, s.Value = ingest.Null, 0
+				}
+				in = append(in, s)
+				if rng.IntN(40) == 0 {
+					in = append(in, s)
+				}
+			}
+		}
+		if m := len(in); m > 20 && rng.IntN(10) == 0 {
+			in[m-1], in[m-9] = in[m-9], in[m-1]
+		}
+	}
+	return in
+}
+
+func bySeries(records []string) map[string][]string {
+	out := map[string][]string{}
+	for _, r := range records {
+		p, err := sink.ParseRecord([]byte(r))
+		if err != nil {
+			panic(err)
+		}
+		out[p.Series] = append(out[p.Series], r)
+	}
+	return out
+}
+
+// TestChunksChangeNothing is promise 4: any cutting of the input into calls
+// gives the same records, byte for byte.
+func TestChunksChangeNothing(t *testing.T) {
+	in := disorder(3000)
+	m := testModel(t, 1)
+	var want map[string][]string
+	for _, chunk := range []int{len(in), 1, 7, 1000} {
+		out := &lines{}
+		e := testEngine(t, m, out)
+		for from := 0; from < len(in); from += chunk {
+			if err := e.Push("p", in[from:min(from+chunk, len(in))], 0); err != nil {
+				t.Fatal(err)
+			}
+			e.Run()
+		}
+		e.Finish()
+		got := bySeries(out.records)
+		if want == nil {
+			want = got
+			if len(got["x"]) < 2000 || len(got["x"]) != len(got["y"]) {
+				t.Fatalf("%d and %d records: the recording is not what the test thinks", len(got["x"]), len(got["y"]))
+			}
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("chunks of %d: %.2000s", chunk, d)
+		}
+		f := e.Fates()
+		if f.In() != int64(len(in)) || f[window.Pending] != 0 {
+			t.Errorf("chunks of %d: fates %v do not add up to %d", chunk, f, len(in))
+		}
+	}
+}
+
+// TestRestoreContinues restores every series at several points, and checks that
+// the records go on as if nothing had happened.
+func TestRestoreContinues(t *testing.T) {
+	in := disorder(1800)
+	m := testModel(t, 1)
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bank.Save(m); err != nil {
+		t.Fatal(err)
+	}
+	whole := &lines{}
+	e := testEngine(t, m, whole)
+	if err := e.Push("p", in, 0); err != nil {
+		t.Fatal(err)
+	}
+	e.Finish()
+	want := bySeries(whole.records)
+	for _, cut := range []int{1, 50, 700, 1100, 2001, 2900, len(in) - 3} {
+		out := &lines{}
+		a := testEngine(t, m, out)
+		if err := a.Push("p", in[:cut], 0); err != nil {
+			t.Fatal(err)
+		}
+		a.Run()
+		b := testEngine(t, m, out)
+		for name, l := range a.lanes {
+			r, err := restoreLane(b, "p", name, l.appendState(nil), bank)
+			if err != nil {
+				t.Fatalf("cut %d: %v", cut, err)
+			}
+			b.lanes[name] = r
+		}
+		if err := b.Push("p", in[cut:], 0); err != nil {
+			t.Fatal(err)
+		}
+		b.Finish()
+		if d := cmp.Diff(want, bySeries(out.records)); d != "" {
+			t.Fatalf("cut %d: %.3000s", cut, d)
+		}
+		if f := b.Fates(); f.In() != int64(len(in)) {
+			t.Errorf("cut %d: fates %v do not add up to %d", cut, f, len(in))
+		}
+	}
+}
+
+// TestSwitchTakesEffectAtItsRecord decides on a switch and replays it with
+// other chunks: the records must agree, and the model's name must change where
+// it was decided.
+func TestSwitchTakesEffectAtItsRecord(t *testing.T) {
+	in := disorder(1200)
+	first, second := testModel(t, 1), testModel(t, 2)
+	run := func(chunk int, sw *Switch) ([]string, Switch) {
+		out := &lines{}
+		e := testEngine(t, first, out)
+		var decided Switch
+		if sw != nil {
+			if err := e.Obey("p", *sw); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for from := 0; from < len(in); from += chunk {
+			if err := e.Push("p", in[from:min(from+chunk, len(in))], 0); err != nil {
+				t.Fatal(err)
+			}
+			e.Run()
+			if sw == nil && decided.Model == nil && from > len(in)/2 {
+				var ok bool
+				if decided, ok = e.Decide(Switch{Series: "x", Model: second, Kind: "model.promoted", Why: "test"}); !ok {
+					t.Fatal("the series is unknown")
+				}
+			}
+		}
+		e.Finish()
+		return bySeries(out.records)["x"], decided
+	}
+	want, sw := run(10, nil)
+	got, _ := run(333, &sw)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("%.2000s", d)
+	}
+	for i, line := range want {
+		r, err := sink.ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		model := first.Name()
+		if int64(i) >= sw.Record {
+			model = second.Name()
+		}
+		if r.Model != model {
+			t.Fatalf("record %d was served by %s, want %s (switch at %d)", i, r.Model, model, sw.Record)
+		}
+	}
+}
+
+func TestNothingNonFiniteComesOut(t *testing.T) {
+	out := &lines{}
+	e := testEngine(t, testModel(t, 1), out)
+	for i := range 1000 {
+		v := ingest.Sample{Series: "x", Time: int64(i) * 1e7, Value: 1e300 * float64(i%2)}
+		if i%10 == 0 {
+			v.Missing, v.Value = ingest.NonFinite, 0
+		}
+		if err := e.Push("p", []ingest.Sample{v}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Finish()
+	for _, line := range out.records {
+		r, err := sink.ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range r.Values {
+			if math.IsInf(v.Clean, 0) || v.Quality == sink.Good && math.IsNaN(v.Clean) {
+				t.Fatalf("clean value %g in %s", v.Clean, line)
+			}
+		}
+	}
+}

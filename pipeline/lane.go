@@ -1,0 +1,393 @@
+package pipeline
+
+import (
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+var nan = math.NaN()
+
+// block is how many slots a lane collects before it runs the net by itself.
+const block = 256
+
+// inputLimit bounds scaled input, so that a wild reading can't overflow a net.
+const inputLimit = 100
+
+// lane is everything known of one series. It implements window.Handler: slots
+// come in, columns go to the net in blocks, records come out.
+type lane struct {
+	eng    *Engine
+	part   string
+	series string
+
+	win     *window.Series
+	scalers []window.Scaler
+	held    []float64 // per channel: the latest value, for the input of missing slots
+	heldOK  []bool
+
+	mod     *model.Model
+	fixed   []window.Scale // the model's own scale per channel, nil: the running one
+	stream  *model.Stream
+	history *history // the latest input columns, from which the stream can be warmed
+
+	cols    []model.Column // collected input, slot-major, not yet pushed
+	waiting queue          // slots whose record is not out yet
+	reset   string         // why the context was reset before the next slot, "" otherwise
+
+	watch *watch
+	state string  // state of the monitor as of the latest slot
+	score float64 // standardised score as of the latest slot
+
+	switches []Switch // decided, not yet in effect
+
+	emitted int64 // records handed out since the series began, over all contexts
+
+	queued, touched bool
+	waitingRaw      int64 // own samples in waiting
+	rec             sink.Record
+	scales          []window.Scale
+	colScratch      []model.Column
+}
+
+// waitSlot is a slot between the grid and its record.
+type waitSlot struct {
+	index  int64
+	time   int64
+	epoch  int
+	source ingest.TimeSource
+	score  float64
+	state  string
+	cells  []waitCell
+}
+
+type waitCell struct {
+	window.Cell
+	scale window.Scale
+	x     float64 // input of the net, scaled
+}
+
+func newLane(e *Engine, part string, series string) (*lane, error) {
+	c := len(e.cfg.Channels)
+	l := &lane{
+		eng: e, part: part, series: strings.Clone(series),
+		win:     window.NewSeries(e.cfg.Window),
+		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
+		scales: make([]window.Scale, c), state: "learning", score: nan,
+	}
+	l.waiting.channels = c
+	l.rec = sink.Record{Stream: e.cfg.Stream, Series: l.series, Channels: e.cfg.Channels, Values: make([]sink.Value, c), Interval: e.cfg.Interval}
+	if err := l.serve(e.cfg.Model); err != nil {
+		return nil, err
+	}
+	if e.cfg.Watch {
+		l.watch = newWatch(e, series)
+	}
+	return l, nil
+}
+
+// serve makes m the model of the lane, from the next record on. The new stream
+// is warmed with the input that the old one has seen.
+func (l *lane) serve(m *model.Model) error {
+	old := l.stream
+	l.mod, l.stream = m, nil
+	if m == nil {
+		return nil
+	}
+	st, err := m.NewStream(len(l.scalers))
+	if err != nil {
+		return err
+	}
+	l.stream = st
+	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
+	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
+	if l.history == nil {
+		l.history = newHistory(st.HistoryLen(), len(l.scalers))
+		return nil
+	}
+	l.history.resize(st.HistoryLen())
+	if old != nil {
+		in, _ := old.Position()
+		st.Warm(l.history.columns(), in)
+	}
+	return nil
+}
+
+// fixedScale returns the scale that a model brings along, nil where it works
+// with the running one. A model with no scaler takes raw values.
+func fixedScale(s model.Scaler, channels int) []window.Scale {
+	if s.Kind == model.ScaleRunning {
+		return nil
+	}
+	f := make([]window.Scale, channels)
+	for i := range f {
+		f[i] = window.Scale{Dev: 1}
+		if s.Kind == model.ScaleFixed {
+			k := i % len(s.Mean) // one for all channels, or one each
+			f[i] = window.Scale{Mean: s.Mean[k], Dev: s.Dev[k]}
+			if len(s.Sigma) > 0 {
+				f[i].Sigma = s.Sigma[i%len(s.Sigma)]
+			}
+		}
+	}
+	return f
+}
+
+func (l *lane) modelName() string {
+	if l.mod == nil {
+		return ""
+	}
+	return l.mod.Name()
+}
+
+// fates returns the series' counts, with samples whose record waits for its
+// look-ahead as pending.
+func (l *lane) fates() window.Fates {
+	f := l.win.Fates()
+	f[window.Raw] -= l.waitingRaw
+	f[window.Pending] += l.waitingRaw
+	return f
+}
+
+// Slot takes the next slot of the grid.
+func (l *lane) Slot(s *window.Slot) {
+	if !l.queued {
+		l.queued = true
+		l.eng.dirty = append(l.eng.dirty, l)
+	}
+	w := l.waiting.push()
+	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
+	for i := range s.Cells {
+		cell := &s.Cells[i]
+		wc := &w.cells[i]
+		wc.Cell = *cell
+		if cell.Own {
+			l.waitingRaw++
+		}
+		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
+		if l.fixed != nil {
+			wc.scale = l.fixed[i]
+		}
+		l.scales[i] = wc.scale
+		col := model.Column{Missing: true, Level: level(wc.scale)}
+		if cell.Valid() {
+			l.held[i], l.heldOK[i] = cell.Value, true
+		}
+		if wc.scale.Known() && l.heldOK[i] {
+			x := (l.held[i] - wc.scale.Mean) / wc.scale.Dev
+			col.X = float32(min(max(x, -inputLimit), inputLimit))
+			col.Missing = !cell.Valid()
+		}
+		wc.x = float64(col.X)
+		l.cols = append(l.cols, col)
+	}
+	if l.watch != nil {
+		l.watch.slot(l, s)
+	}
+	w.score, w.state = l.score, l.state
+	if t := l.eng.cfg.Tap; t != nil {
+		c := len(l.scalers)
+		t.Slot(l.series, s.Epoch, s.Index, l.cols[len(l.cols)-c:], l.scales, l.state)
+	}
+	if len(l.cols) >= block*len(l.scalers) {
+		l.run()
+	}
+}
+
+// level returns the noise level as nets take it: log10(σ̂/dev), within -3…0.5.
+func level(s window.Scale) float32 {
+	if !s.Known() || s.Sigma <= 0 {
+		return -3
+	}
+	return float32(min(max(math.Log10(s.Sigma/s.Dev), -3), 0.5))
+}
+
+// Reset finalises what waits and starts a new context.
+func (l *lane) Reset(reason string) {
+	last := l.win.Newest()
+	l.run()
+	if l.stream != nil {
+		l.emit(l.stream.Finish(), true)
+		l.stream.Reset()
+		l.history.reset()
+	}
+	l.drainRaw()
+	for i := range l.scalers {
+		l.scalers[i].ResetIndex()
+	}
+	clear(l.heldOK)
+	if l.watch != nil {
+		l.watch.gap()
+	}
+	if reason != "end of input" {
+		l.eng.event(l, last, "series.reset", "info", reason, nil)
+	}
+}
+
+// Dead passes a dead sample on.
+func (l *lane) Dead(s ingest.Sample, why window.Fate) { l.eng.out.Dead(s, why) }
+
+// run pushes the collected columns through the net, in pieces that end where a
+// switch takes effect.
+func (l *lane) run() {
+	c := len(l.scalers)
+	for len(l.cols) > 0 {
+		n := len(l.cols)
+		if l.stream == nil {
+			l.cols = l.cols[:0]
+			l.drainRaw()
+			return
+		}
+		if len(l.switches) > 0 {
+			if l.switches[0].Record <= l.emitted {
+				l.applySwitch()
+				continue
+			}
+			// Push just enough input for the last record of the old model. A net
+			// that works in hops may give out more.
+			in, out := l.stream.Position()
+			need := out + l.switches[0].Record - l.emitted + int64(l.mod.Lookahead()) - in
+			if need > 0 && need < int64(n/c) {
+				n = int(need) * c
+			}
+		}
+		l.history.add(l.cols[:n])
+		l.emit(l.stream.Push(l.cols[:n]), false)
+		l.cols = l.cols[:copy(l.cols, l.cols[n:])]
+	}
+	for len(l.switches) > 0 && l.switches[0].Record <= l.emitted {
+		l.applySwitch()
+	}
+}
+
+// drainRaw gives out what waits as raw values: there is no net.
+func (l *lane) drainRaw() {
+	for l.waiting.len() > 0 {
+		l.record(l.waiting.pop(), nil, true)
+	}
+}
+
+// emit turns net outputs, slot-major, into records.
+func (l *lane) emit(y []float32, early bool) {
+	c := len(l.scalers)
+	for ; len(y) >= c && l.waiting.len() > 0; y = y[c:] {
+		l.record(l.waiting.pop(), y[:c], early)
+	}
+}
+
+// record hands one record out. y is nil where there is no net.
+func (l *lane) record(w *waitSlot, y []float32, early bool) {
+	r := &l.rec
+	r.Time, r.Epoch, r.Score, r.Drift = w.time, w.epoch, w.score, w.state
+	r.TimeSource = w.source.String()
+	for i := range w.cells {
+		wc := &w.cells[i]
+		if wc.Own {
+			l.waitingRaw--
+		}
+		v := &r.Values[i]
+		*v = sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Method: "net"}
+		if wc.Valid() || wc.Held {
+			v.Raw = wc.Value
+		}
+		if w.index < warmUp {
+			v.Flags |= sink.WarmingUp
+		}
+		if early && y != nil {
+			v.Flags |= sink.NoLookahead
+		}
+		switch wc.Missing {
+		case ingest.NonFinite:
+			v.Flags |= sink.FlagNonFinite
+		case ingest.Sentinel:
+			v.Flags |= sink.FlagSentinel
+		case ingest.OutOfRange:
+			v.Flags |= sink.FlagRange
+		case ingest.Null:
+			if wc.Held {
+				v.Flags |= sink.Held
+			} else {
+				v.Flags |= sink.FlagNull
+			}
+		}
+		l.clean(v, wc, y, i)
+	}
+	l.emitted++
+	l.eng.out.Record(r)
+}
+
+// warmUp is the index from which the scale rests on a whole block.
+const warmUp = 256
+
+// clean fills in clean value, interval, quality and method of one channel.
+func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
+	usable := y != nil && wc.scale.Known() && !math.IsNaN(float64(y[ch])) && !math.IsInf(float64(y[ch]), 0)
+	switch {
+	case usable && wc.Valid():
+		v.Clean = wc.Value - wc.scale.Dev*(wc.x-float64(y[ch]))
+	case usable && l.heldKnown(wc):
+		v.Clean, v.Quality = wc.scale.Mean+wc.scale.Dev*float64(y[ch]), sink.Filled
+	case wc.Valid():
+		v.Clean, v.Method = wc.Value, "raw"
+	default:
+		v.Quality, v.Method = sink.Bad, "raw"
+	}
+	if v.Method == "net" && wc.scale.Sigma > 0 {
+		half := wc.scale.Sigma * l.mod.IntervalHalf(level(wc.scale), l.eng.cfg.Interval)
+		v.Lo, v.Hi = v.Clean-half, v.Clean+half
+	}
+}
+
+// heldKnown says that the net had something to fill from.
+func (l *lane) heldKnown(wc *waitCell) bool { return wc.scale.Known() }
+
+// queue is a ring of waiting slots that reuses its memory.
+type queue struct {
+	channels int
+	ring     []waitSlot
+	head, n  int
+}
+
+func (q *queue) len() int { return q.n }
+
+func (q *queue) push() *waitSlot {
+	if q.n == len(q.ring) {
+		ring := make([]waitSlot, max(16, 2*len(q.ring)))
+		for i := range q.n {
+			ring[i] = q.ring[(q.head+i)%len(q.ring)]
+		}
+		for i := q.n; i < len(ring); i++ {
+			ring[i].cells = make([]waitCell, q.channels)
+		}
+		q.ring, q.head = ring, 0
+	}
+	w := &q.ring[(q.head+q.n)%len(q.ring)]
+	q.n++
+	return w
+}
+
+// pop returns the oldest slot; it is valid until the next push.
+func (q *queue) pop() *waitSlot {
+	w := &q.ring[q.head]
+	q.head = (q.head + 1) % len(q.ring)
+	q.n--
+	return w
+}
+
+func (q *queue) at(i int) *waitSlot { return &q.ring[(q.head+i)%len(q.ring)] }
+
+// sorted returns the lanes in the order of their names, for results that must
+// not depend on the order of a map.
+func (e *Engine) sorted() []*lane {
+	ls := make([]*lane, 0, len(e.lanes))
+	for _, l := range e.lanes {
+		ls = append(ls, l)
+	}
+	slices.SortFunc(ls, func(a, b *lane) int { return strings.Compare(a.series, b.series) })
+	return ls
+}

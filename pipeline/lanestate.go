@@ -1,0 +1,188 @@
+package pipeline
+
+import (
+	"fmt"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/window"
+)
+
+// laneVersion is the first byte of a lane's state.
+const laneVersion = 1
+
+// AppendState appends what is known of a series to dst. The engine must have
+// Run before. It returns false where the series is unknown.
+func (l *lane) appendState(dst []byte) []byte {
+	dst = wire.U8(dst, laneVersion)
+	dst = l.win.AppendState(dst)
+	for i := range l.scalers {
+		dst = l.scalers[i].AppendState(dst)
+		dst = wire.F64(dst, l.held[i])
+		dst = wire.Bool(dst, l.heldOK[i])
+	}
+	dst = wire.String(dst, l.modelName())
+	dst = wire.I64(dst, l.emitted)
+	dst = wire.Bool(dst, l.stream != nil)
+	if l.stream != nil {
+		in, _ := l.stream.Position()
+		dst = wire.I64(dst, in)
+		dst = appendColumns(dst, l.history.columns())
+	}
+	dst = wire.U64(dst, uint64(l.waiting.len()))
+	for i := range l.waiting.len() {
+		dst = appendWaiting(dst, l.waiting.at(i))
+	}
+	dst = wire.I64(dst, l.waitingRaw)
+	dst = wire.String(dst, l.state)
+	dst = wire.F64(dst, l.score)
+	dst = wire.U64(dst, uint64(len(l.switches)))
+	for i := range l.switches {
+		dst = wire.Bytes(dst, appendSwitch(nil, &l.switches[i]))
+	}
+	dst = wire.Bool(dst, l.watch != nil)
+	if l.watch != nil {
+		dst = l.watch.appendState(dst)
+	}
+	return dst
+}
+
+// restoreLane builds a lane from its state.
+func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane, error) {
+	l, err := newLane(e, part, series)
+	if err != nil {
+		return nil, err
+	}
+	r := wire.NewReader(src)
+	if v := r.U8(); r.Err() == nil && v != laneVersion {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
+	}
+	r.SetRest(l.win.RestoreState(series, r.Rest()))
+	for i := range l.scalers {
+		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
+		l.held[i] = r.F64()
+		l.heldOK[i] = r.Bool()
+	}
+	name := r.String()
+	l.emitted = r.I64()
+	if r.Err() == nil && name != "" && name != l.modelName() {
+		m, err := bank.Load(name)
+		if err != nil {
+			return nil, fmt.Errorf("series %q: %w", series, err)
+		}
+		if err := l.serve(m); err != nil {
+			return nil, fmt.Errorf("series %q: %w", series, err)
+		}
+	}
+	if hasStream := r.Bool(); hasStream {
+		in := r.I64()
+		cols := readColumns(r)
+		if l.stream != nil && r.Err() == nil {
+			l.history.add(cols)
+			l.stream.Warm(l.history.columns(), in)
+		}
+	}
+	for range r.Len(8) {
+		readWaiting(r, l.waiting.push())
+		if r.Err() != nil {
+			break
+		}
+	}
+	l.waitingRaw = r.I64()
+	l.state = r.String()
+	l.score = r.F64()
+	for range r.Len(8) {
+		sw, err := readSwitch(series, r.Bytes(), bank)
+		if err != nil {
+			r.Fail(err)
+			break
+		}
+		l.switches = append(l.switches, sw)
+	}
+	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
+		if l.watch == nil {
+			return l, nil // switched off since; nothing follows that is wanted
+		}
+		r.SetRest(l.watch.restoreState(r.Rest()))
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
+	}
+	return l, nil
+}
+
+func appendColumns(dst []byte, cols []model.Column) []byte {
+	dst = wire.U64(dst, uint64(len(cols)))
+	for i := range cols {
+		dst = wire.Bool(wire.F32(wire.F32(dst, cols[i].X), cols[i].Level), cols[i].Missing)
+	}
+	return dst
+}
+
+func readColumns(r *wire.Reader) []model.Column {
+	cols := make([]model.Column, r.Len(9))
+	for i := range cols {
+		cols[i] = model.Column{X: r.F32(), Level: r.F32(), Missing: r.Bool()}
+	}
+	return cols
+}
+
+func appendWaiting(dst []byte, w *waitSlot) []byte {
+	dst = wire.I64(dst, w.index)
+	dst = wire.I64(dst, w.time)
+	dst = wire.I64(dst, int64(w.epoch))
+	dst = wire.U8(dst, uint8(w.source))
+	dst = wire.F64(dst, w.score)
+	dst = wire.String(dst, w.state)
+	for i := range w.cells {
+		c := &w.cells[i]
+		dst = wire.F64(dst, c.Value)
+		dst = wire.U8(dst, uint8(c.Missing))
+		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
+		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
+		dst = wire.F64(dst, c.x)
+	}
+	return dst
+}
+
+func readWaiting(r *wire.Reader, w *waitSlot) {
+	w.index, w.time, w.epoch = r.I64(), r.I64(), r.Int()
+	w.source = ingest.TimeSource(r.U8())
+	w.score = r.F64()
+	w.state = r.String()
+	for i := range w.cells {
+		c := &w.cells[i]
+		c.Value = r.F64()
+		c.Missing = ingest.Missing(r.U8())
+		c.Own, c.Held = r.Bool(), r.Bool()
+		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}
+		c.x = r.F64()
+	}
+}
+
+// appendSwitch encodes a switch; the model is written as its name, since the
+// bank holds it.
+func appendSwitch(dst []byte, sw *Switch) []byte {
+	dst = wire.I64(dst, sw.Record)
+	dst = wire.String(dst, sw.Model.Name())
+	dst = wire.String(wire.String(dst, sw.Kind), sw.Why)
+	dst = wire.I64(dst, sw.At)
+	return wire.Bool(dst, sw.Rebase)
+}
+
+func readSwitch(series string, src []byte, bank *Bank) (Switch, error) {
+	r := wire.NewReader(src)
+	sw := Switch{Series: series, Record: r.I64()}
+	name := r.String()
+	sw.Kind, sw.Why, sw.At, sw.Rebase = r.String(), r.String(), r.I64(), r.Bool()
+	if err := r.Err(); err != nil {
+		return sw, fmt.Errorf("switch of series %q: %w", series, err)
+	}
+	m, err := bank.Load(name)
+	if err != nil {
+		return sw, fmt.Errorf("switch of series %q: %w", series, err)
+	}
+	sw.Model = m
+	return sw, nil
+}

@@ -1,0 +1,53 @@
+package pipeline
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Metrics are the counters of one process, on a registry of their own. Labels
+// are stream, sink, reason, state, fate and model; never a series.
+type Metrics struct {
+	ingestMessages *prometheus.CounterVec
+	samples        *prometheus.GaugeVec
+	sinkRecords    *prometheus.CounterVec
+	dropped        *prometheus.CounterVec
+	deadLetter     *prometheus.CounterVec
+	lag            *prometheus.GaugeVec
+	latency        *prometheus.HistogramVec
+	driftSeries    *prometheus.GaugeVec
+	modelInfo      *prometheus.GaugeVec
+	journalBytes   *prometheus.GaugeVec
+	checkpoints    *prometheus.CounterVec
+}
+
+// NewMetrics registers the metrics with reg.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		v := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	gauge := func(name, help string, labels ...string) *prometheus.GaugeVec {
+		v := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
+		reg.MustRegister(v)
+		return v
+	}
+	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name:    "quell_latency_seconds",
+		Help:    "Time from taking a message off the source to its records being durable in every required sink.",
+		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
+	}, []string{"stream"})
+	reg.MustRegister(latency)
+	return &Metrics{
+		ingestMessages: counter("quell_ingest_messages_total", "Messages taken off the source.", "stream"),
+		// A gauge, since pending samples come and go; all other fates only rise.
+		samples:      gauge("quell_samples_total", "Input samples by what became of them. The fates add up to what came in.", "stream", "fate"),
+		sinkRecords:  counter("quell_sink_records_total", "Records and events made durable by a sink.", "sink"),
+		dropped:      counter("quell_dropped_total", "Items an optional sink has lost.", "reason"),
+		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
+		lag:          gauge("quell_lag_seconds", "How far the newest event time lies behind the stored stamp of its message.", "stream"),
+		latency:      latency,
+		driftSeries:  gauge("quell_drift_series", "Series by the state of their drift monitor.", "stream", "state"),
+		modelInfo:    gauge("quell_model_info", "The model that new series start with.", "stream", "model"),
+		journalBytes: gauge("quell_journal_bytes", "Size of the local journal.", "stream"),
+		checkpoints:  counter("quell_checkpoints_total", "Checkpoints made durable.", "stream"),
+	}
+}

@@ -1,0 +1,222 @@
+// Package pipeline drives the way from a source to the sinks and back: it
+// decodes nothing and computes nothing itself, but orders the work of ingest,
+// window, model, drift and sink, and decides when a message is finished.
+//
+// An Engine computes the records of one stream from its samples; it is what
+// the offline commands use too. A Pipeline runs one worker per stream around
+// an Engine, with checkpoints, back-pressure and acks. docs/architecture.md
+// tells the story.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/quell-stream/quell/pipeline/state"
+)
+
+// Config says what a pipeline is made of.
+type Config struct {
+	Streams []StreamConfig
+	Sinks   []OutletConfig
+	// DeadLetter takes what can't be used. It is required like a sink, and has
+	// no stream of its own.
+	DeadLetter OutletConfig
+	// StateDir is locked for the life of the pipeline. Streams without a
+	// StateDir of their own keep their checkpoints below it.
+	StateDir string
+	// Drain is how long a stop waits for what was read to become durable.
+	// Default 20 s.
+	Drain   time.Duration
+	Log     *slog.Logger
+	Metrics *Metrics
+}
+
+// Pipeline runs streams. Its read-only methods are safe for concurrent use.
+type Pipeline struct {
+	cfg     Config
+	log     *slog.Logger
+	bank    *Bank
+	workers []*worker
+	outlets []*outlet
+	dead    *outlet
+	release func() error
+	hard    context.Context
+	kill    context.CancelCauseFunc
+	ready   atomic.Bool
+}
+
+// ErrDrain says that a stop ran out of time before everything was durable.
+// Nothing is lost: what was not acknowledged comes again.
+var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
+
+// New sets a pipeline up: it locks the state directory and loads checkpoints,
+// but connects to nothing.
+func New(cfg Config) (*Pipeline, error) {
+	if cfg.Drain == 0 {
+		cfg.Drain = 20 * time.Second
+	}
+	release, err := state.Lock(cfg.StateDir)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
+	p.hard, p.kill = context.WithCancelCause(context.Background())
+	if err := p.build(); err != nil {
+		return nil, errors.Join(err, p.unbuild())
+	}
+	return p, nil
+}
+
+func (p *Pipeline) build() error {
+	var err error
+	if p.bank, err = NewBank(filepath.Join(p.cfg.StateDir, "models")); err != nil {
+		return err
+	}
+	fatal := func(err error) { p.kill(err) }
+	byName := map[string]*outlet{}
+	for _, c := range p.cfg.Sinks {
+		o := newOutlet(c, p.log, p.cfg.Metrics, fatal)
+		p.outlets = append(p.outlets, o)
+		byName[c.Name] = o
+	}
+	c := p.cfg.DeadLetter
+	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
+	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
+	for _, s := range p.cfg.Streams {
+		if s.StateDir == "" {
+			s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
+		}
+		var outs []*outlet
+		for _, name := range s.Sinks {
+			o := byName[name]
+			if o == nil {
+				return fmt.Errorf("stream %s: there is no sink %q", s.Engine.Stream, name)
+			}
+			outs = append(outs, o)
+		}
+		w, err := newWorker(s, p.log, p.cfg.Metrics, p.bank, append(outs, p.dead))
+		if err != nil {
+			return err
+		}
+		p.workers = append(p.workers, w)
+		if s.Engine.Model != nil {
+			p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
+		}
+	}
+	return nil
+}
+
+func (p *Pipeline) unbuild() error {
+	var errs []error
+	for _, w := range p.workers {
+		w.eng.Close()
+		errs = append(errs, w.store.Close())
+	}
+	return errors.Join(append(errs, p.release())...)
+}
+
+// Run works until every source has ended or ctx is cancelled. Then it stops
+// reading, waits until what was read is durable, checkpoints, gives the acks
+// back and returns nil. An error means that the work can't go on, or (ErrDrain)
+// that the time for draining was not enough. Run may be called once.
+func (p *Pipeline) Run(ctx context.Context) error {
+	all := append(append([]*outlet(nil), p.outlets...), p.dead)
+	var errs []error
+	started := 0
+	for _, o := range all {
+		if err := o.start(p.hard); err != nil {
+			errs = append(errs, err)
+			break
+		}
+		started++
+	}
+	if len(errs) == 0 {
+		errs = append(errs, p.work(ctx)...)
+	}
+	p.ready.Store(false)
+	failed := errors.Join(errs...) != nil
+	if failed {
+		p.kill(ErrDrain)
+	}
+	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, o := range all[:started] {
+		o.drain()
+		if err := o.close(closing); err != nil {
+			p.log.Warn("a sink did not close cleanly", "err", err)
+		}
+	}
+	p.kill(ErrDrain)
+	return errors.Join(append(errs, p.release())...)
+}
+
+func (p *Pipeline) work(ctx context.Context) []error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	drained := make(chan struct{})
+	defer close(drained)
+	context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(p.cfg.Drain):
+			p.kill(ErrDrain)
+		case <-drained:
+		}
+	})
+	context.AfterFunc(p.hard, stop)
+	errs := make([]error, len(p.workers))
+	var wg sync.WaitGroup
+	p.ready.Store(true)
+	for i, w := range p.workers {
+		wg.Go(func() {
+			if errs[i] = w.run(ctx, p.hard); errs[i] != nil {
+				stop() // one stream that can't go on stops the process: a supervisor sees it
+			}
+		})
+	}
+	wg.Wait()
+	if cause := context.Cause(p.hard); cause != nil && !errors.Is(cause, ErrDrain) {
+		return []error{cause}
+	}
+	return errs
+}
+
+// Status is a read-only view of a component.
+type Status struct {
+	Name string `json:"name"`
+	Up   bool   `json:"up"`
+	Err  string `json:"err,omitempty"`
+}
+
+// Ready says whether every source and every required sink is up, and the
+// status of each.
+func (p *Pipeline) Ready() (bool, []Status) {
+	ok := p.ready.Load()
+	var all []Status
+	for _, w := range p.workers {
+		if r, is := w.cfg.Source.(interface{ Status() (bool, error) }); is {
+			up, err := r.Status()
+			s := Status{Name: "source " + w.name, Up: up}
+			if err != nil {
+				s.Err = err.Error()
+			}
+			ok = ok && up
+			all = append(all, s)
+		}
+	}
+	for _, o := range p.outlets {
+		s := Status{Name: "sink " + o.cfg.Name, Up: o.up.Load()}
+		if t := o.last.Load(); t != nil && !s.Up {
+			s.Err = *t
+		}
+		ok = ok && (s.Up || !o.cfg.Required)
+		all = append(all, s)
+	}
+	return ok, all
+}

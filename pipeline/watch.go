@@ -1,0 +1,307 @@
+package pipeline
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"sync"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// The sentinel sees windows of 32 slots and scores every 8. It takes over a
+// fixed number of slots after the last one it is fitted on, so that when it
+// does is decided by the series and not by how long the fit took.
+const (
+	sentinelWindow = 32
+	sentinelHop    = 8
+	sentinelDelay  = 256
+)
+
+// FitSentinel fits a small bottleneck autoencoder to windows of
+// [sentinelWindow][2·channels] scaled values and masks. The same seed gives the
+// same network.
+type FitSentinel func(windows [][]float32, channels int, seed uint64) (*nn.Net, error)
+
+// watch is the drift monitor of one series, with the sentinel that feeds it.
+type watch struct {
+	fit   FitSentinel
+	fits  *fitter
+	seed  uint64
+	slots int // that the sentinel is fitted on
+
+	seen     int64     // slots seen
+	raw      []float64 // collected values, slot-major; NaN where missing
+	pending  *fitJob
+	sentinel *monitor.Sentinel
+	failed   bool // the fit failed: there is nothing to watch with
+
+	mon      *monitor.Monitor
+	extract  []*monitor.Extractor
+	features []monitor.Features
+	values   []float64
+	missing  []bool
+}
+
+func newWatch(e *Engine, series string) *watch {
+	c := len(e.cfg.Channels)
+	h := fnv.New64a()
+	h.Write([]byte(series)) // never fails
+	cfg := monitor.ShortHistory(c, e.cfg.FalseAlarms)
+	cfg.Names = e.cfg.Channels
+	cfg.Hop = sentinelHop
+	cfg.Seed = e.cfg.Seed ^ h.Sum64()
+	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+		mon: monitor.New(cfg), features: make([]monitor.Features, c), values: make([]float64, c), missing: make([]bool, c)}
+	for range c {
+		w.extract = append(w.extract, monitor.NewExtractor(sentinelHop))
+	}
+	return w
+}
+
+// slot feeds one slot and updates the lane's state and score.
+func (w *watch) slot(l *lane, s *window.Slot) {
+	hop := false
+	for i := range s.Cells {
+		cell := &s.Cells[i]
+		w.missing[i] = !cell.Valid()
+		w.values[i] = cell.Value
+		var ok bool
+		var f monitor.Features
+		if f, ok = w.extract[i].Push(cell.Value, w.missing[i]); ok {
+			w.features[i], hop = f, true
+		}
+	}
+	w.seen++
+	if w.sentinel == nil && !w.failed {
+		w.learn(l, s.Time)
+	}
+	if w.sentinel == nil {
+		return
+	}
+	score, ok := w.sentinel.Push(w.values, w.missing)
+	if !hop {
+		return
+	}
+	if !ok {
+		score = math.NaN()
+	}
+	d := w.mon.Update(monitor.Observation{Index: s.Index, Score: score, Features: w.features})
+	l.score, l.state = d.Z, d.State
+	w.tell(l, s, &d)
+}
+
+// tell turns a decision into events.
+func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
+	kind, severity := "", "warning"
+	switch {
+	case d.Opened:
+		kind = "drift.opened"
+	case d.Updated:
+		kind = "drift.updated"
+	case d.Resolved:
+		kind, severity = "drift.resolved", "info"
+	default:
+		return
+	}
+	data := map[string]any{"kind": d.Kind}
+	if d.Channel >= 0 {
+		data["channel"] = l.eng.cfg.Channels[d.Channel]
+	}
+	l.eng.event(l, s.Time, kind, severity, d.Why, data)
+	if t := l.eng.cfg.Tap; t != nil {
+		if d.Opened {
+			t.Opened(l.series, s.Index, d.Kind)
+		} else if d.Resolved {
+			t.Resolved(l.series, s.Index)
+		}
+	}
+}
+
+// learn collects what the sentinel is fitted on, has it fitted, and puts it
+// into service at its slot.
+func (w *watch) learn(l *lane, t int64) {
+	n := int64(w.slots)
+	if w.seen <= n {
+		for i, v := range w.values {
+			if w.missing[i] {
+				v = math.NaN()
+			}
+			w.raw = append(w.raw, v)
+		}
+	}
+	if w.seen == n {
+		w.start()
+	}
+	if w.seen < n+sentinelDelay {
+		return
+	}
+	if w.pending == nil {
+		w.start() // restored from a checkpoint taken in between
+	}
+	s, err := w.pending.wait()
+	w.pending, w.raw = nil, nil
+	if err != nil {
+		w.failed = true
+		l.eng.out.Event(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
+			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "drift is not watched: " + err.Error()})
+		return
+	}
+	w.sentinel = s
+}
+
+func (w *watch) start() {
+	raw, c, seed, fit := w.raw, len(w.values), w.seed, w.fit
+	w.pending = w.fits.do(func() (*monitor.Sentinel, error) {
+		mean, dev := spread(raw, c)
+		net, err := fit(windowsOf(raw, c, mean, dev), c, seed)
+		if err != nil {
+			return nil, err
+		}
+		return monitor.NewSentinel(net, mean, dev, sentinelWindow, sentinelHop), nil
+	})
+}
+
+// spread returns mean and deviation of each channel; missing values are NaN.
+func spread(raw []float64, c int) (mean, dev []float64) {
+	mean, dev = make([]float64, c), make([]float64, c)
+	for i := range c {
+		n, m2 := 0.0, 0.0
+		for k := i; k < len(raw); k += c {
+			if v := raw[k]; !math.IsNaN(v) {
+				n++
+				d := v - mean[i]
+				mean[i] += d / n
+				m2 += d * (v - mean[i])
+			}
+		}
+		dev[i] = 1
+		if d := math.Sqrt(m2 / max(n, 1)); d > 1e-9*math.Abs(mean[i]) {
+			dev[i] = d
+		}
+	}
+	return mean, dev
+}
+
+// windowsOf cuts overlapping windows, scaled and with masks, as the sentinel
+// sees them.
+func windowsOf(raw []float64, c int, mean, dev []float64) [][]float32 {
+	slots := len(raw) / c
+	var out [][]float32
+	for from := 0; from+sentinelWindow <= slots; from += sentinelHop {
+		w := make([]float32, sentinelWindow*2*c)
+		for t := range sentinelWindow {
+			for i := range c {
+				if v := raw[(from+t)*c+i]; math.IsNaN(v) {
+					w[t*2*c+c+i] = 1
+				} else {
+					w[t*2*c+i] = float32((v - mean[i]) / dev[i])
+				}
+			}
+		}
+		out = append(out, w)
+	}
+	return out
+}
+
+// gap says that the next slot does not follow the latest.
+func (w *watch) gap() {
+	for _, e := range w.extract {
+		e.Reset()
+	}
+	if w.sentinel != nil {
+		w.sentinel.Reset()
+	}
+	w.mon.Gap()
+}
+
+// rebase takes the present as the new normal.
+func (w *watch) rebase(l *lane) {
+	w.mon.Rebase()
+	l.state = w.mon.State()
+}
+
+func (w *watch) appendState(dst []byte) []byte {
+	dst = wire.I64(dst, w.seen)
+	dst = wire.F64s(dst, w.raw)
+	dst = wire.Bool(dst, w.failed)
+	dst = wire.Bool(dst, w.sentinel != nil)
+	if w.sentinel != nil {
+		dst = w.sentinel.AppendState(dst)
+	}
+	for _, e := range w.extract {
+		dst = e.AppendState(dst)
+	}
+	return w.mon.AppendState(dst)
+}
+
+func (w *watch) restoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	w.seen = r.I64()
+	w.raw = r.F64s(nil)
+	w.failed = r.Bool()
+	if r.Bool() && r.Err() == nil {
+		c := len(w.values)
+		mean := make([]float64, c)
+		net, err := nn.New(nn.DAE(2*c, c, []int{4, 4}, 3, 2), 0)
+		if err != nil {
+			return nil, err
+		}
+		w.sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
+		r.SetRest(w.sentinel.RestoreState(r.Rest()))
+	}
+	for _, e := range w.extract {
+		if r.Err() == nil {
+			r.SetRest(e.RestoreState(r.Rest()))
+		}
+	}
+	if err := r.Err(); err != nil {
+		return nil, err
+	}
+	return w.mon.RestoreState(r.Rest())
+}
+
+// fitter runs fits in the background, one at a time, so that serving keeps a
+// core even where many series start at once.
+type fitter struct {
+	one  chan struct{}
+	stop chan struct{}
+	wg   sync.WaitGroup
+}
+
+type fitJob struct {
+	done chan struct{}
+	s    *monitor.Sentinel
+	err  error
+}
+
+func newFitter() *fitter { return &fitter{one: make(chan struct{}, 1), stop: make(chan struct{})} }
+
+func (f *fitter) do(fit func() (*monitor.Sentinel, error)) *fitJob {
+	j := &fitJob{done: make(chan struct{})}
+	f.wg.Go(func() {
+		defer close(j.done)
+		select {
+		case f.one <- struct{}{}:
+			j.s, j.err = fit()
+			<-f.one
+		case <-f.stop:
+		}
+	})
+	return j
+}
+
+func (j *fitJob) wait() (*monitor.Sentinel, error) {
+	<-j.done
+	return j.s, j.err
+}
+
+// close drops fits that have not begun and waits for the one that has.
+func (f *fitter) close() {
+	close(f.stop)
+	f.wg.Wait()
+}

@@ -1,0 +1,560 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// StreamConfig says what one stream is made of.
+type StreamConfig struct {
+	Engine EngineConfig
+	Source ingest.Source
+	// Sinks are the names of the outlets that the stream feeds.
+	Sinks []string
+	// StateDir holds the stream's checkpoints.
+	StateDir string
+	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
+	// much is computed again after a kill, and changes no value.
+	Checkpoint time.Duration
+	// Adapter, when not nil, fine-tunes models in the background.
+	Adapter Adapter
+}
+
+// Adapter watches the slots of a stream and decides on switches of models.
+type Adapter interface {
+	Tap
+	// Decisions delivers switches to put into effect, and events to emit.
+	Decisions() <-chan Decision
+	// Close stops background work and waits for it.
+	Close() error
+}
+
+// Decision is what an adapter asks for: a switch (Model not nil), an event, or both.
+type Decision struct {
+	Switch Switch
+	Event  *sink.Event // Stream, Epoch, ID and Model are filled in by the worker
+}
+
+// worker drives one stream: it alone touches the engine.
+type worker struct {
+	cfg   StreamConfig
+	name  string
+	log   *slog.Logger
+	met   *Metrics
+	bank  *Bank
+	eng   *Engine
+	outs  []*outlet // the stream's sinks, then the dead letter
+	store *state.Stream
+	snap  *state.Snapshot // as loaded; partitions are taken from it once
+	pool  *sync.Pool
+
+	parts []part
+	cur   *batch
+	seq   int64 // of the batch being filled
+	open  []ingest.Ack
+
+	com        *committer
+	lastPoint  time.Time
+	gone       map[string]map[string]bool // series dropped since the last checkpoint, by partition
+	putErr     error
+	chunkStart time.Time
+}
+
+// part is a partition that the worker owns.
+type part struct {
+	name string
+	next int64 // first offset not applied
+}
+
+// chunk is what the reader collected while the worker was busy: its batch size
+// follows the load, and nothing waits for a batch to fill.
+type chunk struct {
+	deliveries []ingest.Delivery
+	samples    []ingest.Sample
+	err        error
+}
+
+// maxChunk bounds the deliveries of a chunk.
+const maxChunk = 512
+
+func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
+	if cfg.Checkpoint == 0 {
+		cfg.Checkpoint = time.Second
+	}
+	w := &worker{
+		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
+		pool: &sync.Pool{New: func() any { return new(batch) }},
+		gone: map[string]map[string]bool{},
+	}
+	if cfg.Adapter != nil {
+		cfg.Engine.Tap = cfg.Adapter
+	}
+	var err error
+	if w.eng, err = NewEngine(cfg.Engine, w); err != nil {
+		return nil, err
+	}
+	if w.store, w.snap, err = state.Open(cfg.StateDir, w.log); err != nil {
+		return nil, err
+	}
+	if err := w.restoreExtra(w.snap.Extra); err != nil {
+		return nil, err
+	}
+	w.cur = w.newBatch()
+	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
+	return w, nil
+}
+
+func (w *worker) newBatch() *batch {
+	b := w.pool.Get().(*batch)
+	b.pool = w.pool
+	w.seq++
+	b.seq = w.seq
+	return b
+}
+
+// run works until the input ends or ctx is cancelled; then it hands out what it
+// has, waits for it to be durable (until hard ends), and checkpoints.
+func (w *worker) run(ctx, hard context.Context) error {
+	if err := w.cfg.Source.Open(ctx); err != nil {
+		return fmt.Errorf("stream %s: %w", w.name, err)
+	}
+	chunks := make(chan *chunk)
+	free := make(chan *chunk, 2)
+	free <- new(chunk)
+	free <- new(chunk)
+	readCtx, stopReading := context.WithCancel(ctx)
+	var reader sync.WaitGroup
+	quit := make(chan struct{})
+	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
+	w.com.start(hard)
+
+	err := w.loop(ctx, hard, chunks, free)
+	stopReading()
+	close(quit)
+	reader.Wait()
+	if errors.Is(err, io.EOF) {
+		w.eng.Finish()
+		err = nil
+	}
+	if err == nil {
+		err = w.flush(hard)
+	}
+	if err == nil {
+		err = w.checkpoint(hard, true)
+	}
+	err = errors.Join(err, w.com.close())
+	if w.cfg.Adapter != nil {
+		err = errors.Join(err, w.cfg.Adapter.Close())
+	}
+	w.eng.Close()
+	w.observe()
+	return errors.Join(err, w.cfg.Source.Close(hard), w.store.Close())
+}
+
+// read fills chunks while the worker is busy with the one before. It ends after
+// the source's first error, which a cancel is too, or when quit is closed.
+func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-chan struct{}) {
+	defer close(out)
+	// With something in hand, only what is ready now is worth taking.
+	poll, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
+	defer cancel()
+	for {
+		var c *chunk
+		select {
+		case c = <-free:
+		case <-quit:
+			return
+		}
+		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
+		for c.err == nil && len(c.deliveries) < maxChunk {
+			when := ctx
+			if len(c.deliveries) > 0 {
+				when = poll
+			}
+			d, err := src.Next(when)
+			if err != nil {
+				if when == poll && ctx.Err() == nil && !errors.Is(err, io.EOF) && errors.Is(err, context.DeadlineExceeded) {
+					break
+				}
+				c.err = err
+				break
+			}
+			from := len(c.samples)
+			c.samples = append(c.samples, d.Samples...)
+			d.Samples = c.samples[from:len(c.samples):len(c.samples)]
+			c.deliveries = append(c.deliveries, d)
+			if d.Assignment != nil {
+				break // it needs an answer before anything else comes
+			}
+		}
+		last := c.err != nil
+		// Even after a cancel what was read is handed over: the worker decides.
+		select {
+		case out <- c:
+		case <-quit:
+			return
+		}
+		if last {
+			return
+		}
+	}
+}
+
+func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error {
+	var decisions <-chan Decision
+	if w.cfg.Adapter != nil {
+		decisions = w.cfg.Adapter.Decisions()
+	}
+	tick := time.NewTicker(w.cfg.Checkpoint)
+	defer tick.Stop()
+	for {
+		select {
+		case c, ok := <-chunks:
+			if !ok {
+				return nil
+			}
+			err := w.work(hard, c)
+			end := c.err
+			free <- c
+			if err != nil {
+				return err
+			}
+			if errors.Is(end, io.EOF) {
+				return io.EOF
+			}
+			if end != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				return fmt.Errorf("stream %s: %w", w.name, end)
+			}
+		case d := <-decisions:
+			if err := w.decide(hard, d); err != nil {
+				return err
+			}
+		case <-tick.C:
+		case err := <-w.com.failed:
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		case <-hard.Done():
+			return context.Cause(hard)
+		}
+		if time.Since(w.lastPoint) >= w.cfg.Checkpoint {
+			if err := w.checkpoint(hard, false); err != nil {
+				return err
+			}
+			w.observe()
+		}
+	}
+}
+
+// work takes one chunk through the engine and to the sinks.
+func (w *worker) work(hard context.Context, c *chunk) error {
+	w.chunkStart = time.Now()
+	for i := range c.deliveries {
+		d := &c.deliveries[i]
+		if d.Assignment != nil {
+			if err := w.assign(hard, d.Assignment); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.deliver(d); err != nil {
+			return err
+		}
+	}
+	return w.flush(hard)
+}
+
+func (w *worker) deliver(d *ingest.Delivery) error {
+	w.met.ingestMessages.WithLabelValues(w.name).Inc()
+	p := &w.parts[d.Part]
+	switch {
+	case d.Err != nil:
+		w.eng.spare[window.Malformed]++
+		w.malformed(d)
+	case d.Skip:
+		w.eng.spare[window.NotMine] += int64(max(1, len(d.Samples)))
+	default:
+		stored := d.Stored
+		if err := w.eng.Push(p.name, d.Samples, stored); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		if n := len(d.Samples); n > 0 && stored != 0 {
+			w.met.lag.WithLabelValues(w.name).Set(float64(stored-d.Samples[n-1].Time) / 1e9)
+		}
+	}
+	p.next = d.Offset + 1
+	w.open = append(w.open, d.Ack)
+	return nil
+}
+
+// flush hands everything computed so far to the sinks.
+func (w *worker) flush(hard context.Context) error {
+	w.eng.Run()
+	b := w.cur
+	if b.len() == 0 {
+		return nil
+	}
+	w.cur = w.newBatch()
+	b.seal()
+	required := 0
+	for _, o := range w.outs {
+		if o.cfg.Required {
+			required++
+		}
+	}
+	// The worker itself holds the batch until every sink has it, so that a
+	// quick sink can't return it to the pool in between.
+	b.left.Store(int32(required + 1))
+	b.held.Store(int32(len(w.outs) + 1))
+	start := w.chunkStart
+	hist := w.met.latency.WithLabelValues(w.name)
+	b.done = func(b *batch) {
+		hist.Observe(time.Since(start).Seconds())
+		w.com.durable(b.seq)
+	}
+	for i, o := range w.outs {
+		if err := o.put(hard, b); err != nil {
+			for range w.outs[i:] {
+				b.release()
+			}
+			b.release()
+			return fmt.Errorf("stream %s: stopped while sink %s was behind: %w", w.name, o.cfg.Name, context.Cause(hard))
+		}
+	}
+	b.finished(true)
+	return nil
+}
+
+// Record, Event and Dead make the worker the engine's Out.
+
+// Record adds a record to the open batch.
+func (w *worker) Record(r *sink.Record) { w.cur.addRecord(r) }
+
+// Event adds an event to the open batch.
+func (w *worker) Event(e sink.Event) {
+	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
+	w.cur.addEvent(e, false)
+}
+
+// Dead adds a dead sample to the open batch.
+func (w *worker) Dead(s ingest.Sample, why window.Fate) {
+	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
+	data := map[string]any{"reason": why.String(), "channel": w.cfg.Engine.Channels[s.Channel]}
+	if s.Missing == ingest.Present {
+		data["value"] = s.Value
+	} else {
+		data["missing"] = s.Missing.String()
+	}
+	w.cur.addEvent(deadLetter(w.name, s.Series, s.Time, why.String(), data), true)
+}
+
+// decide makes a switch durable and schedules it, and passes an event on.
+func (w *worker) decide(hard context.Context, d Decision) error {
+	if e := d.Event; e != nil {
+		if l := w.eng.lanes[e.Series]; l != nil {
+			e.Stream, e.Epoch = w.name, l.win.Epoch()
+			if e.Time == 0 {
+				e.Time = l.win.Newest()
+			}
+			if e.Model == "" {
+				e.Model = l.modelName()
+			}
+			e.ID = fmt.Sprintf("%s/%s/%d/%s/%d", e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
+			w.Event(*e)
+		}
+	}
+	if d.Switch.Model != nil {
+		l := w.eng.lanes[d.Switch.Series]
+		if l == nil {
+			return nil
+		}
+		if w.com.store.WantsFull() {
+			if err := w.flush(hard); err != nil {
+				return err
+			}
+			if err := w.checkpoint(hard, true); err != nil {
+				return err
+			}
+		}
+		if err := w.bank.Save(d.Switch.Model); err != nil {
+			return err
+		}
+		sw, ok := w.eng.Decide(d.Switch)
+		if !ok {
+			return nil
+		}
+		if err := w.com.decide(state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, &sw)}); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
+	}
+	return w.flush(hard)
+}
+
+// assign takes over the partitions of a new assignment.
+func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
+	// Everything of the old assignment becomes durable first: what is lost here
+	// can then be taken up by its next owner from the offsets committed.
+	if err := w.flush(hard); err != nil {
+		return err
+	}
+	if err := w.checkpoint(hard, true); err != nil {
+		return err
+	}
+	had := make(map[string]int64, len(w.parts))
+	for _, p := range w.parts {
+		had[p.name] = p.next
+	}
+	w.parts = w.parts[:0]
+	first := make([]int64, len(a.Parts))
+	keep := make(map[string]bool, len(a.Parts))
+	for i, p := range a.Parts {
+		keep[p.Name] = true
+		next, ok := had[p.Name]
+		if !ok {
+			var err error
+			if next, err = w.restore(p.Name); err != nil {
+				return err
+			}
+		}
+		// An empty log of our own can't be behind what it says is finished; a
+		// wanted offset before the committed one is what a kill leaves behind.
+		first[i] = next
+		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
+	}
+	for name, l := range w.eng.lanes {
+		if !keep[l.part] {
+			w.eng.drop(name)
+		}
+	}
+	a.Resume(first)
+	w.log.Info("partitions assigned", "count", len(a.Parts))
+	return nil
+}
+
+// restore brings a partition's series back and returns its next offset, -1 if
+// nothing is known of it.
+func (w *worker) restore(partName string) (int64, error) {
+	next, ok := w.snap.Heads[partName]
+	if !ok {
+		return -1, nil
+	}
+	for series, data := range w.snap.Series[partName] {
+		l, err := restoreLane(w.eng, partName, series, data, w.bank)
+		if err != nil {
+			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		w.eng.lanes[series] = l
+	}
+	for _, s := range w.snap.Switches {
+		if s.Part != partName {
+			continue
+		}
+		sw, err := readSwitch(s.Series, s.Data, w.bank)
+		if err != nil {
+			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		if err := w.eng.Obey(partName, sw); err != nil {
+			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+		}
+	}
+	w.log.Info("state restored", "partition", partName, "next", next, "series", len(w.snap.Series[partName]))
+	delete(w.snap.Series, partName)
+	return next, nil
+}
+
+// checkpoint takes a checkpoint of the present state and hands it to the
+// committer; with wait it returns only when it is durable and acked.
+func (w *worker) checkpoint(hard context.Context, wait bool) error {
+	w.lastPoint = time.Now()
+	if len(w.open) == 0 && !wait {
+		return nil
+	}
+	if !wait && w.com.busy() {
+		return nil
+	}
+	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
+	w.open = nil
+	for _, q := range w.parts {
+		p.Heads = append(p.Heads, state.Head{Part: q.name, Next: q.next})
+	}
+	for _, l := range w.eng.lanes {
+		if l.touched || p.full {
+			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)})
+			l.touched = false
+		}
+	}
+	if p.full {
+		// Partitions we know of but do not own now keep what they had.
+		for name, next := range w.snap.Heads {
+			if !w.owns(name) {
+				p.Heads = append(p.Heads, state.Head{Part: name, Next: next})
+				for series, data := range w.snap.Series[name] {
+					p.Entries = append(p.Entries, state.Entry{Part: name, Series: series, State: data})
+				}
+			}
+		}
+	}
+	return w.com.put(hard, p, wait)
+}
+
+func (w *worker) owns(name string) bool {
+	for i := range w.parts {
+		if w.parts[i].name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// The stream's own state: fates that no series holds.
+func (w *worker) appendExtra(dst []byte) []byte {
+	f := w.eng.spare
+	f.Add(&w.eng.gone)
+	for _, n := range f {
+		dst = wire.I64(dst, n)
+	}
+	return dst
+}
+
+func (w *worker) restoreExtra(src []byte) error {
+	if len(src) == 0 {
+		return nil
+	}
+	r := wire.NewReader(src)
+	for i := range w.eng.spare {
+		w.eng.spare[i] = r.I64()
+	}
+	if err := r.Err(); err != nil {
+		return fmt.Errorf("stream %s: saved counters: %w", w.name, err)
+	}
+	return nil
+}
+
+// observe updates the gauges.
+func (w *worker) observe() {
+	f := w.eng.Fates()
+	for i, n := range f {
+		w.met.samples.WithLabelValues(w.name, window.Fate(i).String()).Set(float64(n))
+	}
+	states := map[string]int{"learning": 0, "normal": 0, "warning": 0, "noise": 0, "regime": 0, "fault": 0, "unknown": 0}
+	w.eng.States(states)
+	for s, n := range states {
+		w.met.driftSeries.WithLabelValues(w.name, s).Set(float64(n))
+	}
+	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
+		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
+	}
+}
