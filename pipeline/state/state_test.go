@@ -42,7 +42,9 @@ func point(next int64, entries ...Entry) Checkpoint {
 	return Checkpoint{Heads: []Head{{"p/0", next}}, Entries: entries, Extra: []byte{byte(next)}}
 }
 
-func entry(series, state string) Entry { return Entry{Part: "p/0", Series: series, State: []byte(state)} }
+func entry(series, state string) Entry {
+	return Entry{Part: "p/0", Series: series, State: []byte(state)}
+}
 
 func diff(want, got *Snapshot) string {
 	return cmp.Diff(want, got, cmpopts.IgnoreUnexported(Snapshot{}, Switch{}), cmpopts.EquateEmpty())
