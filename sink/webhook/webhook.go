@@ -1,0 +1,248 @@
+// Package webhook posts events, one request each, to an HTTP endpoint.
+//
+// The body is the event's JSON. The header Idempotency-Key is the event's ID, so
+// that a receiver may drop what comes twice. With a secret, the header
+// X-Quell-Signature is "sha256=" and the HMAC-SHA256 of the body in hex; a
+// receiver checks it with Verify or its like.
+package webhook
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/quell-stream/quell/sink"
+)
+
+// SignatureHeader names the header that carries the signature.
+const SignatureHeader = "X-Quell-Signature"
+
+// DefaultTimeout bounds a request unless configured.
+const DefaultTimeout = 10 * time.Second
+
+// Config says where and how to post.
+type Config struct {
+	// URL is the endpoint, http or https.
+	URL string
+	// Secret keys the signature. Empty: requests are not signed.
+	Secret []byte
+	// Timeout bounds one request, from connecting to the end of the answer.
+	// Default: DefaultTimeout.
+	Timeout time.Duration
+	// TLS holds root certificates and the like. Default: the system's. The
+	// endpoint's certificate is always verified.
+	TLS *tls.Config
+	// UserAgent is the header of that name. Default: quell.
+	UserAgent string
+}
+
+// Validate reports the first field that can't be used. The error never shows
+// what a URL may hold in secret: user, password, query.
+func (c *Config) Validate() error {
+	u, err := url.Parse(c.URL)
+	switch {
+	case err != nil || u.Host == "":
+		return errors.New("webhook: url must look like https://host/path")
+	case u.Scheme != "http" && u.Scheme != "https":
+		return fmt.Errorf("webhook: url has the scheme %q, it must be http or https", u.Scheme)
+	case c.Timeout < 0:
+		return errors.New("webhook: timeout must not be negative")
+	case c.TLS != nil && c.TLS.InsecureSkipVerify:
+		return errors.New("webhook: certificates are always verified: give the CA instead")
+	}
+	return nil
+}
+
+// Sink posts events. It is not safe for concurrent use.
+type Sink struct {
+	cfg    Config
+	name   string // the URL without its secrets
+	client *http.Client
+	trans  *http.Transport
+	closed bool
+
+	// settled holds what became of the items of a Write that failed half-way:
+	// nil for taken, else the permanent refusal. The next Write passes over them.
+	settled map[string]error
+}
+
+// New returns a sink that is not yet open.
+func New(cfg Config) *Sink {
+	if cfg.Timeout == 0 {
+		cfg.Timeout = DefaultTimeout
+	}
+	if cfg.UserAgent == "" {
+		cfg.UserAgent = "quell"
+	}
+	return &Sink{cfg: cfg, settled: map[string]error{}}
+}
+
+// Open checks the configuration. It does not connect.
+func (s *Sink) Open(ctx context.Context) error {
+	if err := s.cfg.Validate(); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("webhook: open: %w", err)
+	}
+	u, err := url.Parse(s.cfg.URL)
+	if err != nil {
+		return errors.New("webhook: url can't be parsed")
+	}
+	s.name = u.Scheme + "://" + u.Host + u.EscapedPath()
+	tc := s.cfg.TLS.Clone()
+	if tc == nil {
+		tc = &tls.Config{}
+	}
+	tc.MinVersion = max(tc.MinVersion, tls.VersionTLS12)
+	s.trans = &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: tc, ForceAttemptHTTP2: true,
+		TLSHandshakeTimeout: s.cfg.Timeout, IdleConnTimeout: 90 * time.Second, MaxIdleConnsPerHost: 1,
+	}
+	s.client = &http.Client{
+		Transport: s.trans, Timeout: s.cfg.Timeout,
+		// A redirect would send the body, and what it is signed with, to someone
+		// the user did not name.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return nil
+}
+
+// Write posts the items in order and returns nil once the endpoint answered
+// each with a status of 2xx. A refusal that concerns one item (400, 413, 422,
+// …) does not hold up those behind it and is reported, as permanent, at the end;
+// one that concerns all of them (401, 403, 404, a redirect) ends the write.
+// Anything else, 408, 429 and 5xx among it, can be tried again, which passes
+// over the items that are settled.
+func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
+	if s.closed || s.client == nil {
+		return fmt.Errorf("webhook: write: %w", fs.ErrClosed)
+	}
+	var refused error
+	n := 0
+	for i := range items {
+		key := items[i].Key()
+		err, done := s.settled[key]
+		if !done {
+			err = s.post(ctx, key, items[i].JSON)
+			if err != nil && !errors.Is(err, sink.ErrPermanent) || errors.Is(err, errAll) {
+				return err
+			}
+			s.settled[key] = err
+		}
+		if err != nil {
+			n++
+			if refused == nil {
+				refused = err
+			}
+		}
+	}
+	clear(s.settled)
+	if n > 1 {
+		return fmt.Errorf("%w (and %d more)", refused, n-1)
+	}
+	return refused
+}
+
+// errAll marks a permanent refusal that any other item would meet too.
+var errAll = errors.New("no request will be taken")
+
+func (s *Sink) post(ctx context.Context, key string, body []byte) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("webhook: post to %s: %w", s.name, bare(err))
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("User-Agent", s.cfg.UserAgent)
+	req.Header.Set("Idempotency-Key", headerValue(key))
+	if len(s.cfg.Secret) > 0 {
+		req.Header.Set(SignatureHeader, Sign(s.cfg.Secret, body))
+	}
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("webhook: post to %s: %w", s.name, bare(err))
+	}
+	// Reading the answer to its end lets the connection be used again. The
+	// status alone decides, so an answer that breaks off changes nothing.
+	said, readErr := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	closeErr := resp.Body.Close()
+	if resp.StatusCode/100 == 2 {
+		return nil
+	}
+	err = fmt.Errorf("webhook: post %s to %s: status %s%s", key, s.name, resp.Status, quote(said))
+	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
+		err = fmt.Errorf("%w (%w)", err, bare(c))
+	}
+	switch code := resp.StatusCode; {
+	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
+		return err
+	case code < 400:
+		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w: %w", err, errAll, sink.ErrPermanent)
+	case code == 401, code == 403, code == 404, code == 405, code == 407, code == 410:
+		return fmt.Errorf("%w: %w: %w", err, errAll, sink.ErrPermanent)
+	}
+	return fmt.Errorf("%w: %w", err, sink.ErrPermanent)
+}
+
+// bare takes the URL out of an error of net/http, with what may be secret in it.
+func bare(err error) error {
+	var ue *url.Error
+	if errors.As(err, &ue) {
+		return ue.Err
+	}
+	return err
+}
+
+// quote returns the beginning of an answer, on one line, for an error message.
+func quote(b []byte) string {
+	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "�")), " ")
+	if s == "" {
+		return ""
+	}
+	if r := []rune(s); len(r) > 200 {
+		s = string(r[:200]) + "…"
+	}
+	return fmt.Sprintf(", %q", s)
+}
+
+// headerValue returns key with all that a header can't carry percent-encoded.
+func headerValue(key string) string {
+	for i := range len(key) {
+		if key[i] <= ' ' || key[i] >= 0x7f {
+			return strings.ReplaceAll(url.PathEscape(key), "%2F", "/")
+		}
+	}
+	return key
+}
+
+// Sign returns the value of SignatureHeader for a body.
+func Sign(secret, body []byte) string {
+	m := hmac.New(sha256.New, secret)
+	m.Write(body)
+	return "sha256=" + hex.EncodeToString(m.Sum(nil))
+}
+
+// Verify says whether signature is that of the body, in constant time.
+func Verify(secret, body []byte, signature string) bool {
+	return hmac.Equal([]byte(Sign(secret, body)), []byte(signature))
+}
+
+// Close lets idle connections go. It may be called more than once.
+func (s *Sink) Close(context.Context) error {
+	s.closed = true
+	if s.trans != nil {
+		s.trans.CloseIdleConnections()
+	}
+	return nil
+}
