@@ -1,0 +1,53 @@
+package model
+
+import (
+	"embed"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// baseFiles are the models that come with the binary, base-L<look-ahead>.quell;
+// base/MODEL_CARD.md tells what they are.
+//
+//go:embed base
+var baseFiles embed.FS
+
+// BaseVariants returns the look-aheads of the embedded base models, rising.
+func BaseVariants() []int {
+	var ls []int
+	entries, err := baseFiles.ReadDir("base")
+	if err != nil {
+		panic("model: the base models are not embedded: " + err.Error())
+	}
+	for _, e := range entries {
+		l, isBase := strings.CutPrefix(e.Name(), "base-L")
+		l, isModel := strings.CutSuffix(l, ".quell")
+		if n, err := strconv.Atoi(l); isBase && isModel && err == nil {
+			ls = append(ls, n)
+		}
+	}
+	slices.Sort(ls)
+	return ls
+}
+
+// Base returns the embedded base model with the largest look-ahead of at most
+// the given number of samples, or the one with the largest if lookahead is
+// negative.
+func Base(lookahead int) (*Model, error) {
+	best := -1
+	for _, l := range BaseVariants() {
+		if l <= lookahead || lookahead < 0 {
+			best = l
+		}
+	}
+	if best < 0 {
+		return nil, fmt.Errorf("model: no base model has a look-ahead of at most %d", lookahead)
+	}
+	b, err := baseFiles.ReadFile("base/base-L" + strconv.Itoa(best) + ".quell")
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	return Decode(b)
+}

@@ -1,0 +1,221 @@
+package model
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/quell-stream/quell/model/nn"
+)
+
+// FormatVersion is the version of the file format that this package writes.
+const FormatVersion = 1
+
+// Kind names the architecture of a model.
+type Kind string
+
+// The kinds.
+const (
+	TCN Kind = "tcn" // dilated residual network at full resolution
+	DAE Kind = "dae" // strided encoder, bottleneck, decoder
+)
+
+// Input names what one group of the net's input channels holds.
+type Input string
+
+// The inputs. Each takes one channel of the net per channel of the model, in
+// the order of Header.Inputs.
+const (
+	Signal Input = "signal" // (raw-mean)/dev; the held value where the sample is missing
+	Level  Input = "level"  // log10(σ̂/dev) within -3…0.5
+	Mask   Input = "mask"   // 1 where the sample is missing, else 0
+	Step   Input = "step"   // change of the signal since the slot before, over 10^level, within ±8; 0 at slot 0
+	Step4  Input = "step4"
+	Step16 Input = "step16"
+)
+
+// ScalerKind says how raw values become the net's input.
+type ScalerKind string
+
+// The kinds of scaler.
+const (
+	ScaleRunning ScalerKind = "running" // mean, deviation and noise level follow the series
+	ScaleFixed   ScalerKind = "fixed"   // those of Scaler, fitted to the training part
+	ScaleNone    ScalerKind = "none"    // the net takes raw values
+)
+
+// Scaler says how to scale a model's channels. The slices hold one value per
+// channel, or one for all of a per-channel model, and are empty unless Kind is
+// ScaleFixed.
+type Scaler struct {
+	Kind  ScalerKind `json:"kind"`
+	Mean  []float64  `json:"mean,omitempty"`
+	Dev   []float64  `json:"dev,omitempty"`   // deviation
+	Sigma []float64  `json:"sigma,omitempty"` // noise level
+}
+
+// Provenance says where the weights come from.
+type Provenance struct {
+	Data    string `json:"data,omitempty"`
+	Command string `json:"command,omitempty"`
+	Seed    uint64 `json:"seed,omitempty"`
+	Go      string `json:"go,omitempty"`     // Go version
+	Parent  string `json:"parent,omitempty"` // name of the model it was fine-tuned from
+}
+
+// Header describes a model: everything but the weights.
+type Header struct {
+	Format     int                `json:"format"`             // 0 means FormatVersion
+	Name       string             `json:"name"`               // letters, digits, '.', '_' and '-'
+	Kind       Kind               `json:"kind"`               //
+	Spec       nn.Spec            `json:"spec"`               //
+	Inputs     []Input            `json:"inputs"`             //
+	Channels   int                `json:"channels,omitempty"` // 0: the net serves each channel by itself; else all at once
+	Residual   bool               `json:"residual"`           // clean = signal - output; else clean = output
+	InSigma    bool               `json:"in_sigma,omitempty"` // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
+	Scaler     Scaler             `json:"scaler"`             //
+	Lookahead  int                `json:"lookahead"`          // set by New from Spec
+	Interval   Interval           `json:"interval,omitzero"`  //
+	Provenance Provenance         `json:"provenance"`         //
+	Metrics    map[string]float64 `json:"metrics,omitempty"`  //
+	Licence    string             `json:"licence,omitempty"`  // SPDX identifier
+	Card       string             `json:"card,omitempty"`     // the model card, Markdown
+}
+
+// perNet returns the number of channels one run of the net serves.
+func (h *Header) perNet() int { return max(h.Channels, 1) }
+
+// Validate returns nil if the header describes a model that can run, and else
+// every mistake, joined by errors.Join.
+func (h *Header) Validate() error {
+	var errs []error
+	bad := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	if h.Format != FormatVersion && h.Format != 0 {
+		bad("format %d; this version reads format %d", h.Format, FormatVersion)
+	}
+	if err := validName(h.Name); err != nil {
+		errs = append(errs, err)
+	}
+	if h.Kind != TCN && h.Kind != DAE {
+		bad("kind %q; want %q or %q", h.Kind, TCN, DAE)
+	}
+	if h.Channels < 0 || h.Channels > 1<<14 {
+		bad("channels: %d", h.Channels)
+	}
+	if !slices.Contains(h.Inputs, Signal) {
+		bad("inputs: %q is missing", Signal)
+	}
+	for i, in := range h.Inputs {
+		if in != Signal && in != Level && in != Mask && in.lag() == 0 {
+			bad("inputs: unknown input %q", in)
+		} else if slices.Contains(h.Inputs[:i], in) {
+			bad("inputs: %q is given twice", in)
+		}
+	}
+	if h.InSigma && !h.Residual {
+		bad("in_sigma needs residual")
+	}
+	h.Scaler.validate(h.perNet(), bad)
+	h.Interval.validate(bad)
+	for k, v := range h.Metrics {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			bad("metrics: %s is not finite", k)
+		}
+	}
+	if err := h.Spec.Validate(); err != nil {
+		bad("spec: %w", err)
+		return errors.Join(errs...)
+	}
+	if n := strides(h.Spec.Layers); n > maxStride {
+		bad("spec: the strides multiply to %d; at most %d", n, maxStride)
+		return errors.Join(errs...)
+	}
+	if want := h.perNet() * len(h.Inputs); h.Spec.In != want {
+		bad("spec: %d input channels; want %d for %d inputs of %d channels", h.Spec.In, want, len(h.Inputs), h.perNet())
+	}
+	if out := h.Spec.OutChannels(); out != h.perNet() {
+		bad("spec: %d output channels; want %d", out, h.perNet())
+	}
+	return errors.Join(errs...)
+}
+
+// maxStride bounds the hop of a model.
+const maxStride = 1 << 12
+
+// strides multiplies the strides of all layers, up to a little above maxStride.
+func strides(layers []nn.LayerSpec) int {
+	n := 1
+	for _, l := range layers {
+		n = min(n*max(l.Stride, 1)*strides(l.Layers), maxStride+1)
+	}
+	return n
+}
+
+func validName(name string) error {
+	ok := name != "" && len(name) <= 64 && name[0] != '.' && strings.IndexFunc(name, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("._-", r)
+	}) < 0
+	if !ok {
+		return fmt.Errorf("name %q; want up to 64 letters, digits, '.', '_' or '-', not starting with '.'", name)
+	}
+	return nil
+}
+
+func (s *Scaler) validate(channels int, bad func(string, ...any)) {
+	lists := [...][]float64{s.Mean, s.Dev, s.Sigma}
+	switch s.Kind {
+	case ScaleRunning, ScaleNone:
+		for _, l := range lists {
+			if len(l) > 0 {
+				bad("scaler: kind %q takes no numbers", s.Kind)
+				return
+			}
+		}
+	case ScaleFixed:
+		for i, l := range lists {
+			if len(l) != channels {
+				bad("scaler: %d values of mean, dev or sigma; want %d", len(l), channels)
+				return
+			}
+			for _, v := range l {
+				if math.IsNaN(v) || math.IsInf(v, 0) || i == 1 && v <= 0 || i == 2 && v < 0 {
+					bad("scaler: value %g is out of range", v)
+				}
+			}
+		}
+	default:
+		bad("scaler: kind %q; want %q, %q or %q", s.Kind, ScaleRunning, ScaleFixed, ScaleNone)
+	}
+}
+
+// clone returns a copy that shares nothing that can be changed.
+func (h Header) clone() Header {
+	h.Inputs = slices.Clone(h.Inputs)
+	h.Scaler.Mean = slices.Clone(h.Scaler.Mean)
+	h.Scaler.Dev = slices.Clone(h.Scaler.Dev)
+	h.Scaler.Sigma = slices.Clone(h.Scaler.Sigma)
+	h.Interval = h.Interval.clone()
+	m := h.Metrics
+	h.Metrics = nil
+	for k, v := range m {
+		if h.Metrics == nil {
+			h.Metrics = make(map[string]float64, len(m))
+		}
+		h.Metrics[k] = v
+	}
+	return h
+}
+
+func (i Input) lag() int {
+	switch i {
+	case Step:
+		return 1
+	case Step4:
+		return 4
+	case Step16:
+		return 16
+	}
+	return 0
+}

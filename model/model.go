@@ -1,0 +1,82 @@
+// Package model holds the denoising model: a network with a header that says
+// how to use it, its file format, the models that come with the binary, and
+// the Stream that denoises one series sample by sample.
+//
+// A model works on scaled values. Who scales them is told by the header: a
+// running scaler that follows the series, a fixed one, or none.
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/model/nn"
+)
+
+// Model is a network with its header. It is immutable and safe for concurrent
+// use.
+type Model struct {
+	header Header
+	net    *nn.Net
+	name   string
+	bytes  int
+}
+
+// New makes a model of a header and a trained network, which it copies. The
+// header's Format, Spec and Lookahead are set from the network. Weights must
+// be finite.
+func New(h Header, net *nn.Net) (*Model, error) {
+	h = h.clone()
+	h.Format, h.Spec = FormatVersion, net.Spec()
+	if err := h.Validate(); err != nil {
+		return nil, fmt.Errorf("model: %q: %w", h.Name, err)
+	}
+	h.Lookahead = h.Spec.Lookahead()
+	for _, p := range net.Params() {
+		if !finite(p.Data) {
+			return nil, fmt.Errorf("model: %q: %s has a weight that is not finite", h.Name, p.Name)
+		}
+	}
+	m := &Model{header: h, net: net.Clone()}
+	b, err := m.Encode()
+	if err != nil {
+		return nil, err
+	}
+	m.setName(b)
+	return m, nil
+}
+
+// Name returns NAME@ and the first six hex digits of the SHA-256 of the file.
+func (m *Model) Name() string { return m.name }
+
+// Header returns a copy of the header.
+func (m *Model) Header() Header { return m.header.clone() }
+
+// Net returns the network, which the caller must not change; Net().Clone() may
+// be.
+func (m *Model) Net() *nn.Net { return m.net }
+
+// Lookahead returns the number of future samples that a clean value needs.
+func (m *Model) Lookahead() int { return m.header.Lookahead }
+
+// Kind returns the architecture.
+func (m *Model) Kind() Kind { return m.header.Kind }
+
+// Size returns the length of the encoded model in bytes.
+func (m *Model) Size() int { return m.bytes }
+
+// IntervalHalf returns the half width of an interval of the given coverage
+// around a clean value, in units of σ̂, at a noise level (see Column.Level).
+func (m *Model) IntervalHalf(level float32, coverage float64) float64 {
+	return m.header.Interval.At(float64(level), coverage)
+}
+
+func finite(x []float32) bool {
+	for _, v := range x {
+		// Only for these is the exponent all ones.
+		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,232 @@
+package model
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/model/nn"
+)
+
+// Column is what the net sees of one channel at one slot.
+type Column struct {
+	X       float32 // (raw-mean)/dev; where the sample is missing, of the value held from before, or 0
+	Level   float32 // noise level log10(σ̂/dev) within -3…0.5
+	Missing bool    // the sample is missing, or its scale is unknown
+}
+
+// Stream denoises one series slot by slot. Its values are those of one pass
+// over the whole recording, bit for bit, however the slots are cut into calls.
+// It is not safe for concurrent use; any number of streams may share a Model.
+type Stream struct {
+	m        *Model
+	channels int
+	per      int // channels per net
+	nets     []*nn.Stream
+	in, out  int64
+	finished bool
+
+	wait []float32 // X of the slots whose clean value is not out yet, slot-major
+	unit []float32 // what one unit of the net's output is worth there
+	last []float32
+	x    []float32 // input of one net
+	y    []float32 // clean values
+}
+
+// NewStream returns a stream for a series of the given number of channels. A
+// model of several channels at once serves just that number; a per-channel
+// model any, each channel by itself. The error says if that is not so, or that
+// the network cannot run on a stream.
+func (m *Model) NewStream(channels int) (*Stream, error) {
+	s := &Stream{m: m, channels: channels, per: m.header.perNet()}
+	switch n := m.header.Channels; {
+	case channels < 1:
+		return nil, fmt.Errorf("model: %s: a stream of %d channels", m.name, channels)
+	case n > 0 && n != channels:
+		return nil, fmt.Errorf("model: %s serves %d channels at once; the series has %d", m.name, n, channels)
+	}
+	if m.header.InSigma {
+		s.unit = []float32{}
+	}
+	for range channels / s.per {
+		net, err := m.net.NewStream()
+		if err != nil {
+			return nil, fmt.Errorf("model: %s: %w", m.name, err)
+		}
+		s.nets = append(s.nets, net)
+	}
+	return s, nil
+}
+
+// Push appends slots, slot-major, and returns the clean values, in scaled
+// units, of those slots that became complete, slot-major and in order. They
+// stay valid until the next call. X and Level must be finite. After some calls
+// of the same length Push allocates nothing.
+func (s *Stream) Push(cols []Column) []float32 {
+	if len(cols)%s.channels != 0 {
+		panic("model: Push: columns are not a multiple of the channels")
+	}
+	if s.finished {
+		panic("model: Push: the stream is finished; Reset or Warm it")
+	}
+	slots := len(cols) / s.channels
+	s.hold(cols)
+	s.in += int64(slots)
+	y := s.take(func(i int) []float32 { return s.nets[i].Push(s.input(cols, i)) })
+	for _, c := range cols {
+		s.last = append(s.last, c.X)
+	}
+	if n := 16 * s.channels; len(s.last) > n {
+		s.last = s.last[:copy(s.last, s.last[len(s.last)-n:])]
+	}
+	return y
+}
+
+// Finish ends the series and returns the clean values that are not out yet,
+// computed without the future that will not come. A second call returns
+// nothing.
+func (s *Stream) Finish() []float32 {
+	if s.finished {
+		return s.y[:0]
+	}
+	s.finished = true
+	y := s.take(func(i int) []float32 { return s.nets[i].Finish() })
+	// A strided net may round the length down: what it leaves stays as it came.
+	y = append(y, s.wait...)
+	s.out += int64(len(s.wait) / s.channels)
+	s.wait, s.unit, s.y = s.wait[:0], s.unit[:0], y
+	return y
+}
+
+// Reset starts anew at slot 0.
+func (s *Stream) Reset() {
+	for _, n := range s.nets {
+		n.Reset()
+	}
+	s.in, s.out, s.finished, s.wait, s.unit = 0, 0, false, s.wait[:0], s.unit[:0]
+}
+
+// Position returns the number of slots pushed and the number returned.
+func (s *Stream) Position() (in, out int64) { return s.in, s.out }
+
+// HistoryLen returns the number of slots that Warm wants.
+func (s *Stream) HistoryLen() int { return s.nets[0].HistoryLen() }
+
+// Warm puts the stream where it was after in slots had been pushed, the last
+// of which are history, slot-major: HistoryLen() of them, or all if there were
+// fewer. From here on the values are those of the uninterrupted stream, bit
+// for bit. If less history is left than that, what is missing counts as slots
+// without a value, and the values agree once a receptive field has passed.
+func (s *Stream) Warm(history []Column, in int64) {
+	c := s.channels
+	have := int64(len(history) / c)
+	if len(history)%c != 0 || have > in {
+		panic("model: Warm: history does not fit the position")
+	}
+	if want := min(in, int64(s.HistoryLen())); have < want {
+		gap := Column{Missing: true, Level: -3}
+		full := make([]Column, 0, int(want)*c)
+		for len(full) < int(want-have)*c {
+			full = append(full, gap)
+		}
+		history, have = append(full, history...), want
+	}
+	for i, n := range s.nets {
+		n.Warm(s.input(history, i), in)
+	}
+	s.in, s.finished = in, false
+	_, out := s.nets[0].Position()
+	s.out = min(out, in)
+	s.wait = s.wait[:0]
+	s.unit = s.unit[:0]
+	s.hold(history[int(have-(in-s.out))*c:])
+}
+
+// hold keeps what is needed of columns until the net's output is there.
+func (s *Stream) hold(cols []Column) {
+	for i := range cols {
+		s.wait = append(s.wait, cols[i].X)
+		if s.m.header.InSigma {
+			s.unit = append(s.unit, float32(math.Pow(10, float64(cols[i].Level))))
+		}
+	}
+}
+
+// input lays out the columns of net i as the header says.
+func (s *Stream) input(cols []Column, i int) []float32 {
+	slots := len(cols) / s.channels
+	s.x = s.x[:0]
+	for t := range slots {
+		group := cols[t*s.channels+i*s.per:][:s.per]
+		for _, in := range s.m.header.Inputs {
+			for k := range group {
+				if lag := in.lag(); lag > 0 {
+					v, at := float32(0), len(s.last)+(t-lag)*s.channels+i*s.per+k
+					if at >= len(s.last) {
+						v = group[k].StepFrom(cols[at-len(s.last)].X)
+					} else if at >= 0 {
+						v = group[k].StepFrom(s.last[at])
+					}
+					s.x = append(s.x, v)
+					continue
+				}
+				s.x = append(s.x, group[k].value(in))
+			}
+		}
+	}
+	return s.x
+}
+
+// StepFrom
+func (c *Column) StepFrom(x float32) float32 {
+	return min(max((c.X-x)*float32(math.Pow(10, -float64(c.Level))), -8), 8)
+}
+
+func (c *Column) value(in Input) float32 {
+	switch in {
+	case Level:
+		return c.Level
+	case Mask:
+		if c.Missing {
+			return 1
+		}
+		return 0
+	default:
+		return c.X
+	}
+}
+
+// take collects what the nets return into slot-major clean values.
+func (s *Stream) take(run func(net int) []float32) []float32 {
+	c, waiting := s.channels, len(s.wait)/s.channels
+	n := 0
+	s.y = s.y[:0]
+	for i := range s.nets {
+		o := run(i)
+		if i == 0 {
+			// A strided net may round the length up; no slot waits for the rest.
+			n = min(len(o)/s.per, waiting)
+			for len(s.y) < n*c {
+				s.y = append(s.y, 0)
+			}
+		}
+		for t := range n {
+			for k := range s.per {
+				at := t*c + i*s.per + k
+				v := o[t*s.per+k]
+				if s.unit != nil {
+					v *= s.unit[at]
+				}
+				if s.m.header.Residual {
+					v = s.wait[at] - v
+				}
+				s.y[at] = v
+			}
+		}
+	}
+	s.wait = s.wait[:copy(s.wait, s.wait[n*c:])]
+	if s.unit != nil {
+		s.unit = s.unit[:copy(s.unit, s.unit[n*c:])]
+	}
+	s.out += int64(n)
+	return s.y
+}
