@@ -12,6 +12,8 @@ const (
 	warnShare  = 0.65
 	calmShare  = 0.35
 	quietShare = 0.25
+
+	shortHistory = 400 // values
 )
 
 // The bets: shifts of the mean and changes of the spread of a standard normal
@@ -38,8 +40,9 @@ const mostBets = len(shifts) + len(scales)
 // theorem 2.4). The whitening is estimated, so this is a design and not a
 // proof; what comes of it is measured in the tests.
 type chart struct {
-	ready bool
-	log   float64 // ln A: the alarm is where evidence reaches it
+	ready  bool
+	fitted int     // values it was learnt from
+	log    float64 // ln A: the alarm is where evidence reaches it
 
 	mu    float64
 	ar    [mostAR]float64
@@ -69,7 +72,7 @@ type chart struct {
 // fit learns everything from x, the calibration in order. between is the mean
 // number of updates between false alarms.
 func (c *chart) fit(x []float64, between float64, cells int, scale bool, seed uint64, index int64) {
-	*c = chart{ranks: newRanks(cells), seed: seed, scale: scale, calm: index}
+	*c = chart{fitted: len(x), ranks: newRanks(cells), seed: seed, scale: scale, calm: index}
 	c.mu, _ = medianMAD(x)
 	ar := fitAR(x, mostAR)
 	c.order = copy(c.ar[:], ar)
@@ -86,14 +89,27 @@ func (c *chart) fit(x []float64, between float64, cells int, scale bool, seed ui
 	}
 	c.ranks.fit(blockMeans(u, c.size))
 	switch c.bets = len(shifts); {
-	case len(x) < 400:
+	case len(x) < shortHistory:
 		c.bets -= 4
 	case len(x) < 1000:
 		c.bets -= 2
 	}
-	c.log = math.Log(max(between/float64(c.size), 10))
+	c.require(between)
 	c.evidence = math.Inf(-1)
 	c.ready = true
+}
+
+// require sets what an alarm takes from the mean number of updates between
+// false alarms.
+//
+// Whitening that was learnt from a short history leaves some dependence, which
+// feeds every bet a little; the measured price is a few times the false alarms,
+// and so the requirement is raised by as much.
+func (c *chart) require(between float64) {
+	if c.fitted < shortHistory {
+		between *= 4
+	}
+	c.log = math.Log(max(between/float64(c.size), 10))
 }
 
 func (c *chart) whiten(x float64) (float64, bool) {
@@ -216,7 +232,7 @@ func (c *chart) appendState(dst []byte) []byte {
 	if !c.ready {
 		return dst
 	}
-	dst = wire.F64(wire.F64(dst, c.log), c.mu)
+	dst = wire.F64(wire.I64(dst, int64(c.fitted)), c.mu)
 	dst = wire.U8(dst, uint8(c.order))
 	for k := range c.order {
 		dst = wire.F64(dst, c.ar[k])
@@ -238,14 +254,14 @@ func (c *chart) appendState(dst []byte) []byte {
 	return wire.U64(wire.U64(dst, c.seed), c.draws)
 }
 
-// restoreState reads a chart; wantCells guards against a length that would
-// make it allocate without bound.
-func (c *chart) restoreState(r *wire.Reader, wantCells int) {
+// restoreState reads a chart of so many cells; what an alarm takes is the
+// configuration's business.
+func (c *chart) restoreState(r *wire.Reader, wantCells int, between float64) {
 	*c = chart{}
 	if !r.Bool() {
 		return
 	}
-	c.log, c.mu = r.F64(), r.F64()
+	c.fitted, c.mu = r.Int(), r.F64()
 	if c.order = int(r.U8()); c.order > mostAR {
 		r.Fail(errForeign)
 		return
@@ -262,6 +278,7 @@ func (c *chart) restoreState(r *wire.Reader, wantCells int) {
 		r.Fail(errForeign)
 		return
 	}
+	c.require(between)
 	c.ranks = newRanks(wantCells)
 	c.ranks.restoreState(r)
 	n := r.Len(8)

@@ -14,8 +14,8 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	alarm, warn, calm := m.gather(o, scored)
 	for c := range m.profiles {
 		if code := m.profiles[c].fault(m.chance, alarm); code != sound {
-			f := m.profiles[c].latest()
-			m.note(o, m.hops-int64(max(f.Run, f.MissingRun)/m.cfg.Hop))
+			h := m.profiles[c].latest()
+			m.opens(o, m.hops-int64(max(h.run, h.gap))/int64(m.cfg.Hop))
 			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.profiles[c].describeFault(code))
 			d.Opened = true
 			return
@@ -24,11 +24,10 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	if m.state = Normal; warn || alarm {
 		m.state = Warning
 	}
-	if m.score.quiet() {
-		m.peak, m.sum, m.count = 0, 0, 0
+	if m.charts[0].quiet() {
+		m.sum, m.count = 0, 0
 	}
 	if !math.IsNaN(d.Z) {
-		m.peak = max(m.peak, math.Abs(d.Z))
 		m.sum += d.Z
 		m.count++
 	}
@@ -43,22 +42,23 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 // gather feeds the charts. calm is the hop after which the evidence began.
 func (m *Monitor) gather(o *Observation, scored bool) (alarm, warn bool, calm int64) {
 	if scored {
-		m.score.update(o.Score, m.hops)
+		m.charts[0].update(o.Score, m.hops)
+	}
+	for c := range min(len(o.Features), len(m.profiles)) {
+		f := &o.Features[c]
+		if power, speed := &m.charts[1+2*c], &m.charts[2+2*c]; power.ready && charted(f) {
+			p, s := m.fade(c, f.Level, f.Spread, f.Diff[speedLag])
+			power.update(p, m.hops)
+			speed.update(s, m.hops)
+		}
 	}
 	calm = m.hops
-	look := func(c *chart) {
-		if c.alarm() {
-			alarm, calm = true, min(calm, c.calm)
+	for i := range m.charts {
+		ch := &m.charts[i]
+		if ch.alarm() {
+			alarm, calm = true, min(calm, ch.calm)
 		}
-		warn = warn || c.warn
-	}
-	look(&m.score)
-	for c := range min(len(o.Features), len(m.power)) {
-		ch := &m.power[c]
-		if f := &o.Features[c]; ch.ready && f.N > 0 {
-			ch.update(m.logPower(c, f.Level, f.Spread), m.hops)
-		}
-		look(ch)
+		warn = warn || ch.warn
 	}
 	return alarm, warn, calm
 }
@@ -78,40 +78,50 @@ func (m *Monitor) conclude(o *Observation, calm int64, d *Decision) {
 		if age < giveUp {
 			return
 		}
-		if !m.score.alarm() || math.Abs(m.sum) < m.material()*m.count {
+		if !m.charts[0].alarm() || !m.matters() {
 			m.calmDown()
 			m.state = Normal
 			return
 		}
-	} else if m.moving++; m.moving < steady || v.grey && age < giveUp {
+	} else if m.moving++; m.moving < steady || v.kind == Noise && v.grey && age < giveUp {
 		return
 	}
-	m.note(o, calm)
-	m.tell(v.kind, v.channel, sound, v.why)
+	m.opens(o, calm)
+	m.tell(v.kind, v.channel, sound, m.say(v))
 	d.Opened = true
 }
 
-// material is the mean standardised score from which on a change matters even
-// where the features show none.
-func (m *Monitor) material() float64 {
+// matters says whether the score changed so much that it counts even where the
+// features show nothing: on average since the evidence began, and still, so
+// that something short and wild does not do.
+func (m *Monitor) matters() bool {
+	least := 0.35
 	switch {
-	case m.fitted < 400:
-		return 1.5
+	case m.fitted < shortHistory:
+		least = 1.5
 	case m.fitted < 1000:
-		return 1
+		least = 1
 	}
-	return 0.35
+	now := m.meanZ(segment)
+	if m.sum < 0 {
+		now = -now
+	}
+	return math.Abs(m.sum) >= least*m.count && now >= least/2
 }
 
-// note notes where a drift began, given the hop after which it did.
-func (m *Monitor) note(o *Observation, calm int64) {
-	m.open, m.opened, m.quiet, m.moving = true, m.hops, 0, 0
-	m.began = calm
+// opens notes that a drift began after the hop calm.
+func (m *Monitor) opens(o *Observation, calm int64) {
+	m.open, m.opened, m.began, m.quiet, m.moving, m.gone = true, m.hops, calm, 0, 0, 0
 	m.since = max(0, o.Index-(m.hops-calm)*int64(m.cfg.Hop)+1)
 	m.zOpen = m.meanZ(segment)
+	if m.cal == nil {
+		return
+	}
 	// What was collected since then is not usual.
-	if m.cal != nil {
-		m.cal = m.cal[:max(len(m.cal)-int(m.hops-calm), min(len(m.cal), m.fitted))]
+	m.cal = m.cal[:max(len(m.cal)-int(m.hops-calm), min(len(m.cal), m.fitted))]
+	for c := range m.levels {
+		n := max(len(m.levels[c])-int(m.hops-calm), 0)
+		m.levels[c], m.spread[c], m.diffs[c] = m.levels[c][:n], m.spread[c][:n], m.diffs[c][:n]
 	}
 }
 
@@ -121,14 +131,18 @@ func (m *Monitor) tell(kind string, channel int, code faultCode, why string) {
 
 // follow is watch while a drift is open.
 func (m *Monitor) follow(o *Observation, d *Decision) {
+	m.gone++
 	for c := range m.profiles {
-		if c < len(o.Features) && o.Features[c].N > 0 && m.power[c].ready {
-			m.logPower(c, o.Features[c].Level, o.Features[c].Spread)
+		if c < len(o.Features) && m.charts[1+2*c].ready && charted(&o.Features[c]) {
+			f := &o.Features[c]
+			m.fade(c, f.Level, f.Spread, f.Diff[speedLag])
 		}
-		if m.code != sound {
+		code := m.profiles[c].fault(m.chance, true)
+		if code == sound {
 			continue
 		}
-		if code := m.profiles[c].fault(m.chance, true); code != sound {
+		m.gone = 0
+		if m.code == sound {
 			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.profiles[c].describeFault(code))
 			d.Updated = true
 			return
@@ -146,28 +160,36 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		m.calmDown()
 		return
 	}
-	// A second look once there is more to see.
+	if m.quiet > 0 {
+		return
+	}
+	// A second look once there is more to see, and where a sensor came back from
+	// a fault to something new.
+	hops := m.hops - m.began - 1
 	switch m.hops - m.opened {
 	case segment, 2 * segment, 4 * segment, 8 * segment:
-		if m.quiet > 0 || m.kind == Fault {
+		if m.kind == Fault {
 			return
 		}
-		if v := m.verdict(int(m.hops-m.began) - 1); v.kind != m.kind && v.kind != Unknown {
-			m.tell(v.kind, v.channel, sound, v.why)
-			d.Updated = true
+	default:
+		if m.code == sound || m.gone != giveUp {
+			return
 		}
+		hops = m.gone - 1
+	}
+	if v := m.verdict(int(hops)); v.kind != m.kind && v.kind != Unknown {
+		m.tell(v.kind, v.channel, sound, m.say(v))
+		d.Updated = true
 	}
 }
 
 // calmDown drops all evidence; the whitening begins anew, because it may not
 // have seen what was in between.
 func (m *Monitor) calmDown() {
-	m.moving, m.peak, m.sum, m.count = 0, 0, 0, 0
-	m.score.gap()
-	m.score.calmDown(m.hops)
-	for c := range m.power {
-		m.power[c].gap()
-		m.power[c].calmDown(m.hops)
+	m.moving, m.sum, m.count = 0, 0, 0
+	for i := range m.charts {
+		m.charts[i].gap()
+		m.charts[i].calmDown(m.hops)
 	}
 }
 
@@ -198,39 +220,45 @@ func (m *Monitor) usual() bool {
 type verdict struct {
 	kind    string
 	channel int
-	grey    bool
-	why     string
+	judgement
 }
 
 // verdict names the drift from the features of all channels: a change of the
 // signal outweighs spikes, and these a change of the noise.
 func (m *Monitor) verdict(hops int) verdict {
-	channel, rank, most := -1, 0, -1.0
-	var best judgement
+	v := verdict{kind: Unknown, channel: -1}
+	rank := 0
 	for c := range m.profiles {
 		j := m.profiles[c].judge(hops)
-		r := 0
+		r, kind := 0, Unknown
 		switch {
 		case j.signalMoved():
-			r = 3
+			r, kind = 3, Regime
 		case j.spikes:
-			r = 2
+			r, kind = 2, Fault
 		case j.noiseMoved:
-			r = 1
+			r, kind = 1, Noise
 		}
-		if r > rank || r == rank && r > 0 && j.z > most {
-			rank, most, channel, best = r, j.z, c, j
+		if r > rank || r == rank && r > 0 && j.z > v.z {
+			rank, v = r, verdict{kind, c, j}
 		}
 	}
+	return v
+}
+
+// say puts a verdict into words.
+func (m *Monitor) say(v verdict) string {
 	// The score is the logarithm of a mean square: half of it is the size.
 	residual := fmt.Sprintf("residual %.1f times its usual size", math.Exp(m.meanZ(segment)*m.mad/2))
-	switch rank {
-	case 3:
-		return verdict{Regime, channel, false, fmt.Sprintf("%s: %s, %s: process regime", m.cfg.name(channel), residual, best.describe())}
-	case 2:
-		return verdict{Fault, channel, false, fmt.Sprintf("%s: %s, %s: spikes (NE 107: maintenance required)", m.cfg.name(channel), residual, best.describe())}
-	case 1:
-		return verdict{Noise, channel, best.grey, fmt.Sprintf("%s: %s, %s, level and spectrum unchanged: noise level", m.cfg.name(channel), residual, best.describe())}
+	if v.kind == Unknown {
+		return residual + ", level, noise and spectrum unchanged: unknown"
 	}
-	return verdict{Unknown, -1, false, residual + ", level, noise and spectrum unchanged: unknown"}
+	s := fmt.Sprintf("%s: %s, %s", m.cfg.name(v.channel), residual, v.describe())
+	switch v.kind {
+	case Regime:
+		return s + ": process regime"
+	case Fault:
+		return s + ": spikes (NE 107: maintenance required)"
+	}
+	return s + ", level and spectrum unchanged: noise level"
 }

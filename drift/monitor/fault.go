@@ -51,32 +51,32 @@ func (p *profile) fault(chance float64, suspicious bool) faultCode {
 	if !p.learnt || !p.full() {
 		return sound
 	}
-	f := p.latest()
+	h := p.latest()
 	limit := p.stuckLimit(chance)
 	switch {
-	case f.Run >= limit,
-		suspicious && limit < math.MaxInt && f.Run >= leastRun && f.Run > p.longestRun+p.longestRun/2:
+	case int(h.run) >= limit,
+		suspicious && limit < math.MaxInt && h.run >= leastRun && int(h.run) > p.longestRun+p.longestRun/2:
 		return stuck
-	case f.MissingRun >= max(leastGap, 4*p.longestGap), p.missingShare() > share(p.missing):
+	case int(h.gap) >= max(leastGap, 4*p.longestGap), p.missingShare() > tooMuch(p.missing):
 		return dropOut
-	case p.railShare() > share(p.rail):
+	case p.railShare() > tooMuch(p.rail):
 		return atRail
-	case suspicious && p.clipShare() > share(p.clip):
+	case suspicious && p.clipShare() > tooMuch(p.clip):
 		return clipping
 	}
 	return sound
 }
 
-// share is the share of a segment that is too much where usual is the largest
+// tooMuch is the share of a segment that is too much where usual is the largest
 // one seen while learning.
-func share(usual float64) float64 { return min(0.25+2*usual, 0.95) }
+func tooMuch(usual float64) float64 { return min(0.25+2*usual, 0.95) }
 
 // describeFault says in words what the rule saw.
 func (p *profile) describeFault(code faultCode) string {
-	f := p.latest()
+	h := p.latest()
 	switch code {
 	case stuck:
-		return fmt.Sprintf("%d identical readings in a row, at most %d while learning: stuck sensor (NE 107: failure)", f.Run, p.longestRun)
+		return fmt.Sprintf("%d identical readings in a row, at most %d while learning: stuck sensor (NE 107: failure)", h.run, p.longestRun)
 	case dropOut:
 		return fmt.Sprintf("%.0f %% of the latest readings missing, at most %.0f %% while learning: drop-out (NE 107: failure)", 100*p.missingShare(), 100*p.missing)
 	case atRail:

@@ -39,9 +39,12 @@ func (j *judgement) moved() bool       { return j.noiseMoved || j.signalMoved() 
 // White noise adds 2σ² to the mean squared difference over any lag, σ² to the
 // variance, and nothing to the level. So if only the noise level changed, the
 // change of noise predicts all of the others; what the prediction does not
-// explain is a change of the signal itself. The noise is first taken from the
-// median, which outliers and jumps of the signal hardly move. If that leaves
-// something over which the mean explains, it is white too, but rare: spikes.
+// explain is a change of the signal itself.
+//
+// The noise is read from two statistics: Noise, which isolated outliers hardly
+// move, and Pulse, which jumps do not. While they agree, the one that is known
+// better counts; else the one that changed less. If what that does not explain
+// is explained by the other, there are outliers.
 func (p *profile) judge(hops int) judgement {
 	j := judgement{noise: 1, amplitude: 1, speed: 1}
 	hops = min(max(hops, segment), longest, int(p.hops))
@@ -54,7 +57,7 @@ func (p *profile) judge(hops int) judgement {
 		return j
 	}
 	if p.flat() {
-		if s[statPower] > 0 || s[statLevel] != u[statLevel].mean {
+		if s[statPower] > 0 || math.Abs(s[statLevel]-u[statLevel].mean) > 1e-6*math.Abs(p.base) {
 			j.levelMoved, j.level, j.z = true, math.Inf(1), math.Inf(1)
 		}
 		return j
@@ -63,33 +66,41 @@ func (p *profile) judge(hops int) judgement {
 	// Deviations were learnt from segments that overlap: one in eight tells
 	// something new. Longer averages scatter less, by the root if the signal
 	// forgets; they are not trusted to the full.
-	c.critical = 3.5 * (1 + 1.5/math.Sqrt(max(u[statPower].n/segment, 1)))
+	c.critical = 3 * (1 + 1/math.Sqrt(max(u[statPower].n/segment, 1)))
 	c.shrink = min(1, 1.2*math.Sqrt(float64(segment)/float64(hops)))
 
-	of := statMedian
-	if !(u[statMedian].mean > c.floor) || math.IsNaN(s[statMedian]) {
-		of = statNoise // quantised: more than half of the differences are zero
+	noise, pulse := c.ratio(statNoise), c.ratio(statPulse)
+	tolNoise, tolPulse := logSD(c.relative(statNoise)), logSD(c.relative(statPulse))
+	apart := math.Hypot(tolNoise, tolPulse)
+	of, r, tol := statNoise, noise, tolNoise
+	switch {
+	case !(u[statNoise].mean > c.floor) || math.IsNaN(s[statNoise]), // quantised: half of the differences are zero
+		math.Abs(noise)-math.Abs(pulse) > 2*apart,
+		math.Abs(noise-pulse) <= 2*apart && tolPulse < tolNoise:
+		of, r, tol = statPulse, pulse, tolPulse
 	}
 	if math.IsNaN(s[of]) {
 		s[of] = u[of].mean
 	}
-	r := math.Log((s[of] + c.floor) / (u[of].mean + c.floor))
-	tol := logSD(c.relative(of))
 	j.noise = math.Exp(r / 2)
 	j.noiseMoved = math.Abs(r) > smallest && math.Abs(r) > c.critical*tol
 	j.z = math.Abs(r) / tol
-
 	c.explain(&j, of)
-	if !j.ampMoved && !j.speedMoved || of == statNoise || !(s[statNoise] > u[statNoise].mean) {
-		return j
-	}
-	white := judgement{noise: math.Sqrt((s[statNoise] + c.floor) / (u[statNoise].mean + c.floor)), amplitude: 1, speed: 1}
-	c.explain(&white, statNoise)
-	if !white.signalMoved() && s[statNoise]-u[statNoise].mean > 2*math.Abs(s[statMedian]-u[statMedian].mean) {
-		white.spikes, white.z = true, j.z
-		return white
+	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && pulse-noise > c.critical*apart {
+		spiky := judgement{noise: 1, amplitude: 1, speed: 1, spikes: true, z: pulse / tolPulse}
+		if c.explain(&spiky, statPulse); !spiky.signalMoved() {
+			return spiky
+		}
 	}
 	return j
+}
+
+// ratio returns the logarithm of a statistic over its usual value.
+func (c *comparison) ratio(i int) float64 {
+	if math.IsNaN(c.s[i]) {
+		return 0
+	}
+	return math.Log((c.s[i] + c.floor) / (c.u[i].mean + c.floor))
 }
 
 // comparison of a summary with the usual one.
@@ -99,32 +110,55 @@ type comparison struct {
 	floor, critical, shrink float64
 }
 
+// standardError returns how well the usual mean is known.
+func (c *comparison) standardError(i int) float64 {
+	return c.u[i].sd() / math.Sqrt(max(c.u[i].n/segment, 1))
+}
+
 func (c *comparison) relative(i int) float64 { return c.shrink * c.u[i].sd() / (c.u[i].mean + c.floor) }
 
-// excess returns the logarithm of a statistic over what it should be where
-// white noise of the given change of variance, known as well as the statistic
-// of, reaches it with a gain; and how many deviations that is.
-func (c *comparison) excess(i int, gain, delta float64, of int) (r, z float64) {
+// noise is a change of the variance of white noise and how well it is known.
+type noise struct{ delta, sd float64 }
+
+// change reads the change of the noise from one of its statistics. Pulse is
+// proportional to the variance of white noise: E max(0, |A|−|B|)² = 0.488σ²
+// for independent A and B of variance 1.5σ² and 2σ².
+func (c *comparison) change(of int) noise {
+	gain := 1.0
+	if of == statPulse {
+		gain = 1 / pulseGain
+	}
+	own := c.s[of] * c.relative(of)
+	return noise{delta: gain * (c.s[of] - c.u[of].mean), sd: gain * math.Hypot(own, c.standardError(of))}
+}
+
+const pulseGain = 0.48764
+
+// excess returns the logarithm of a statistic over what it should be where a
+// change of white noise reaches it with a gain, and how many deviations that is.
+func (c *comparison) excess(i int, gain float64, n noise) (r, z float64) {
 	if math.IsNaN(c.s[i]) || c.u[i].n < segment {
 		return 0, 0
 	}
-	usual := c.u[i].mean
-	want := max(usual+gain*delta, 0.1*usual) + c.floor
-	sd := math.Hypot(c.shrink*c.u[i].sd(), gain*c.s[of]*c.relative(of))
+	want := c.expected(i, gain, n)
 	r = math.Log((c.s[i] + c.floor) / want)
-	return r, math.Abs(r) / logSD(sd/want)
+	return r, math.Abs(r) / logSD(math.Hypot(c.shrink*c.u[i].sd(), gain*n.sd)/want)
+}
+
+func (c *comparison) expected(i int, gain float64, n noise) float64 {
+	return max(c.u[i].mean+gain*n.delta, 0.1*c.u[i].mean) + c.floor
 }
 
 // explain fills in what a change of the noise, read from the statistic of,
 // leaves unexplained.
 func (c *comparison) explain(j *judgement, of int) {
-	delta := c.s[of] - c.u[of].mean
-	slow, z := c.excess(statPower, 1, delta, of)
+	n := c.change(of)
+	slow, z := c.excess(statPower, 1, n)
 	j.amplitude = math.Exp(slow / 2)
 	j.ampMoved = c.beyond(slow, z, j)
 	fast := 0.0
 	for k := range lags {
-		r, z := c.excess(statDiff+k, 2, delta, of)
+		r, z := c.excess(statDiff+k, 2, n)
 		if c.beyond(r, z, j) {
 			j.speedMoved = true
 		}
@@ -135,11 +169,27 @@ func (c *comparison) explain(j *judgement, of int) {
 	if j.ampMoved && j.speedMoved && math.Abs(fast-slow) < smallest {
 		j.speedMoved = false // all of it by one factor: the amplitude
 	}
+	// Differences in units of the power tell a change of the spectrum even where
+	// the amplitude comes and goes.
+	power := c.expected(statPower, 1, n)
+	for k := range ratios {
+		u := &c.u[statRatio+k]
+		if math.IsNaN(c.s[statRatio+k]) || u.n < segment {
+			continue
+		}
+		diff := c.expected(statDiff+k, 2, n)
+		want := u.mean + math.Log(diff/(c.u[statDiff+k].mean+c.floor)) - math.Log(power/(c.u[statPower].mean+c.floor))
+		r := c.s[statRatio+k] - want
+		sd := math.Hypot(c.shrink*u.sd(), math.Abs(2/diff-1/power)*n.sd)
+		if c.beyond(r, math.Abs(r)/max(sd, 0.03), j) {
+			j.speedMoved = true
+		}
+	}
 	j.speed = math.Exp((fast - slow) / 2)
 
 	d := c.s[statLevel] - c.u[statLevel].mean
-	tol := math.Hypot(c.u[statLevel].sd(), math.Sqrt(max(delta, 0)/(4*segment)))
-	tol += 1e-12 * math.Abs(c.u[statLevel].mean)
+	tol := math.Hypot(c.u[statLevel].sd(), math.Sqrt(max(n.delta, 0)/(4*segment)))
+	tol += 1e-6 * math.Abs(d) // what half precision leaves of a level that never moved
 	j.level = d / math.Sqrt(c.u[statPower].mean)
 	if zl := math.Abs(d) / tol; math.Abs(j.level) > 0.5 && zl > c.critical {
 		j.levelMoved = true

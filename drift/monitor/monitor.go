@@ -73,14 +73,15 @@ const (
 
 const (
 	scoreCells   = 1024
-	powerCells   = 256
+	powerCells   = 128
 	powerHistory = 256   // hops that the power charts are calibrated on
 	powerFade    = 0.25  // of the running mean power
 	powerFloor   = 0.001 // of the usual power
+	speedLag     = 1     // index into lags: two samples
 
 	// A monitor that began with a short history goes on learning until it has a
 	// long one, and fits its charts anew each time the history has doubled.
-	mature = 2000
+	mature = 1600
 )
 
 // Monitor watches one series. It is made by New, allocates nothing per Update
@@ -97,26 +98,29 @@ type Monitor struct {
 	cal    []float32
 	levels [][]float32 // per channel, the latest powerHistory hops
 	spread [][]float32
+	diffs  [][]float32
 	fitted int // scores that the charts are fitted to
 
 	med, mad float64
-	score    chart
-	power    []chart
+	// The score, then of every channel the cube root of its power, and the
+	// logarithm of its mean squared difference in units of the power.
+	charts   []chart
 	centre   []float64 // per channel: usual level
 	floor    []float64 // and least power
-	run      []float64 // running mean power, NaN before the first
+	power    []float64 // running mean power, NaN before the first
+	diff     []float64 // running mean squared difference over speedLag
 	profiles []profile
 
 	recent [segment]float64 // latest standardised scores
 	nrec   int64
 
 	state   string
+	told    string // state of the latest decision
 	why     string
 	channel int
 
 	moving int     // hops in a row whose features showed a change
-	peak   float64 // largest |z| since the evidence was small
-	sum    float64 // of z since then
+	sum    float64 // of z since the score's evidence was small
 	count  float64
 	open   bool
 	kind   string
@@ -125,7 +129,8 @@ type Monitor struct {
 	opened int64 // hop
 	began  int64 // hop after which it seems to have begun
 	zOpen  float64
-	quiet  int // hops in a row that were as usual
+	quiet  int   // hops in a row that were as usual
+	gone   int64 // hops since a rule on faults last fired
 
 	rebased bool // an open drift ended by Rebase or Reset, not yet told
 	reason  string
@@ -140,10 +145,12 @@ func New(cfg Config) *Monitor {
 	}
 	m := &Monitor{cfg: cfg, chance: min(1e-6, float64(cfg.FalseAlarms))}
 	c := cfg.Channels
-	m.power = make([]chart, c)
-	m.centre, m.floor, m.run = make([]float64, c), make([]float64, c), make([]float64, c)
+	m.charts = make([]chart, 1+2*c)
+	m.centre, m.floor = make([]float64, c), make([]float64, c)
+	m.power, m.diff = make([]float64, c), make([]float64, c)
 	m.profiles = make([]profile, c)
 	m.begin()
+	m.told = Learning
 	return m
 }
 
@@ -153,17 +160,18 @@ func (m *Monitor) begin() {
 	m.cal = make([]float32, 0, max(m.cfg.Calibration, mature))
 	m.levels = make([][]float32, m.cfg.Channels)
 	m.spread = make([][]float32, m.cfg.Channels)
+	m.diffs = make([][]float32, m.cfg.Channels)
 	for c := range m.profiles {
 		m.levels[c] = make([]float32, 0, powerHistory)
 		m.spread[c] = make([]float32, 0, powerHistory)
-		m.profiles[c] = profile{ring: m.profiles[c].ring, at: m.profiles[c].at, hops: m.profiles[c].hops}
-		m.power[c] = chart{}
-		m.run[c] = math.NaN()
+		m.diffs[c] = make([]float32, 0, powerHistory)
+		m.profiles[c] = profile{}
+		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
-	m.score = chart{}
+	clear(m.charts)
 	m.nrec = 0
 	m.open, m.kind, m.code, m.quiet, m.fitted = false, "", sound, 0, 0
-	m.moving, m.peak, m.sum, m.count = 0, 0, 0, 0
+	m.moving, m.sum, m.count, m.gone = 0, 0, 0, 0
 	m.state, m.channel, m.since = Learning, -1, -1
 }
 
@@ -185,11 +193,12 @@ func (m *Monitor) Reset(reason string) {
 // Gap says that the next observation does not follow the latest: what reaches
 // back over it is dropped, what was learnt stays.
 func (m *Monitor) Gap() {
-	m.score.gap()
-	for c := range m.power {
-		m.power[c].gap()
+	for i := range m.charts {
+		m.charts[i].gap()
+	}
+	for c := range m.profiles {
 		m.profiles[c].gap()
-		m.run[c] = math.NaN()
+		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
 	m.nrec, m.quiet = 0, 0
 }
@@ -200,7 +209,6 @@ func (m *Monitor) State() string { return m.state }
 // Update takes the observation at the end of a hop.
 func (m *Monitor) Update(o Observation) Decision {
 	m.hops++
-	before := m.state
 	d := Decision{Z: math.NaN(), Kind: m.kind}
 	if m.rebased {
 		d.Resolved, m.rebased = true, false
@@ -230,7 +238,8 @@ func (m *Monitor) Update(o Observation) Decision {
 	if m.open {
 		d.Kind = m.kind
 	}
-	d.Changed = m.state != before
+	d.Changed = m.state != m.told
+	m.told = m.state
 	d.Evidence = m.evidence()
 	return d
 }
@@ -239,9 +248,9 @@ func (m *Monitor) evidence() float64 {
 	if m.open {
 		return 1
 	}
-	s := m.score.share()
-	for c := range m.power {
-		s = max(s, m.power[c].share())
+	s := 0.0
+	for i := range m.charts {
+		s = max(s, m.charts[i].share())
 	}
 	return s
 }
@@ -249,7 +258,7 @@ func (m *Monitor) evidence() float64 {
 func (m *Monitor) learn(o *Observation) {
 	m.collect(o)
 	for c := range min(len(o.Features), len(m.profiles)) {
-		m.profiles[c].learn()
+		m.profiles[c].learn(&o.Features[c])
 	}
 	if len(m.cal) == m.cfg.Calibration {
 		m.calibrate()
@@ -265,49 +274,66 @@ func (m *Monitor) learn(o *Observation) {
 func (m *Monitor) collect(o *Observation) {
 	m.cal = append(m.cal, float32(o.Score))
 	for c := range min(len(o.Features), len(m.profiles)) {
-		if f := &o.Features[c]; f.N > 0 {
-			if len(m.levels[c]) == powerHistory {
-				m.levels[c] = m.levels[c][:copy(m.levels[c], m.levels[c][1:])]
-				m.spread[c] = m.spread[c][:copy(m.spread[c], m.spread[c][1:])]
-			}
-			m.levels[c] = append(m.levels[c], float32(f.Level))
-			m.spread[c] = append(m.spread[c], float32(f.Spread))
+		f := &o.Features[c]
+		if !charted(f) {
+			continue
 		}
+		if n := len(m.levels[c]); n == powerHistory {
+			for _, x := range [...]*[]float32{&m.levels[c], &m.spread[c], &m.diffs[c]} {
+				*x = (*x)[:copy(*x, (*x)[1:])]
+			}
+		}
+		m.levels[c] = append(m.levels[c], float32(f.Level-m.profiles[c].base))
+		m.spread[c] = append(m.spread[c], root(f.Spread))
+		m.diffs[c] = append(m.diffs[c], root(f.Diff[speedLag]))
 	}
 }
 
+// charted says whether a hop has all that the charts of its channel need.
+func charted(f *Features) bool { return f.N > 0 && !math.IsNaN(f.Diff[speedLag]) }
+
 // calibrate fits the charts to what was collected.
 func (m *Monitor) calibrate() {
-	between := m.cfg.FalseAlarms.Between() / float64(m.cfg.Hop)
 	x := make([]float64, len(m.cal))
 	for i, v := range m.cal {
 		x[i] = float64(v)
 	}
 	m.med, m.mad = medianMAD(x)
 	m.mad = max(m.mad, 1e-6)
-	m.score.fit(x, 2*between, scoreCells, true, m.cfg.Seed, m.hops)
-	for c := range m.power {
-		p := &m.profiles[c]
+	m.charts[0].fit(x, m.between(0), scoreCells, true, m.cfg.Seed, m.hops)
+	for c := range m.profiles {
+		p, power, speed := &m.profiles[c], &m.charts[1+2*c], &m.charts[2+2*c]
 		n := len(m.levels[c])
-		if p.flat() || n < 64 || m.power[c].ready && m.fitted >= powerHistory {
+		if p.flat() || n < 64 || power.ready && m.fitted >= powerHistory {
 			continue
 		}
 		mean := 0.0
 		for _, v := range m.levels[c] {
 			mean += float64(v)
 		}
-		m.centre[c] = mean / float64(n)
+		m.centre[c] = p.base + mean/float64(n)
 		m.floor[c] = powerFloor*p.usual[statPower].mean + 1e-300
-		m.run[c] = math.NaN()
-		y := make([]float64, n)
+		m.power[c], m.diff[c] = math.NaN(), math.NaN()
+		y, z := make([]float64, n), make([]float64, n)
 		for i := range y {
-			y[i] = m.logPower(c, float64(m.levels[c][i]), float64(m.spread[c][i]))
+			y[i], z[i] = m.fade(c, p.base+float64(m.levels[c][i]), square(m.spread[c][i]), square(m.diffs[c][i]))
 		}
-		m.power[c].fit(y, 2*between*float64(len(m.power)), powerCells, false, m.cfg.Seed+uint64(c)+1, m.hops)
+		power.fit(y, m.between(1+2*c), powerCells, false, m.cfg.Seed+uint64(2*c)+1, m.hops)
+		speed.fit(z, m.between(2+2*c), powerCells, false, m.cfg.Seed+uint64(2*c)+2, m.hops)
 	}
 	if m.fitted = len(m.cal); m.fitted >= mature {
-		m.cal, m.levels, m.spread = nil, nil, nil
+		m.cal, m.levels, m.spread, m.diffs = nil, nil, nil, nil
 	}
+}
+
+// between returns the mean number of hops between false alarms of a chart: half
+// of the alarms are for the score, the rest for the others.
+func (m *Monitor) between(chart int) float64 {
+	hops := m.cfg.FalseAlarms.Between() / float64(m.cfg.Hop)
+	if chart == 0 {
+		return 2 * hops
+	}
+	return 2 * hops * float64(len(m.charts)-1)
 }
 
 // mellow goes on learning after the calibration, while nothing happens.
@@ -315,14 +341,14 @@ func (m *Monitor) mellow(o *Observation, scored bool) {
 	if m.cal == nil {
 		return
 	}
-	if scored {
+	if scored && len(m.cal) < cap(m.cal) {
 		m.collect(o)
 	}
 	if !m.undisturbed() {
 		return
 	}
 	for c := range min(len(o.Features), len(m.profiles)) {
-		m.profiles[c].learn()
+		m.profiles[c].learn(&o.Features[c])
 	}
 	if len(m.cal) >= min(2*m.fitted, mature) {
 		m.calibrate()
@@ -331,24 +357,25 @@ func (m *Monitor) mellow(o *Observation, scored bool) {
 
 // undisturbed says that no chart has any evidence worth mentioning.
 func (m *Monitor) undisturbed() bool {
-	if !m.score.quiet() {
-		return false
-	}
-	for c := range m.power {
-		if !m.power[c].quiet() {
+	for i := range m.charts {
+		if !m.charts[i].quiet() {
 			return false
 		}
 	}
 	return true
 }
 
-// logPower follows the running mean power of a channel about its usual level.
-func (m *Monitor) logPower(c int, level, spread float64) float64 {
+// fade follows the running means of a channel and returns what its charts
+// watch: the cube root of its power about the usual level, and how fast it
+// varies.
+func (m *Monitor) fade(c int, level, spread, diff float64) (power, speed float64) {
 	d := level - m.centre[c]
 	p := spread + d*d
-	if math.IsNaN(m.run[c]) {
-		m.run[c] = p
+	if math.IsNaN(m.power[c]) {
+		m.power[c], m.diff[c] = p, diff
 	}
-	m.run[c] += powerFade * (p - m.run[c])
-	return math.Log(m.run[c] + m.floor[c])
+	m.power[c] += powerFade * (p - m.power[c])
+	m.diff[c] += powerFade * (diff - m.diff[c])
+	// The cube root makes a mean square nearly normal (Wilson and Hilferty 1931).
+	return math.Cbrt(m.power[c] + m.floor[c]), math.Log((m.diff[c] + m.floor[c]) / (m.power[c] + m.floor[c]))
 }

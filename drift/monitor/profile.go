@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/internal/wire"
 )
@@ -18,18 +19,31 @@ const (
 	statLevel = iota
 	statPower // variance over the whole segment
 	statNoise
-	statMedian // noise by the median
-	statDiff   // the first of the lags
-	stats      = statDiff + len(lags)
+	statPulse
+	statDiff                         // the first of the lags
+	statRatio = statDiff + len(lags) // ln(Diff/power), for all lags but the last
+	stats     = statRatio + ratios
+	ratios    = len(lags) - 1
 )
 
 // summary is what a channel looked like over a segment; NaN where unknown.
 type summary [stats]float64
 
+// hop is what a profile keeps of Features: half the size, with roots instead of
+// squares so that the range suffices, and the level about the profile's base.
+type hop struct {
+	n, run, gap                 int32
+	missing, rail, clip         float32
+	level, spread, noise, pulse float32
+	diff                        [len(lags)]float32
+}
+
 // profile knows how the segments of one channel usually look, and holds the
 // latest hops.
 type profile struct {
-	ring  [longest]Features
+	base  float64 // the first level seen
+	based bool
+	ring  [longest]hop
 	at    int
 	hops  int64
 	usual [stats]moments
@@ -45,99 +59,181 @@ type profile struct {
 	learnt     bool
 }
 
+func root(x float64) float32 { return float32(math.Sqrt(x)) }
+
+func square(x float32) float64 { return float64(x) * float64(x) }
+
 func (p *profile) push(f *Features) {
-	p.ring[p.at] = *f
+	if !p.based && f.N > 0 {
+		p.base, p.based = f.Level, true
+	}
+	h := &p.ring[p.at]
+	*h = hop{n: int32(f.N), run: int32(min(f.Run, math.MaxInt32)), gap: int32(min(f.MissingRun, math.MaxInt32)),
+		missing: float32(f.Missing), rail: float32(f.Rail), clip: float32(f.Clip),
+		level: float32(f.Level - p.base), spread: root(f.Spread), noise: root(f.Noise), pulse: root(f.Pulse)}
+	for k := range lags {
+		h.diff[k] = root(f.Diff[k])
+	}
 	p.at = (p.at + 1) % longest
 	p.hops++
 }
 
 // latest returns the newest hop.
-func (p *profile) latest() *Features { return p.back(0) }
+func (p *profile) latest() *hop { return p.back(0) }
 
 // back returns the hop k hops before the newest.
-func (p *profile) back(k int) *Features { return &p.ring[(p.at+longest-1-k)%longest] }
+func (p *profile) back(k int) *hop { return &p.ring[(p.at+longest-1-k)%longest] }
 
 // full says whether there is a whole segment.
 func (p *profile) full() bool { return p.hops >= segment }
 
-// mean averages one statistic over the latest hops, weighted by valid samples.
-func (p *profile) mean(hops int, get func(*Features) float64) float64 {
-	s, n := 0.0, 0.0
-	for i := range hops {
-		f := p.back(i)
-		if v := get(f); !math.IsNaN(v) && f.N > 0 {
-			s += v * float64(f.N)
-			n += float64(f.N)
-		}
+// average weighs the hops of a stretch by their valid samples.
+type average struct{ sum, n float64 }
+
+func (a *average) add(v, n float64) {
+	if !math.IsNaN(v) {
+		a.sum += v * n
+		a.n += n
 	}
-	if n == 0 {
-		return math.NaN()
-	}
-	return s / n
 }
+
+func (a *average) mean() float64 { return a.sum / a.n } // NaN without any
 
 // summarise describes the latest hops.
 func (p *profile) summarise(hops int) summary {
 	var s summary
-	level := p.mean(hops, func(f *Features) float64 { return f.Level })
-	s[statLevel] = level
-	s[statPower] = p.mean(hops, func(f *Features) float64 { return f.Spread + (f.Level-level)*(f.Level-level) })
-	s[statNoise] = p.mean(hops, func(f *Features) float64 { return f.Noise })
-	s[statMedian] = p.mean(hops, func(f *Features) float64 { return f.NoiseMedian })
-	for k := range lags {
-		s[statDiff+k] = p.mean(hops, func(f *Features) float64 { return f.Diff[k] })
+	var avg [statRatio]average
+	for i := range hops {
+		h := p.back(i)
+		n := float64(h.n)
+		if n == 0 {
+			continue
+		}
+		avg[statLevel].add(float64(h.level), n)
+		avg[statPulse].add(square(h.pulse), n)
+		for k, d := range h.diff {
+			avg[statDiff+k].add(square(d), n)
+		}
+	}
+	level := avg[statLevel].mean()
+	for i := range hops {
+		h := p.back(i)
+		if h.n > 0 {
+			d := float64(h.level) - level
+			avg[statPower].add(square(h.spread)+d*d, float64(h.n))
+		}
+	}
+	for i := range avg {
+		s[i] = avg[i].mean()
+	}
+	s[statNoise] = p.noise(hops)
+	for k := range ratios {
+		s[statRatio+k] = math.NaN()
+		if s[statDiff+k] > 0 && s[statPower] > 0 {
+			s[statRatio+k] = math.Log(s[statDiff+k] / s[statPower])
+		}
 	}
 	return s
+}
+
+// noise is the median over the latest hops of their noise variance, which hops
+// with many outliers do not move either. The variance of a hop is skewed, so
+// that the median is below the mean; by how much was measured on white noise.
+func (p *profile) noise(hops int) float64 {
+	var v [longest]float64
+	k, most := 0, 0
+	for i := range hops {
+		h := p.back(i)
+		if x := square(h.noise); h.n > 0 && !math.IsNaN(x) {
+			v[k] = x
+			most = max(most, int(h.n))
+			k++
+		}
+	}
+	if k == 0 {
+		return math.NaN()
+	}
+	slices.Sort(v[:k])
+	return (v[(k-1)/2] + v[k/2]) / 2 / max(1-2.2/(float64(most)+1.6), 0.5)
 }
 
 // missingShare returns the share of missing samples of the latest segment.
 func (p *profile) missingShare() float64 {
 	s := 0.0
 	for i := range segment {
-		s += p.back(i).Missing
+		s += float64(p.back(i).missing)
 	}
 	return s / segment
 }
 
-func (p *profile) clipShare() float64 {
-	return p.mean(segment, func(f *Features) float64 { return f.Clip })
+// clipShare and railShare are NaN where nothing is valid.
+func (p *profile) clipShare() float64 { return p.share(func(h *hop) float32 { return h.clip }) }
+func (p *profile) railShare() float64 { return p.share(func(h *hop) float32 { return h.rail }) }
+
+func (p *profile) share(get func(*hop) float32) float64 {
+	var a average
+	for i := range segment {
+		h := p.back(i)
+		a.add(float64(get(h)), float64(h.n))
+	}
+	return a.mean()
 }
 
-func (p *profile) railShare() float64 {
-	return p.mean(segment, func(f *Features) float64 { return f.Rail })
-}
-
-// learn takes the newest hop as usual.
-func (p *profile) learn() {
-	f := p.latest()
+// learn takes the newest hop as usual. Once something was learnt, what may be
+// the beginning of a fault is left out: a run that has not ended, and more
+// missing samples than ever.
+func (p *profile) learn(f *Features) {
+	p.longestRun = max(p.longestRun, f.Past)
+	if !p.learnt {
+		p.longestRun = max(p.longestRun, f.Run)
+		p.longestGap = max(p.longestGap, f.MissingRun)
+	} else if f.Run > p.longestRun {
+		return
+	}
 	p.samples += int64(f.N)
 	p.same += f.Same * float64(f.N)
-	p.longestRun = max(p.longestRun, f.Run)
-	p.longestGap = max(p.longestGap, f.MissingRun)
 	if !p.full() {
 		return
 	}
-	p.missing = max(p.missing, p.missingShare())
-	if c := p.clipShare(); c > p.clip {
-		p.clip = c
-	}
-	if c := p.railShare(); c > p.rail {
-		p.rail = c
+	if !p.learnt {
+		p.missing = max(p.missing, p.missingShare())
+		p.clip = larger(p.clip, p.clipShare())
+		p.rail = larger(p.rail, p.railShare())
+	} else if p.missingShare() > p.missing+0.05 {
+		return
 	}
 	for i, v := range p.summarise(segment) {
 		p.usual[i].add(v)
 	}
 }
 
+// larger returns b if it is larger than a, which NaN is not.
+func larger(a, b float64) float64 {
+	if b > a {
+		return b
+	}
+	return a
+}
+
 // gap forgets the latest hops.
-func (p *profile) gap() { p.ring, p.at, p.hops = [longest]Features{}, 0, 0 }
+func (p *profile) gap() { p.ring, p.at, p.hops = [longest]hop{}, 0, 0 }
 
 // flat says that the channel did not move while it was learnt.
 func (p *profile) flat() bool { return !(p.usual[statPower].mean > 0) }
 
 func (p *profile) appendState(dst []byte) []byte {
+	dst = wire.Bool(wire.F64(dst, p.base), p.based)
 	for i := range p.ring {
-		dst = appendFeatures(dst, &p.ring[i])
+		h := &p.ring[i]
+		for _, v := range [...]int32{h.n, h.run, h.gap} {
+			dst = wire.F32(dst, math.Float32frombits(uint32(v)))
+		}
+		for _, v := range h.floats() {
+			dst = wire.F32(dst, *v)
+		}
+		for _, v := range h.diff {
+			dst = wire.F32(dst, v)
+		}
 	}
 	dst = wire.I64(wire.U8(dst, uint8(p.at)), p.hops)
 	for _, m := range p.usual {
@@ -149,9 +245,23 @@ func (p *profile) appendState(dst []byte) []byte {
 	return wire.Bool(dst, p.learnt)
 }
 
+func (h *hop) floats() [7]*float32 {
+	return [...]*float32{&h.missing, &h.rail, &h.clip, &h.level, &h.spread, &h.noise, &h.pulse}
+}
+
 func (p *profile) restoreState(r *wire.Reader) {
+	p.base, p.based = r.F64(), r.Bool()
 	for i := range p.ring {
-		p.ring[i] = readFeatures(r)
+		h := &p.ring[i]
+		for _, v := range [...]*int32{&h.n, &h.run, &h.gap} {
+			*v = int32(math.Float32bits(r.F32()))
+		}
+		for _, v := range h.floats() {
+			*v = r.F32()
+		}
+		for k := range h.diff {
+			h.diff[k] = r.F32()
+		}
 	}
 	p.at, p.hops = int(r.U8()), r.I64()
 	for i := range p.usual {
@@ -161,30 +271,8 @@ func (p *profile) restoreState(r *wire.Reader) {
 	p.longestRun, p.longestGap = r.Int(), r.Int()
 	p.missing, p.clip, p.rail = r.F64(), r.F64(), r.F64()
 	p.learnt = r.Bool()
-	if p.at < 0 || p.at >= longest {
+	if p.at >= longest {
 		r.Fail(errForeign)
 		p.at = 0
 	}
-}
-
-func appendFeatures(dst []byte, f *Features) []byte {
-	dst = wire.I64(wire.I64(wire.I64(dst, int64(f.N)), int64(f.MissingRun)), int64(f.Run))
-	for _, v := range [...]float64{f.Missing, f.Level, f.Spread, f.Noise, f.NoiseMedian, f.Same, f.Rail, f.Clip} {
-		dst = wire.F64(dst, v)
-	}
-	for _, v := range f.Diff {
-		dst = wire.F64(dst, v)
-	}
-	return dst
-}
-
-func readFeatures(r *wire.Reader) (f Features) {
-	f.N, f.MissingRun, f.Run = r.Int(), r.Int(), r.Int()
-	for _, p := range [...]*float64{&f.Missing, &f.Level, &f.Spread, &f.Noise, &f.NoiseMedian, &f.Same, &f.Rail, &f.Clip} {
-		*p = r.F64()
-	}
-	for i := range f.Diff {
-		f.Diff[i] = r.F64()
-	}
-	return f
 }

@@ -24,6 +24,7 @@ type sensor struct {
 	stuck   bool
 	last    float64
 	missing float64
+	spikes  float64 // share
 }
 
 var processes = []string{"sine", "two tones", "saw", "ar1", "resonance", "level"}
@@ -68,6 +69,9 @@ func (s *sensor) next() (x float64, missing bool) {
 		v = y / 0.47
 	}
 	x = s.offset + s.amp*v + s.sigma*s.r.NormFloat64()
+	if s.spikes > 0 && s.r.Float64() < s.spikes {
+		x += math.Copysign(30*s.sigma, s.r.NormFloat64())
+	}
 	if s.quantum > 0 {
 		x = math.Round(x/s.quantum) * s.quantum
 	}
@@ -190,26 +194,28 @@ func (g *rig) learn() {
 // changes maps the name of a change to how it is made and to the kinds that
 // are right for it.
 var changes = []struct {
-	name string
-	want string
-	make func(s *sensor)
-	on   func(process string) bool
+	name  string
+	group string
+	want  string
+	make  func(s *sensor)
+	on    func(process string) bool
 }{
-	{"noise x3", Noise, func(s *sensor) { s.sigma *= 3 }, nil},
-	{"noise /3", Noise, func(s *sensor) { s.sigma /= 3 }, nil},
-	{"frequency x1.6", Regime, func(s *sensor) { s.period /= 1.6 }, periodic},
-	{"shape", Regime, func(s *sensor) {
+	{"noise x3", "noise", Noise, func(s *sensor) { s.sigma *= 3 }, nil},
+	{"noise /3", "", Noise, func(s *sensor) { s.sigma /= 3 }, nil},
+	{"frequency x1.6", "regime", Regime, func(s *sensor) { s.period /= 1.6 }, periodic},
+	{"shape", "regime", Regime, func(s *sensor) {
 		if s.process == "saw" {
 			s.process = "sine"
 		} else {
 			s.process = "square"
 		}
 	}, func(p string) bool { return p == "sine" || p == "saw" }},
-	{"amplitude x2", Regime, func(s *sensor) { s.amp *= 2 }, moving},
-	{"amplitude x3", Regime, func(s *sensor) { s.amp *= 3 }, moving},
-	{"level +4", Regime, func(s *sensor) { s.offset += 4 }, nil},
-	{"stuck", Fault, func(s *sensor) { s.stuck = true }, nil},
-	{"drop-out 70 %", Fault, func(s *sensor) { s.missing = 0.7 }, nil},
+	{"amplitude x2", "regime", Regime, func(s *sensor) { s.amp *= 2 }, moving},
+	{"amplitude x3", "regime", Regime, func(s *sensor) { s.amp *= 3 }, moving},
+	{"level +4", "regime", Regime, func(s *sensor) { s.offset += 4 }, nil},
+	{"stuck", "stuck", Fault, func(s *sensor) { s.stuck = true }, nil},
+	{"drop-out 70 %", "drop-out", Fault, func(s *sensor) { s.missing = 0.7 }, nil},
+	{"5 % spikes", "spikes", Fault, func(s *sensor) { s.spikes = 0.05 }, nil},
 }
 
 func periodic(p string) bool { return p != "ar1" && p != "level" }
