@@ -21,10 +21,18 @@ const (
 	cutBytes     = 64 << 10             // how much of a message too large is kept
 )
 
+// appender is what the journal asks of a seglog.Log; tests make one fail.
+type appender interface {
+	Append(kind uint8, payload ...[]byte) (int64, error)
+	Sync() error
+	MaxPayload() int64
+	Bytes() int64
+}
+
 // journal moves arrivals into the log, makes them durable in groups, and
 // acknowledges them. One goroutine runs it.
 type journal struct {
-	log  *seglog.Log
+	log  appender
 	in   *intake
 	slog *slog.Logger
 	// committed is called after each successful group.
@@ -63,8 +71,8 @@ const (
 
 // remember fills seen from the newest records, so that what the broker sends
 // again after a restart is recognised.
-func (j *journal) remember() error {
-	r := j.log.Reader(j.log.Next() - int64(len(j.seen)))
+func (j *journal) remember(log *seglog.Log) error {
+	r := log.Reader(log.Next() - int64(len(j.seen)))
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {

@@ -142,7 +142,7 @@ func (s *Source) Open(context.Context) error {
 		room:      make(chan struct{}, 1),
 		stop:      s.drain,
 	}
-	if err := s.journal.remember(); err != nil {
+	if err := s.journal.remember(store); err != nil {
 		return errors.Join(fmt.Errorf("mqtt: journal: %w", err), store.Close())
 	}
 	s.opened = true
@@ -412,11 +412,11 @@ func (s *Source) Close(ctx context.Context) error {
 		s.stopNet()
 		<-s.netDone
 	}
+	s.nextMu.Lock()
+	defer s.nextMu.Unlock()
 	s.ackMu.Lock()
 	s.acks = nil
 	s.ackMu.Unlock()
-	s.nextMu.Lock()
-	defer s.nextMu.Unlock()
 	var err error
 	if s.reader != nil {
 		err = s.reader.Close()

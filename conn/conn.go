@@ -1,0 +1,118 @@
+// Package conn says how to reach a broker: what its drivers share of TLS and of
+// being refused. The clients live below it, in conn/mqttconn and
+// conn/kafkaconn.
+package conn
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+)
+
+// ErrRejected is wrapped by errors that say that the other side refused us:
+// wrong credentials, an unacceptable certificate or client id, no right.
+// Trying again with the same configuration can't help. Sources report it as
+// ingest.ErrRejected, sinks as sink.ErrPermanent.
+var ErrRejected = errors.New("rejected")
+
+// TLS sets how a connection is secured. The zero value verifies the server
+// against the system's authorities and its host name.
+type TLS struct {
+	CAFile     string // PEM file of the authorities to trust instead of the system's (ca_file)
+	CertFile   string // PEM file of the client's certificate chain (cert_file)
+	KeyFile    string // PEM file of the client's private key (key_file)
+	ServerName string // the name the server's certificate must bear; default the host (server_name)
+	// InsecureSkipVerify accepts any certificate: encrypted, but anyone can be
+	// the other end (insecure_skip_verify).
+	InsecureSkipVerify bool
+}
+
+// IsZero says that nothing is set.
+func (t TLS) IsZero() bool { return t == TLS{} }
+
+// Validate reports settings that contradict each other. It reads no file.
+func (t TLS) Validate() error {
+	switch {
+	case t.CertFile != "" && t.KeyFile == "":
+		return errors.New("tls: cert_file is set but key_file is not: a client certificate needs both")
+	case t.KeyFile != "" && t.CertFile == "":
+		return errors.New("tls: key_file is set but cert_file is not: a client certificate needs both")
+	case t.InsecureSkipVerify && t.CAFile != "":
+		return errors.New("tls: ca_file and insecure_skip_verify contradict each other: remove one of them")
+	}
+	return nil
+}
+
+// Config reads the files and returns the configuration for a client: TLS 1.2
+// or later, verification on unless InsecureSkipVerify is set. host is what the
+// certificate is checked against where ServerName is empty.
+func (t TLS) Config(host string) (*tls.Config, error) {
+	if err := t.Validate(); err != nil {
+		return nil, err
+	}
+	c := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         t.ServerName,
+		InsecureSkipVerify: t.InsecureSkipVerify,
+	}
+	if c.ServerName == "" {
+		c.ServerName = host
+	}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(t.CAFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls: ca_file: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls: ca_file: %s holds no PEM certificate", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		// Told apart, because LoadX509KeyPair names neither file.
+		for _, f := range [...]struct{ key, path string }{{"cert_file", t.CertFile}, {"key_file", t.KeyFile}} {
+			if _, err := os.Stat(f.path); err != nil {
+				return nil, fmt.Errorf("tls: %s: %w", f.key, err)
+			}
+		}
+		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls: cert_file %s with key_file %s: %w", t.CertFile, t.KeyFile, err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
+
+// refusals are the alerts by which a server says that it does not take our
+// certificate (RFC 8446, section 6).
+var refusals = [...]tls.AlertError{
+	42,  // bad_certificate
+	43,  // unsupported_certificate
+	44,  // certificate_revoked
+	45,  // certificate_expired
+	46,  // certificate_unknown
+	48,  // unknown_ca
+	49,  // access_denied
+	116, // certificate_required
+}
+
+// Classify adds ErrRejected to an error by which a TLS server refused our
+// certificate, and returns every other error as it is.
+func Classify(err error) error {
+	var remote *net.OpError
+	if !errors.As(err, &remote) || remote.Op != "remote error" {
+		return err
+	}
+	// crypto/tls hands out a received alert as a type of its own that is not
+	// exported; its text is the same.
+	for _, a := range refusals {
+		if remote.Err.Error() == a.Error() {
+			return fmt.Errorf("%w: the server does not accept the client certificate: %w", ErrRejected, err)
+		}
+	}
+	return err
+}

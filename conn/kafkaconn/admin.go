@@ -1,0 +1,70 @@
+package kafkaconn
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// adminTimeout bounds one administrative request.
+const adminTimeout = 15 * time.Second
+
+// Topic describes a topic to create.
+type Topic struct {
+	Name       string
+	Partitions int // default: the cluster's default
+	Replicas   int // default: the cluster's default
+	// Config holds topic settings such as cleanup.policy=compact.
+	Config map[string]string
+}
+
+// CreateTopic creates a topic; one that exists already is left as it is and is
+// no error.
+func (k *Client) CreateTopic(ctx context.Context, t Topic) error {
+	c := kafka.TopicConfig{Topic: t.Name, NumPartitions: t.Partitions, ReplicationFactor: t.Replicas}
+	if c.NumPartitions == 0 {
+		c.NumPartitions = -1
+	}
+	if c.ReplicationFactor == 0 {
+		c.ReplicationFactor = -1
+	}
+	for name, value := range t.Config {
+		c.ConfigEntries = append(c.ConfigEntries, kafka.ConfigEntry{ConfigName: name, ConfigValue: value})
+	}
+	slices.SortFunc(c.ConfigEntries, func(a, b kafka.ConfigEntry) int { return strings.Compare(a.ConfigName, b.ConfigName) })
+	r, err := k.Requests(adminTimeout).CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{c}})
+	if err == nil {
+		err = r.Errors[t.Name]
+	}
+	if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		return fmt.Errorf("kafka: create topic %s: %w", t.Name, Classify(err))
+	}
+	// What the library remembers of the cluster is from before.
+	k.Refresh()
+	return nil
+}
+
+// Partitions returns how many partitions each of the topics has, 0 for one that
+// does not exist. The answer is fresh. It creates nothing.
+func (k *Client) Partitions(ctx context.Context, topics ...string) (map[string]int, error) {
+	k.Refresh()
+	m, err := k.Requests(adminTimeout).Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
+	if err != nil {
+		// The library answers from memory, an error as well: make it forget.
+		k.Refresh()
+		return nil, fmt.Errorf("kafka: topics of %s: %w", strings.Join(k.brokers, ","), Classify(err))
+	}
+	n := make(map[string]int, len(topics))
+	for _, t := range m.Topics {
+		if t.Error != nil && !errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
+			return nil, fmt.Errorf("kafka: topic %s: %w", t.Name, Classify(t.Error))
+		}
+		n[t.Name] = len(t.Partitions)
+	}
+	return n, nil
+}

@@ -1,0 +1,123 @@
+package mqttconn
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+)
+
+// Keeper keeps one connection up: it connects, hands the connection to a
+// function, and connects again when that is lost, for ever.
+type Keeper struct {
+	cfg     Config
+	session Session
+	log     *slog.Logger
+
+	// The waiting times between attempts; tests make them short.
+	firstWait, maxWait time.Duration
+
+	mu  sync.Mutex
+	up  bool
+	err error
+}
+
+// KeeperOptions tune a Keeper. The zero value is usable.
+type KeeperOptions struct {
+	Log       *slog.Logger  // default: nothing is logged
+	FirstWait time.Duration // before the second attempt; default 250 ms, then twice as long each time
+	MaxWait   time.Duration // default 30 s
+}
+
+// NewKeeper returns a keeper after validating its configuration, TLS files
+// included.
+func NewKeeper(cfg Config, s Session, o KeeperOptions) (*Keeper, error) {
+	if _, err := Options(cfg); err != nil {
+		return nil, err
+	}
+	k := &Keeper{cfg: cfg, session: s, log: o.Log, firstWait: o.FirstWait, maxWait: o.MaxWait}
+	if k.log == nil {
+		k.log = slog.New(slog.DiscardHandler)
+	}
+	if k.firstWait <= 0 {
+		k.firstWait = 250 * time.Millisecond
+	}
+	if k.maxWait <= 0 {
+		k.maxWait = 30 * time.Second
+	}
+	return k, nil
+}
+
+// steady is how long a connection must have lasted for the next attempt to
+// come at once again: a broker that throws us out right away is not stormed.
+const steady = 10 * time.Second
+
+// Run connects and calls serve with each connection until ctx ends, which it
+// reports as nil. serve returns when the connection is lost or ctx ends; an
+// error of it also ends the connection. Run gives up only where the broker
+// rejects us, in Connect or in an error of serve.
+func (k *Keeper) Run(ctx context.Context, serve func(context.Context, *Client) error) error {
+	wait := &backoff.ExponentialBackOff{
+		InitialInterval: k.firstWait, MaxInterval: k.maxWait, Multiplier: 2, RandomizationFactor: 0.3,
+	}
+	wait.Reset()
+	said := ""
+	for {
+		c, err := Connect(ctx, k.cfg, k.session)
+		if err == nil {
+			k.set(true, nil)
+			k.log.Info("mqtt: connected", "broker", k.cfg.Broker(), "client", k.cfg.ClientID, "session_present", c.SessionPresent)
+			said = ""
+			began := time.Now()
+			err = serve(ctx, c)
+			if ctx.Err() != nil {
+				// A context of its own: this one has ended, but the good-bye matters.
+				bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+				c.Close(bye)
+				cancel()
+				return nil
+			}
+			if err == nil {
+				err = c.LostReason()
+			}
+			c.Abort()
+			if time.Since(began) >= steady {
+				wait.Reset()
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		k.set(false, err)
+		if Rejected(err) {
+			return err
+		}
+		// Once per outage and reason, not once per attempt.
+		if err != nil && err.Error() != said {
+			said = err.Error()
+			k.log.Warn("mqtt: not connected, trying again for ever", "broker", k.cfg.Broker(), "client", k.cfg.ClientID, "err", err)
+		}
+		t := time.NewTimer(wait.NextBackOff())
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+func (k *Keeper) set(up bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.up, k.err = up, err
+}
+
+// Status says whether the connection is up, and if not, the last error.
+func (k *Keeper) Status() (up bool, err error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.up, k.err
+}

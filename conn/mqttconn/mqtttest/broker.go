@@ -1,0 +1,104 @@
+// Package mqtttest gives the tests of the MQTT drivers brokers to talk to: a
+// real one in the process, and a scripted one that does exactly what a test
+// says, for what a real broker can't be made to do on demand (lost
+// acknowledgements, redeliveries, refusals, silence).
+package mqtttest
+
+import (
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+
+	"github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+)
+
+// Broker is a mochi broker on loopback. It is not safe against killed
+// subscribers (it then loses QoS 1 messages), so no test may count on that.
+type Broker struct {
+	*mqtt.Server
+	URL  string
+	addr string
+	stop func()
+}
+
+// Stop stops the broker before the test ends.
+func (b *Broker) Stop() { b.stop() }
+
+// Rules decide who may do what. A nil function allows everything.
+type Rules struct {
+	Connect   func(client, user, password string) bool
+	Subscribe func(client, filter string) bool
+}
+
+// Start starts a broker that the test's clean-up stops.
+func Start(t testing.TB, rules Rules) *Broker {
+	t.Helper()
+	return StartAt(t, "127.0.0.1:0", rules)
+}
+
+// StartAt starts a broker at an address, such as that of one that was stopped.
+func StartAt(t testing.TB, addr string, rules Rules) *Broker {
+	t.Helper()
+	s := mqtt.New(&mqtt.Options{
+		InlineClient: true,
+		Logger:       slog.New(slog.NewTextHandler(io.Discard, nil)),
+	})
+	if err := s.AddHook(&hook{rules: rules}, nil); err != nil {
+		t.Fatal(err)
+	}
+	l := listeners.NewTCP(listeners.Config{ID: "tcp", Address: addr})
+	if err := s.AddListener(l); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(); err != nil {
+		t.Fatal(err)
+	}
+	stop := sync.OnceFunc(func() { // mochi panics when it is closed twice
+		if err := s.Close(); err != nil {
+			t.Errorf("stop the broker: %v", err)
+		}
+	})
+	t.Cleanup(stop)
+	_, port, err := net.SplitHostPort(l.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Broker{Server: s, URL: "mqtt://127.0.0.1:" + port, addr: "127.0.0.1:" + port, stop: stop}
+}
+
+// Addr returns the host and port of the broker.
+func (b *Broker) Addr() string { return b.addr }
+
+// Publish publishes from within the broker.
+func (b *Broker) Publish(t testing.TB, topic, payload string, retain bool) {
+	t.Helper()
+	if err := b.Server.Publish(topic, []byte(payload), retain, 1); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hook decides by rules.
+type hook struct {
+	mqtt.HookBase
+	rules Rules
+}
+
+// ID names the hook.
+func (h *hook) ID() string { return "rules" }
+
+// Provides lists what the hook decides.
+func (h *hook) Provides(b byte) bool { return b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck }
+
+// OnConnectAuthenticate decides about a connection.
+func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
+	return h.rules.Connect == nil || h.rules.Connect(cl.ID, string(pk.Connect.Username), string(pk.Connect.Password))
+}
+
+// OnACLCheck decides about a topic.
+func (h *hook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool {
+	return write || h.rules.Subscribe == nil || h.rules.Subscribe(cl.ID, topic)
+}

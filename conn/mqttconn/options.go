@@ -1,0 +1,107 @@
+package mqttconn
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
+
+	"github.com/quell-stream/quell/conn"
+)
+
+// Options returns paho options for one connection: MQTT 3.1.1, buffered both
+// ways, ordered handlers, no reconnecting of paho's own and nothing stored for
+// it. Callers that don't use Connect may change them.
+func Options(cfg Config) (*paho.ClientOptions, error) {
+	return options(context.Background(), cfg, func(*bufConn) {})
+}
+
+// options dials under ctx and tells opened each connection before a byte is
+// sent on it.
+func options(ctx context.Context, cfg Config, opened func(*bufConn)) (*paho.ClientOptions, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	a, err := cfg.address()
+	if err != nil {
+		return nil, err
+	}
+	var tc *tls.Config
+	if a.secure {
+		if tc, err = cfg.TLS.Config(a.host); err != nil {
+			return nil, fmt.Errorf("mqtt: %w", err)
+		}
+	}
+	o := paho.NewClientOptions().
+		AddBroker(a.String()).
+		SetClientID(cfg.ClientID).
+		SetUsername(a.username).
+		SetPassword(a.password).
+		SetProtocolVersion(4). // explicit, or paho would try a refused connection again as 3.1
+		SetKeepAlive(cfg.KeepAlive).
+		SetPingTimeout(PingTimeout).
+		SetConnectTimeout(cfg.ConnectTimeout).
+		SetWriteTimeout(cfg.WriteTimeout).
+		SetOrderMatters(true).
+		SetAutoReconnect(false).
+		SetConnectRetry(false).
+		SetStore(noStore{})
+	o.SetCustomOpenConnectionFn(func(*url.URL, paho.ClientOptions) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, cfg.ConnectTimeout)
+		defer cancel()
+		c, err := dial(ctx, a, tc)
+		if err != nil {
+			return nil, err
+		}
+		b := newBufConn(c, cfg.WriteTimeout)
+		opened(b)
+		return b, nil
+	})
+	return o, nil
+}
+
+func dial(ctx context.Context, a address, tc *tls.Config) (net.Conn, error) {
+	if tc == nil {
+		return new(net.Dialer).DialContext(ctx, "tcp", a.dial())
+	}
+	return (&tls.Dialer{Config: tc}).DialContext(ctx, "tcp", a.dial())
+}
+
+// Classify adds conn.ErrRejected to errors by which the broker says that it
+// does not want us as we are: bad credentials, not authorised, client id
+// refused, protocol refused, certificate not accepted. Every other error, a
+// busy broker's too, is returned as it is.
+func Classify(err error) error {
+	why := ""
+	switch {
+	case errors.Is(err, packets.ErrorRefusedBadUsernameOrPassword):
+		why = "the broker does not accept the username or password"
+	case errors.Is(err, packets.ErrorRefusedNotAuthorised):
+		why = "the broker does not authorise this client: check username, password and client id"
+	case errors.Is(err, packets.ErrorRefusedIDRejected):
+		why = "the broker does not accept the client id"
+	case errors.Is(err, packets.ErrorRefusedBadProtocolVersion):
+		why = "the broker does not speak MQTT 3.1.1"
+	default:
+		return conn.Classify(err)
+	}
+	return fmt.Errorf("%w: %s: %w", conn.ErrRejected, why, err)
+}
+
+// noStore keeps nothing. A client lives for one connection, so there is nothing
+// to resume from a store; the default one costs a map entry per message.
+type noStore struct{}
+
+func (noStore) Open()                             {}
+func (noStore) Put(string, packets.ControlPacket) {}
+func (noStore) Get(string) packets.ControlPacket  { return nil }
+func (noStore) All() []string                     { return nil }
+func (noStore) Del(string)                        {}
+func (noStore) Close()                            {}
+func (noStore) Reset()                            {}
