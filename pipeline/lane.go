@@ -38,7 +38,6 @@ type lane struct {
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
 	waiting queue          // slots whose record is not out yet
-	reset   string         // why the context was reset before the next slot, "" otherwise
 
 	watch *watch
 	state string  // state of the monitor as of the latest slot
@@ -52,7 +51,6 @@ type lane struct {
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	scales          []window.Scale
-	colScratch      []model.Column
 }
 
 // waitSlot is a slot between the grid and its record.

@@ -67,7 +67,6 @@ type worker struct {
 	com        *committer
 	lastPoint  time.Time
 	gone       map[string]map[string]bool // series dropped since the last checkpoint, by partition
-	putErr     error
 	chunkStart time.Time
 }
 

@@ -401,7 +401,7 @@ func TestResume(t *testing.T) {
 	stop(t, src)
 
 	src = start(t, s.cfg, 3)
-	p = s.welcome(true)
+	s.welcome(true)
 	wantPayloads(t, src, "a 3", "a 4")
 	stop(t, src)
 

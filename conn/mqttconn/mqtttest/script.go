@@ -84,9 +84,7 @@ func (s *Script) Subscriber(t testing.TB, present bool) *Peer {
 		}
 		sa := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
 		sa.MessageID = sub.MessageID
-		for _, q := range sub.Qoss {
-			sa.ReturnCodes = append(sa.ReturnCodes, q)
-		}
+		sa.ReturnCodes = append(sa.ReturnCodes, sub.Qoss...)
 		if err := sa.Write(p.conn); err != nil {
 			continue
 		}
