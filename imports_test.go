@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"ingest/ingesttest":     {"ingest"},
 	"ingest/file":           {"ingest", "ingest/codec"},
 	"ingest/sim":            {"ingest"},
-	"ingest/host":           {"ingest"},
+	"ingest/host":           {"ingest", "ingest/codec"},
 	"ingest/mqtt":           {"ingest", "ingest/ackset", "conn", "internal"},
 	"ingest/kafka":          {"ingest", "ingest/ackset", "conn"},
 	"conn":                  {"conn"},
@@ -56,6 +56,7 @@ var allowed = map[string][]string{
 	"web":                   {"pipeline"},
 	"internal":              {"internal"},
 	"cmd":                   {""},
+	".ci":                   {},
 }
 
 // drivers are client libraries that only the named folders may import.
