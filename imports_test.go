@@ -27,7 +27,7 @@ var allowed = map[string][]string{
 	"ingest/sim":            {"ingest"},
 	"ingest/host":           {"ingest", "ingest/codec"},
 	"ingest/mqtt":           {"ingest", "ingest/ackset", "conn", "internal"},
-	"ingest/kafka":          {"ingest", "ingest/ackset", "conn"},
+	"ingest/kafka":          {"ingest", "ingest/ackset", "ingest/kafka", "conn"},
 	"conn":                  {"conn"},
 	"window":                {"ingest", "internal"},
 	"model":                 {"model/nn", "internal"},

@@ -92,7 +92,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w: see quell %s --help", err, c.Name())
 	})
-	cmd.AddCommand(versionCmd(s), driftCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), driftCmd(s))
 	return cmd
 }
 

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/pipeline/config"
+)
+
+func checkCmd(s streams) *cobra.Command {
+	var path string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "check -c FILE",
+		Short: "Check a configuration, offline",
+		Long: `Check a configuration without connecting to anything: every mistake at once, each
+with its place, the line and what was probably meant. Files and environment
+variables of the target machine need not be here. Exits 78 on a mistake.`,
+		Example: "  quell check -c configs/edge-mqtt.yaml",
+		Args:    exactly(0, "no arguments but -c FILE"),
+		RunE: func(*cobra.Command, []string) error {
+			if path == "" {
+				return usageError("-c FILE is needed: the configuration to check")
+			}
+			return checkConfig(s, path, asJSON)
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration `file`")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+// finding is a mistake or a warning as --json prints it.
+type finding struct {
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Path    string `json:"path,omitempty"`
+	Message string `json:"message"`
+}
+
+func findingOf(e *config.Error) finding { return finding{e.File, e.Line, e.Column, e.Path, e.Msg} }
+
+func checkConfig(s streams, path string, asJSON bool) error {
+	c, warnings, err := config.Load(path)
+	var list config.ErrorList
+	if err != nil && !errors.As(err, &list) {
+		if errors.Is(err, os.ErrNotExist) {
+			return &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
+		}
+		return &codeError{exitConfig, err}
+	}
+	if asJSON {
+		out := struct {
+			OK       bool      `json:"ok"`
+			Errors   []finding `json:"errors"`
+			Warnings []finding `json:"warnings"`
+		}{len(list) == 0, []finding{}, []finding{}}
+		for _, e := range list {
+			out.Errors = append(out.Errors, findingOf(e))
+		}
+		for i := range warnings {
+			out.Warnings = append(out.Warnings, findingOf(&warnings[i].Error))
+		}
+		if err := json.NewEncoder(s.out).Encode(out); err != nil {
+			return err
+		}
+	} else {
+		for i := range warnings {
+			fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
+		}
+		if len(list) > 0 {
+			fmt.Fprintln(s.err, list.Format())
+		} else {
+			fmt.Fprintf(s.out, "%s is fine: %s, %s\n", path, count(len(c.Streams), "stream"), count(len(c.Sinks), "sink"))
+		}
+	}
+	if len(list) > 0 {
+		return &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	}
+	return nil
+}
+
+// count returns "1 stream", "2 streams".
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}

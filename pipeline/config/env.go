@@ -1,0 +1,57 @@
+package config
+
+import (
+	"errors"
+	"strings"
+)
+
+// expand replaces ${NAME} and ${NAME:-default} in s. unset lists the names that
+// have neither a value nor a default; they become "". As in a shell, ":-" also
+// stands in for an empty value.
+func expand(s string, env func(string) (string, bool)) (out string, unset []string, err error) {
+	if !strings.Contains(s, "${") {
+		return s, nil, nil
+	}
+	var b strings.Builder
+	for {
+		i := strings.Index(s, "${")
+		if i < 0 {
+			b.WriteString(s)
+			return b.String(), unset, nil
+		}
+		if i > 0 && s[i-1] == '$' {
+			b.WriteString(s[:i-1] + "${") // $${ is a ${ that means itself
+			s = s[i+2:]
+			continue
+		}
+		b.WriteString(s[:i])
+		body, rest, ok := strings.Cut(s[i+2:], "}")
+		if !ok {
+			return "", nil, errors.New(`has a "${" without its "}": write $${ for a plain one`)
+		}
+		name, def, hasDef := strings.Cut(body, ":-")
+		if !envName(name) {
+			return "", nil, errors.New(`has a "${…}" that holds no name of an environment variable: it is written ${NAME} or ${NAME:-default}`)
+		}
+		v, set := env(name)
+		switch {
+		case hasDef && v == "":
+			b.WriteString(def)
+		case set:
+			b.WriteString(v)
+		default:
+			unset = append(unset, name)
+		}
+		s = rest
+	}
+}
+
+func envName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (i == 0 || c < '0' || c > '9') {
+			return false
+		}
+	}
+	return s != ""
+}

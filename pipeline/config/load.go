@@ -1,0 +1,147 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// maxFileBytes is the size of the largest configuration file.
+const maxFileBytes = 1 << 20
+
+// Load reads and checks the file at path with the environment of the process.
+// A file that can't be read is an error of package os; one with mistakes is an
+// ErrorList.
+func Load(path string) (*Config, []Warning, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, nil, fmt.Errorf("config: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))
+	if err := errors.Join(err, f.Close()); err != nil {
+		return nil, nil, fmt.Errorf("config: %w", err)
+	}
+	return Parse(path, data, os.LookupEnv)
+}
+
+// Parse reads and checks a file's content. name is what errors call it. env
+// looks environment variables up; nil stands for an empty environment. The
+// error, if any, is an ErrorList, and the Config then nil.
+func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
+	if env == nil {
+		env = func(string) (string, bool) { return "", false }
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	d := &document{
+		src: newSource(name, data), env: env,
+		at: map[string]place{}, bad: map[string]bool{}, given: map[string]string{},
+	}
+	cfg := &Config{}
+	if root := d.parse(data); root != nil {
+		d.src.hideSecrets(root, len(d.src.lines)+1, 0)
+		d.at[""] = place{nil, root}
+		d.decode(root, "", reflect.ValueOf(cfg).Elem(), key{})
+		if !d.bomb && root.Kind == yaml.MappingNode {
+			d.setDefaults(cfg)
+			d.check(cfg)
+		}
+	}
+	if len(d.errs) > 0 {
+		d.errs.sort()
+		return nil, d.warns, d.errs
+	}
+	return cfg, d.warns, nil
+}
+
+// parse returns the top node of the only document, or nil after recording why
+// there is none.
+func (d *document) parse(data []byte) *yaml.Node {
+	fail := func(line, column int, msg string) *yaml.Node {
+		d.src.plain = true
+		e := &Error{Line: max(1, line), Column: max(1, column), Msg: msg}
+		d.src.place(e, 1)
+		d.errs = append(d.errs, e)
+		return nil
+	}
+	switch {
+	case len(data) > maxFileBytes:
+		return fail(1, 1, fmt.Sprintf("is larger than %s: this is no configuration", ByteSize(maxFileBytes)))
+	case !utf8.Valid(data):
+		line, col := 1, 1
+		for i := 0; i < len(data); {
+			r, size := utf8.DecodeRune(data[i:])
+			if r == utf8.RuneError && size == 1 {
+				break
+			}
+			if col++; r == '\n' {
+				line, col = line+1, 1
+			}
+			i += size
+		}
+		return fail(line, col, "is not UTF-8")
+	}
+	loader, err := yaml.NewLoader(bytes.NewReader(data))
+	if err != nil {
+		return fail(1, 1, err.Error())
+	}
+	var docs [2]yaml.Node
+	for i := range docs {
+		err = loader.Load(&docs[i])
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fail(d.syntax(err))
+		}
+	}
+	switch {
+	case docs[0].Kind == 0 || len(docs[0].Content) == 0:
+		return fail(1, 1, "is empty: see configs/quickstart-mqtt.yaml for a small example")
+	case docs[1].Kind != 0 && len(docs[1].Content) > 0:
+		return fail(docs[1].Content[0].Line, 1, "holds a second document: one file is one configuration")
+	}
+	root := docs[0].Content[0]
+	if isNull(root) {
+		return fail(1, 1, "is empty: see configs/quickstart-mqtt.yaml for a small example")
+	}
+	return root
+}
+
+// bareBraces matches a placeholder outside quotes, as far as one line tells.
+var bareBraces = regexp.MustCompile(`(?:[\w/-]|[\[:,] *)\{(?:series|stream|channel)\}[^"']*$`)
+
+// syntax returns the place of an error of the YAML parser and what it says.
+func (d *document) syntax(err error) (line, column int, msg string) {
+	var le *yaml.LoadError
+	if !errors.As(err, &le) {
+		return 1, 1, "is not YAML: " + err.Error()
+	}
+	mark, msg := le.Mark, le.Message
+	if le.ContextMsg != "" {
+		msg = le.ContextMsg + ": " + msg
+		// A collection or a quote that never ends is noticed far behind where
+		// it began, which is where the mistake is.
+		if le.ContextMark.Line > 0 && le.ContextMark.Line < mark.Line && mark.Line >= len(d.src.lines) {
+			mark = le.ContextMark
+		}
+	}
+	line, column = mark.Line, mark.Column
+	if line > len(d.src.lines) {
+		line, column = len(d.src.lines), 1
+	}
+	if line >= 1 && strings.HasPrefix(strings.TrimLeft(d.src.lines[line-1], " "), "\t") {
+		msg += " (YAML is indented with spaces, not with tabs)"
+	}
+	if line >= 1 && bareBraces.MatchString(d.src.lines[line-1]) {
+		msg += ` (a text that holds { or } needs quotes: "a/{series}")`
+	}
+	return line, column, "is not YAML: " + msg
+}

@@ -1,0 +1,201 @@
+package config
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v4"
+)
+
+// source is the text of a file, for excerpts that never show a secret.
+type source struct {
+	name  string
+	lines []string
+	hide  map[int][]span // by line, from 1
+	plain bool           // the file could not be parsed: secrets are found by their looks
+}
+
+// span is a part of a line in characters, to being exclusive.
+type span struct{ from, to int }
+
+const toEnd = 1 << 30
+
+// lineBreaks are those of YAML 1.1, which is how the parser counts lines.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
+
+func newSource(name string, data []byte) *source {
+	return &source{name: name, lines: strings.Split(lineBreaks.Replace(string(data)), "\n"), hide: map[int][]span{}}
+}
+
+var (
+	looksSecret = regexp.MustCompile(`(?i)["']?[\w.-]*(?:pass|secret|token|credential)[\w.-]*["']?\s*:\s*`)
+	userInfo    = regexp.MustCompile(`://[^\s/"'@]+@`)
+)
+
+// spans returns what is to be hidden of a line, in order and without overlap.
+func (s *source) spans(line int) []span {
+	text := s.lines[line-1]
+	runes := func(byteAt int) int { return len([]rune(text[:byteAt])) }
+	out := slices.Clone(s.hide[line])
+	if s.plain {
+		for _, m := range looksSecret.FindAllStringIndex(text, -1) {
+			key := strings.TrimRight(text[m[0]:m[1]], "\"': \t")
+			if m[1] < len(text) && !strings.HasSuffix(key, "_file") {
+				out = append(out, span{runes(m[1]), toEnd})
+				break
+			}
+		}
+	}
+	for _, m := range userInfo.FindAllStringIndex(text, -1) {
+		out = append(out, span{runes(m[0]) + len("://"), runes(m[1]) - len("@")})
+	}
+	slices.SortFunc(out, func(a, b span) int { return a.from - b.from })
+	merged := out[:0]
+	for _, sp := range out {
+		if n := len(merged); n > 0 && sp.from <= merged[n-1].to {
+			merged[n-1].to = max(merged[n-1].to, sp.to)
+			continue
+		}
+		merged = append(merged, sp)
+	}
+	return merged
+}
+
+const mask = "***"
+
+// masked returns a line with its secrets masked.
+func (s *source) masked(line int) string { return s.maskedPrefix(line, toEnd) }
+
+// maskedPrefix returns the masked form of the first n characters of a line.
+func (s *source) maskedPrefix(line, n int) string {
+	text := []rune(s.lines[line-1])
+	n = min(n, len(text))
+	var b strings.Builder
+	at := 0
+	for _, sp := range s.spans(line) {
+		if sp.from >= n {
+			break
+		}
+		b.WriteString(string(text[at:sp.from]))
+		if n <= sp.from {
+			return b.String()
+		}
+		if n < sp.to && n < len(text) {
+			return b.String() // within the secret: where its mask begins
+		}
+		b.WriteString(mask)
+		at = min(sp.to, len(text))
+	}
+	if at < n {
+		b.WriteString(string(text[at:n]))
+	}
+	return b.String()
+}
+
+// width returns the number of characters that a scalar takes in the source, 0
+// where it can't be told.
+func (s *source) width(n *yaml.Node) int {
+	if n == nil || n.Kind != yaml.ScalarNode || n.Line < 1 || n.Line > len(s.lines) {
+		return 0
+	}
+	line := []rune(s.lines[n.Line-1])
+	if n.Column < 1 || n.Column > len(line) {
+		return 0
+	}
+	rest := line[n.Column-1:]
+	switch {
+	case n.Style&yaml.DoubleQuotedStyle != 0 && rest[0] == '"':
+		for i := 1; i < len(rest); i++ {
+			if rest[i] == '\\' {
+				i++
+			} else if rest[i] == '"' {
+				return i + 1
+			}
+		}
+	case n.Style&yaml.SingleQuotedStyle != 0 && rest[0] == '\'':
+		for i := 1; i < len(rest); i++ {
+			if rest[i] != '\'' {
+				continue
+			}
+			if i+1 < len(rest) && rest[i+1] == '\'' {
+				i++
+				continue
+			}
+			return i + 1
+		}
+	default:
+		if v := []rune(n.Value); len(v) > 0 && len(v) <= len(rest) && slices.Equal(rest[:len(v)], v) {
+			return len(v)
+		}
+	}
+	return 0
+}
+
+// secretKey says whether a key, perhaps misspelt, holds a secret itself.
+func secretKey(key string) bool {
+	k := plainForm(key)
+	if strings.HasSuffix(k, "file") || strings.HasSuffix(k, "path") {
+		return false
+	}
+	for _, word := range []string{"pass", "secret", "token", "credential"} {
+		if strings.Contains(k, word) {
+			return true
+		}
+	}
+	return nearest(key, []string{"password", "secret"}) != ""
+}
+
+// hideSecrets finds the values of keys that hold secrets, right or wrong.
+func (s *source) hideSecrets(n *yaml.Node, next int, depth int) {
+	if depth > 64 {
+		return
+	}
+	switch n.Kind {
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			key, val := n.Content[i], n.Content[i+1]
+			after := next
+			if i+2 < len(n.Content) {
+				after = n.Content[i+2].Line
+			}
+			if secretKey(key.Value) {
+				s.hideValue(val, after)
+			} else {
+				s.hideSecrets(val, after, depth+1)
+			}
+		}
+	case yaml.DocumentNode, yaml.SequenceNode:
+		for i, c := range n.Content {
+			after := next
+			if i+1 < len(n.Content) {
+				after = n.Content[i+1].Line
+			}
+			s.hideSecrets(c, after, depth+1)
+		}
+	}
+}
+
+// hideValue hides a node that ends before line next at the latest. What only
+// names an environment variable is no secret.
+func (s *source) hideValue(n *yaml.Node, next int) {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+		next = n.Line + 1
+	}
+	if n.Kind == yaml.ScalarNode && (n.Value == "" || strings.HasPrefix(n.Value, "${") && strings.Index(n.Value, "}") == len(n.Value)-1 && !strings.Contains(n.Value, ":-")) {
+		return
+	}
+	from := n.Column - 1
+	if w := s.width(n); w > 0 {
+		s.hide[n.Line] = append(s.hide[n.Line], span{from, from + w})
+		return
+	}
+	s.hide[n.Line] = append(s.hide[n.Line], span{from, toEnd})
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
+		next++ // the next key may stand behind the closing quote
+	}
+	for l := n.Line + 1; l < next && l <= len(s.lines); l++ {
+		s.hide[l] = append(s.hide[l], span{0, toEnd})
+	}
+}
