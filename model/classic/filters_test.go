@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -161,6 +162,59 @@ func TestLookaheadHolds(t *testing.T) {
 					t.Errorf("%v: a sample more than %d ahead changed the estimate", p, l)
 				}
 			}
+		}
+	}
+}
+
+// TestWindowsByDefinition compares the window filters with their formulas, for
+// any window and look-ahead.
+func TestWindowsByDefinition(t *testing.T) {
+	y := noise(60, 4)
+	n := len(y)
+	around := func(v []float64, t, w, ahead int) []float64 {
+		win := make([]float64, w)
+		for i := range win {
+			win[i] = v[min(max(t+ahead-w+1+i, 0), n-1)]
+		}
+		return win
+	}
+	middle := func(v []float64, w, ahead int) []float64 {
+		out := make([]float64, n)
+		for t := range out {
+			win := around(v, t, w, ahead)
+			slices.Sort(win)
+			out[t] = win[w/2]
+		}
+		return out
+	}
+	for w := 1; w < 12; w++ {
+		for l := range 14 {
+			got, want := make([]float64, n), make([]float64, n)
+			half := min(l, (w-1)/2)
+			for t := range want {
+				want[t] = mean(around(y, t, w, half))
+			}
+			MovingAverage(got, y, Params{Window: w, Lookahead: l})
+			near(t, w, fmt.Sprintf("moving average, look-ahead %d", l), got, want, 1e-12)
+
+			Median(got, y, Params{Window: w, Lookahead: l})
+			near(t, w, fmt.Sprintf("median, look-ahead %d", l), got, middle(y, w, half), 0)
+
+			// The median takes the greater half of the look-ahead.
+			first := min((l+1)/2, (w-1)/2)
+			m, d := middle(y, w, first), make([]float64, n)
+			for i := range d {
+				d[i] = math.Abs(y[i] - m[i])
+			}
+			s := middle(d, w, min(l-first, (w-1)/2))
+			for i := range want {
+				want[i] = y[i]
+				if d[i] > 1.5*1.4826*s[i] {
+					want[i] = m[i]
+				}
+			}
+			Hampel(got, y, Params{Window: w, Threshold: 1.5, Lookahead: l})
+			near(t, w, fmt.Sprintf("hampel, look-ahead %d", l), got, want, 0)
 		}
 	}
 }

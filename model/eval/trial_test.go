@@ -79,6 +79,16 @@ func TestCompare(t *testing.T) {
 			t.Errorf("%s gains %.2f dB: %+v", r.Method, r.Gain, r)
 		}
 	}
+	// Half of the estimates perfect, half left out: no more than 3 dB.
+	half := slices.Clone(x[2400:])
+	for i := range half {
+		if i%2 == 0 {
+			half[i] = nan
+		}
+	}
+	if r := trial.Score("half", half, nil, nil); !(r.Gain > 2 && r.Gain < 4) {
+		t.Errorf("leaving out half of the estimates gains %.2f dB, want about 3", r.Gain)
+	}
 	if only := trial.Compare(Options{NoFamilies: true}, identity); len(only) != 1 || !math.IsNaN(only[0].USPerSample) {
 		t.Errorf("without families: %+v", only)
 	}

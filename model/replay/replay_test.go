@@ -288,6 +288,30 @@ func TestHeldOut(t *testing.T) {
 	}
 }
 
+// TestQuarantineBounds: [from, to) touches the windows that share a slot with it.
+func TestQuarantineBounds(t *testing.T) {
+	b := build(t, Config{Steps: 10, Channels: 1, Bytes: 1 << 20})
+	var f feeder
+	for range 6 {
+		f.add(b, "a", nil, false)
+		f.add(b, "b", nil, false)
+	}
+	for _, c := range []struct {
+		from, to int64
+		want     int
+	}{{10, 20, 1}, {10, 21, 2}, {9, 20, 2}, {19, 20, 1}, {20, 20, 0}, {0, 60, 6}, {60, 99, 0}} {
+		if n := b.Quarantine("a", c.from, c.to); n != c.want {
+			t.Errorf("[%d, %d) quarantines %d windows, want %d", c.from, c.to, n, c.want)
+		}
+		if n := b.Quarantine("a", c.from, c.to); n != 0 {
+			t.Errorf("[%d, %d) quarantines %d windows twice", c.from, c.to, n)
+		}
+		if n := b.Release("a", 0, 100); n != c.want {
+			t.Errorf("[%d, %d): %d windows come back, want %d", c.from, c.to, n, c.want)
+		}
+	}
+}
+
 // TestRestoreElsewhere restores into less and into more room.
 func TestRestoreElsewhere(t *testing.T) {
 	big := build(t, Config{Steps: 2, Channels: 1, Bytes: 40 * windowBytes(2, 1)})
