@@ -12,9 +12,10 @@ import (
 // Keeper keeps one connection up: it connects, hands the connection to a
 // function, and connects again when that is lost, for ever.
 type Keeper struct {
-	cfg     Config
-	session Session
-	log     *slog.Logger
+	cfg       Config
+	session   Session
+	log       *slog.Logger
+	onFailure func(error)
 
 	// The waiting times between attempts; tests make them short.
 	firstWait, maxWait time.Duration
@@ -29,6 +30,8 @@ type KeeperOptions struct {
 	Log       *slog.Logger  // default: nothing is logged
 	FirstWait time.Duration // before the second attempt; default 250 ms, then twice as long each time
 	MaxWait   time.Duration // default 30 s
+	// OnFailure is called after each failed attempt to connect.
+	OnFailure func(error)
 }
 
 // NewKeeper returns a keeper after validating its configuration, TLS files
@@ -37,12 +40,15 @@ func NewKeeper(cfg Config, s Session, o KeeperOptions) (*Keeper, error) {
 	if _, err := Options(cfg); err != nil {
 		return nil, err
 	}
-	k := &Keeper{cfg: cfg, session: s, log: o.Log, firstWait: o.FirstWait, maxWait: o.MaxWait}
+	k := &Keeper{cfg: cfg, session: s, log: o.Log, firstWait: o.FirstWait, maxWait: o.MaxWait, onFailure: o.OnFailure}
 	if k.log == nil {
 		k.log = slog.New(slog.DiscardHandler)
 	}
 	if k.firstWait <= 0 {
 		k.firstWait = 250 * time.Millisecond
+	}
+	if k.onFailure == nil {
+		k.onFailure = func(error) {}
 	}
 	if k.maxWait <= 0 {
 		k.maxWait = 30 * time.Second
@@ -66,6 +72,10 @@ func (k *Keeper) Run(ctx context.Context, serve func(context.Context, *Client) e
 	said := ""
 	for {
 		c, err := Connect(ctx, k.cfg, k.session)
+		if err != nil && ctx.Err() == nil {
+			k.set(false, err) // before anyone is told to look
+			k.onFailure(err)
+		}
 		if err == nil {
 			k.set(true, nil)
 			k.log.Info("mqtt: connected", "broker", k.cfg.Broker(), "client", k.cfg.ClientID, "session_present", c.SessionPresent)

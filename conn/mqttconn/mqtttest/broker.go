@@ -5,6 +5,7 @@
 package mqtttest
 
 import (
+	"bytes"
 	"io"
 	"log/slog"
 	"net"
@@ -32,6 +33,17 @@ func (b *Broker) Stop() { b.stop() }
 type Rules struct {
 	Connect   func(client, user, password string) bool
 	Subscribe func(client, filter string) bool
+	// Published is called with every message, before it is acknowledged; the
+	// broker itself acknowledges before it delivers.
+	Published func(Message)
+}
+
+// Message is one that a client published.
+type Message struct {
+	Topic   string
+	Payload []byte
+	QoS     byte
+	Retain  bool
 }
 
 // Start starts a broker that the test's clean-up stops.
@@ -91,7 +103,17 @@ type hook struct {
 func (h *hook) ID() string { return "rules" }
 
 // Provides lists what the hook decides.
-func (h *hook) Provides(b byte) bool { return b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck }
+func (h *hook) Provides(b byte) bool {
+	return b == mqtt.OnConnectAuthenticate || b == mqtt.OnACLCheck || b == mqtt.OnPublish
+}
+
+// OnPublish passes a message on.
+func (h *hook) OnPublish(_ *mqtt.Client, pk packets.Packet) (packets.Packet, error) {
+	if h.rules.Published != nil {
+		h.rules.Published(Message{pk.TopicName, bytes.Clone(pk.Payload), pk.FixedHeader.Qos, pk.FixedHeader.Retain})
+	}
+	return pk, nil
+}
 
 // OnConnectAuthenticate decides about a connection.
 func (h *hook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
