@@ -236,6 +236,9 @@ func (d *document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 // was probably meant, -1 if there is none: it is read as that one, so that the
 // mistakes within it come to light as well.
 func (d *document) unknown(kn *yaml.Node, path string, keys []key, there map[string]bool) int {
+	if len(d.errs) > maxErrors {
+		return -1
+	}
 	at := join(path, kn.Value)
 	all := names(keys)
 	absent := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return there[name] })
@@ -313,6 +316,6 @@ func (d *document) decodeList(n *yaml.Node, path string, v reflect.Value) {
 
 // literal returns a scalar as it stands in the source.
 func (d *document) literal(n *yaml.Node) string {
-	line := []rune(d.src.lines[n.Line-1])
+	line := d.src.runes(n.Line)
 	return string(line[n.Column-1 : n.Column-1+d.src.width(n)])
 }

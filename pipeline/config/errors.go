@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // Error is one mistake and its place.
@@ -109,38 +108,36 @@ func NeedEnv(warnings []Warning) error {
 	return l
 }
 
-// place fills in the excerpt of e from the source.
+// place fills in the excerpt of e, the mistake being width characters long.
 func (s *source) place(e *Error, width int) {
 	e.File = s.name
 	if e.Line < 1 || e.Line > len(s.lines) {
 		return
 	}
-	line := []rune(s.masked(e.Line))
-	raw := []rune(s.lines[e.Line-1])
-	col := min(max(e.Column-1, 0), len(raw))
+	v := s.show(e.Line)
+	if v == nil {
+		return
+	}
 	// Masking moves what stands to the right of a secret.
-	caret := len([]rune(s.maskedPrefix(e.Line, col)))
-	caret = min(caret, len(line))
-	if width <= 0 || col+width > len(raw) {
-		width = max(1, min(width, len(raw)-col))
+	end := len(v.at) - 1
+	col := min(max(e.Column-1, 0), end)
+	caret, tail := v.at[col], v.at[min(col+max(width, 1), end)]
+	const around = 60
+	from, to := 0, len(v.text)
+	if to-from > 2*around {
+		from, to = max(0, caret-around), min(to, caret+around)
 	}
-	end := min(len(line), len([]rune(s.maskedPrefix(e.Line, min(len(raw), col+width)))))
-	from, to := 0, len(line)
-	const before, after = 60, 60
-	if to-from > before+after {
-		from, to = max(0, caret-before), min(len(line), caret+after)
-	}
-	text := string(line[from:to])
-	shift := from
+	text := string(v.text[from:to])
+	e.caret = caret - from
 	if from > 0 {
-		text, shift = "…"+text, from-1
+		text = "…" + text
+		e.caret++
 	}
-	if to < len(line) {
+	if to < len(v.text) {
 		text += "…"
 	}
 	e.excerpt = printable(text)
-	e.caret = min(caret-shift, utf8.RuneCountInString(text))
-	e.width = max(1, min(end-caret, utf8.RuneCountInString(text)-e.caret))
+	e.width = max(1, min(tail, to)-caret)
 }
 
 // printable replaces what would not show as one character.

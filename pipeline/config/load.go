@@ -116,7 +116,7 @@ func (d *document) parse(data []byte) *yaml.Node {
 }
 
 // bareBraces matches a placeholder outside quotes, as far as one line tells.
-var bareBraces = regexp.MustCompile(`(?:[\w/-]|[\[:,] *)\{(?:series|stream|channel)\}[^"']*$`)
+var bareBraces = regexp.MustCompile(`(?:[\w/-]|[\[:,] *)\{(?:series|stream|channel)\}[^"']*$|\$\{[^"']*$`)
 
 // syntax returns the place of an error of the YAML parser and what it says.
 func (d *document) syntax(err error) (line, column int, msg string) {
@@ -141,7 +141,7 @@ func (d *document) syntax(err error) (line, column int, msg string) {
 		msg += " (YAML is indented with spaces, not with tabs)"
 	}
 	if line >= 1 && bareBraces.MatchString(d.src.lines[line-1]) {
-		msg += ` (a text that holds { or } needs quotes: "a/{series}")`
+		msg += ` (a text that holds { or } needs quotes, such as "a/{series}" or "${NAME}")`
 	}
 	return line, column, "is not YAML: " + msg
 }

@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v4"
 )
@@ -14,6 +15,11 @@ type source struct {
 	lines []string
 	hide  map[int][]span // by line, from 1
 	plain bool           // the file could not be parsed: secrets are found by their looks
+
+	// Nearly all questions are about the line of the question before.
+	views    map[int]*shown
+	lastLine int
+	last     []rune
 }
 
 // span is a part of a line in characters, to being exclusive.
@@ -25,26 +31,31 @@ const toEnd = 1 << 30
 var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n", "\u0085", "\n", "\u2028", "\n", "\u2029", "\n")
 
 func newSource(name string, data []byte) *source {
-	return &source{name: name, lines: strings.Split(lineBreaks.Replace(string(data)), "\n"), hide: map[int][]span{}}
+	return &source{name: name, lines: strings.Split(lineBreaks.Replace(string(data)), "\n"), hide: map[int][]span{}, views: map[int]*shown{}}
 }
 
 var (
 	looksSecret = regexp.MustCompile(`(?i)["']?[\w.-]*(?:pass|secret|token|credential)[\w.-]*["']?\s*:\s*`)
+	flowValue   = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^"',\[\]{}][^,\[\]{}]*)`)
 	userInfo    = regexp.MustCompile(`://[^\s/"'@]+@`)
 )
 
 // spans returns what is to be hidden of a line, in order and without overlap.
 func (s *source) spans(line int) []span {
 	text := s.lines[line-1]
-	runes := func(byteAt int) int { return len([]rune(text[:byteAt])) }
+	runes := func(byteAt int) int { return utf8.RuneCountInString(text[:byteAt]) }
 	out := slices.Clone(s.hide[line])
 	if s.plain {
 		for _, m := range looksSecret.FindAllStringIndex(text, -1) {
-			key := strings.TrimRight(text[m[0]:m[1]], "\"': \t")
-			if m[1] < len(text) && !strings.HasSuffix(key, "_file") {
-				out = append(out, span{runes(m[1]), toEnd})
-				break
+			if key := strings.TrimRight(text[m[0]:m[1]], "\"': \t"); strings.HasSuffix(key, "_file") || m[1] == len(text) {
+				continue
 			}
+			to := toEnd
+			// Within braces a value ends where its quotes or the next comma do.
+			if v := flowValue.FindString(text[m[1]:]); v != "" && strings.Contains(text[:m[0]], "{") {
+				to = runes(m[1] + len(v))
+			}
+			out = append(out, span{runes(m[1]), to})
 		}
 	}
 	for _, m := range userInfo.FindAllStringIndex(text, -1) {
@@ -64,33 +75,52 @@ func (s *source) spans(line int) []span {
 
 const mask = "***"
 
-// masked returns a line with its secrets masked.
-func (s *source) masked(line int) string { return s.maskedPrefix(line, toEnd) }
+// maxLine is the length of the longest line that is shown in parts.
+const maxLine = 64 << 10
 
-// maskedPrefix returns the masked form of the first n characters of a line.
-func (s *source) maskedPrefix(line, n int) string {
-	text := []rune(s.lines[line-1])
-	n = min(n, len(text))
-	var b strings.Builder
-	at := 0
-	for _, sp := range s.spans(line) {
-		if sp.from >= n {
-			break
-		}
-		b.WriteString(string(text[at:sp.from]))
-		if n <= sp.from {
-			return b.String()
-		}
-		if n < sp.to && n < len(text) {
-			return b.String() // within the secret: where its mask begins
-		}
-		b.WriteString(mask)
-		at = min(sp.to, len(text))
+// shown is a line as it is shown.
+type shown struct {
+	text []rune // secrets masked
+	at   []int  // for each character of the source, and its end, the place in text
+}
+
+// show returns a line with its secrets masked, nil for one that is too long to
+// be of use.
+func (s *source) show(line int) *shown {
+	if v, ok := s.views[line]; ok {
+		return v
 	}
-	if at < n {
-		b.WriteString(string(text[at:n]))
+	var v *shown
+	if raw := s.runes(line); len(raw) <= maxLine {
+		v = &shown{at: make([]int, 0, len(raw)+1)}
+		spans := s.spans(line)
+		for i, r := range raw {
+			for len(spans) > 0 && i >= spans[0].to {
+				spans = spans[1:]
+			}
+			switch {
+			case len(spans) == 0 || i < spans[0].from:
+				v.at = append(v.at, len(v.text))
+				v.text = append(v.text, r)
+			case i == spans[0].from:
+				v.at = append(v.at, len(v.text))
+				v.text = append(v.text, []rune(mask)...)
+			default: // within a secret: where its mask begins
+				v.at = append(v.at, v.at[i-1])
+			}
+		}
+		v.at = append(v.at, len(v.text))
 	}
-	return b.String()
+	s.views[line] = v
+	return v
+}
+
+// runes returns the characters of a line.
+func (s *source) runes(line int) []rune {
+	if s.lastLine != line {
+		s.lastLine, s.last = line, []rune(s.lines[line-1])
+	}
+	return s.last
 }
 
 // width returns the number of characters that a scalar takes in the source, 0
@@ -99,7 +129,7 @@ func (s *source) width(n *yaml.Node) int {
 	if n == nil || n.Kind != yaml.ScalarNode || n.Line < 1 || n.Line > len(s.lines) {
 		return 0
 	}
-	line := []rune(s.lines[n.Line-1])
+	line := s.runes(n.Line)
 	if n.Column < 1 || n.Column > len(line) {
 		return 0
 	}
