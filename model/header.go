@@ -31,7 +31,11 @@ const (
 	Signal Input = "signal" // (raw-mean)/dev; the held value where the sample is missing
 	Level  Input = "level"  // log10(σ̂/dev) within -3…0.5
 	Mask   Input = "mask"   // 1 where the sample is missing, else 0
-	Step   Input = "step"   // change of the signal since the slot before, over 10^level, within ±8; 0 at slot 0
+
+	// The steps are the change of the signal over so many slots in units of
+	// σ̂, within ±8: what stands out of the noise looks the same at every level.
+	// 0 where the series is not that old.
+	Step1  Input = "step1"
 	Step4  Input = "step4"
 	Step16 Input = "step16"
 )
@@ -53,7 +57,7 @@ type Scaler struct {
 	Kind  ScalerKind `json:"kind"`
 	Mean  []float64  `json:"mean,omitempty"`
 	Dev   []float64  `json:"dev,omitempty"`   // deviation
-	Sigma []float64  `json:"sigma,omitempty"` // noise level
+	Sigma []float64  `json:"sigma,omitempty"` // noise level; 0 where it is to be estimated from the series
 }
 
 // Provenance says where the weights come from.
@@ -206,16 +210,4 @@ func (h Header) clone() Header {
 		h.Metrics[k] = v
 	}
 	return h
-}
-
-func (i Input) lag() int {
-	switch i {
-	case Step:
-		return 1
-	case Step4:
-		return 4
-	case Step16:
-		return 16
-	}
-	return 0
 }

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"math"
 
 	"github.com/quell-stream/quell/model/nn"
 )
@@ -22,14 +21,16 @@ type Stream struct {
 	channels int
 	per      int // channels per net
 	nets     []*nn.Stream
+	features []*Features // parallel to nets
 	in, out  int64
 	finished bool
 
 	wait []float32 // X of the slots whose clean value is not out yet, slot-major
-	unit []float32 // what one unit of the net's output is worth there
-	last []float32
+	unit []float32 // with InSigma: what one unit of the net's output is worth there
 	x    []float32 // input of one net
 	y    []float32 // clean values
+
+	level, worth float32 // worth is unitOf(level)
 }
 
 // NewStream returns a stream for a series of the given number of channels. A
@@ -46,6 +47,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 	}
 	if m.header.InSigma {
 		s.unit = []float32{}
+		s.level, s.worth = 0, 1
 	}
 	for range channels / s.per {
 		net, err := m.net.NewStream()
@@ -53,6 +55,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 			return nil, fmt.Errorf("model: %s: %w", m.name, err)
 		}
 		s.nets = append(s.nets, net)
+		s.features = append(s.features, NewFeatures(m.header.Inputs, s.per))
 	}
 	return s, nil
 }
@@ -71,14 +74,7 @@ func (s *Stream) Push(cols []Column) []float32 {
 	slots := len(cols) / s.channels
 	s.hold(cols)
 	s.in += int64(slots)
-	y := s.take(func(i int) []float32 { return s.nets[i].Push(s.input(cols, i)) })
-	for _, c := range cols {
-		s.last = append(s.last, c.X)
-	}
-	if n := 16 * s.channels; len(s.last) > n {
-		s.last = s.last[:copy(s.last, s.last[len(s.last)-n:])]
-	}
-	return y
+	return s.take(func(i int) []float32 { return s.nets[i].Push(s.input(cols, i)) })
 }
 
 // Finish ends the series and returns the clean values that are not out yet,
@@ -99,8 +95,9 @@ func (s *Stream) Finish() []float32 {
 
 // Reset starts anew at slot 0.
 func (s *Stream) Reset() {
-	for _, n := range s.nets {
+	for i, n := range s.nets {
 		n.Reset()
+		s.features[i].Reset()
 	}
 	s.in, s.out, s.finished, s.wait, s.unit = 0, 0, false, s.wait[:0], s.unit[:0]
 }
@@ -109,7 +106,7 @@ func (s *Stream) Reset() {
 func (s *Stream) Position() (in, out int64) { return s.in, s.out }
 
 // HistoryLen returns the number of slots that Warm wants.
-func (s *Stream) HistoryLen() int { return s.nets[0].HistoryLen() }
+func (s *Stream) HistoryLen() int { return s.nets[0].HistoryLen() + s.features[0].maxLag }
 
 // Warm puts the stream where it was after in slots had been pushed, the last
 // of which are history, slot-major: HistoryLen() of them, or all if there were
@@ -131,6 +128,7 @@ func (s *Stream) Warm(history []Column, in int64) {
 		history, have = append(full, history...), want
 	}
 	for i, n := range s.nets {
+		s.features[i].Reset()
 		n.Warm(s.input(history, i), in)
 	}
 	s.in, s.finished = in, false
@@ -146,53 +144,18 @@ func (s *Stream) hold(cols []Column) {
 	for i := range cols {
 		s.wait = append(s.wait, cols[i].X)
 		if s.m.header.InSigma {
-			s.unit = append(s.unit, float32(math.Pow(10, float64(cols[i].Level))))
+			if cols[i].Level != s.level { // levels change rarely
+				s.level, s.worth = cols[i].Level, unitOf(cols[i].Level)
+			}
+			s.unit = append(s.unit, s.worth)
 		}
 	}
 }
 
 // input lays out the columns of net i as the header says.
 func (s *Stream) input(cols []Column, i int) []float32 {
-	slots := len(cols) / s.channels
-	s.x = s.x[:0]
-	for t := range slots {
-		group := cols[t*s.channels+i*s.per:][:s.per]
-		for _, in := range s.m.header.Inputs {
-			for k := range group {
-				if lag := in.lag(); lag > 0 {
-					v, at := float32(0), len(s.last)+(t-lag)*s.channels+i*s.per+k
-					if at >= len(s.last) {
-						v = group[k].StepFrom(cols[at-len(s.last)].X)
-					} else if at >= 0 {
-						v = group[k].StepFrom(s.last[at])
-					}
-					s.x = append(s.x, v)
-					continue
-				}
-				s.x = append(s.x, group[k].value(in))
-			}
-		}
-	}
+	s.x = s.features[i].Append(s.x[:0], cols, s.channels, i*s.per)
 	return s.x
-}
-
-// StepFrom
-func (c *Column) StepFrom(x float32) float32 {
-	return min(max((c.X-x)*float32(math.Pow(10, -float64(c.Level))), -8), 8)
-}
-
-func (c *Column) value(in Input) float32 {
-	switch in {
-	case Level:
-		return c.Level
-	case Mask:
-		if c.Missing {
-			return 1
-		}
-		return 0
-	default:
-		return c.X
-	}
 }
 
 // take collects what the nets return into slot-major clean values.
