@@ -65,6 +65,7 @@ type chart struct {
 
 	evidence float64 // ln of the mean R
 	calm     int64   // index at which the evidence last was small
+	rise     int64   // and at which it last was half of what an alarm takes
 	seed     uint64
 	draws    uint64
 }
@@ -72,7 +73,7 @@ type chart struct {
 // fit learns everything from x, the calibration in order. between is the mean
 // number of updates between false alarms.
 func (c *chart) fit(x []float64, between float64, cells int, scale bool, seed uint64, index int64) {
-	*c = chart{fitted: len(x), ranks: newRanks(cells), seed: seed, scale: scale, calm: index}
+	*c = chart{fitted: len(x), ranks: newRanks(cells), seed: seed, scale: scale, calm: index, rise: index}
 	c.mu, _ = medianMAD(x)
 	ar := fitAR(x, mostAR)
 	c.order = copy(c.ar[:], ar)
@@ -134,7 +135,7 @@ func (c *chart) gap() { c.known, c.sum, c.fill = 0, 0, 0 }
 // calmDown drops all evidence.
 func (c *chart) calmDown(index int64) {
 	clear(c.r[:])
-	c.evidence, c.calm = math.Inf(-1), index
+	c.evidence, c.calm, c.rise = math.Inf(-1), index, index
 	c.release()
 }
 
@@ -195,6 +196,9 @@ func (c *chart) update(x float64, index int64) {
 	if share < quietShare {
 		c.calm = index
 	}
+	if share < 0.5 {
+		c.rise = index
+	}
 }
 
 // mostEvidence bounds a Shiryaev–Roberts statistic far beyond every threshold.
@@ -250,7 +254,7 @@ func (c *chart) appendState(dst []byte) []byte {
 	for _, v := range c.r {
 		dst = wire.F64(dst, v)
 	}
-	dst = wire.I64(wire.F64(dst, c.evidence), c.calm)
+	dst = wire.I64(wire.I64(wire.F64(dst, c.evidence), c.calm), c.rise)
 	return wire.U64(wire.U64(dst, c.seed), c.draws)
 }
 
@@ -298,7 +302,7 @@ func (c *chart) restoreState(r *wire.Reader, wantCells int, between float64) {
 	for k := range c.r {
 		c.r[k] = r.F64()
 	}
-	c.evidence, c.calm = r.F64(), r.I64()
+	c.evidence, c.calm, c.rise = r.F64(), r.I64(), r.I64()
 	c.seed, c.draws = r.U64(), r.U64()
 	c.ready = r.Err() == nil
 }

@@ -11,7 +11,7 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 		m.follow(o, d)
 		return
 	}
-	alarm, warn, calm := m.gather(o, scored)
+	alarm, warn, calm, rise := m.gather(o, scored)
 	for c := range m.profiles {
 		if code := m.profiles[c].fault(m.chance, alarm); code != sound {
 			h := m.profiles[c].latest()
@@ -36,11 +36,12 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 		m.moving = 0
 		return
 	}
-	m.conclude(o, calm, d)
+	m.conclude(o, calm, rise, d)
 }
 
-// gather feeds the charts. calm is the hop after which the evidence began.
-func (m *Monitor) gather(o *Observation, scored bool) (alarm, warn bool, calm int64) {
+// gather feeds the charts. calm is the hop after which the evidence began, rise
+// the one after which most of it came.
+func (m *Monitor) gather(o *Observation, scored bool) (alarm, warn bool, calm, rise int64) {
 	if scored {
 		m.charts[0].update(o.Score, m.hops)
 	}
@@ -52,27 +53,30 @@ func (m *Monitor) gather(o *Observation, scored bool) (alarm, warn bool, calm in
 			speed.update(s, m.hops)
 		}
 	}
-	calm = m.hops
+	calm, rise = m.hops, m.hops
 	for i := range m.charts {
 		ch := &m.charts[i]
 		if ch.alarm() {
-			alarm, calm = true, min(calm, ch.calm)
+			alarm, calm, rise = true, min(calm, ch.calm), min(rise, ch.rise)
 		}
 		warn = warn || ch.warn
 	}
-	return alarm, warn, calm
+	return alarm, warn, calm, rise
 }
+
+// confirm is how many deviations something must be off in the latest segment.
+const confirm = 2.5
 
 // conclude turns an alarm into a drift, or into nothing. Evidence says that
 // something is not as it was; whether it matters is another question, and one
 // that a long series of small coincidences, or a calibration that was too
 // short to know the series, answers with no.
-func (m *Monitor) conclude(o *Observation, calm int64, d *Decision) {
-	age := m.hops - calm
+func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
+	age := m.hops - rise
 	if age < ripe {
 		return
 	}
-	v := m.verdict(int(age) - 1)
+	v := m.verdict(int(age) - settle)
 	if v.kind == Unknown {
 		m.moving = 0
 		if age < giveUp {
@@ -83,8 +87,16 @@ func (m *Monitor) conclude(o *Observation, calm int64, d *Decision) {
 			m.state = Normal
 			return
 		}
-	} else if m.moving++; m.moving < steady || v.kind == Noise && v.grey && age < giveUp {
-		return
+	} else {
+		// What came and went may still be among the latest hops, but it is not in
+		// the latest segment.
+		if now := m.profiles[v.channel].judge(segment); now.z < confirm {
+			m.moving = 0
+			return
+		}
+		if m.moving++; m.moving < steady || v.kind == Noise && v.grey && age < giveUp {
+			return
+		}
 	}
 	m.opens(o, calm)
 	m.tell(v.kind, v.channel, sound, m.say(v))
@@ -106,7 +118,7 @@ func (m *Monitor) matters() bool {
 	if m.sum < 0 {
 		now = -now
 	}
-	return math.Abs(m.sum) >= least*m.count && now >= least/2
+	return math.Abs(m.sum) >= least*m.count && now >= least
 }
 
 // opens notes that a drift began after the hop calm.
@@ -165,7 +177,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 	}
 	// A second look once there is more to see, and where a sensor came back from
 	// a fault to something new.
-	hops := m.hops - m.began - 1
+	hops := m.hops - m.began - settle
 	switch m.hops - m.opened {
 	case segment, 2 * segment, 4 * segment, 8 * segment:
 		if m.kind == Fault {
@@ -175,7 +187,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		if m.code == sound || m.gone != giveUp {
 			return
 		}
-		hops = m.gone - 1
+		hops = m.gone - settle
 	}
 	if v := m.verdict(int(hops)); v.kind != m.kind && v.kind != Unknown {
 		m.tell(v.kind, v.channel, sound, m.say(v))

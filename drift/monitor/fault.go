@@ -69,7 +69,12 @@ func (p *profile) fault(chance float64, suspicious bool) faultCode {
 
 // tooMuch is the share of a segment that is too much where usual is the largest
 // one seen while learning.
-func tooMuch(usual float64) float64 { return min(0.25+2*usual, 0.95) }
+func tooMuch(usual float64) float64 {
+	if usual > 0.9 {
+		return math.Inf(1) // no share would be news
+	}
+	return min(0.25+2*usual, 0.95)
+}
 
 // describeFault says in words what the rule saw.
 func (p *profile) describeFault(code faultCode) string {

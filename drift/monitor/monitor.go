@@ -60,11 +60,13 @@ type Decision struct {
 
 // Times in hops.
 const (
-	// A drift is named once so many hops passed since it seems to have begun: by
-	// then the segment holds none of what was before, nor of a single outlier.
-	ripe = segment + 2
+	// The first hops after a drift seems to have begun are left out of what it is
+	// judged by: a single outlier there, and differences that reach back to it,
+	// must not count. It is named once a segment is left.
+	settle = 3
+	ripe   = segment + settle
 	// What can't be named waits for as many, and is then unknown or nothing.
-	giveUp = longest + 2
+	giveUp = longest + settle
 	// The features must show the same change for so many hops.
 	steady = 3
 	// Everything must be as usual for so many hops for a drift to be over.

@@ -25,6 +25,7 @@ type sensor struct {
 	last    float64
 	missing float64
 	spikes  float64 // share
+	top     float64 // end of the range, 0: none
 }
 
 var processes = []string{"sine", "two tones", "saw", "ar1", "resonance", "level"}
@@ -74,6 +75,9 @@ func (s *sensor) next() (x float64, missing bool) {
 	}
 	if s.quantum > 0 {
 		x = math.Round(x/s.quantum) * s.quantum
+	}
+	if s.top != 0 {
+		x = math.Min(x, s.top)
 	}
 	if s.stuck {
 		x = s.last

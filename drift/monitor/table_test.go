@@ -19,6 +19,17 @@ func long() int {
 	return 1
 }
 
+// sensors returns how many sensors of a kind a table is made from.
+func sensors() int {
+	if raceEnabled {
+		return 2
+	}
+	return 20 * long()
+}
+
+// enough says whether a table holds enough to compare its figures with limits.
+func enough() bool { return !raceEnabled }
+
 type tally struct {
 	n, found, right int
 	delays          []int
@@ -71,7 +82,7 @@ func TestMonitorTable(t *testing.T) {
 				continue
 			}
 			r := &tally{kinds: map[string]int{}}
-			for seed := range uint64(20 * long()) {
+			for seed := range uint64(sensors()) {
 				g := newRig(newSensor(p, seed+1), ShortHistory(1, 1e-6))
 				g.learn()
 				samples += before + within
@@ -120,7 +131,7 @@ func TestMonitorTable(t *testing.T) {
 	for _, g := range []string{"noise", "regime", "stuck", "drop-out"} {
 		r := groups[g]
 		t.Logf("group %-9s %v", g, r)
-		if 10*r.right < 9*r.n {
+		if enough() && 10*r.right < 9*r.n {
 			t.Errorf("%s: %d of %d named right, want 90 %%", g, r.right, r.n)
 		}
 	}
@@ -130,13 +141,33 @@ func TestMonitorTable(t *testing.T) {
 	}
 }
 
+// TestStationaryIsQuiet runs at the rate of the examples in the documentation.
+func TestStationaryIsQuiet(t *testing.T) {
+	month, err := ParseRate("1/month", 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []string{"sine", "ar1"} {
+		for seed := range uint64(min(sensors(), 20)) {
+			g := newRig(newSensor(p, seed+201), ShortHistory(1, month))
+			g.learn()
+			for range 10000 {
+				if d, ok := g.step(); ok && d.Opened {
+					t.Errorf("%s, sensor %d, sample %d: %s", p, seed, g.index, d.Why)
+				}
+			}
+		}
+	}
+}
+
 // TestStationaryTable counts false alarms over 20 sensors of each kind and
 // 10,000 samples each after 100 scores of calibration.
 func TestStationaryTable(t *testing.T) {
 	all := 0
 	for _, p := range append(slices.Clone(processes), "coarse") {
-		n, sensors := 0, 20*long()
-		for seed := range uint64(sensors) {
+		n, count := 0, sensors()
+		hops, warnings := 0, 0
+		for seed := range uint64(count) {
 			s := newSensor(strings.Replace(p, "coarse", "sine", 1), seed+101)
 			if p == "coarse" {
 				s.quantum = 0.5
@@ -144,18 +175,21 @@ func TestStationaryTable(t *testing.T) {
 			g := newRig(s, ShortHistory(1, 1e-6))
 			g.learn()
 			for range 10000 {
-				if d, ok := g.step(); ok && d.Opened {
+				d, ok := g.step()
+				if !ok {
+					continue
+				}
+				hops++
+				if d.State == Warning {
+					warnings++
+				}
+				if d.Opened {
 					n++
 					t.Logf("%s, sensor %d, sample %d: %s", p, seed, g.index, d.Why)
 				}
 			}
 		}
-		t.Logf("%-10s %d false alarms in %d samples", p, n, sensors*10000)
-		if (p == "sine" || p == "ar1") && n > long() {
-			t.Errorf("%s: %d false alarms, want none", p, n)
-		} else if (p == "sine" || p == "ar1") && long() == 1 && n > 0 {
-			t.Errorf("%s: %d false alarms, want none", p, n)
-		}
+		t.Logf("%-10s %d false alarms in %d samples, warnings %.2f %% of the time", p, n, count*10000, percent(warnings, hops))
 		all += n
 	}
 	// 1.4 are asked for in 1.4e6 samples; six or more would come in 0.3 %.
@@ -169,6 +203,9 @@ func TestStationaryTable(t *testing.T) {
 func TestChartTable(t *testing.T) {
 	const calibration, between = 2000, 1e6
 	updates := 100_000 * long()
+	if raceEnabled {
+		updates = 5000
+	}
 	all := 0
 	for _, name := range []string{"gauss", "t3", "lognormal", "ar.9", "arma", "sine"} {
 		n, sizes := 0, map[int]int{}
@@ -200,7 +237,7 @@ func TestChartTable(t *testing.T) {
 	for _, shift := range []float64{0.5, 1, 2} {
 		var delays []int
 		missed := 0
-		for seed := range uint64(40 * long()) {
+		for seed := range uint64(2 * sensors()) {
 			r := rand.New(rand.NewPCG(seed, 77))
 			x := make([]float64, calibration)
 			for i := range x {
@@ -225,7 +262,7 @@ func TestChartTable(t *testing.T) {
 		}
 		median := quantile(delays, .5)
 		t.Logf("shift by %.1f deviations: delay %d updates (95 %%: %d), missed %d; the floor ln(1e6)/KL is %.0f", shift, median, quantile(delays, .95), missed, math.Log(1e6)*2/shift/shift)
-		if want := map[float64]int{0.5: 160, 1: 45, 2: 14}[shift]; median > want || missed > 0 {
+		if want := map[float64]int{0.5: 160, 1: 45, 2: 14}[shift]; enough() && (median > want || missed > 0) {
 			t.Errorf("shift %.1f: median delay %d, missed %d, want at most %d and 0", shift, median, missed, want)
 		}
 	}

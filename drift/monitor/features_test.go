@@ -1,0 +1,186 @@
+package monitor
+
+import (
+	"bytes"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// averaged returns the mean features of a series over hops, from the second on.
+func averaged(hop, n int, f func(i int) float64) (avg Features) {
+	e := NewExtractor(hop)
+	k := 0.0
+	for i := range hop * n {
+		h, ok := e.Push(f(i), false)
+		if !ok || i < 4*hop {
+			continue
+		}
+		k++
+		avg.Level += h.Level
+		avg.Spread += h.Spread
+		avg.Noise += h.Noise
+		avg.Pulse += h.Pulse
+		avg.Same += h.Same
+		for j := range lags {
+			avg.Diff[j] += h.Diff[j]
+		}
+	}
+	for _, p := range []*float64{&avg.Level, &avg.Spread, &avg.Noise, &avg.Pulse, &avg.Same} {
+		*p /= k
+	}
+	for j := range lags {
+		avg.Diff[j] /= k
+	}
+	return avg
+}
+
+func near(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tol) {
+		t.Errorf("%s = %v, want %v within %v", what, got, want, tol)
+	}
+}
+
+func TestFeaturesOfWhiteNoise(t *testing.T) {
+	for _, hop := range []int{4, 8, 16, 32} {
+		r := rand.New(rand.NewPCG(1, uint64(hop)))
+		const sigma2 = 4.0
+		f := averaged(hop, 60000/hop, func(int) float64 { return 1e6 + 2*r.NormFloat64() })
+		near(t, "Level", f.Level, 1e6, 0.05)
+		near(t, "Noise", f.Noise, sigma2, 0.05*sigma2)
+		near(t, "Pulse", f.Pulse, pulseGain*sigma2, 0.05*sigma2)
+		near(t, "Spread", f.Spread, sigma2*(1-1/float64(hop)), 0.05*sigma2)
+		for k := range lags {
+			near(t, "Diff", f.Diff[k], 2*sigma2, 0.1*sigma2)
+		}
+		near(t, "Lag1", f.Lag1(), -0.5, 0.02)
+	}
+}
+
+func TestNoiseIgnoresTheSignal(t *testing.T) {
+	smooth := averaged(8, 500, func(i int) float64 { return 100 * math.Sin(2*math.Pi*float64(i)/60) })
+	if smooth.Noise > 0.01 || smooth.Pulse > 0.5 {
+		t.Errorf("a sine of amplitude 100: Noise %v, Pulse %v, want next to nothing", smooth.Noise, smooth.Pulse)
+	}
+	if l := smooth.Lag1(); l < 0.95 {
+		t.Errorf("a sine: Lag1 = %v, want near 1", l)
+	}
+	jumps := averaged(8, 500, func(i int) float64 { return float64(i / 20 % 2 * 10) })
+	if jumps.Pulse != 0 {
+		t.Errorf("jumps: Pulse %v, want 0", jumps.Pulse)
+	}
+	spikes := averaged(8, 500, func(i int) float64 { return float64(max(0, 1-i%20)) * 10 })
+	if spikes.Noise > 1 || math.Abs(spikes.Pulse-5) > 0.2 {
+		t.Errorf("spikes of 10 every 20 samples: Noise %v, Pulse %v, want less than 1 and 5", spikes.Noise, spikes.Pulse)
+	}
+}
+
+func TestFeaturesByHand(t *testing.T) {
+	e := NewExtractor(4)
+	e.SetRails(math.NaN(), 9)
+	push := func(x float64, missing bool) (Features, bool) { t.Helper(); return e.Push(x, missing) }
+	for _, x := range []float64{1, 1, 1} {
+		if _, ok := push(x, false); ok {
+			t.Fatal("features before the end of the hop")
+		}
+	}
+	got, ok := push(3, false)
+	nan := math.NaN()
+	want := Features{N: 4, Level: 1.5, Spread: 0.75, Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Pulse: 0,
+		Diff: [5]float64{4. / 3, 2, nan, nan, nan}, Same: 2. / 3, Run: 1, Past: 3}
+	eq := cmp.Options{cmp.Comparer(func(a, b float64) bool {
+		return math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-12
+	})}
+	if d := cmp.Diff(want, got, eq); !ok || d != "" {
+		t.Errorf("first hop (-want +got):\n%s", d)
+	}
+	push(9, false)
+	push(0, true)
+	push(math.Inf(1), false)
+	got, _ = push(math.NaN(), false)
+	want = Features{N: 1, Missing: 0.75, MissingRun: 3, Level: 9, Rail: 1, Run: 1, Past: 1,
+		Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Pulse: 0, Diff: [5]float64{36, 64, 64, nan, nan}}
+	if d := cmp.Diff(want, got, eq); d != "" {
+		t.Errorf("second hop (-want +got):\n%s", d)
+	}
+	for range 3 {
+		push(0, true)
+	}
+	got, _ = push(0, true)
+	if got.N != 0 || got.Missing != 1 || got.MissingRun != 7 || !math.IsNaN(got.Level) || !math.IsNaN(got.Noise) {
+		t.Errorf("a hop without samples: %+v", got)
+	}
+	// A run goes on over missing samples, and over the border of the hop.
+	push(9, false)
+	push(0, true)
+	push(9, false)
+	if got, _ = push(9, false); got.Run != 4 {
+		t.Errorf("Run = %d, want 4", got.Run)
+	}
+}
+
+func TestClipNeedsAnOldExtreme(t *testing.T) {
+	e := NewExtractor(8)
+	clip := 0.0
+	for i := range 800 { // a rise in steps of 40 samples
+		if f, ok := e.Push(float64(i/40), false); ok {
+			clip += f.Clip
+		}
+	}
+	if clip != 0 {
+		t.Errorf("a slow rise counts as clipped: %v", clip)
+	}
+	e = NewExtractor(8)
+	for i := range 800 {
+		x := math.Min(math.Sin(float64(i)/5), 0.5)
+		if f, ok := e.Push(x, false); ok && i > 400 {
+			clip += f.Clip / 50
+		}
+	}
+	near(t, "share of a clipped sine", clip, 1./3, 0.05)
+}
+
+func TestExtractorState(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 3))
+	e := NewExtractor(8)
+	e.SetRails(-5, 5)
+	for i := range 500 {
+		snap := e.AppendState(nil)
+		f := NewExtractor(8)
+		rest, err := f.RestoreState(append(snap, 7))
+		if err != nil || len(rest) != 1 {
+			t.Fatalf("sample %d: rest %v, %v", i, rest, err)
+		}
+		if !bytes.Equal(f.AppendState(nil), e.AppendState(nil)) {
+			t.Fatalf("sample %d: the restored state differs", i)
+		}
+		x, missing := math.Round(10*r.NormFloat64())/10, r.Float64() < 0.2
+		a, okA := e.Push(x, missing)
+		b, okB := f.Push(x, missing)
+		if okA != okB || cmp.Diff(a, b, cmp.Comparer(func(a, b float64) bool {
+			return math.Float64bits(a) == math.Float64bits(b)
+		})) != "" {
+			t.Fatalf("sample %d: %+v %v, restored %+v %v", i, a, okA, b, okB)
+		}
+	}
+	snap := e.AppendState(nil)
+	for n := range snap {
+		if _, err := NewExtractor(8).RestoreState(snap[:n]); err == nil {
+			t.Fatalf("took %d of %d bytes", n, len(snap))
+		}
+	}
+	if _, err := NewExtractor(16).RestoreState(snap); err == nil {
+		t.Error("took the state of another hop")
+	}
+}
+
+func TestExtractorAllocatesNothing(t *testing.T) {
+	e := NewExtractor(8)
+	r := rand.New(rand.NewPCG(4, 4))
+	if n := testing.AllocsPerRun(1000, func() { e.Push(r.NormFloat64(), false) }); n != 0 {
+		t.Errorf("%v allocations per sample", n)
+	}
+}
