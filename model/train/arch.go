@@ -1,0 +1,107 @@
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
+)
+
+// Arch is what a header says of a net: how it is built and used.
+type Arch struct {
+	Kind     model.Kind
+	Spec     nn.Spec
+	Inputs   []model.Input
+	Channels int  // signals, as Header.Channels
+	Residual bool // the net returns noise
+	InSigma  bool // in units of σ̂
+}
+
+// tcnInputs are the input channels of a TCNArch.
+func tcnInputs() []model.Input {
+	return []model.Input{model.Signal, model.Level, model.Mask, model.Step1, model.Step4, model.Step16}
+}
+
+// TCNArch returns a dilated residual net (nn.TCN) that estimates the noise from
+// signal, noise level, mask and steps. With 0 signals it serves each channel by
+// itself, else so many at once.
+func TCNArch(signals, channels, taps int, dilations []int, lookahead int) Arch {
+	in := tcnInputs()
+	n := max(signals, 1)
+	return Arch{Kind: model.TCN, Spec: nn.TCN(n*len(in), n, channels, taps, dilations, lookahead),
+		Inputs: in, Channels: signals, Residual: true, InSigma: true}
+}
+
+// DAEArch returns a strided autoencoder (nn.DAE) of so many signals, with a
+// mask for each, that returns the clean signals.
+func DAEArch(signals int, widths []int, taps, latent int) Arch {
+	return Arch{Kind: model.DAE, Spec: nn.DAE(2*signals, signals, widths, taps, latent),
+		Inputs: []model.Input{model.Signal, model.Mask}, Channels: signals}
+}
+
+// archOf returns the architecture of a model.
+func archOf(m *model.Model) Arch {
+	h := m.Header()
+	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma}
+}
+
+func (a Arch) perNet() int { return max(a.Channels, 1) }
+
+// header returns the header of a model of the architecture.
+func (a Arch) header(name string) model.Header {
+	return model.Header{Name: name, Kind: a.Kind, Spec: a.Spec, Inputs: a.Inputs, Channels: a.Channels,
+		Residual: a.Residual, InSigma: a.InSigma, Scaler: model.Scaler{Kind: model.ScaleRunning}}
+}
+
+// checkWindow says whether windows of t columns come out as long as they went in.
+func (a Arch) checkWindow(t int) error {
+	if hop := a.Spec.Stride(); t < 1 || t%hop != 0 {
+		return fmt.Errorf("train: a window of %d; want a multiple of the net's hop of %d", t, hop)
+	}
+	if w := a.Spec.Window; w > 0 && w != t {
+		return fmt.Errorf("train: a window of %d; the net takes %d", t, w)
+	}
+	return nil
+}
+
+// Noise levels, in deviations, below which errors don't weigh more: of nearly
+// clean signals, and of missing samples, which can't be guessed as well.
+const (
+	weightFloor = .05
+	lostFloor   = .3
+)
+
+// target is what a net should find in one channel of a slot.
+type target struct {
+	clean float64 // scaled
+	sigma float64 // deviation of the noise there, scaled; NaN: nothing to learn here
+}
+
+// fill makes an example of the columns of a window, [T][channels of the net]:
+// errors count in units of the true noise.
+func (a Arch) fill(e *Example, cols []model.Column, want []target) {
+	n := a.perNet()
+	e.resize(0, 0, 0)
+	e.X = model.NewFeatures(a.Inputs, n).Append(e.X, cols, n, 0)
+	e.Y, e.W = grow(e.Y, len(cols)), grow(e.W, len(cols))
+	for i, w := range want {
+		if math.IsNaN(w.sigma) {
+			e.Y[i], e.W[i] = 0, 0
+			continue
+		}
+		y, unit := w.clean, 1.
+		if a.Residual {
+			if a.InSigma {
+				unit = math.Pow(10, float64(cols[i].Level))
+			}
+			y = (float64(cols[i].X) - w.clean) / unit
+		}
+		least := weightFloor
+		if cols[i].Missing {
+			least = lostFloor
+		}
+		k := unit / max(w.sigma, least)
+		e.Y[i], e.W[i] = float32(y), float32(k*k)
+	}
+}

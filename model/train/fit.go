@@ -1,0 +1,230 @@
+// Package train trains networks: optimiser, schedule, a data-parallel training
+// loop whose result does not depend on the number of workers, and the recipes
+// made of them: the base model, supervised training, fine-tuning without clean
+// truth, and the sentinel.
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"runtime"
+
+	"github.com/quell-stream/quell/model/nn"
+)
+
+// Example is one training window. A Batcher fills it and may reuse what its
+// slices hold.
+type Example struct {
+	X []float32 // input, [T][In]
+	Y []float32 // target of the net's output, [T][Out]
+	W []float32 // weight of each squared error, [T][Out]
+}
+
+// resize makes room for T columns and clears nothing.
+func (e *Example) resize(t, in, out int) {
+	e.X, e.Y, e.W = grow(e.X, t*in), grow(e.Y, t*out), grow(e.W, t*out)
+}
+
+func grow(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}
+
+// Batcher provides training data. Example fills e with example i of a step. It
+// is called from several goroutines at once and must depend on nothing but
+// step and i.
+type Batcher interface {
+	Example(e *Example, step, i int)
+}
+
+// FitConfig says how to train.
+type FitConfig struct {
+	Steps   int      // number of updates
+	Batch   int      // examples per update, default 8
+	Cycle   OneCycle // Steps is filled in
+	Decay   float64  // weight decay, default 0
+	Huber   float64  // weighted errors beyond it count linearly, not squared; default 0: all are squared
+	Clip    float64  // largest norm of the gradient, default 1, negative for none
+	Workers int      // goroutines, default GOMAXPROCS; does not change the result
+
+	// Validate, if set, returns the loss of a network on held-out data. It is
+	// called after every Every updates (default Steps/10) and after the last.
+	// The best network is kept. After Patience calls (0: never) without a new
+	// best, training stops.
+	Validate func(*nn.Net) float64
+	Every    int
+	Patience int
+
+	Progress func(Progress) // called after every update, if set
+
+	// Resume continues from a snapshot of a run with the same data and config;
+	// the result is that of the uninterrupted run. Checkpoint, if set, is called
+	// after every CheckpointEvery updates (default Every); its error ends the
+	// training.
+	Resume          *Snapshot
+	Checkpoint      func(*Snapshot) error
+	CheckpointEvery int
+}
+
+// Progress tells how training goes.
+type Progress struct {
+	Step, Steps int
+	Loss        float64 // weighted mean squared error of this batch
+	Norm        float64 // norm of the gradient before clipping
+	Rate        float64 // learning rate
+	Validation  float64 // latest, NaN before the first
+	Best        float64 // best validation so far, NaN before the first
+}
+
+// FitReport says how training went.
+type FitReport struct {
+	Steps   int     // updates made
+	Loss    float64 // exponential mean of the batch losses
+	Best    float64 // best validation loss, NaN without validation
+	BestAt  int     // update after which it was reached
+	Stopped bool    // early, for want of improvement
+}
+
+// Fit trains net in place on batches of b; nobody else may use net meanwhile.
+// With validation, net ends as the best one seen. If ctx is cancelled, Fit
+// returns its cause after the update in progress, and net is as of that update.
+func Fit(ctx context.Context, net *nn.Net, b Batcher, cfg FitConfig) (FitReport, error) {
+	if err := cfg.defaults(); err != nil {
+		return FitReport{}, err
+	}
+	f := newFitter(net, b, cfg)
+	defer f.crew.close()
+	if cfg.Resume != nil {
+		if err := f.restore(cfg.Resume); err != nil {
+			return FitReport{}, err
+		}
+	}
+	for f.step < cfg.Steps && !f.stopped {
+		if err := context.Cause(ctx); err != nil {
+			return f.report(), fmt.Errorf("train: stopped at step %d of %d: %w", f.step, cfg.Steps, err)
+		}
+		f.update()
+		f.validate()
+		if cfg.Progress != nil {
+			cfg.Progress(f.progress())
+		}
+		if cfg.Checkpoint != nil && f.step%cfg.CheckpointEvery == 0 && f.step < cfg.Steps {
+			if err := cfg.Checkpoint(f.snapshot()); err != nil {
+				return f.report(), fmt.Errorf("train: checkpoint at step %d: %w", f.step, err)
+			}
+		}
+	}
+	if f.best != nil {
+		for i, p := range f.params {
+			copy(p, f.best[i])
+		}
+		net.Pack()
+	}
+	return f.report(), nil
+}
+
+func (c *FitConfig) defaults() error {
+	if c.Steps < 1 {
+		return errors.New("train: steps must be at least 1")
+	}
+	if c.Batch == 0 {
+		c.Batch = 8
+	}
+	if c.Clip == 0 {
+		c.Clip = 1
+	}
+	if c.Workers < 1 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	c.Workers = min(c.Workers, c.Batch)
+	if c.Every < 1 {
+		c.Every = max(c.Steps/10, 1)
+	}
+	if c.CheckpointEvery < 1 {
+		c.CheckpointEvery = c.Every
+	}
+	c.Cycle.Steps = c.Steps
+	return nil
+}
+
+// fitter is a training run.
+type fitter struct {
+	net    *nn.Net
+	cfg    FitConfig
+	crew   *crew
+	adam   *Adam
+	params [][]float32
+	grads  [][]float32
+
+	step       int
+	loss, norm float64
+	rate       float64
+	mean       float64 // exponential mean of the loss
+	validation float64
+	bestLoss   float64
+	best       [][]float32
+	bestAt     int
+	bad        int // validations since the best
+	stopped    bool
+}
+
+func newFitter(net *nn.Net, b Batcher, cfg FitConfig) *fitter {
+	f := &fitter{net: net, cfg: cfg, validation: math.NaN(), bestLoss: math.NaN()}
+	for _, p := range net.Params() {
+		f.params = append(f.params, p.Data)
+		f.grads = append(f.grads, make([]float32, len(p.Data)))
+	}
+	f.adam = NewAdam(f.params)
+	f.adam.Decay = cfg.Decay
+	f.crew = newCrew(net, b, cfg.Huber, cfg.Batch, cfg.Workers)
+	return f
+}
+
+func (f *fitter) update() {
+	f.loss = f.crew.run(f.step, f.grads)
+	f.norm = clip(f.grads, f.cfg.Clip)
+	var beta1 float64
+	f.rate, beta1 = f.cfg.Cycle.At(f.step)
+	f.adam.Step(f.params, f.grads, f.rate, beta1)
+	f.net.Pack()
+	if f.step == 0 {
+		f.mean = f.loss
+	}
+	f.mean += .02 * (f.loss - f.mean)
+	f.step++
+}
+
+func (f *fitter) validate() {
+	if f.cfg.Validate == nil || f.step%f.cfg.Every != 0 && f.step != f.cfg.Steps {
+		return
+	}
+	f.validation = f.cfg.Validate(f.net)
+	// NaN compares false both ways: a first value counts, a broken one doesn't.
+	if math.IsNaN(f.validation) || f.validation >= f.bestLoss {
+		f.bad++
+		f.stopped = f.cfg.Patience > 0 && f.bad >= f.cfg.Patience
+		return
+	}
+	f.bestLoss, f.bestAt, f.bad = f.validation, f.step, 0
+	if f.best == nil {
+		for _, p := range f.params {
+			f.best = append(f.best, make([]float32, len(p)))
+		}
+	}
+	for i, p := range f.params {
+		copy(f.best[i], p)
+	}
+}
+
+func (f *fitter) progress() Progress {
+	return Progress{Step: f.step, Steps: f.cfg.Steps, Loss: f.loss, Norm: f.norm, Rate: f.rate,
+		Validation: f.validation, Best: f.bestLoss}
+}
+
+func (f *fitter) report() FitReport {
+	return FitReport{Steps: f.step, Loss: f.mean, Best: f.bestLoss, BestAt: f.bestAt, Stopped: f.stopped}
+}

@@ -1,0 +1,180 @@
+package train
+
+import (
+	"math"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/noise"
+)
+
+// scale is what samples are scaled with; the zero scale is unknown.
+type scale struct{ mean, dev, sigma float64 }
+
+// level is the noise level as nets take it.
+func (s scale) level() float32 {
+	if s.dev <= 0 || s.sigma <= 0 {
+		return -3
+	}
+	return float32(min(max(math.Log10(s.sigma/s.dev), -3), .5))
+}
+
+// The rule of the pipeline's running scaler: see running.
+const (
+	scaleBlock  = 256
+	scaleMemory = 32 * scaleBlock
+)
+
+// running applies the rule that scales live series to a whole recording, so
+// that nets learn on input as imperfect as they will get: mean, deviation and
+// noise level change after 16, 32, 64 and 128 samples and then after every 256,
+// rest on what came before only, and forget exponentially beyond 32 blocks. lost
+// samples, which may be nil, don't count. visit gets the scale of each sample,
+// in order. The package window, which has the live version, must agree; a test
+// compares.
+func running(x []float64, lost []bool, visit func(i int, s scale)) {
+	var now scale
+	var n, mean, m2 float64 // closed blocks
+	var w, sigma2 float64
+	valid := make([]float64, 0, scaleBlock)
+	details := make([]float64, 0, scaleBlock)
+	run := 0
+	pool := func() (float64, float64, float64, float64, float64) {
+		n, mean, m2, w, sigma2 := n, mean, m2, w, sigma2
+		if k := float64(len(valid)); k > 0 {
+			bm, bs := meanSquares(valid)
+			d := bm - mean
+			m2 += bs + d*d*n*k/(n+k)
+			mean += d * k / (n + k)
+			n += k
+		}
+		if k := float64(len(details)); k >= 8 {
+			s := noise.SigmaOfDetails(details)
+			sigma2 += (s*s - sigma2) * k / (w + k)
+			w += k
+		}
+		return n, mean, m2, w, sigma2
+	}
+	for i := range x {
+		visit(i, now)
+		if lost != nil && lost[i] {
+			run = 0
+		} else {
+			valid = append(valid, x[i])
+			if run++; run >= noise.DetailTaps {
+				details = append(details, noise.Detail(x[i+1-noise.DetailTaps:i+1]))
+			}
+		}
+		switch at := i + 1; {
+		case at%scaleBlock == 0, at == 16, at == 32, at == 64, at == 128:
+			pn, pmean, pm2, pw, psigma2 := pool()
+			if pn >= 8 {
+				now = newScale(pn, pmean, pm2, psigma2)
+			}
+			if at%scaleBlock == 0 {
+				n, mean, m2, w, sigma2 = pn, pmean, pm2, min(pw, scaleMemory), psigma2
+				if n > scaleMemory {
+					m2 *= scaleMemory / n
+					n = scaleMemory
+				}
+				valid, details = valid[:0], details[:0]
+			}
+		}
+	}
+}
+
+func meanSquares(x []float64) (mean, squares float64) {
+	for _, v := range x {
+		mean += v
+	}
+	mean /= float64(len(x))
+	for _, v := range x {
+		squares += (v - mean) * (v - mean)
+	}
+	return mean, squares
+}
+
+func newScale(n, mean, m2, sigma2 float64) scale {
+	dev := math.Sqrt(m2 / n)
+	if !(dev > 1e-9*math.Abs(mean)) {
+		dev = 0
+	}
+	return scale{mean, dev, min(math.Sqrt(sigma2), dev)}
+}
+
+// inputLimit bounds scaled input, as the pipeline does.
+const inputLimit = 100
+
+// columns scales a recording of one channel as the model's header says and
+// returns the input columns with the scale of each sample.
+func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale) {
+	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
+	h := m.Header()
+	if h.Scaler.Kind == model.ScaleRunning || h.Scaler.Kind == model.ScaleFixed && h.Scaler.Sigma[0] == 0 {
+		running(x, lost, func(i int, s scale) { scales[i] = s })
+	}
+	for i := range scales {
+		switch h.Scaler.Kind {
+		case model.ScaleFixed:
+			scales[i].mean, scales[i].dev = h.Scaler.Mean[0], h.Scaler.Dev[0]
+			if h.Scaler.Sigma[0] > 0 {
+				scales[i].sigma = h.Scaler.Sigma[0]
+			}
+		case model.ScaleNone:
+			scales[i] = scale{dev: 1}
+		}
+	}
+	held, any := 0.0, false
+	for i := range x {
+		s := scales[i]
+		gone := lost != nil && lost[i]
+		if !gone {
+			held, any = x[i], true
+		}
+		cols[i] = model.Column{Missing: true, Level: s.level()}
+		if s.dev > 0 && any {
+			v := (held - s.mean) / s.dev
+			cols[i].X = float32(min(max(v, -inputLimit), inputLimit))
+			cols[i].Missing = gone
+		}
+	}
+	return cols, scales
+}
+
+// Denoise runs a model over a recording of one channel as the pipeline would,
+// streaming and with the scaler of the model's header, and returns the clean
+// values in the unit of x. Where the scale is unknown the raw value is
+// returned. lost marks missing samples and may be nil; what x holds there is
+// ignored. Values must be finite.
+func Denoise(m *model.Model, x []float64, lost []bool) ([]float64, error) {
+	clean, _, err := denoise(m, x, lost)
+	return clean, err
+}
+
+func denoise(m *model.Model, x []float64, lost []bool) ([]float64, []scale, error) {
+	st, err := m.NewStream(1)
+	if err != nil {
+		return nil, nil, err
+	}
+	cols, scales := columns(m, x, lost)
+	clean := make([]float64, 0, len(x))
+	take := func(y []float32) {
+		for _, v := range y {
+			i := len(clean)
+			s := scales[i]
+			switch {
+			case s.dev <= 0:
+				clean = append(clean, x[i])
+			case lost != nil && lost[i]:
+				clean = append(clean, s.mean+s.dev*float64(v))
+			default:
+				clean = append(clean, x[i]-s.dev*float64(cols[i].X-v))
+			}
+		}
+	}
+	const piece = 4096
+	for at := 0; at < len(cols); at += piece {
+		take(st.Push(cols[at:min(at+piece, len(cols))]))
+	}
+	take(st.Finish())
+	return clean, scales, nil
+}

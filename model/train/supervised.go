@@ -1,0 +1,253 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/eval"
+	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/model/noise"
+)
+
+// SupervisedConfig says how to train on clean truth.
+type SupervisedConfig struct {
+	Name string // of the model, default "trained"
+	Arch Arch   // default TCNArch(0 or the number of channels, 24, 5, 1…32, 8)
+
+	// Clean are the clean recordings, one per channel and of equal length. The
+	// first 60 % are trained on, the next 20 % validate, the rest is not touched;
+	// a receptive field is left out at each border.
+	Clean [][]float64
+	// Corrupt is drawn anew for every window. Signal-to-noise ratios refer to
+	// the deviation of the training part. Default: gaussian:snr=-2..25.
+	Corrupt noise.Chain
+	// Noise, if set, are recordings of real noise, per channel, pieces of which
+	// are added to the training windows as they are, before Corrupt; those for
+	// validation come from the last fifth.
+	Noise [][]float64
+
+	Steps    int     // default 4000
+	Batch    int     // default 8
+	Window   int     // default 512
+	Peak     float64 // largest learning rate, default 3e-3
+	Decay    float64 // default 1e-4
+	Patience int     // validations without a new best before stopping, default 0: never
+	Seed     uint64
+	Workers  int          // does not change the result
+	From     *model.Model // start from this model's weights; its Arch is taken
+
+	Progress   func(Progress)
+	Resume     *Snapshot
+	Checkpoint func(*Snapshot) error
+}
+
+func (c *SupervisedConfig) defaults() error {
+	if len(c.Clean) == 0 {
+		return errors.New("train: no clean recording")
+	}
+	for i, x := range c.Clean {
+		if len(x) != len(c.Clean[0]) {
+			return fmt.Errorf("train: clean channel %d has %d samples, channel 0 has %d", i, len(x), len(c.Clean[0]))
+		}
+		for t, v := range x {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				return fmt.Errorf("train: clean channel %d: sample %d is not finite; cut or fill the gap", i, t)
+			}
+		}
+	}
+	if c.Name == "" {
+		c.Name = "trained"
+	}
+	if c.From != nil {
+		c.Arch = archOf(c.From)
+	} else if len(c.Arch.Spec.Layers) == 0 {
+		signals := 0
+		if len(c.Clean) > 1 {
+			signals = len(c.Clean)
+		}
+		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
+	}
+	if n := c.Arch.perNet(); n != len(c.Clean) {
+		return fmt.Errorf("train: %d clean channels; the net takes %d", len(c.Clean), n)
+	}
+	if c.Noise != nil && len(c.Noise) != len(c.Clean) {
+		return fmt.Errorf("train: %d channels of noise; want %d", len(c.Noise), len(c.Clean))
+	}
+	if c.Corrupt == nil && c.Noise == nil {
+		c.Corrupt = noise.Chain{{Kind: "gaussian", Args: []noise.Arg{{Name: "snr", Value: noise.Range{Lo: -2, Hi: 25}}, {Name: "sigma", Value: noise.Range{Lo: math.NaN(), Hi: math.NaN()}}}}}
+	}
+	setDefault(&c.Steps, 4000)
+	setDefault(&c.Batch, 8)
+	setDefault(&c.Window, 512)
+	setDefault(&c.Peak, 3e-3)
+	setDefault(&c.Decay, 1e-4)
+	return c.Arch.checkWindow(c.Window)
+}
+
+func setDefault[T int | float64](v *T, def T) {
+	if *v == 0 {
+		*v = def
+	}
+}
+
+// Supervised trains a net on clean recordings to which it adds noise. The
+// model's scaler is fixed: mean and deviation of the training part; its noise
+// level is left to be estimated (0) where Corrupt has a range of levels.
+func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitReport, error) {
+	if err := cfg.defaults(); err != nil {
+		return nil, FitReport{}, err
+	}
+	arch := cfg.Arch
+	parts, err := eval.Split(len(cfg.Clean[0]), arch.Spec.ReceptiveField())
+	if err != nil {
+		return nil, FitReport{}, fmt.Errorf("train: %w", err)
+	}
+	if parts.Train.Len() < cfg.Window || parts.Tune.Len() < cfg.Window {
+		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d", len(cfg.Clean[0]), cfg.Window)
+	}
+	net, err := nn.New(arch.Spec, cfg.Seed)
+	if err != nil {
+		return nil, FitReport{}, fmt.Errorf("train: %w", err)
+	}
+	if cfg.From != nil {
+		net = cfg.From.Net().Clone()
+	}
+	data := newPairs(&cfg, parts.Train, 0, .8)
+	val := newPairs(&cfg, parts.Tune, .8, 1)
+	val.scales = data.scales
+	rep, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
+		Decay: cfg.Decay, Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint,
+		Patience: cfg.Patience, Validate: validator(val, 64)})
+	if err != nil {
+		return nil, rep, err
+	}
+	m, err := cfg.model(net, data, rep)
+	return m, rep, err
+}
+
+func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*model.Model, error) {
+	h := c.Arch.header(c.Name)
+	h.Scaler.Kind = model.ScaleFixed
+	for i, s := range data.scales {
+		h.Scaler.Mean, h.Scaler.Dev = append(h.Scaler.Mean, s.mean), append(h.Scaler.Dev, s.dev)
+		h.Scaler.Sigma = append(h.Scaler.Sigma, data.fixedSigma(i))
+	}
+	h.Provenance = model.Provenance{Data: "clean recordings with added noise: " + c.Corrupt.String(), Seed: c.Seed, Go: runtime.Version()}
+	if c.From != nil {
+		h.Provenance.Parent = c.From.Name()
+	}
+	h.Metrics = map[string]float64{"validation_loss": round(rep.Best)}
+	return model.New(h, net)
+}
+
+// validator returns the mean loss over the first n examples of a batcher's
+// step 0, which are always the same.
+func validator(b Batcher, n int) func(*nn.Net) float64 {
+	ex := make([]Example, n)
+	for i := range ex {
+		b.Example(&ex[i], 0, i)
+	}
+	return func(net *nn.Net) float64 {
+		run := net.NewRunner(1)
+		var y, dy []float32
+		sum := 0.0
+		for i := range ex {
+			y = run.Run(y, ex[i].X)
+			dy = grow(dy, len(y))
+			sum += squaredError(dy, y, ex[i].Y, ex[i].W, 0, 1)
+		}
+		return sum / float64(n)
+	}
+}
+
+// pairs draws windows of clean recordings and corrupts them.
+type pairs struct {
+	cfg        *SupervisedConfig
+	part       eval.Range
+	noise      [][]float64
+	noiseSigma []float64
+	scales     []scale // per channel, of the training part
+}
+
+// newPairs takes windows from a part of the recordings, and noise from the
+// given fractions of the noise recordings.
+func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
+	p := &pairs{cfg: cfg, part: part}
+	for _, x := range cfg.Clean {
+		mean, dev := moments(part.Of(x))
+		if !(dev > 0) {
+			dev = 1 // a channel that does not move is its mean
+		}
+		p.scales = append(p.scales, scale{mean: mean, dev: dev})
+	}
+	for _, z := range cfg.Noise {
+		n := float64(len(z))
+		p.noise = append(p.noise, z[int(from*n):int(to*n)])
+		p.noiseSigma = append(p.noiseSigma, noise.SigmaMAD(z))
+	}
+	return p
+}
+
+// Example cuts a window at random, corrupts each channel by itself and scales
+// it. The noise level is off by up to a fifth.
+func (p *pairs) Example(e *Example, step, i int) {
+	rng := draw(p.cfg.Seed^uint64(p.part.From), step, i)
+	c, n := len(p.scales), p.cfg.Window
+	start := p.part.From + rng.IntN(p.part.Len()-n+1)
+	cols, want := make([]model.Column, n*c), make([]target, n*c)
+	x, lost := make([]float64, n), make([]bool, n)
+	for k, s := range p.scales {
+		clean := p.cfg.Clean[k][start : start+n]
+		copy(x, clean)
+		clear(lost)
+		sigma := p.addRecorded(x, k, rng)
+		if a := p.cfg.Corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
+			sigma = math.Hypot(sigma, a.Sigma)
+		}
+		level := scale{dev: s.dev, sigma: sigma * math.Pow(10, -.08+.16*rng.Float64())}.level()
+		for t, v := range x {
+			v = min(max((v-s.mean)/s.dev, -inputLimit), inputLimit)
+			cols[t*c+k] = model.Column{X: float32(v), Level: level, Missing: lost[t]}
+			want[t*c+k] = target{(clean[t] - s.mean) / s.dev, sigma / s.dev}
+		}
+	}
+	p.cfg.Arch.fill(e, cols, want)
+}
+
+// addRecorded adds a piece of recorded noise, if there is any, and returns its
+// noise level.
+func (p *pairs) addRecorded(x []float64, channel int, rng *rand.Rand) float64 {
+	if p.noise == nil || len(p.noise[channel]) < len(x) {
+		return 0
+	}
+	z := p.noise[channel]
+	at := rng.IntN(len(z) - len(x) + 1)
+	for t := range x {
+		x[t] += z[at+t]
+	}
+	return p.noiseSigma[channel]
+}
+
+// fixedSigma returns the deviation of the noise of a channel if it is always
+// the same, else 0.
+func (p *pairs) fixedSigma(channel int) float64 {
+	if p.noise != nil {
+		return p.noiseSigma[channel]
+	}
+	rng := draw(p.cfg.Seed, 0, 0)
+	first := -1.
+	for range 8 {
+		x := make([]float64, 16)
+		s := p.cfg.Corrupt.Apply(x, nil, p.scales[channel].dev, rng).Sigma
+		if first >= 0 && math.Abs(s-first) > 1e-12*first {
+			return 0
+		}
+		first = s
+	}
+	return first
+}
