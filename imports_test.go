@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 	"model/nn":              {"model/internal/kernel"},
 	"model/noise":           {},
 	"model/synth":           {"model/noise"},
-	"model/train":           {"model", "model/nn", "model/noise", "model/synth", "window"},
+	"model/train":           {"model", "model/nn", "model/noise", "model/synth", "model/eval", "window", "internal"},
 	"model/eval":            {"model/classic", "model/noise"},
 	"model/classic":         {"internal"},
 	"model/replay":          {"internal"},

@@ -33,7 +33,7 @@ func (r Range) draw(rng *rand.Rand) float64 {
 
 // String returns the form that ParseSpec reads.
 func (r Range) String() string {
-	f := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+	f := func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 	if r.Lo == r.Hi {
 		return f(r.Lo)
 	}

@@ -111,8 +111,8 @@ func NeedEnv(warnings []Warning) error {
 // place fills in the excerpt of e, the mistake being width characters long.
 func (s *source) place(e *Error, width int) {
 	e.File = s.name
-	if e.Line < 1 || e.Line > len(s.lines) {
-		return
+	if e.Line > len(s.lines) { // an empty document begins behind the last line
+		e.Line, e.Column = len(s.lines), 1
 	}
 	v := s.show(e.Line)
 	if v == nil {

@@ -134,8 +134,8 @@ func (d *document) syntax(err error) (line, column int, msg string) {
 		}
 	}
 	line, column = mark.Line, mark.Column
-	if line > len(d.src.lines) {
-		line, column = len(d.src.lines), 1
+	if line = min(line, len(d.src.lines)); line < mark.Line {
+		column = 1
 	}
 	if line >= 1 && strings.HasPrefix(strings.TrimLeft(d.src.lines[line-1], " "), "\t") {
 		msg += " (YAML is indented with spaces, not with tabs)"
