@@ -42,7 +42,7 @@ func (k *Client) CreateTopic(ctx context.Context, t Topic) error {
 		err = r.Errors[t.Name]
 	}
 	if err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
-		return fmt.Errorf("kafka: create topic %s: %w", t.Name, Classify(err))
+		return fmt.Errorf("kafka: create topic %s: %w", t.Name, k.Explain(ctx, err))
 	}
 	// What the library remembers of the cluster is from before.
 	k.Refresh()
@@ -57,7 +57,7 @@ func (k *Client) Partitions(ctx context.Context, topics ...string) (map[string]i
 	if err != nil {
 		// The library answers from memory, an error as well: make it forget.
 		k.Refresh()
-		return nil, fmt.Errorf("kafka: topics of %s: %w", strings.Join(k.brokers, ","), Classify(err))
+		return nil, fmt.Errorf("kafka: topics of %s: %w", strings.Join(k.brokers, ","), k.Explain(ctx, err))
 	}
 	n := make(map[string]int, len(topics))
 	for _, t := range m.Topics {

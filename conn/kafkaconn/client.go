@@ -156,3 +156,39 @@ func (k *Client) forget(g *guarded) {
 	delete(k.conns, g)
 	k.mu.Unlock()
 }
+
+// Check connects to the configured brokers, authentication included, until one
+// takes us. It returns nil then, else why each of them didn't, classified.
+func (k *Client) Check(ctx context.Context) error {
+	var errs []error
+	d := k.Dialer()
+	for _, b := range k.brokers {
+		c, err := d.DialContext(ctx, "tcp", b)
+		if err == nil {
+			// Without SASL the dial alone has not spoken Kafka yet.
+			if err = c.SetDeadline(time.Now().Add(k.cfg.DialTimeout)); err == nil {
+				_, err = c.ApiVersions()
+			}
+			if err = errors.Join(err, c.Close()); err == nil {
+				return nil
+			}
+		}
+		errs = append(errs, fmt.Errorf("kafka: broker %s: %w", b, Classify(err)))
+	}
+	return errors.Join(errs...)
+}
+
+// Explain looks for a refusal behind an error of a request made through
+// Requests, and returns it, else the error classified. The pooled connections of
+// the library report a broker that hangs up on wrong credentials, as some do,
+// like any other broken connection.
+func (k *Client) Explain(ctx context.Context, err error) error {
+	var code kafka.Error
+	if err == nil || Rejected(err) || errors.As(err, &code) || k.mechanism == nil && k.cfg.TLS == nil {
+		return Classify(err)
+	}
+	if probe := k.Check(ctx); Rejected(probe) {
+		return probe
+	}
+	return err
+}
