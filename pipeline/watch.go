@@ -63,25 +63,25 @@ func newWatch(e *Engine, series string) *watch {
 	return w
 }
 
-// slot feeds one slot and updates the lane's state and score.
+// slot feeds one slot and updates the lane's state and score. Sentinel and
+// extractors begin at the same slot and are reset together, so that their hops
+// end together.
 func (w *watch) slot(l *lane, s *window.Slot) {
-	hop := false
 	for i := range s.Cells {
-		cell := &s.Cells[i]
-		w.missing[i] = !cell.Valid()
-		w.values[i] = cell.Value
-		var ok bool
-		var f monitor.Features
-		if f, ok = w.extract[i].Push(cell.Value, w.missing[i]); ok {
-			w.features[i], hop = f, true
-		}
+		w.missing[i], w.values[i] = !s.Cells[i].Valid(), s.Cells[i].Value
 	}
 	w.seen++
-	if w.sentinel == nil && !w.failed {
-		w.learn(l, s.Time)
-	}
 	if w.sentinel == nil {
+		if !w.failed {
+			w.learn(l, s.Time)
+		}
 		return
+	}
+	hop := false
+	for i, e := range w.extract {
+		if f, ok := e.Push(w.values[i], w.missing[i]); ok {
+			w.features[i], hop = f, true
+		}
 	}
 	score, ok := w.sentinel.Push(w.values, w.missing)
 	if !hop {

@@ -53,10 +53,18 @@ func (k *Client) CreateTopic(ctx context.Context, t Topic) error {
 // does not exist. The answer is fresh. It creates nothing.
 func (k *Client) Partitions(ctx context.Context, topics ...string) (map[string]int, error) {
 	k.Refresh()
+	n, err := k.KnownPartitions(ctx, topics...)
+	if err != nil {
+		// The library remembers an error as well: make it forget.
+		k.Refresh()
+	}
+	return n, err
+}
+
+// KnownPartitions is Partitions from memory, at most Config.LayoutAge old.
+func (k *Client) KnownPartitions(ctx context.Context, topics ...string) (map[string]int, error) {
 	m, err := k.Requests(adminTimeout).Metadata(ctx, &kafka.MetadataRequest{Topics: topics})
 	if err != nil {
-		// The library answers from memory, an error as well: make it forget.
-		k.Refresh()
 		return nil, fmt.Errorf("kafka: topics of %s: %w", strings.Join(k.brokers, ","), k.Explain(ctx, err))
 	}
 	n := make(map[string]int, len(topics))

@@ -62,6 +62,7 @@ func New(c Config, topics ...string) (*Client, error) {
 	k.transport = &kafka.Transport{
 		Dial:           k.Dial,
 		DialTimeout:    c.DialTimeout,
+		MetadataTTL:    c.LayoutAge,
 		MetadataTopics: topics,
 		ClientID:       c.ClientID,
 		SASL:           m,
@@ -122,7 +123,7 @@ func (k *Client) Requests(timeout time.Duration) *kafka.Client {
 }
 
 // Refresh forgets the layout of the cluster, so that the next request learns it
-// anew. The library itself asks every few seconds only.
+// anew. By itself it is asked for once per Config.LayoutAge.
 func (k *Client) Refresh() { k.transport.CloseIdleConnections() }
 
 // Close ends every connection; requests under way fail, and so does everything

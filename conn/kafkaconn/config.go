@@ -35,6 +35,9 @@ type Config struct {
 	// DialTimeout bounds connecting to one broker, TLS and SASL included.
 	// Default: 10 s.
 	DialTimeout time.Duration
+	// LayoutAge is how old our knowledge of the cluster's topics and leaders may
+	// become. Default: 6 s.
+	LayoutAge time.Duration
 }
 
 // SASL says who we are.
@@ -81,8 +84,8 @@ func (c *Config) Validate() error {
 	case m != "" && c.SASL.Username == "":
 		errs = append(errs, errors.New("sasl: username is empty"))
 	}
-	if c.DialTimeout < 0 {
-		errs = append(errs, fmt.Errorf("dial timeout %v is negative", c.DialTimeout))
+	if c.DialTimeout < 0 || c.LayoutAge < 0 {
+		errs = append(errs, fmt.Errorf("dial timeout %v and layout age %v must not be negative", c.DialTimeout, c.LayoutAge))
 	}
 	return errors.Join(errs...)
 }

@@ -18,7 +18,11 @@ import (
 const (
 	groupRecords = 1000                 // an fsync at the latest after so many messages
 	groupTime    = 5 * time.Millisecond // or after so long
-	cutBytes     = 64 << 10             // how much of a message too large is kept
+	// groupSpace is the least time between two groups. An idle source syncs at
+	// once; under load an fsync for each handful of messages, with the wake-ups
+	// around it, would cost more than everything else here together.
+	groupSpace = 0 * time.Microsecond
+	cutBytes   = 64 << 10 // how much of a message too large is kept
 )
 
 // appender is what the journal asks of a seglog.Log; tests make one fail.
@@ -42,6 +46,7 @@ type journal struct {
 	// pending is what was taken from the intake and is not acknowledged.
 	pending []pending
 	began   time.Time // when the first of pending was taken
+	synced  time.Time // when the last group was
 	head    []byte
 	ids     []uint16
 
@@ -104,22 +109,29 @@ func (j *journal) hash(topic string, payload []byte) uint64 {
 // run works until stop is closed and everything queued is durable, or can't
 // become so, or ctx ends.
 func (j *journal) run(ctx context.Context) {
+	space := time.NewTimer(0)
+	defer space.Stop()
 	var batch []arrival
 	for {
+		// Once a group is open, more may join it until the timer fires.
+		var due <-chan time.Time
+		if len(j.pending) > 0 {
+			due = space.C
+		}
+		stopped := false
 		select {
 		case <-j.in.wake:
+		case <-due:
+			if !j.commit(ctx) {
+				return
+			}
 		case <-ctx.Done():
 			return
 		case <-j.stop:
-			if j.in.empty() {
-				return
-			}
+			stopped = true
 		}
-		for {
+		for !j.in.empty() {
 			batch = j.in.take(batch)
-			if len(batch) == 0 {
-				break
-			}
 			for i := range batch {
 				j.add(batch[i])
 				if len(j.pending) < groupRecords && time.Since(j.began) < groupTime {
@@ -129,10 +141,16 @@ func (j *journal) run(ctx context.Context) {
 					return
 				}
 			}
-			// More is waiting: it may join the group.
-			if j.in.empty() && !j.commit(ctx) {
-				return
-			}
+		}
+		left := groupSpace - time.Since(j.synced)
+		if (left <= 0 || stopped) && !j.commit(ctx) {
+			return
+		}
+		if stopped {
+			return
+		}
+		if len(j.pending) > 0 {
+			space.Reset(left)
 		}
 	}
 }
@@ -274,6 +292,7 @@ func (j *journal) acknowledge(n int) {
 	clear(j.pending[rest:])
 	j.pending = j.pending[:rest]
 	j.began = time.Now()
+	j.synced = j.began
 	j.committed()
 }
 

@@ -111,6 +111,7 @@ func NeedEnv(warnings []Warning) error {
 // place fills in the excerpt of e, the mistake being width characters long.
 func (s *source) place(e *Error, width int) {
 	e.File = s.name
+	e.Line = max(e.Line, 1)
 	if e.Line > len(s.lines) { // an empty document begins behind the last line
 		e.Line, e.Column = len(s.lines), 1
 	}

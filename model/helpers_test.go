@@ -1,0 +1,130 @@
+package model
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/quell-stream/quell/model/nn"
+)
+
+func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 4)) }
+
+// randomNet returns a net none of whose weights is zero.
+func randomNet(t testing.TB, spec nn.Spec, seed uint64) *nn.Net {
+	t.Helper()
+	net, err := nn.New(spec, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := newRand(seed)
+	for _, p := range net.Params() {
+		for i := range p.Data {
+			p.Data[i] += .1 * float32(rng.NormFloat64())
+		}
+	}
+	net.Pack()
+	return net
+}
+
+func mustNew(t testing.TB, h Header, net *nn.Net) *Model {
+	t.Helper()
+	m, err := New(h, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+var running = Scaler{Kind: ScaleRunning}
+
+// models returns one model of every way to be used, by name.
+func models(t testing.TB) map[string]*Model {
+	all := []Input{Signal, Level, Mask, Step1, Step4, Step16}
+	plain := []Input{Signal, Level, Mask}
+	ms := make(map[string]*Model)
+	for _, l := range []int{0, 3, 8, -1} {
+		name := fmt.Sprint("tcn", l)
+		ms[name] = mustNew(t, Header{Name: name, Kind: TCN, Inputs: all, Residual: true, InSigma: true, Scaler: running},
+			randomNet(t, nn.TCN(6, 1, 4, 3, []int{1, 2, 4}, l), 1))
+	}
+	ms["plain"] = mustNew(t, Header{Name: "plain", Kind: TCN, Inputs: plain, Residual: true, Scaler: running},
+		randomNet(t, nn.TCN(3, 1, 4, 3, []int{1, 2}, 2), 2))
+	ms["joint"] = mustNew(t, Header{Name: "joint", Kind: TCN, Channels: 2, Inputs: all, Residual: true, InSigma: true, Scaler: running},
+		randomNet(t, nn.TCN(12, 2, 5, 3, []int{1, 2}, 3), 3))
+	ms["dae"] = mustNew(t, Header{Name: "dae", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
+		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
+	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
+		randomNet(t, nn.DAE(2, 1, []int{3, 4, 5}, 5, 2), 5))
+	return ms
+}
+
+func randomColumns(n int, seed uint64) []Column {
+	rng := newRand(seed)
+	cols := make([]Column, n)
+	level := float32(-1)
+	for i := range cols {
+		if i%64 == 0 {
+			level = float32(-2 * rng.Float64())
+		}
+		cols[i] = Column{X: float32(rng.NormFloat64()), Level: level, Missing: rng.Float64() < .1}
+	}
+	return cols
+}
+
+// reference denoises a whole series in one pass, straight from the definition.
+func reference(m *Model, cols []Column, channels int) []float32 {
+	h := m.Header()
+	per := max(h.Channels, 1)
+	slots := len(cols) / channels
+	clean := make([]float32, len(cols))
+	for first := 0; first < channels; first += per {
+		var x []float32
+		for t := range slots {
+			for _, in := range h.Inputs {
+				for k := range per {
+					c := cols[t*channels+first+k]
+					switch in {
+					case Signal:
+						x = append(x, c.X)
+					case Level:
+						x = append(x, c.Level)
+					case Mask:
+						v := float32(0)
+						if c.Missing {
+							v = 1
+						}
+						x = append(x, v)
+					default:
+						lag := map[Input]int{Step1: 1, Step4: 4, Step16: 16}[in]
+						v := float32(0)
+						if t >= lag {
+							v = (c.X - cols[(t-lag)*channels+first+k].X) * (1 / float32(math.Pow(10, float64(c.Level))))
+							v = min(max(v, -8), 8)
+						}
+						x = append(x, v)
+					}
+				}
+			}
+		}
+		y := m.Net().NewRunner(slots).Run(nil, x)
+		for t := range slots {
+			for k := range per {
+				c := cols[t*channels+first+k]
+				v := c.X // what a net leaves at the end stays as it came
+				if i := t*per + k; i < len(y) {
+					v = y[i]
+					if h.InSigma {
+						v *= float32(math.Pow(10, float64(c.Level)))
+					}
+					if h.Residual {
+						v = c.X - v
+					}
+				}
+				clean[t*channels+first+k] = v
+			}
+		}
+	}
+	return clean
+}
