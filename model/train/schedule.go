@@ -35,8 +35,8 @@ func (o OneCycle) At(step int) (lr, beta1 float64) {
 		return anneal(start, o.Peak, f), anneal(.95, .85, f)
 	}
 	f := 1.0
-	if end > up {
-		f = (s - max(up, 0)) / (end - max(up, 0))
+	if up = max(up, 0); end > up {
+		f = (s - up) / (end - up)
 	}
 	return anneal(o.Peak, start/o.FinalDiv, f), anneal(.85, .95, f)
 }
