@@ -100,9 +100,29 @@ var refusals = [...]tls.AlertError{
 	116, // certificate_required
 }
 
+// As returns err, with its words unchanged, as an error that is also target: a
+// driver's way to report ErrRejected under the name of its own vocabulary.
+func As(target, err error) error { return &alias{target, err} }
+
+type alias struct{ target, err error }
+
+func (a *alias) Error() string   { return a.err.Error() }
+func (a *alias) Unwrap() []error { return []error{a.err, a.target} }
+
 // Classify adds ErrRejected to an error by which a TLS server refused our
-// certificate, and returns every other error as it is.
+// certificate, adds what to do to one by which we refused the server's, and
+// returns every other error as it is.
 func Classify(err error) error {
+	var (
+		authority x509.UnknownAuthorityError
+		name      x509.HostnameError
+	)
+	switch {
+	case errors.As(err, &authority):
+		return fmt.Errorf("%w: set ca_file to the authority that signed the server's certificate", err)
+	case errors.As(err, &name):
+		return fmt.Errorf("%w: set server_name to a name in the server's certificate", err)
+	}
 	var remote *net.OpError
 	if !errors.As(err, &remote) || remote.Op != "remote error" {
 		return err

@@ -107,8 +107,8 @@ func TestHandshake(t *testing.T) {
 		rejected bool
 	}{
 		{name: "trusted", tls: conn.TLS{CAFile: cert, ServerName: "a.example"}},
-		{name: "unknown authority", tls: conn.TLS{CAFile: stranger, ServerName: "a.example"}, want: "certificate signed by unknown authority"},
-		{name: "wrong name", tls: conn.TLS{CAFile: cert}, want: "not host"},
+		{name: "unknown authority", tls: conn.TLS{CAFile: stranger, ServerName: "a.example"}, want: "certificate signed by unknown authority: set ca_file"},
+		{name: "wrong name", tls: conn.TLS{CAFile: cert}, want: "set server_name"},
 		{name: "not verified", tls: conn.TLS{InsecureSkipVerify: true}},
 		{name: "own certificate", tls: conn.TLS{CAFile: cert, ServerName: "a.example", CertFile: cert, KeyFile: key}, auth: tls.RequireAndVerifyClientCert},
 		{name: "no own certificate", tls: conn.TLS{CAFile: cert, ServerName: "a.example"}, auth: tls.RequireAndVerifyClientCert, want: "does not accept the client certificate", rejected: true},
@@ -164,6 +164,14 @@ func TestClassifyPasses(t *testing.T) {
 		if got := conn.Classify(err); got != err {
 			t.Errorf("Classify(%v) is %v", err, got)
 		}
+	}
+}
+
+func TestAs(t *testing.T) {
+	target, cause := errors.New("permanent"), fmt.Errorf("mqtt: %w", conn.ErrRejected)
+	err := conn.As(target, cause)
+	if err.Error() != cause.Error() || !errors.Is(err, target) || !errors.Is(err, conn.ErrRejected) {
+		t.Errorf("%v is not what it should be", err)
 	}
 }
 

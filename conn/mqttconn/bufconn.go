@@ -45,14 +45,34 @@ type bufConn struct {
 	why  error         // set before dead is closed
 }
 
-func newBufConn(c net.Conn, timeout time.Duration) *bufConn {
+// newBufConn wraps c. quick is the TCP connection whose receipts are to be
+// acknowledged without delay, nil if that does not matter.
+func newBufConn(c net.Conn, timeout time.Duration, quick net.Conn) *bufConn {
+	var r io.Reader = c
+	if quick != nil {
+		r = &quickReader{c, quick}
+	}
 	b := &bufConn{
-		Conn: c, r: bufio.NewReaderSize(c, readBuffer), timeout: timeout,
+		Conn: c, r: bufio.NewReaderSize(r, readBuffer), timeout: timeout,
 		w: make([]byte, 0, writeBuffer), dead: make(chan struct{}),
 	}
 	b.timer = time.AfterFunc(time.Hour, b.flushLater)
 	b.timer.Stop()
 	return b
+}
+
+// quickReader acknowledges what it has read at once.
+type quickReader struct {
+	r   io.Reader
+	tcp net.Conn
+}
+
+func (q *quickReader) Read(p []byte) (int, error) {
+	n, err := q.r.Read(p)
+	if err == nil {
+		ackAtOnce(q.tcp)
+	}
+	return n, err
 }
 
 // die marks the connection as lost.

@@ -26,7 +26,7 @@ func pair(t *testing.T) (*bufConn, net.Conn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { peer.Close() })
-	b := newBufConn(c, 5*time.Second)
+	b := newBufConn(c, 5*time.Second, c)
 	t.Cleanup(func() { b.Close() })
 	return b, peer
 }

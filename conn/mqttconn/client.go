@@ -39,7 +39,7 @@ type Client struct {
 func Connect(ctx context.Context, cfg Config, s Session) (*Client, error) {
 	c := new(Client)
 	cancel := func() bool { return true }
-	o, err := options(ctx, cfg, func(b *bufConn) {
+	o, err := options(ctx, cfg, s.OnMessage == nil, func(b *bufConn) {
 		c.conn = b
 		cancel = context.AfterFunc(ctx, b.abort) // while waiting for the CONNACK
 	})

@@ -29,7 +29,7 @@ type Keeper struct {
 type KeeperOptions struct {
 	Log       *slog.Logger  // default: nothing is logged
 	FirstWait time.Duration // before the second attempt; default 250 ms, then twice as long each time
-	MaxWait   time.Duration // default 30 s
+	MaxWait   time.Duration // default 10 s
 	// OnFailure is called after each failed attempt to connect.
 	OnFailure func(error)
 }
@@ -51,14 +51,15 @@ func NewKeeper(cfg Config, s Session, o KeeperOptions) (*Keeper, error) {
 		k.onFailure = func(error) {}
 	}
 	if k.maxWait <= 0 {
-		k.maxWait = 30 * time.Second
+		k.maxWait = 10 * time.Second
 	}
 	return k, nil
 }
 
-// steady is how long a connection must have lasted for the next attempt to
-// come at once again: a broker that throws us out right away is not stormed.
-const steady = 10 * time.Second
+// steady is how long a connection must have lasted for the waiting times to
+// start from the shortest again. A broker that throws us out right away, as for
+// two clients with one id, is not stormed.
+const steady = time.Second
 
 // Run connects and calls serve with each connection until ctx ends, which it
 // reports as nil. serve returns when the connection is lost or ctx ends; an

@@ -18,12 +18,12 @@ import (
 // ways, ordered handlers, no reconnecting of paho's own and nothing stored for
 // it. Callers that don't use Connect may change them.
 func Options(cfg Config) (*paho.ClientOptions, error) {
-	return options(context.Background(), cfg, func(*bufConn) {})
+	return options(context.Background(), cfg, false, func(*bufConn) {})
 }
 
 // options dials under ctx and tells opened each connection before a byte is
-// sent on it.
-func options(ctx context.Context, cfg Config, opened func(*bufConn)) (*paho.ClientOptions, error) {
+// sent on it. publisher says that the connection mostly waits for PUBACKs.
+func options(ctx context.Context, cfg Config, publisher bool, opened func(*bufConn)) (*paho.ClientOptions, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
@@ -59,7 +59,14 @@ func options(ctx context.Context, cfg Config, opened func(*bufConn)) (*paho.Clie
 		if err != nil {
 			return nil, err
 		}
-		b := newBufConn(c, cfg.WriteTimeout)
+		var quick net.Conn
+		if publisher {
+			quick = c
+			if t, ok := c.(*tls.Conn); ok {
+				quick = t.NetConn()
+			}
+		}
+		b := newBufConn(c, cfg.WriteTimeout, quick)
 		opened(b)
 		return b, nil
 	})
@@ -89,9 +96,19 @@ func Classify(err error) error {
 	case errors.Is(err, packets.ErrorRefusedBadProtocolVersion):
 		why = "the broker does not speak MQTT 3.1.1"
 	default:
-		return conn.Classify(err)
+		return conn.Classify(plain(err))
 	}
-	return fmt.Errorf("%w: %s: %w", conn.ErrRejected, why, err)
+	return fmt.Errorf("%w: %s", conn.ErrRejected, why) // paho's words add nothing
+}
+
+// plain strips paho's "network Error : " from an error.
+func plain(err error) error {
+	if m, ok := err.(interface{ Unwrap() []error }); ok && errors.Is(err, packets.ErrorNetworkError) {
+		if all := m.Unwrap(); len(all) == 2 && all[0] == packets.ErrorNetworkError && all[1] != nil {
+			return all[1]
+		}
+	}
+	return err
 }
 
 // noStore keeps nothing. A client lives for one connection, so there is nothing

@@ -21,7 +21,7 @@ const (
 	// groupSpace is the least time between two groups. An idle source syncs at
 	// once; under load an fsync for each handful of messages, with the wake-ups
 	// around it, would cost more than everything else here together.
-	groupSpace = 0 * time.Microsecond
+	groupSpace = time.Millisecond
 	cutBytes   = 64 << 10 // how much of a message too large is kept
 )
 

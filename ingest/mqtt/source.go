@@ -13,6 +13,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/ackset"
@@ -197,7 +198,7 @@ func (s *Source) start() {
 	go func() {
 		defer close(s.netDone)
 		if err := s.keeper.Run(netCtx, s.serve); err != nil {
-			s.giveUp(fmt.Errorf("%w: %w", ingest.ErrRejected, err))
+			s.giveUp(conn.As(ingest.ErrRejected, err))
 		}
 	}()
 }

@@ -11,6 +11,7 @@ import (
 
 	paho "github.com/eclipse/paho.mqtt.golang"
 
+	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn"
 	"github.com/quell-stream/quell/sink"
 )
@@ -160,7 +161,7 @@ func (s *Sink) prepare(items []sink.Item) (job, error) {
 		topic = s.topic.append(topic[:0], stream, series)
 		switch {
 		case len(topic) == 0:
-			return job{}, fmt.Errorf("%w: mqtt: the topic of an item of stream %q, series %q is empty", sink.ErrPermanent, stream, series)
+			return job{}, fmt.Errorf("%w: mqtt: the topic of an item of stream %q, series %q comes out empty", sink.ErrPermanent, stream, series)
 		case len(topic) > maxTopic:
 			return job{}, fmt.Errorf("%w: mqtt: the topic of an item of stream %q has %d bytes, at most %d are possible", sink.ErrPermanent, stream, len(topic), maxTopic)
 		case len(items[i].JSON) > maxPayload:
@@ -187,7 +188,7 @@ func (s *Sink) connected(ctx context.Context) (*link, error) {
 		case l != nil && !l.lost():
 			return l, nil
 		case mqttconn.Rejected(down):
-			return nil, fmt.Errorf("%w: %w", sink.ErrPermanent, down)
+			return nil, conn.As(sink.ErrPermanent, down)
 		case down != nil:
 			return nil, down
 		}

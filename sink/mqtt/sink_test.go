@@ -408,3 +408,8 @@ func BenchmarkWrite(b *testing.B) {
 		b.Fatal(err)
 	}
 }
+
+func ExampleEscape() {
+	fmt.Println(string(Escape(nil, "boiler #2/flow")))
+	// Output: boiler %232/flow
+}
