@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -184,8 +186,8 @@ func (k *Client) Check(ctx context.Context) error {
 // the library report a broker that hangs up on wrong credentials, as some do,
 // like any other broken connection.
 func (k *Client) Explain(ctx context.Context, err error) error {
-	var code kafka.Error
-	if err == nil || Rejected(err) || errors.As(err, &code) || k.mechanism == nil && k.cfg.TLS == nil {
+	hungUp := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	if !hungUp || k.mechanism == nil && k.cfg.TLS == nil {
 		return Classify(err)
 	}
 	if probe := k.Check(ctx); Rejected(probe) {

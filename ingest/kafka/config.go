@@ -55,6 +55,7 @@ type tuning struct {
 	refusedFor   time.Duration // how long a refusal must last to be believed
 	inflateLimit int           // bytes that one batch may inflate to
 	fetchWait    time.Duration // how long the broker waits for data
+	answer       time.Duration // how much longer its answer may take
 }
 
 // The limits of fetching.
@@ -118,4 +119,5 @@ func (c *Config) setDefaults() {
 	or(&c.tune.refusedFor, 2*time.Second)
 	or(&c.tune.inflateLimit, 64<<20)
 	or(&c.tune.fetchWait, 500*time.Millisecond)
+	or(&c.tune.answer, 10*time.Second)
 }

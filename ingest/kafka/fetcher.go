@@ -42,10 +42,10 @@ func (f *fetcher) run(ctx context.Context) {
 	f.dec.Limit = s.cfg.tune.inflateLimit
 	defer f.dec.Close()
 	wait := s.newBackoff()
-	refused := refusals{lasting: s.cfg.tune.refusedFor}
+	refused := kafkaconn.Refusals{Lasting: s.cfg.tune.refusedFor}
 	var since time.Time // any knowledge of the layout will do at first
 	for {
-		err := f.session(ctx, since, func() { wait.Reset(); refused.none() })
+		err := f.session(ctx, since, func() { wait.Reset(); refused.None() })
 		if ctx.Err() != nil {
 			return
 		}
@@ -53,7 +53,7 @@ func (f *fetcher) run(ctx context.Context) {
 		err = fmt.Errorf("kafka: %s at offset %d: %w", f.part.name, f.offset, kafkaconn.Classify(err))
 		s.health.part(f.part, err)
 		switch {
-		case refused.believe(err):
+		case refused.Believe(err):
 			s.fail(rejected(err))
 			return
 		case errors.Is(err, wire.ErrFormat):

@@ -9,7 +9,6 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"github.com/segmentio/kafka-go"
 
-	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/kafkaconn"
 	"github.com/quell-stream/quell/ingest"
 )
@@ -47,14 +46,14 @@ func (s *Source) run(ctx context.Context) {
 		return
 	}
 	defer group.Close()
-	refused := refusals{lasting: s.cfg.tune.refusedFor}
+	refused := kafkaconn.Refusals{Lasting: s.cfg.tune.refusedFor}
 	for {
 		g, err := group.Next(ctx)
 		switch {
 		case ctx.Err() != nil || errors.Is(err, kafka.ErrGroupClosed):
 			return
 		case err == nil:
-			refused.none()
+			refused.None()
 			s.serve(g, balancer.taken())
 			continue
 		case errors.Is(err, kafka.InvalidSessionTimeout):
@@ -63,7 +62,7 @@ func (s *Source) run(ctx context.Context) {
 		}
 		err = fmt.Errorf("kafka: group %s: %w", s.cfg.Group, kafkaconn.Classify(err))
 		s.health.group(err)
-		if refused.believe(err) {
+		if refused.Believe(err) {
 			s.fail(rejected(err))
 			return
 		}
@@ -75,33 +74,11 @@ func rejected(err error) error {
 	return fmt.Errorf("%w: %w", ingest.ErrRejected, err)
 }
 
-// refusals decides when a refusal is to be believed: when it came at least three
-// times in a row and lasted. A broker that goes down in the middle of SASL looks
-// the same once.
-type refusals struct {
-	lasting time.Duration
-	n       int
-	first   time.Time
-}
-
-func (r *refusals) none() { r.n = 0 }
-
-func (r *refusals) believe(err error) bool {
-	if !errors.Is(err, conn.ErrRejected) {
-		r.n = 0
-		return false
-	}
-	if r.n++; r.n == 1 {
-		r.first = time.Now()
-	}
-	return r.n >= 3 && time.Since(r.first) >= r.lasting
-}
-
 // awaitTopics waits for a broker, then for the topics, and checks that they are
 // co-partitioned. Its errors are final.
 func (s *Source) awaitTopics(ctx context.Context) error {
 	wait := s.newBackoff()
-	refused := refusals{lasting: s.cfg.tune.refusedFor}
+	refused := kafkaconn.Refusals{Lasting: s.cfg.tune.refusedFor}
 	var missing time.Time // since when topics are known to be missing
 	for {
 		counts, err := s.client.Partitions(ctx, s.cfg.Topics...)
@@ -109,7 +86,7 @@ func (s *Source) awaitTopics(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err == nil {
-			refused.none()
+			refused.None()
 			if err = s.checkTopics(counts); err == nil {
 				return nil
 			}
@@ -124,7 +101,7 @@ func (s *Source) awaitTopics(ctx context.Context) error {
 			}
 		}
 		s.health.group(err)
-		if refused.believe(err) {
+		if refused.Believe(err) {
 			return rejected(err)
 		}
 		if !sleep(ctx, wait.NextBackOff()) {

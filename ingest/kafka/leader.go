@@ -14,11 +14,6 @@ import (
 	"github.com/quell-stream/quell/ingest/kafka/wire"
 )
 
-// answerTime is how long a broker may take for an answer, waiting for data not
-// counted. A connection that is silent for longer is given up, whatever TCP
-// believes.
-const answerTime = 10 * time.Second
-
 // maxFrame bounds a response: larger ones are no Kafka responses.
 const maxFrame = 256 << 20
 
@@ -29,7 +24,8 @@ type leaderConn struct {
 	net     net.Conn
 	version int16
 	client  string
-	wait    time.Duration
+	wait    time.Duration // that a fetch grants the broker
+	answer  time.Duration // a connection silent for longer is given up, whatever TCP believes
 	serial  int32
 	request []byte
 	once    sync.Once
@@ -41,7 +37,7 @@ func (s *Source) dialLeader(ctx context.Context, p *part, since time.Time) (*lea
 	if err != nil {
 		return nil, err
 	}
-	c := &leaderConn{wait: s.cfg.tune.fetchWait}
+	c := &leaderConn{wait: s.cfg.tune.fetchWait, answer: s.cfg.tune.answer}
 	d := s.client.Dialer()
 	c.client = d.ClientID
 	d.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -61,7 +57,7 @@ func (s *Source) dialLeader(ctx context.Context, p *part, since time.Time) (*lea
 
 // fetchVersion asks the broker which Fetch requests it takes.
 func (c *leaderConn) fetchVersion() (int16, error) {
-	if err := c.lib.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := c.lib.SetDeadline(time.Now().Add(c.answer)); err != nil {
 		return 0, err
 	}
 	versions, err := c.lib.ApiVersions()
@@ -92,7 +88,7 @@ func (c *leaderConn) fetch(p *part, offset int64, size int32) (wire.Response, er
 		Topic: p.topic, Partition: int32(p.number), Offset: offset, MaxBytes: size, MaxWait: c.wait,
 	}
 	c.request = r.Append(c.request[:0])
-	if err := c.net.SetDeadline(time.Now().Add(c.wait + answerTime)); err != nil {
+	if err := c.net.SetDeadline(time.Now().Add(c.wait + c.answer)); err != nil {
 		return wire.Response{}, err
 	}
 	if _, err := c.net.Write(c.request); err != nil {
@@ -120,7 +116,7 @@ func (c *leaderConn) fetch(p *part, offset int64, size int32) (wire.Response, er
 
 // bounds returns the first offset of the log and the one behind its last.
 func (c *leaderConn) bounds() (first, last int64, err error) {
-	if err := c.lib.SetDeadline(time.Now().Add(answerTime)); err != nil {
+	if err := c.lib.SetDeadline(time.Now().Add(c.answer)); err != nil {
 		return 0, 0, err
 	}
 	return c.lib.ReadOffsets()

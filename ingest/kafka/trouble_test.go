@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -172,6 +173,54 @@ func TestPassingErrors(t *testing.T) {
 			t.Fatalf("offset %d, want %d", d.Offset, want)
 		}
 	}
+}
+
+// mute is a listener whose connections swallow all answers while it is on.
+type mute struct {
+	net.Listener
+	on atomic.Bool
+}
+
+type muteConn struct {
+	net.Conn
+	m *mute
+}
+
+func (m *mute) Accept() (net.Conn, error) {
+	c, err := m.Listener.Accept()
+	return muteConn{c, m}, err
+}
+
+func (c muteConn) Write(b []byte) (int, error) {
+	if c.m.on.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}
+
+// A connection on which an answer got lost is given up, and the reader connects
+// anew.
+func TestReaderStalls(t *testing.T) {
+	t.Parallel()
+	var m mute
+	c := cluster(t, kfake.SeedTopics(1, "in"), kfake.ListenFn(func(network, addr string) (l net.Listener, err error) {
+		m.Listener, err = net.Listen(network, addr)
+		return &m, err
+	}))
+	k := client(t, c)
+	publish(t, k, "in", 0, "0")
+	cfg := config(c, "in")
+	cfg.tune.answer = 50 * time.Millisecond
+	s := open(t, cfg)
+	message(t, s)
+	m.on.Store(true)
+	until(t, "the silence shows", func() bool { up, _ := s.Status(); return !up })
+	m.on.Store(false)
+	publish(t, k, "in", 0, "1")
+	if d := message(t, s); d.Offset != 1 {
+		t.Errorf("offset %d, want 1", d.Offset)
+	}
+	until(t, "the source is up again", func() bool { up, _ := s.Status(); return up })
 }
 
 func TestConfig(t *testing.T) {

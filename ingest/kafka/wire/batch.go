@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"math"
 	"slices"
 )
 
@@ -100,7 +101,7 @@ func (d *Decoder) Decode(dst []Record, res *Response, from int64) (recs []Record
 			e.Last = base
 			return dst, next, &e
 		}
-		if size < headerLen || last < base {
+		if size < headerLen || base < 0 || last < base || last == math.MaxInt64 {
 			e.Last, e.Err = base, fmt.Errorf("header is corrupt: length %d, offsets %d to %d", size, base, last)
 			return dst, next, &e
 		}
