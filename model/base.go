@@ -3,9 +3,11 @@ package model
 import (
 	"embed"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // baseFiles are the models that come with the binary, base-L<look-ahead>.quell;
@@ -50,4 +52,24 @@ func Base(lookahead int) (*Model, error) {
 		return nil, fmt.Errorf("model: %w", err)
 	}
 	return Decode(b)
+}
+
+// BaseWithin returns the look-ahead of the base model for a grid of the given
+// rate: the largest that lasts no longer than maxDelay. With a maxDelay of 0 it
+// is 8 samples where they last no longer than a second, else the largest that
+// does. Where none is short enough it is the smallest there is; it is -1 where
+// there are no base models.
+func BaseWithin(maxDelay time.Duration, rateHz float64) int {
+	most := math.MaxInt
+	if maxDelay == 0 {
+		maxDelay, most = time.Second, 8
+	}
+	best := -1
+	for i, l := range BaseVariants() {
+		// A grid at a learnt rate may be off by a rounding error.
+		if i == 0 || l <= most && float64(l) <= maxDelay.Seconds()*rateHz*(1+1e-9) {
+			best = l
+		}
+	}
+	return best
 }

@@ -71,21 +71,21 @@ type Provenance struct {
 
 // Header describes a model: everything but the weights.
 type Header struct {
-	Format     int                `json:"format"`             // 0 means FormatVersion
-	Name       string             `json:"name"`               // letters, digits, '.', '_' and '-'
-	Kind       Kind               `json:"kind"`               //
-	Spec       nn.Spec            `json:"spec"`               //
-	Inputs     []Input            `json:"inputs"`             //
+	Format     int                `json:"format"` // 0 means FormatVersion
+	Name       string             `json:"name"`   // letters, digits, '.', '_' and '-'
+	Kind       Kind               `json:"kind"`
+	Spec       nn.Spec            `json:"spec"`
+	Inputs     []Input            `json:"inputs"`
 	Channels   int                `json:"channels,omitempty"` // 0: the net serves each channel by itself; else all at once
 	Residual   bool               `json:"residual"`           // clean = signal - output; else clean = output
 	InSigma    bool               `json:"in_sigma,omitempty"` // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
-	Scaler     Scaler             `json:"scaler"`             //
-	Lookahead  int                `json:"lookahead"`          // set by New from Spec
-	Interval   Interval           `json:"interval,omitzero"`  //
-	Provenance Provenance         `json:"provenance"`         //
-	Metrics    map[string]float64 `json:"metrics,omitempty"`  //
-	Licence    string             `json:"licence,omitempty"`  // SPDX identifier
-	Card       string             `json:"card,omitempty"`     // the model card, Markdown
+	Scaler     Scaler             `json:"scaler"`
+	Lookahead  int                `json:"lookahead"` // set by New from Spec
+	Interval   Interval           `json:"interval,omitzero"`
+	Provenance Provenance         `json:"provenance"`
+	Metrics    map[string]float64 `json:"metrics,omitempty"`
+	Licence    string             `json:"licence,omitempty"` // SPDX identifier
+	Card       string             `json:"card,omitempty"`    // the model card, Markdown
 }
 
 // perNet returns the number of channels one run of the net serves.

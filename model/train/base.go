@@ -37,7 +37,7 @@ type BaseConfig struct {
 // DefaultBase returns the recipe of the shipped base model of a look-ahead.
 func DefaultBase(lookahead int) BaseConfig {
 	return BaseConfig{Lookahead: lookahead, Channels: 32, Taps: 5, Dilations: []int{1, 2, 4, 8, 16, 32},
-		Steps: 4000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
+		Steps: 10000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
 }
 
 // Base trains the base model on synthetic signals. The same config gives the

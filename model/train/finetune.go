@@ -144,8 +144,13 @@ type refinement struct {
 type refined struct {
 	cols  []model.Column
 	clean []float32 // pseudo-clean, [T][channels of the net]
+	from  int       // the first slot whose pseudo-clean value had some past
+	to    int       // after the last one that had its whole look-ahead
 	sigma []float64 // noise level, scaled; NaN where unknown
 }
+
+// edge is how many slots at the start of a window are not learnt from.
+const edge = 32
 
 func (r *refinement) denoise(m *model.Model, windows []Window) error {
 	n := r.arch.perNet()
@@ -157,9 +162,10 @@ func (r *refinement) denoise(m *model.Model, windows []Window) error {
 		clean := append([]float32(nil), st.Push(w.Cols)...)
 		clean = append(clean, st.Finish()...)
 		for first := 0; first < w.Channels; first += n {
-			var one refined
+			slots := len(w.Cols) / w.Channels
+			one := refined{from: min(edge, slots/8), to: max(slots-m.Lookahead(), slots/2)}
 			known := false
-			for t := range len(w.Cols) / w.Channels {
+			for t := range slots {
 				at := t*w.Channels + first
 				one.cols = append(one.cols, w.Cols[at:at+n]...)
 				one.clean = append(one.clean, clean[at:at+n]...)
@@ -209,7 +215,9 @@ func (r *refinement) Example(e *Example, step, i int) {
 				cols[to].Level = scale{dev: 1, sigma: sigma}.level()
 			}
 			want[to] = target{float64(w.clean[at]), sigma}
-			if c.Missing { // the net's own guess teaches it nothing
+			// The net's own guess teaches it nothing, and at the ends it is worse than
+			// what the net could know from the neighbours.
+			if c.Missing || start+t < w.from || start+t >= w.to {
 				want[to].sigma = math.NaN()
 			}
 		}

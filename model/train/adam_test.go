@@ -1,0 +1,132 @@
+package train
+
+import (
+	"math"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tol*max(1, math.Abs(want))) {
+		t.Errorf("%s: got %.9g, want %.9g", what, got, want)
+	}
+}
+
+// One value, three steps with the gradients 1, -2 and .5, worked out by hand
+// from the formula with lr .1, β₁ .9, β₂ .999, λ .01.
+func TestAdamByHand(t *testing.T) {
+	p := [][]float32{{1}}
+	a := NewAdam(p)
+	a.Decay = .01
+	// Step 1: m̂ = g, v̂ = g², so p = 1·(1-.001) - .1·1/(1+1e-8).
+	a.Step(p, [][]float32{{1}}, .1, .9)
+	near(t, "step 1", float64(p[0][0]), .899, 1e-6)
+	// Step 2: m = .9·.1 - .1·2 = -.11, m̂ = -.11/.19; v = .999·.001 + .001·4 =
+	// .004999, v̂ = .004999/.001999.
+	a.Step(p, [][]float32{{-2}}, .1, .9)
+	want := .899*.999 + .1*(.11/.19)/math.Sqrt(.004999/.001999)
+	near(t, "step 2", float64(p[0][0]), want, 1e-6)
+	// Step 3: m = -.099 + .05, v = .999·.004999 + .001·.25.
+	a.Step(p, [][]float32{{.5}}, .1, .9)
+	v := .999*.004999 + .001*.25
+	want = want*.999 + .1*(.049/(1-.729))/math.Sqrt(v/(1-math.Pow(.999, 3)))
+	near(t, "step 3", float64(p[0][0]), want, 1e-6)
+}
+
+// The trace of a quadratic bowl against the formula written out in float64.
+func TestAdamTrace(t *testing.T) {
+	const n = 5
+	p, g := [][]float32{make([]float32, 2), make([]float32, n-2)}, [][]float32{make([]float32, 2), make([]float32, n-2)}
+	at := func(x [][]float32, i int) *float32 {
+		if i < 2 {
+			return &x[0][i]
+		}
+		return &x[1][i-2]
+	}
+	var ref, m, v [n]float64
+	for i := range n {
+		*at(p, i), ref[i] = float32(i)-2, float64(i)-2
+	}
+	a := NewAdam(p)
+	a.Decay = 1e-2
+	cycle := OneCycle{Peak: 3e-2, Steps: 200}
+	for step := range 200 {
+		lr, b1 := cycle.At(step)
+		for i := range n {
+			// The reference takes the rounded gradient, so that only the update counts.
+			*at(g, i) = float32(float64(i+1) * (ref[i] - 1))
+		}
+		a.Step(p, g, lr, b1)
+		for i := range n {
+			gi := float64(*at(g, i))
+			ref[i] -= lr * a.Decay * ref[i]
+			m[i] = b1*m[i] + (1-b1)*gi
+			v[i] = .999*v[i] + .001*gi*gi
+			mh, vh := m[i]/(1-math.Pow(b1, float64(step+1))), v[i]/(1-math.Pow(.999, float64(step+1)))
+			ref[i] -= lr * mh / (math.Sqrt(vh) + 1e-8)
+			near(t, "value", float64(*at(p, i)), ref[i], 2e-6)
+		}
+		if t.Failed() {
+			t.Fatalf("after step %d", step)
+		}
+	}
+}
+
+func TestClip(t *testing.T) {
+	g := [][]float32{{3}, {0, 4}}
+	near(t, "norm", clip(g, 10), 5, 1e-9)
+	near(t, "untouched", float64(g[1][1]), 4, 0)
+	near(t, "norm", clip(g, 1), 5, 1e-9)
+	near(t, "first", float64(g[0][0]), .6, 1e-6)
+	near(t, "last", float64(g[1][1]), .8, 1e-6)
+	g[0][0] = float32(math.NaN())
+	if clip(g, 1); g[0][0] != 0 || g[1][1] != 0 {
+		t.Errorf("a gradient that is not a number survives: %v", g)
+	}
+	g = [][]float32{{30}}
+	if clip(g, -1); g[0][0] != 30 {
+		t.Error("a negative limit clips")
+	}
+}
+
+// Rates and β₁ of torch.optim.lr_scheduler.OneCycleLR(max_lr=3e-3,
+// total_steps=100, pct_start=.1), from its formula: up in steps 0 to 9, down in
+// 9 to 99.
+func TestOneCycle(t *testing.T) {
+	o := OneCycle{Peak: 3e-3, Steps: 100}
+	for _, c := range []struct {
+		step     int
+		lr, beta float64
+	}{
+		{0, 3e-3 / 25, .95},
+		{3, 3e-3/25 + (3e-3-3e-3/25)*.25, .95 - .1*.25}, // a third of the way: (1-cos(π/3))/2 = 1/4
+		{9, 3e-3, .85},
+		{54, (3e-3 + 3e-3/25e4) / 2, .9}, // half of the way down
+		{99, 3e-3 / 25e4, .95},
+		{1000, 3e-3 / 25e4, .95},
+	} {
+		lr, beta := o.At(c.step)
+		near(t, "rate", lr*1e3, c.lr*1e3, 1e-9)
+		near(t, "beta", beta, c.beta, 1e-9)
+	}
+	for _, steps := range []int{1, 2, 5, 10, 11} {
+		for s := range steps {
+			if lr, beta := (OneCycle{Steps: steps}).At(s); !(lr > 0 && lr <= 3e-3) || !(beta >= .85-1e-9 && beta <= .95+1e-9) {
+				t.Errorf("%d steps: step %d has rate %g and β₁ %g", steps, s, lr, beta)
+			}
+		}
+	}
+}
+
+func TestSquaredError(t *testing.T) {
+	y, target, w := []float32{1, 2, -3, 0}, []float32{0, 0, 0, 0}, []float32{1, .25, 1, 5}
+	dy := make([]float32, 4)
+	near(t, "loss", squaredError(dy, y, target, w, 0, .5), (1+1+9)/4., 1e-6)
+	for i, want := range []float64{.25, .125, -.75, 0} {
+		near(t, "gradient", float64(dy[i]), want, 1e-6)
+	}
+	// Beyond 2 the loss is 2·(2|r| - 2) and its slope stays 2·2.
+	near(t, "Huber", squaredError(dy, y, target, w, 2, 1), (1+1+8)/4., 1e-6)
+	near(t, "Huber gradient", float64(dy[2]), -1, 1e-6)
+	near(t, "unweighted", squaredError(dy, y, target, nil, 0, 1), 14/4., 1e-6)
+}

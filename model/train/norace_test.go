@@ -1,0 +1,6 @@
+//go:build !race
+
+package train
+
+// raceBuild says that the race detector is off.
+const raceBuild = false
