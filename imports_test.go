@@ -51,11 +51,14 @@ var allowed = map[string][]string{
 	"sink/kafka":            {"sink", "conn"},
 	"pipeline":              {"ingest", "window", "model", "model/nn", "drift/monitor", "sink", "internal", "pipeline/state"},
 	"pipeline/state":        {"internal"},
-	"pipeline/adapt":        {"model", "window", "pipeline", "internal", "sink"},
+	"pipeline/adapt":        {"model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/config":       {""},
+	"pipeline/offline":      {"ingest", "ingest/file", "window", "model", "model/nn", "model/train", "model/classic", "drift/monitor", "sink", "internal", "pipeline"},
+	"pipeline/assemble":     {""},
 	"web":                   {"pipeline"},
 	"internal":              {"internal"},
 	"cmd":                   {""},
+	"docs":                  {""},
 	".ci":                   {},
 }
 

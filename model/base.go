@@ -2,6 +2,7 @@ package model
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -72,4 +73,29 @@ func BaseWithin(maxDelay time.Duration, rateHz float64) int {
 		}
 	}
 	return best
+}
+
+// Bases are the embedded base models by their look-ahead, for those who choose
+// one per series.
+type Bases map[int]*Model
+
+// LoadBases returns all embedded base models; there is at least one.
+func LoadBases() (Bases, error) {
+	all := Bases{}
+	for _, l := range BaseVariants() {
+		m, err := Base(l)
+		if err != nil {
+			return nil, err
+		}
+		all[l] = m
+	}
+	if len(all) == 0 {
+		return nil, errors.New("model: this binary has no base model: name a .quell file")
+	}
+	return all, nil
+}
+
+// Within returns the model of BaseWithin.
+func (b Bases) Within(maxDelay time.Duration, rateHz float64) *Model {
+	return b[BaseWithin(maxDelay, rateHz)]
 }

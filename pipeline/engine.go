@@ -27,6 +27,10 @@ type EngineConfig struct {
 	// Model serves every series until a switch says otherwise. nil: no net, raw
 	// values pass through.
 	Model *model.Model
+	// AtRate, when not nil, is asked once per series, as soon as the rate of its
+	// grid is known, and overrules Model and FalseAlarms: which look-ahead fits,
+	// and how often a month's alarm is in samples, follow from the rate.
+	AtRate func(rateHz float64) (*model.Model, monitor.Rate)
 	// Interval is the coverage that lo..hi claims, default 0.9.
 	Interval float64
 	// Seed keys every random draw together with the series and the index.
@@ -40,9 +44,18 @@ type EngineConfig struct {
 	FitSentinel FitSentinel
 	// SentinelSlots is the number of slots that the sentinel is fitted on. Default 1024.
 	SentinelSlots int
+	// Calibration is the number of scores, one every 8 slots, that the monitor
+	// learns from. Default 100, the least: few, so that a new series is watched
+	// soon, at the price of a rate of false alarms that holds less exactly.
+	Calibration int
 	// Tap, when not nil, sees every slot of every series with what the scaler
 	// made of it: it is how adaptation fills its replay buffers.
 	Tap Tap
+	// Placed, when not nil, hears of every sample, in the order of its series, as
+	// soon as its fate is known (see window.Series.OnPlaced). record is the number
+	// of the record that the sample's time falls into, counted since the series
+	// began; -1: none. The record may be out already.
+	Placed func(series string, channel int, record int64, fate window.Fate)
 	// MaxSeries bounds the number of series; samples of further ones pass
 	// through raw, counted. Default 100,000.
 	MaxSeries int

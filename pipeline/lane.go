@@ -31,6 +31,7 @@ type lane struct {
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
 
+	begun   bool // model and monitor are chosen
 	mod     *model.Model
 	fixed   []window.Scale // the model's own scale per channel, nil: the running one
 	stream  *model.Stream
@@ -79,14 +80,35 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		scales: make([]window.Scale, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
-	l.rec = sink.Record{Stream: e.cfg.Stream, Series: l.series, Channels: e.cfg.Channels, Values: make([]sink.Value, c), Interval: e.cfg.Interval}
-	if err := l.serve(e.cfg.Model); err != nil {
-		return nil, err
+	if placed := e.cfg.Placed; placed != nil {
+		l.win.OnPlaced(func(channel int, slot int64, fate window.Fate) {
+			record := int64(-1)
+			if slot >= 0 {
+				record = l.emitted + int64(l.waiting.len()) - l.win.Closed() + slot
+			}
+			placed(l.series, channel, record, fate)
+		})
 	}
-	if e.cfg.Watch {
-		l.watch = newWatch(e, series)
+	l.rec = sink.Record{Stream: e.cfg.Stream, Series: l.series, Channels: e.cfg.Channels, Values: make([]sink.Value, c), Interval: e.cfg.Interval}
+	if e.cfg.AtRate == nil || l.win.RateHz() > 0 {
+		return l, l.begin()
 	}
 	return l, nil
+}
+
+// begin gives the lane its model and its monitor. It is called once, at the
+// latest when the rate of the grid has been learnt.
+func (l *lane) begin() error {
+	l.begun = true
+	cfg := &l.eng.cfg
+	m, alarms := cfg.Model, cfg.FalseAlarms
+	if cfg.AtRate != nil {
+		m, alarms = cfg.AtRate(l.win.RateHz())
+	}
+	if cfg.Watch {
+		l.watch = newWatch(l.eng, l.series, alarms)
+	}
+	return l.serve(m)
 }
 
 // serve makes m the model of the lane, from the next record on. The new stream
@@ -154,6 +176,12 @@ func (l *lane) fates() window.Fates {
 
 // Slot takes the next slot of the grid.
 func (l *lane) Slot(s *window.Slot) {
+	if !l.begun {
+		if err := l.begin(); err != nil { // the model does not fit: raw passes through, and says why
+			l.mod, l.stream = nil, nil
+			l.eng.event(l, s.Time, "series.reset", "warning", "not denoised: "+err.Error(), nil)
+		}
+	}
 	if !l.queued {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)

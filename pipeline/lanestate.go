@@ -59,6 +59,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
 	}
 	r.SetRest(l.win.RestoreState(series, r.Rest()))
+	if r.Err() == nil && !l.begun && l.win.RateHz() > 0 {
+		if err := l.begin(); err != nil {
+			return nil, fmt.Errorf("series %q: %w", series, err)
+		}
+	}
 	for i := range l.scalers {
 		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
 		l.held[i] = r.F64()

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/window"
 )
 
 // Config says what a pipeline is made of.
@@ -122,6 +123,9 @@ func (p *Pipeline) unbuild() error {
 	return errors.Join(append(errs, p.release())...)
 }
 
+// Close releases a pipeline that is not going to Run.
+func (p *Pipeline) Close() error { return p.unbuild() }
+
 // Run works until every source has ended or ctx is cancelled. Then it stops
 // reading, waits until what was read is durable, checkpoints, gives the acks
 // back and returns nil. An error means that the work can't go on, or (ErrDrain)
@@ -185,6 +189,29 @@ func (p *Pipeline) work(ctx context.Context) []error {
 		return []error{cause}
 	}
 	return errs
+}
+
+// Summary says what became of a stream's samples.
+type Summary struct {
+	In      int64            `json:"in"`      // samples and malformed messages, since the state began
+	Fates   map[string]int64 `json:"fates"`   // adds up to In
+	Records int64            `json:"records"` // handed to the sinks by this run
+	Events  int64            `json:"events"`  // likewise, dead letters not among them
+	Series  int              `json:"series"`
+}
+
+// Summaries returns the summary of each stream, once Run has returned.
+func (p *Pipeline) Summaries() map[string]Summary {
+	all := make(map[string]Summary, len(p.workers))
+	for _, w := range p.workers {
+		f := w.eng.Fates()
+		s := Summary{In: f.In(), Fates: make(map[string]int64, len(f)), Records: w.records, Events: w.events, Series: w.eng.Series()}
+		for i, n := range f {
+			s.Fates[window.Fate(i).String()] = n
+		}
+		all[w.name] = s
+	}
+	return all
 }
 
 // Status is a read-only view of a component.

@@ -47,11 +47,14 @@ type watch struct {
 	missing  []bool
 }
 
-func newWatch(e *Engine, series string) *watch {
+func newWatch(e *Engine, series string, alarms monitor.Rate) *watch {
 	c := len(e.cfg.Channels)
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
-	cfg := monitor.ShortHistory(c, e.cfg.FalseAlarms)
+	cfg := monitor.ShortHistory(c, alarms)
+	if e.cfg.Calibration > 0 {
+		cfg.Calibration = e.cfg.Calibration
+	}
 	cfg.Names = e.cfg.Channels
 	cfg.Hop = sentinelHop
 	cfg.Seed = e.cfg.Seed ^ h.Sum64()

@@ -68,6 +68,8 @@ type worker struct {
 	lastPoint  time.Time
 	gone       map[string]map[string]bool // series dropped since the last checkpoint, by partition
 	chunkStart time.Time
+
+	records, events int64 // handed to the sinks
 }
 
 // part is a partition that the worker owns.
@@ -339,11 +341,15 @@ func (w *worker) flush(hard context.Context) error {
 // Record, Event and Dead make the worker the engine's Out.
 
 // Record adds a record to the open batch.
-func (w *worker) Record(r *sink.Record) { w.cur.addRecord(r) }
+func (w *worker) Record(r *sink.Record) {
+	w.records++
+	w.cur.addRecord(r)
+}
 
 // Event adds an event to the open batch.
 func (w *worker) Event(e sink.Event) {
 	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
+	w.events++
 	w.cur.addEvent(e, false)
 }
 

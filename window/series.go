@@ -50,7 +50,8 @@ type Series struct {
 	late     int       // late samples in a row, rising in time
 	lateTime int64
 
-	slot Slot
+	slot   Slot
+	placed func(channel int, slot int64, fate Fate)
 }
 
 // recentSlots is how many closed slots are remembered to tell a duplicate from
@@ -92,11 +93,29 @@ func (s *Series) Newest() int64 { return s.newest }
 // Fates returns how many samples ended how; Pending is what waits in here.
 func (s *Series) Fates() Fates { return s.fates }
 
+// Closed returns the number of slots handed out since the context began.
+func (s *Series) Closed() int64 { return s.next }
+
+// OnPlaced has f called once for every sample, in the order of Push, as soon as
+// its fate is known. While a rate is being learnt that is not so, but for
+// samples quarantined by their stored stamp, which then come first. slot is the
+// slot of the present context that the sample's time falls into, -1 where there
+// is none or it closed more than 64 slots ago. Pending is the fate of a sample
+// that the slot took: a later reading may still make it surplus.
+func (s *Series) OnPlaced(f func(channel int, slot int64, fate Fate)) { s.placed = f }
+
+func (s *Series) tell(in *ingest.Sample, slot int64, fate Fate) {
+	if s.placed != nil {
+		s.placed(in.Channel, slot, fate)
+	}
+}
+
 // Push takes one sample. stored is the stored stamp of its message in Unix ns,
 // 0 where there is none. Slots that close are handed to h before Push returns.
 func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 	if stored != 0 && in.Time-stored > int64(s.cfg.MaxFuture) {
 		s.kill(in, Quarantined, h)
+		s.tell(&in, -1, Quarantined)
 		return
 	}
 	if s.step == 0 {
@@ -181,9 +200,11 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		s.fates[Pending]++
 	case r.time == in.Time && r.value == in.Value && r.missing == in.Missing:
 		s.fates[Duplicate]++
+		s.tell(&in, k, Duplicate)
 		return
 	case r.time == in.Time:
 		s.kill(in, Conflicting, h)
+		s.tell(&in, k, Conflicting)
 		return
 	case in.Time > r.time:
 		old := ingest.Sample{Series: in.Series, Channel: in.Channel, Time: r.time, Value: r.value, Missing: r.missing, TimeSource: r.source}
@@ -191,8 +212,10 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		s.kill(old, Surplus, h)
 	default:
 		s.kill(in, Surplus, h)
+		s.tell(&in, k, Surplus)
 		return
 	}
+	s.tell(&in, k, Pending)
 	s.newest = max(s.newest, in.Time)
 	s.alive(in)
 	s.drain(h)
@@ -312,19 +335,25 @@ func (s *Series) close(h Handler) {
 
 // tooLate settles a sample whose slot has closed.
 func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
-	if k >= 0 && s.next-k <= recentSlots {
+	if k < 0 || s.next-k > recentSlots {
+		k = -1
+	}
+	if k >= 0 {
 		r := &s.recent[(k%recentSlots)*int64(s.cfg.Channels)+int64(in.Channel)]
 		if r.own && r.time == in.Time {
 			if r.value == in.Value && r.missing == in.Missing {
 				s.fates[Duplicate]++
+				s.tell(&in, k, Duplicate)
 				return
 			}
 			s.kill(in, Conflicting, h)
+			s.tell(&in, k, Conflicting)
 			return
 		}
 	}
 	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
 		s.kill(in, Quarantined, h)
+		s.tell(&in, -1, Quarantined)
 		return
 	}
 	s.alive(in)
@@ -337,6 +366,7 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	s.lateTime = in.Time
 	if s.late <= s.cfg.BackwardAfter {
 		s.kill(in, Late, h)
+		s.tell(&in, k, Late)
 		return
 	}
 	for s.next < s.high {

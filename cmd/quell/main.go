@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // gateways often have no zone files
 
 	"github.com/spf13/cobra"
 )
@@ -92,7 +93,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w: see quell %s --help", err, c.Name())
 	})
-	cmd.AddCommand(versionCmd(s), checkCmd(s), driftCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s))
 	return cmd
 }
 

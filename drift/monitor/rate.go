@@ -11,6 +11,9 @@ import (
 // The zero Rate stands for the default, one in a million samples.
 type Rate float64
 
+// LargestRate is the largest rate that can be asked for.
+const LargestRate Rate = 0.01
+
 // DefaultRate is what a zero Rate stands for.
 const DefaultRate Rate = 1e-6
 
@@ -59,7 +62,7 @@ func ParseRate(s string, rateHz float64) (Rate, error) {
 		return 0, fmt.Errorf("false_alarms must be per minute, hour, day, week, month, year or a number of samples, got %q", s)
 	}
 	r := Rate(n / samples)
-	if !(r > 0) || r > 0.01 {
+	if !(r > 0) || r > LargestRate {
 		return 0, fmt.Errorf("false_alarms %q is %.3g alarms per sample at %g Hz; ask for at most one in 100 samples", s, float64(r), rateHz)
 	}
 	return r, nil

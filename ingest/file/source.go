@@ -84,20 +84,22 @@ func NewSource(c Config) (*Source, error) {
 	}
 	s := &Source{cfg: c, series: c.DefaultSeries, resumed: make(chan struct{})}
 	if s.series == "" {
-		if s.series = seriesOf(c.Path); field.CheckSeries(s.series) != nil {
-			s.series = partition
-		}
+		s.series = SeriesOf(c.Path)
 	}
 	return s, nil
 }
 
-// seriesOf returns a file's name without folder and extensions.
-func seriesOf(path string) string {
+// SeriesOf returns the series of a file's rows where nothing else names one: the
+// file's name without folder and extensions, or stdin.
+func SeriesOf(path string) string {
 	if path == Stdin {
 		return "stdin"
 	}
 	base := strings.TrimSuffix(filepath.Base(path), ".gz")
-	return strings.TrimSuffix(base, filepath.Ext(base))
+	if name := strings.TrimSuffix(base, filepath.Ext(base)); field.CheckSeries(name) == nil {
+		return name
+	}
+	return partition
 }
 
 // Open opens the file and reads its head. A file that does not exist, is empty

@@ -16,7 +16,7 @@ const (
 	Tank                // temperature: set points, followed with a lag
 	ECG                 // a heartbeat with P, QRS and T waves and a varying rhythm
 	Flow                // steps, followed quickly, with a ripple
-	Power               // a daily cycle (a day takes two minutes) and loads that switch
+	Power               // a daily cycle (a day takes twelve seconds) and loads that switch
 )
 
 var families = [...]struct{ name, channel, unit string }{
@@ -71,13 +71,13 @@ func newShape(f Family, h hash) shape {
 	case Pump:
 		return &pump{stroke: u(0, 0.8, 1.3), base: u(1, 3, 5), pulse: u(2, 0.8, 1.4), echo: u(3, 0.3, 0.5)}
 	case Tank:
-		return &steps{h: h, every: 12, tau: u(0, 1.5, 2.5), lo: 55, hi: 75, back: 3}
+		return &steps{h: h, every: 2.5, tau: u(0, 0.3, 0.5), lo: 55, hi: 75, levels: 4, back: 3}
 	case ECG:
 		return &ecg{h: h, beat: u(0, 0.75, 0.95), size: u(1, 0.9, 1.3)}
 	case Flow:
-		return &flow{steps: steps{h: h, every: 6, tau: 0.3, lo: 20, hi: 60, back: 2}, ripple: u(0, 0.5, 1.2), rate: u(1, 0.7, 1.1)}
+		return &flow{steps: steps{h: h, every: 2, tau: 0.15, lo: 20, hi: 60, levels: 4, back: 2}, ripple: u(0, 0.5, 1.2), rate: u(1, 0.7, 1.1)}
 	default:
-		return &power{loads: steps{h: h, every: 9, tau: 0.25, lo: 0, hi: 2.5, back: 2}, day: 120, base: u(0, 4, 6), swing: u(1, 1.5, 2.5), phase: u(2, 0, 2*math.Pi)}
+		return &power{loads: steps{h: h, every: 2, tau: 0.1, lo: 0, hi: 2.5, levels: 4, back: 2}, day: 12, base: u(0, 4, 6), swing: u(1, 1.5, 2.5), phase: u(2, 0, 2*math.Pi)}
 	}
 }
 
@@ -158,16 +158,21 @@ func (p *power) at(t float64) float64 {
 	return p.base + p.swing*(math.Sin(a)+0.35*math.Sin(2*a+1)) + p.loads.at(t)
 }
 
-// steps moves between random levels at random times, about every so many
+// steps moves between a few set points, drawn at random, at random times, about every so many
 // seconds, and follows each with a first-order lag of tau seconds.
 type steps struct {
 	h          hash
 	every, tau float64
 	lo, hi     float64
+	levels     int   // set points, evenly spaced from lo to hi; an even number
 	back       int64 // steps after which a change is over: exp(-(back-0.6)·every/tau) is nothing
 }
 
-func (s *steps) level(k int64) float64 { return s.lo + (s.hi-s.lo)*s.h.uniform(streamLevels, k) }
+func (s *steps) level(k int64) float64 {
+	// Even and odd steps have set points of their own, so that each step is one.
+	n := 2*math.Floor(s.h.uniform(streamLevels, k)*float64(s.levels/2)) + float64(k&1)
+	return s.lo + (s.hi-s.lo)*n/float64(s.levels-1)
+}
 
 // start returns when step k begins. Its chance part is less than a step, which
 // keeps the steps in order.

@@ -2,8 +2,7 @@ package sim
 
 import "math"
 
-// Fleet returns the default set: eight sensors of all six families at 50 and
-// 100 Hz, with white noise of 5 to 12 dB, occasional spikes and gaps, the
+// Fleet returns the default set: eight sensors of all six families at 100 Hz, with white noise of 5 to 12 dB, occasional spikes and gaps, the
 // resolution of a fair converter, and coloured noise on one of them. Names,
 // families and rates are always the same; signals and noise follow the seed.
 func Fleet(seed uint64) []*Sensor {
@@ -19,11 +18,11 @@ func Fleet(seed uint64) []*Sensor {
 		{"motor-1", Motor, 100, 0.001, Noise{}},
 		{"motor-2", Motor, 100, 0.005, Noise{Spikes: 0.002}},
 		{"pump-1", Pump, 100, 0.01, Noise{Drops: 0.0005}},
-		{"pump-2", Pump, 50, 0.01, Noise{Coloured: 0.5, Rho: 0.6}},
-		{"tank-1", Tank, 50, 0.05, Noise{Spikes: 0.001}},
+		{"pump-2", Pump, 100, 0.01, Noise{Coloured: 0.5, Rho: 0.6}},
+		{"tank-1", Tank, 100, 0.05, Noise{Spikes: 0.001}},
 		{"ecg-1", ECG, 100, 0.005, Noise{}},
-		{"flow-1", Flow, 50, 0.1, Noise{Spikes: 0.001, Drops: 0.0005}},
-		{"power-1", Power, 50, 0.01, Noise{Drops: 0.0005}},
+		{"flow-1", Flow, 100, 0.1, Noise{Spikes: 0.001, Drops: 0.0005}},
+		{"power-1", Power, 100, 0.01, Noise{Drops: 0.0005}},
 	} {
 		m.noise.SNRdB = math.Round(10*(5+7*h.uniform(streamFleet, int64(i)))) / 10
 		m.noise.Step = m.step

@@ -29,11 +29,11 @@ func ExampleFleet() {
 	// motor-1 vibration mm/s 100 Hz
 	// motor-2 vibration mm/s 100 Hz
 	// pump-1 pressure bar 100 Hz
-	// pump-2 pressure bar 50 Hz
-	// tank-1 temperature °C 50 Hz
+	// pump-2 pressure bar 100 Hz
+	// tank-1 temperature °C 100 Hz
 	// ecg-1 lead mV 100 Hz
-	// flow-1 flow l/min 50 Hz
-	// power-1 power kW 50 Hz
+	// flow-1 flow l/min 100 Hz
+	// power-1 power kW 100 Hz
 }
 
 func newSensor(t *testing.T, s sim.Spec) *sim.Sensor {
@@ -355,7 +355,7 @@ func TestSourceDeliversEverySampleOnceInOrder(t *testing.T) {
 	s := start(t, sim.Config{Sensors: sensors}, -1)
 	count := make(map[string]int64)
 	last := int64(0)
-	for range 2 * 600 { // two seconds of the fleet
+	for range 2 * 800 { // two seconds of the fleet
 		d, err := s.Next(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -380,7 +380,7 @@ func TestSourceDeliversEverySampleOnceInOrder(t *testing.T) {
 		}
 		count[x.Series]++
 	}
-	if count["motor-1"] != 200 || count["tank-1"] != 100 {
+	if count["motor-1"] != 200 || count["tank-1"] != 200 {
 		t.Errorf("samples per series: %v", count)
 	}
 }

@@ -182,8 +182,8 @@ type Window struct {
 type Model struct {
 	Use       string   `yaml:"use"`                            // base, NAME@hhhhhh, or a path ending in .quell or .onnx; default base
 	Scope     string   `yaml:"scope" enum:"per-series,shared"` // default per-series
-	Lookahead *int     `yaml:"lookahead"`                      // nil: the largest that fits MaxDelay
-	MaxDelay  Duration `yaml:"max_delay"`                      // default 1s
+	Lookahead *int     `yaml:"lookahead"`                      // nil: by MaxDelay
+	MaxDelay  Duration `yaml:"max_delay"`                      // 0: 8 samples if they last no longer than 1s, else what does
 	Interval  float64  `yaml:"interval"`                       // coverage of lo..hi, default 0.9
 }
 

@@ -186,7 +186,7 @@ func TestEdge(t *testing.T) {
 				{Name: "vibration", Path: "vib.rms", Unit: "mm/s"},
 			},
 			Window: Window{RateHz: 1, Align: "latest", Hold: 5 * time.Second, MaxGap: 5 * time.Second, Lateness: 2 * time.Second, Late: "drop", IdleFlush: 30 * time.Second, MaxSeries: 10_000},
-			Model:  Model{Use: "base", Scope: "per-series", Lookahead: &eight, MaxDelay: time.Second, Interval: 0.9},
+			Model:  Model{Use: "base", Scope: "per-series", Lookahead: &eight, Interval: 0.9},
 			Drift:  Drift{FalseAlarms: Rate{Text: "1/month", Count: 1, Per: 30 * 24 * time.Hour}},
 			Adapt:  Adapt{Mode: "auto", CPUShare: 0.25, ReplayBytes: 8 << 20},
 			Sinks:  []string{"clean", "ops"},

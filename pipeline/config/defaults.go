@@ -17,7 +17,6 @@ const (
 	DefaultLateness     = 2 * time.Second
 	DefaultMaxSeries    = 10_000
 	DefaultInterval     = 0.9
-	DefaultMaxDelay     = time.Second
 	DefaultCPUShare     = 0.25
 	DefaultTimeout      = 10 * time.Second
 	DefaultSpillAfter   = 10 * time.Second
@@ -90,7 +89,6 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 	def(d, p, "use", &s.Model.Use, "base")
 	def(d, p, "scope", &s.Model.Scope, "per-series")
 	def(d, p, "interval", &s.Model.Interval, DefaultInterval)
-	def(d, p, "max_delay", &s.Model.MaxDelay, DefaultMaxDelay)
 	rate, err := ParseRate(DefaultFalseAlarms)
 	if err != nil {
 		panic("config: the default rate of false alarms can't be read")

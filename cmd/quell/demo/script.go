@@ -1,0 +1,56 @@
+package demo
+
+import (
+	"math/rand/v2"
+
+	"github.com/quell-stream/quell/ingest/sim"
+)
+
+// injection is a change that the demo makes to one of its sensors.
+type injection struct {
+	sensor int
+	kind   sim.Kind
+	at     int64 // index of the first sample affected
+}
+
+// candidates are the sensors that a kind of change may be injected into: those
+// that a minute of live data and a short history are enough to tell it on. A
+// tank that moves between set points once in a while takes longer.
+var candidates = map[sim.Kind][]string{
+	sim.NoiseLevel: {"motor-1", "motor-2", "pump-1", "pump-2", "ecg-1"},
+	sim.Regime:     {"pump-1", "ecg-1"},
+	sim.Stuck:      {"motor-1", "motor-2", "pump-1", "pump-2", "tank-1", "ecg-1", "flow-1", "power-1"},
+}
+
+// after says when each kind is injected, in seconds of live data: early enough
+// for a fine-tune to end within the minute.
+var after = []struct {
+	kind     sim.Kind
+	from, to float64
+}{
+	{sim.Regime, 2, 6},
+	{sim.NoiseLevel, 4, 9},
+	{sim.Stuck, 6, 16},
+}
+
+// script draws the injections of a run: one of each kind, on different sensors.
+func script(fleet []*sim.Sensor, seed uint64) []injection {
+	rng := rand.New(rand.NewPCG(seed, 0x5eed))
+	used := map[int]bool{}
+	var out []injection
+	for _, a := range after {
+		var free []int
+		for i, s := range fleet {
+			for _, name := range candidates[a.kind] {
+				if s.Spec().Name == name && !used[i] {
+					free = append(free, i)
+				}
+			}
+		}
+		i := free[rng.IntN(len(free))]
+		used[i] = true
+		second := float64(historySeconds) + a.from + (a.to-a.from)*rng.Float64()
+		out = append(out, injection{i, a.kind, int64(second * float64(fleet[i].Spec().RateHz))})
+	}
+	return out
+}

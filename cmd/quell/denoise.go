@@ -1,0 +1,273 @@
+package main
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest/file"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/classic"
+	"github.com/quell-stream/quell/model/train"
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/pipeline/offline"
+	"github.com/quell-stream/quell/window"
+)
+
+// denoiseOptions are the flags of quell denoise.
+type denoiseOptions struct {
+	out, model, filter    string
+	time, series, tz      string
+	channels              []string
+	rate                  float64
+	lookahead             string
+	chunk                 int
+	rateGiven, modelGiven bool
+}
+
+func denoiseCmd(s streams) *cobra.Command {
+	var o denoiseOptions
+	cmd := &cobra.Command{
+		Use:   "denoise IN",
+		Short: "Denoise a recording",
+		Long: `Denoise a recording (CSV with a header or JSON lines, plain or gzip, - for standard
+input), offline and in constant memory, with the numbers that quell run gives.
+
+Output is CSV, one row per input row in input order: the time as it came (none
+where the input has none), with --series the series; then for each channel X the
+columns X (as read), X_clean, X_lo..X_hi (90 % interval), X_quality, X_method and
+X_flags; then score and drift. Empty is missing.
+
+A row is given the values of the slot of the time grid that its time falls into.
+Where its own reading is not the one that the slot was computed from, a last flag
+says why: duplicate, conflicting (the same time, another value), surplus (a later
+reading of the slot counts), late or quarantined (its time lies too far back).
+A row whose slot is long gone has no values, quality bad and method raw.
+
+Filters are moving_average, ema, savitzky_golay, median, hampel and kalman, with
+settings after a colon:
+  median:w=5   savitzky_golay:w=11,p=2   hampel:w=7,t=3   ema:a=0.3
+  kalman:model=trend,lambda=10`,
+		Example: `  quell denoise pump.csv -o clean.csv
+  quell denoise ecg.csv.gz --rate 360 --channels mlii_mv
+  quell denoise pump.csv --filter median:w=7`,
+		Args: exactly(1, "one file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.rateGiven, o.modelGiven = cmd.Flags().Changed("rate"), cmd.Flags().Changed("model")
+			return denoise(cmd.Context(), s, args[0], &o)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&o.out, "out", "o", "-", "output `file`, gzip if it ends in .gz; - is standard output")
+	f.StringVar(&o.model, "model", "base", "`model` that denoises: base or a .quell file")
+	f.StringVar(&o.filter, "filter", "", "classical `filter` that denoises in place of a model")
+	f.StringVar(&o.time, "time", "", "time `column`; default: ts, time, timestamp or datetime, else the row index makes the time")
+	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to denoise; default: all numeric ones but labels")
+	f.StringVar(&o.series, "series", "", "`column` that names each row's series; default: all rows are one series")
+	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column, 1 Hz where there is none")
+	f.StringVar(&o.tz, "tz", "UTC", "`zone` of times that name none, such as Europe/Berlin")
+	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead; default: 8 where they last no longer than a second, else what fits")
+	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
+	return cmd
+}
+
+// check finds what is wrong with the flags by themselves.
+func (o *denoiseOptions) check() error {
+	switch {
+	case o.filter != "" && o.modelGiven:
+		return usageError("--model and --filter exclude each other: one of them denoises")
+	case o.rateGiven && !(o.rate > 0 && o.rate <= 1e6):
+		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed", o.rate)
+	case o.chunk < 1:
+		return usageError("--chunk %d: at least one row is needed", o.chunk)
+	}
+	return nil
+}
+
+// ahead returns the look-ahead asked for: samples, anyLookahead, or
+// classic.Full for "full" where a filter denoises.
+func (o *denoiseOptions) ahead() (n int, given bool, err error) {
+	switch o.lookahead {
+	case "":
+		return anyLookahead, false, nil
+	case "full":
+		if o.filter == "" {
+			return 0, false, usageError("--lookahead full: no model of this version sees the whole recording; the base models look %s samples ahead", variants())
+		}
+		return classic.Full, true, nil
+	}
+	n, err = strconv.Atoi(o.lookahead)
+	if err != nil || n < 0 {
+		return 0, false, usageError("--lookahead %s: a number of samples or full is needed", o.lookahead)
+	}
+	return n, true, nil
+}
+
+func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err error) {
+	if err := o.check(); err != nil {
+		return err
+	}
+	zone, err := time.LoadLocation(o.tz)
+	if err != nil {
+		return usageError("--tz %s: there is no such zone: write one like Europe/Berlin", o.tz)
+	}
+	note := func(text string) { fmt.Fprintln(s.err, "note:", text) }
+	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note}
+	if err := o.denoiser(&c, note); err != nil {
+		return err
+	}
+	r, err := openTable(s, in, file.Options{Time: o.time, Zone: zone, RateHz: o.rate, Series: o.series, Channels: file.Named(o.channels...)})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file %s", in)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	c.Engine.Window = window.Config{RateHz: o.rate}
+	if c.Engine.Window.RateHz == 0 && r.TimeColumn() == "" {
+		c.Engine.Window.RateHz = 1
+	}
+	var rep offline.Report
+	err = writeTo(s, o.out, func(w io.Writer) error {
+		var err error
+		rep, err = offline.Denoise(ctx, r, w, c)
+		return err
+	})
+	if ctx.Err() != nil && err != nil {
+		return &codeError{exitInterrupted, errors.New("interrupted")}
+	}
+	if err != nil {
+		return err
+	}
+	tellFates(note, &rep)
+	return nil
+}
+
+// denoiser chooses what denoises.
+func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
+	alarms, err := config.ParseRate(config.DefaultFalseAlarms)
+	if err != nil {
+		return err
+	}
+	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: 1, Watch: true, FitSentinel: train.Sentinel}
+	ahead, given, err := o.ahead()
+	if err != nil {
+		return err
+	}
+	choose := func(float64) *model.Model { return c.Engine.Model }
+	switch {
+	case o.filter != "":
+		p, err := classic.ParseFilter(o.filter)
+		if err == nil && given {
+			p.Lookahead = ahead
+			err = p.Validate()
+		}
+		if err != nil {
+			return usageError("--filter: %w", err)
+		}
+		if _, err := classic.NewFilter(p); err != nil && (p.Family != classic.KalmanName || given) {
+			return usageError("--filter: %w", err)
+		}
+		c.Filter = &p
+	case (o.model == "" || o.model == "base") && !given:
+		if choose, err = loadBases(note); err != nil {
+			return err
+		}
+	default:
+		if c.Engine.Model, err = loadModel(o.model, ahead); err != nil {
+			return err
+		}
+	}
+	c.Engine.AtRate = func(hz float64) (*model.Model, monitor.Rate) {
+		return choose(hz), min(monitor.Rate(alarms.PerSample(hz)), monitor.LargestRate)
+	}
+	return nil
+}
+
+// tellFates says what was not used of the input.
+func tellFates(note func(string), rep *offline.Report) {
+	var parts []string
+	for f := window.Duplicate; f < window.NumFates; f++ {
+		if n := rep.Fates[f]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, f))
+		}
+	}
+	if len(parts) > 0 {
+		note(fmt.Sprintf("not used, as their rows' flags say: %s of %d readings", strings.Join(parts, ", "), rep.Fates.In()))
+	}
+}
+
+// writeTo has write write to a file, or to standard output for "-". A file
+// appears only when all of it is there, so that a failure leaves what was there
+// before.
+func writeTo(s streams, path string, write func(io.Writer) error) (err error) {
+	if path == "-" {
+		w := bufio.NewWriterSize(s.out, 64<<10)
+		return errors.Join(write(w), w.Flush())
+	}
+	f, rename, err := createFor(path)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil && rename {
+			err = errors.Join(err, os.Remove(f.Name()))
+		}
+	}()
+	if err := errors.Join(compress(f, path, write), f.Close()); err != nil {
+		return err
+	}
+	if rename {
+		return os.Rename(f.Name(), path)
+	}
+	return nil
+}
+
+// createFor returns a file to write in place of path; rename says that it has to
+// be renamed. What is no regular file, such as a pipe, is written to as it is.
+func createFor(path string) (f *os.File, rename bool, err error) {
+	st, err := os.Stat(path)
+	switch {
+	case err == nil && st.IsDir():
+		return nil, false, fmt.Errorf("%s is a folder: name a file", path)
+	case err == nil && !st.Mode().IsRegular():
+		f, err = os.OpenFile(path, os.O_WRONLY, 0)
+		return f, false, err
+	}
+	mode := fs.FileMode(0o644)
+	if err == nil {
+		mode = st.Mode().Perm()
+	}
+	if f, err = os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".tmp-*"); err != nil {
+		return nil, false, err
+	}
+	if err := f.Chmod(mode); err != nil {
+		return nil, false, errors.Join(err, f.Close(), os.Remove(f.Name()))
+	}
+	return f, true, nil
+}
+
+// compress has write write to w, through gzip if path says so.
+func compress(w io.Writer, path string, write func(io.Writer) error) error {
+	if !strings.HasSuffix(path, ".gz") {
+		b := bufio.NewWriterSize(w, 64<<10)
+		return errors.Join(write(b), b.Flush())
+	}
+	z := gzip.NewWriter(w)
+	b := bufio.NewWriterSize(z, 64<<10)
+	return errors.Join(write(b), b.Flush(), z.Close())
+}

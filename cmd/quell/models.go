@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/quell-stream/quell/model"
+)
+
+// anyLookahead is the look-ahead of loadModel that leaves the choice to the model.
+const anyLookahead = -1
+
+// loadModel loads a model as a command line names it: base (or nothing) for the
+// one that comes with the binary, else a .quell file. lookahead is the number of
+// samples that the model must look ahead, or anyLookahead: of the base models
+// that is the one that looks furthest.
+func loadModel(s string, lookahead int) (*model.Model, error) {
+	if s == "" || s == "base" {
+		return loadBase(lookahead)
+	}
+	switch strings.ToLower(filepath.Ext(s)) {
+	case ".onnx", ".safetensors":
+		return nil, usageError("%s: this version reads .quell models only; importing %s comes with a later one", s, strings.TrimPrefix(filepath.Ext(s), "."))
+	}
+	m, err := model.Open(s)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("there is no model %q: name a .quell file, or base", s)
+	case err != nil:
+		return nil, err
+	case lookahead >= 0 && m.Lookahead() != lookahead:
+		return nil, usageError("%s looks %d samples ahead, not %d: leave --lookahead out", m.Name(), m.Lookahead(), lookahead)
+	}
+	return m, nil
+}
+
+func loadBase(lookahead int) (*model.Model, error) {
+	m, err := model.Base(lookahead)
+	if err == nil && lookahead >= 0 && m.Lookahead() != lookahead || err != nil && len(model.BaseVariants()) > 0 {
+		return nil, usageError("there is no base model that looks %d samples ahead: choose one of %s", lookahead, variants())
+	}
+	return m, err
+}
+
+// variants lists the look-aheads of the base models.
+func variants() string {
+	return strings.Trim(strings.ReplaceAll(fmt.Sprint(model.BaseVariants()), " ", ", "), "[]")
+}
+
+// loadBases returns a function that chooses the base model for a grid of a
+// rate: 8 samples of look-ahead where they last no longer than a second, else
+// what fits. Where nothing does it takes the shortest and tells so, once.
+func loadBases(tell func(string)) (func(rateHz float64) *model.Model, error) {
+	bases, err := model.LoadBases()
+	if err != nil {
+		return nil, err
+	}
+	told := false
+	return func(rateHz float64) *model.Model {
+		m := bases.Within(0, rateHz)
+		if delay := float64(m.Lookahead()) / rateHz; delay > 1.0001 && !told { // a learnt rate may be off by a rounding error
+			told = true
+			tell(fmt.Sprintf("at %.3g Hz no base model looks ahead for a second or less; this one looks %d samples ahead, %.3g s", rateHz, m.Lookahead(), delay))
+		}
+		return m
+	}, nil
+}

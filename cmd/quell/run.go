@@ -1,0 +1,166 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/assemble"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/web"
+)
+
+func runCmd(s streams) *cobra.Command {
+	var (
+		path   string
+		length time.Duration
+		asJSON bool
+	)
+	cmd := &cobra.Command{
+		Use:   "run -c FILE",
+		Short: "Run the pipeline",
+		Long: `Run the streams of a configuration until every source has ended or a signal comes.
+
+Brokers that are away are tried again for ever; /readyz answers 503 meanwhile.
+Refused credentials end the process with exit code 1. SIGTERM and Ctrl-C stop in
+order: what was read is computed, written and made durable, then the process
+exits with 0; a second signal does not wait. Nothing acknowledged is lost either
+way: what was not finished comes again.
+
+With --json a summary is printed at the end: per stream the number of samples
+that came in, what became of each (the fates add up), and the records handed out.`,
+		Example: "  quell run -c configs/file.yaml",
+		Args:    exactly(0, "no arguments but -c FILE"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if path == "" {
+				return usageError("-c FILE is needed: the configuration to run")
+			}
+			if length < 0 {
+				return usageError("--for must not be negative, got %s", length)
+			}
+			return runConfig(cmd.Context(), s, path, length, asJSON)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVarP(&path, "config", "c", "", "configuration `file`")
+	f.DurationVar(&length, "for", 0, "stop after this `time`; 0: never")
+	f.BoolVar(&asJSON, "json", false, "print a summary as JSON at the end")
+	return cmd
+}
+
+func runConfig(ctx context.Context, s streams, path string, length time.Duration, asJSON bool) (err error) {
+	cfg, err := loadConfig(s, path)
+	if err != nil {
+		return err
+	}
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	for _, text := range assemble.NotYet(cfg) {
+		log.Warn(text)
+	}
+	reg := newRegistry()
+	p, err := assemble.Pipeline(cfg, assemble.Options{Log: log, Registerer: reg, Stdin: s.in, Stdout: s.out})
+	if err != nil {
+		return err
+	}
+	if cfg.HTTP.Listen != "" {
+		token, err := config.ReadSecret(config.Secret{}, cfg.HTTP.TokenFile)
+		if err != nil {
+			return errors.Join(fmt.Errorf("http: %w", err), p.Close())
+		}
+		srv, err := web.Listen(cfg.HTTP.Listen, web.Config{View: p, Gatherer: reg, Token: token.Reveal()}, log)
+		if err != nil {
+			return errors.Join(err, p.Close())
+		}
+		log.Info("listening", "url", "http://"+srv.Addr())
+		defer func() {
+			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+			defer cancel()
+			if e := srv.Close(closing); e != nil && !errors.Is(e, context.DeadlineExceeded) {
+				err = errors.Join(err, fmt.Errorf("http: %w", e))
+			}
+		}()
+	}
+	if length > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, length)
+		defer cancel()
+	}
+	if err := p.Run(ctx); err != nil {
+		return explain(err)
+	}
+	return summarise(s.out, log, p, asJSON)
+}
+
+// loadConfig reads a configuration; mistakes are printed with their places.
+func loadConfig(s streams, path string) (*config.Config, error) {
+	cfg, warnings, err := config.Load(path)
+	var list config.ErrorList
+	switch {
+	case errors.As(err, &list):
+		fmt.Fprintln(s.err, list.Format())
+		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	case errors.Is(err, os.ErrNotExist):
+		return nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
+	case err != nil:
+		return nil, &codeError{exitConfig, err}
+	}
+	for i := range warnings {
+		fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
+	}
+	return cfg, nil
+}
+
+// newRegistry returns a registry with the metrics of the process and the
+// runtime on it.
+func newRegistry() *prometheus.Registry {
+	reg := prometheus.NewRegistry()
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return reg
+}
+
+// explain adds what to do to errors that end a run.
+func explain(err error) error {
+	if errors.Is(err, ingest.ErrRejected) {
+		return fmt.Errorf("%w: mend the credentials or the rights; trying again would not help", err)
+	}
+	return err
+}
+
+func summarise(out io.Writer, log *slog.Logger, p *pipeline.Pipeline, asJSON bool) error {
+	all := p.Summaries()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		sum := all[name]
+		log.Info("stream ended", "stream", name, "in", sum.In, "records", sum.Records, "events", sum.Events, "series", sum.Series, "fates", fatesText(sum.Fates))
+	}
+	if !asJSON {
+		return nil
+	}
+	return json.NewEncoder(out).Encode(struct {
+		Streams map[string]pipeline.Summary `json:"streams"`
+	}{all})
+}
+
+// fatesText lists the fates that occurred.
+func fatesText(f map[string]int64) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		if f[name] != 0 {
+			parts = append(parts, fmt.Sprintf("%s %d", name, f[name]))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

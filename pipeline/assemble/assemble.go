@@ -1,0 +1,280 @@
+// Package assemble makes a running pipeline of a configuration: it is where
+// keys of the file become sources, sinks, models and an engine. Nothing here
+// connects to anything.
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"path/filepath"
+	"strings"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/conn/mqttconn"
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest/codec/field"
+	"github.com/quell-stream/quell/ingest/host"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/train"
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/window"
+)
+
+// Options are what a pipeline needs besides its configuration.
+type Options struct {
+	Log        *slog.Logger
+	Registerer prometheus.Registerer
+	Stdin      io.Reader // of file sources named "-"
+	Stdout     io.Writer // of stdout sinks
+	// Seed keys every random draw. Default 1.
+	Seed uint64
+	// Calibration is the number of scores that monitors learn from; see
+	// pipeline.EngineConfig.
+	Calibration int
+}
+
+// Pipeline returns the pipeline that cfg describes. It reads secrets,
+// certificates, models and checkpoints, and locks the state directory.
+func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
+	if opt.Seed == 0 {
+		opt.Seed = 1
+	}
+	b := &builder{cfg: cfg, opt: opt}
+	p := pipeline.Config{StateDir: cfg.StateDir, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
+	for i := range cfg.Sinks {
+		o, err := b.outlet(&cfg.Sinks[i])
+		if err != nil {
+			return nil, fmt.Errorf("sink %s: %w", cfg.Sinks[i].Name, err)
+		}
+		p.Sinks = append(p.Sinks, o)
+	}
+	dead, err := b.deadLetter(&cfg.DeadLetter)
+	if err != nil {
+		return nil, fmt.Errorf("dead_letter: %w", err)
+	}
+	p.DeadLetter = pipeline.OutletConfig{Sink: dead}
+	for i := range cfg.Streams {
+		s, err := b.stream(&cfg.Streams[i])
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", cfg.Streams[i].Name, err)
+		}
+		p.Streams = append(p.Streams, s)
+	}
+	return pipeline.New(p)
+}
+
+type builder struct {
+	cfg *config.Config
+	opt Options
+}
+
+// NotYet lists, a sentence each, the settings of a configuration that this
+// version accepts and does not act on, so that nobody relies on them.
+func NotYet(cfg *config.Config) []string {
+	var out []string
+	for i := range cfg.Streams {
+		s := &cfg.Streams[i]
+		say := func(format string, args ...any) {
+			out = append(out, fmt.Sprintf("streams.%s: ", s.Name)+fmt.Sprintf(format, args...))
+		}
+		if s.Window.Late == "revise" {
+			say("late: revise is not built yet: late samples go to the dead letter, as with late: drop")
+		}
+		if s.Window.IdleFlush > 0 {
+			say("idle_flush is not built yet: records of an idle series come with its next sample")
+		}
+		if s.Window.StateTTL > 0 {
+			say("state_ttl is not built yet: idle series are kept")
+		}
+		if s.Source.Type == config.Kafka {
+			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
+		}
+	}
+	for i := range cfg.Sinks {
+		if s := &cfg.Sinks[i]; s.Spool != nil {
+			out = append(out, fmt.Sprintf("sinks.%s: spool is not built yet: while the sink is down acks are held back, and the source's journal fills", s.Name))
+		}
+	}
+	return out
+}
+
+// stream makes one stream.
+func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
+	dir := filepath.Join(b.cfg.StateDir, "streams", s.Name)
+	channels := channelsOf(s)
+	e := pipeline.EngineConfig{
+		Stream:      s.Name,
+		Window:      windowOf(s),
+		Interval:    s.Model.Interval,
+		Seed:        b.opt.Seed,
+		Watch:       true,
+		FitSentinel: train.Sentinel,
+		Calibration: b.opt.Calibration,
+		MaxSeries:   s.Window.MaxSeries,
+	}
+	var err error
+	switch s.Source.Type {
+	case config.Sim:
+		channels = orValue(channels)
+	case config.Host:
+		if channels, err = hostChannels(channels); err != nil {
+			return pipeline.StreamConfig{}, err
+		}
+		if e.Window.RateHz == 0 {
+			e.Window.RateHz = 1 / s.Source.Every.Seconds()
+		}
+	}
+	for _, c := range channels {
+		e.Channels = append(e.Channels, c.Name)
+	}
+	if err := b.model(s, &e); err != nil {
+		return pipeline.StreamConfig{}, err
+	}
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state")}
+	if out.Source, err = b.source(s, channels, dir); err != nil {
+		return pipeline.StreamConfig{}, err
+	}
+	if out.Adapter, err = b.adapter(s, &e); err != nil {
+		return pipeline.StreamConfig{}, err
+	}
+	return out, nil
+}
+
+func windowOf(s *config.Stream) window.Config {
+	return window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+}
+
+func channelsOf(s *config.Stream) []field.Channel {
+	out := make([]field.Channel, len(s.Channels))
+	for i, c := range s.Channels {
+		out[i] = field.Channel{Name: c.Name, Path: c.Path, Unit: c.Unit, Min: c.Min, Max: c.Max, Missing: c.Missing}
+	}
+	return out
+}
+
+// orValue names the one channel of simulated sensors.
+func orValue(c []field.Channel) []field.Channel {
+	if len(c) == 0 {
+		return []field.Channel{{Name: "value"}}
+	}
+	return c
+}
+
+// hostChannels are those configured, else all that this machine has.
+func hostChannels(c []field.Channel) ([]field.Channel, error) {
+	if len(c) > 0 {
+		return c, nil
+	}
+	for _, r := range host.NewReader().Read(context.Background()) {
+		c = append(c, field.Channel{Name: r.Name, Unit: r.Unit})
+	}
+	if len(c) == 0 {
+		return nil, errors.New("this machine tells nothing about itself: name the channels that it will have")
+	}
+	return c, nil
+}
+
+// model chooses what denoises and how often the monitor may err.
+func (b *builder) model(s *config.Stream, e *pipeline.EngineConfig) error {
+	alarms := func(hz float64) monitor.Rate {
+		return min(monitor.Rate(s.Drift.FalseAlarms.PerSample(hz)), monitor.LargestRate)
+	}
+	if s.Model.Use == "" || s.Model.Use == "base" {
+		base, err := Base(s)
+		if err != nil {
+			return err
+		}
+		e.AtRate = func(hz float64) (*model.Model, monitor.Rate) { return base(hz), alarms(hz) }
+		return nil
+	}
+	m, err := Load(s.Model.Use)
+	if err != nil {
+		return err
+	}
+	if s.Model.Lookahead != nil && *s.Model.Lookahead != m.Lookahead() {
+		return fmt.Errorf("model %s has a look-ahead of %d samples; the configuration asks for %d: leave lookahead out", m.Name(), m.Lookahead(), *s.Model.Lookahead)
+	}
+	e.Model = m
+	e.AtRate = func(hz float64) (*model.Model, monitor.Rate) { return m, alarms(hz) }
+	return nil
+}
+
+// Load reads a model file named in a configuration or on a command line.
+func Load(path string) (*model.Model, error) {
+	if strings.HasSuffix(path, ".onnx") {
+		return nil, fmt.Errorf("%s: this version does not read ONNX yet: use a .quell file", path)
+	}
+	return model.Open(path)
+}
+
+// Base returns what chooses the base model for a grid of a rate: that of the
+// look-ahead that the configuration asks for, else the one that its max_delay
+// leaves time for.
+func Base(s *config.Stream) (func(rateHz float64) *model.Model, error) {
+	all, err := model.LoadBases()
+	if err != nil {
+		return nil, err
+	}
+	if want := s.Model.Lookahead; want != nil {
+		m := all[*want]
+		if m == nil {
+			return nil, fmt.Errorf("there is no base model with a look-ahead of %d samples: choose one of %v", *want, model.BaseVariants())
+		}
+		return func(float64) *model.Model { return m }, nil
+	}
+	return func(hz float64) *model.Model { return all.Within(s.Model.MaxDelay, hz) }, nil
+}
+
+func (b *builder) adapter(*config.Stream, *pipeline.EngineConfig) (pipeline.Adapter, error) {
+	return nil, nil
+}
+
+// secret reads a secret given as text or as a file.
+func secret(text config.Secret, file string) (string, error) {
+	s, err := config.ReadSecret(text, file)
+	return s.Reveal(), err
+}
+
+// mqttConn returns the settings of a connection, with a client id of its own for
+// each user of it: two with one id throw each other out.
+func (b *builder) mqttConn(name, user string) (mqttconn.Config, error) {
+	c := b.cfg.Connection(name)
+	password, err := secret(c.Password, c.PasswordFile)
+	if err != nil {
+		return mqttconn.Config{}, fmt.Errorf("connections.%s: %w", name, err)
+	}
+	out := mqttconn.Config{URL: c.URL, ClientID: c.ClientID, Username: c.Username, Password: password}
+	if c.TLS != nil {
+		out.TLS = tlsOf(c.TLS)
+	}
+	if out.ClientID == "" {
+		out.ClientID = "quell-" + host.Machine() + "-" + name
+	}
+	return out.WithClient(user), nil
+}
+
+func (b *builder) kafkaConn(name string) (kafkaconn.Config, error) {
+	c := b.cfg.Connection(name)
+	out := kafkaconn.Config{Brokers: c.Brokers, ClientID: c.ClientID}
+	var err error
+	if c.TLS != nil {
+		// Each broker's certificate is checked against the broker's own host.
+		if out.TLS, err = tlsOf(c.TLS).Config(c.TLS.ServerName); err != nil {
+			return out, fmt.Errorf("connections.%s: %w", name, err)
+		}
+	}
+	if c.SASL != nil {
+		password, err := secret(c.SASL.Password, c.SASL.PasswordFile)
+		if err != nil {
+			return out, fmt.Errorf("connections.%s: %w", name, err)
+		}
+		out.SASL = kafkaconn.SASL{Mechanism: c.SASL.Mechanism, Username: c.SASL.Username, Password: password}
+	}
+	return out, nil
+}

@@ -1,0 +1,131 @@
+package offline
+
+import (
+	"bytes"
+	"math"
+	"strings"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// suffixes of a channel's columns; the first is the raw value.
+var suffixes = [...]string{"", "_clean", "_lo", "_hi", "_quality", "_method", "_flags"}
+
+// appendHeader appends the names of the columns; time and series may be "".
+func appendHeader(dst []byte, time, series string, channels []string) []byte {
+	for _, name := range []string{time, series} {
+		if name != "" {
+			dst = append(appendCell(dst, []byte(name)), ',')
+		}
+	}
+	for _, name := range channels {
+		for _, suffix := range suffixes {
+			dst = append(appendCell(dst, []byte(name+suffix)), ',')
+		}
+	}
+	return append(dst, "score,drift\n"...)
+}
+
+// appendValues appends the columns behind time and series, with the line's end.
+// h is the record of the row's slot, nil where there is none.
+func appendValues(dst []byte, cells []cell, h *held) []byte {
+	for i := range cells {
+		c := &cells[i]
+		if c.missing == ingest.Present && !c.absent {
+			dst = sink.AppendFloat(dst, c.value)
+		}
+		if h != nil && (c.placed || c.absent) {
+			dst = appendValue(dst, &h.values[i])
+		} else {
+			dst = append(dst, ",,,,bad,"+rawMethod+","...)
+			dst = appendFlags(dst, own(c))
+		}
+		dst = appendFate(dst, c)
+		dst = append(dst, ',')
+	}
+	if h != nil {
+		dst = appendNumber(dst, h.score)
+		dst = append(dst, ',')
+		dst = append(dst, h.drift...)
+	} else {
+		dst = append(dst, ',')
+	}
+	return append(dst, '\n')
+}
+
+// appendValue appends what a record says of a channel, but for its raw value,
+// which need not be this row's.
+func appendValue(dst []byte, v *sink.Value) []byte {
+	for _, x := range [...]float64{v.Clean, v.Lo, v.Hi} {
+		dst = append(dst, ',')
+		dst = appendNumber(dst, x)
+	}
+	dst = append(dst, ',')
+	dst = append(dst, v.Quality.String()...)
+	dst = append(dst, ',')
+	dst = append(dst, v.Method...)
+	dst = append(dst, ',')
+	return appendFlags(dst, v.Flags)
+}
+
+// own are the flags that a cell has by itself.
+func own(c *cell) sink.Flags {
+	switch c.missing {
+	case ingest.Null:
+		return sink.FlagNull
+	case ingest.NonFinite:
+		return sink.FlagNonFinite
+	case ingest.Sentinel:
+		return sink.FlagSentinel
+	case ingest.OutOfRange:
+		return sink.FlagRange
+	}
+	return 0
+}
+
+func appendFlags(dst []byte, f sink.Flags) []byte {
+	for bit := 0; f != 0; bit, f = bit+1, f>>1 {
+		if f&1 != 0 {
+			dst = appendFlag(dst, sink.FlagNames[bit])
+		}
+	}
+	return dst
+}
+
+// appendFate appends, as one more flag, why a reading is not the raw value of
+// its slot's record.
+func appendFate(dst []byte, c *cell) []byte {
+	if c.absent || c.fate == window.Pending {
+		return dst
+	}
+	return appendFlag(dst, c.fate.String())
+}
+
+// appendFlag appends a flag to a cell that may have others already.
+func appendFlag(dst []byte, name string) []byte {
+	if n := len(dst); n > 0 && dst[n-1] != ',' {
+		dst = append(dst, ' ')
+	}
+	return append(dst, name...)
+}
+
+// appendNumber appends the shortest text that reads back as v, nothing where
+// there is no number.
+func appendNumber(dst []byte, v float64) []byte {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return dst
+	}
+	return sink.AppendFloat(dst, v)
+}
+
+// appendCell appends text as it is, quoted as in RFC 4180 where it must be.
+func appendCell(dst, text []byte) []byte {
+	if !bytes.ContainsAny(text, "\",\r\n") {
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, strings.ReplaceAll(string(text), `"`, `""`)...)
+	return append(dst, '"')
+}
