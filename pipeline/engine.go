@@ -67,6 +67,8 @@ type Tap interface {
 	// Slot sees one slot: its index, its input columns (one per channel), and
 	// the state the monitor is in. The columns are valid during the call.
 	Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string)
+	// Serving hears which model serves a series from now on; nil: none.
+	Serving(series string, m *model.Model)
 	// Opened hears that the monitor opened a drift, Resolved that it is over.
 	Opened(series string, index int64, kind string)
 	Resolved(series string, index int64)

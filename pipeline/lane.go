@@ -114,6 +114,9 @@ func (l *lane) begin() error {
 // serve makes m the model of the lane, from the next record on. The new stream
 // is warmed with the input that the old one has seen.
 func (l *lane) serve(m *model.Model) error {
+	if t := l.eng.cfg.Tap; t != nil {
+		t.Serving(l.series, m)
+	}
 	old := l.stream
 	l.mod, l.stream = m, nil
 	if m == nil {

@@ -45,7 +45,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "gen": gen},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
 			return nil

@@ -71,6 +71,10 @@ type Model struct {
 	// the length of y; lo and hi are nil where there is none. It must not keep
 	// or change y.
 	Denoise func(y []float64) (clean, lo, hi []float64)
+	// Past says that Denoise is to be given the readings before the test part
+	// too, as a live stream would have seen them: y begins with them, and what is
+	// returned for them is not scored.
+	Past bool
 }
 
 // Options say how to compare. The zero value compares with every family, free
@@ -122,7 +126,11 @@ func (t *Trial) Tune(f classic.Family) classic.Params {
 }
 
 func (t *Trial) score(m Model, now func() time.Time) Result {
-	y := t.Parts.Test.Of(t.Noisy)
+	part := t.Parts.Test
+	if m.Past {
+		part.From = 0
+	}
+	y := part.Of(t.Noisy)
 	us := math.NaN()
 	var begin time.Time
 	if now != nil {
@@ -132,7 +140,14 @@ func (t *Trial) score(m Model, now func() time.Time) Result {
 	if now != nil {
 		us = float64(now().Sub(begin).Nanoseconds()) / 1e3 / float64(len(y))
 	}
-	r := t.Score(m.Name, clean, lo, hi)
+	past := t.Parts.Test.From - part.From
+	tail := func(x []float64) []float64 {
+		if x == nil {
+			return nil
+		}
+		return x[past:]
+	}
+	r := t.Score(m.Name, tail(clean), tail(lo), tail(hi))
 	r.Setting, r.USPerSample = m.Setting, us
 	return r
 }

@@ -179,3 +179,29 @@ func TestMedian(t *testing.T) {
 		t.Errorf("median of 1 and 4 is %g", got[0].Gain)
 	}
 }
+
+// A model that wants the past gets all that came before the test part, and is
+// scored on the test part only.
+func TestPast(t *testing.T) {
+	trial, err := NoisyTrial("a", waves(3000), 10, White, 7, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := Model{Name: "live", Past: true, Denoise: func(y []float64) (c, lo, hi []float64) {
+		if !slices.Equal(y, trial.Noisy) {
+			t.Errorf("got %d readings; want the whole recording", len(y))
+		}
+		c = slices.Clone(trial.Clean)
+		for i := range trial.Parts.Test.From {
+			c[i] = 1e6 // not scored
+		}
+		for i := range c {
+			lo, hi = append(lo, trial.Clean[i]-1), append(hi, trial.Clean[i]+1)
+		}
+		return c, lo, hi
+	}}
+	r := trial.Compare(Options{NoFamilies: true}, live)[0]
+	if r.RMSE != 0 || r.Coverage != 1 || math.Abs(r.Width-2) > 1e-12 {
+		t.Errorf("a perfect estimate got rmse %g, coverage %g, width %g", r.RMSE, r.Coverage, r.Width)
+	}
+}

@@ -63,8 +63,8 @@ type FitConfig struct {
 
 	// Resume continues from a snapshot of a run with the same data and config;
 	// the result is that of the uninterrupted run. Checkpoint, if set, is called
-	// after every CheckpointEvery updates (default Every); its error ends the
-	// training.
+	// after every CheckpointEvery updates (default Every) and where ctx ends the
+	// training; its error ends it too.
 	Resume          *Snapshot
 	Checkpoint      func(*Snapshot) error
 	CheckpointEvery int
@@ -105,7 +105,11 @@ func Fit(ctx context.Context, net *nn.Net, b Batcher, cfg FitConfig) (FitReport,
 	}
 	for f.step < cfg.Steps && !f.stopped {
 		if err := context.Cause(ctx); err != nil {
-			return f.report(), fmt.Errorf("train: stopped at step %d of %d: %w", f.step, cfg.Steps, err)
+			err = fmt.Errorf("train: stopped at step %d of %d: %w", f.step, cfg.Steps, err)
+			if cfg.Checkpoint != nil && f.step > 0 {
+				err = errors.Join(err, cfg.Checkpoint(f.snapshot()))
+			}
+			return f.report(), err
 		}
 		f.update()
 		f.validate()

@@ -215,3 +215,19 @@ func TestDrawIsKeyed(t *testing.T) {
 		t.Error("the same key draws differently")
 	}
 }
+
+// A run that is cancelled leaves a snapshot of where it was.
+func TestCancelSaves(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var last *Snapshot
+	_, err := Fit(ctx, smallNet(t), halving{1}, FitConfig{Steps: 50, CheckpointEvery: 20,
+		Progress: func(p Progress) {
+			if p.Step == 27 {
+				cancel()
+			}
+		},
+		Checkpoint: func(s *Snapshot) error { last = s; return nil }})
+	if !errors.Is(err, context.Canceled) || last == nil || last.Step() != 27 {
+		t.Fatalf("error %v, snapshot %v; want one of step 27", err, last)
+	}
+}

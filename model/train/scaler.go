@@ -150,6 +150,38 @@ func Denoise(m *model.Model, x []float64, lost []bool) ([]float64, error) {
 	return clean, err
 }
 
+// DenoiseInterval is Denoise with the interval of the given coverage around each
+// value; where the noise level is unknown it is NaN.
+func DenoiseInterval(m *model.Model, x []float64, lost []bool, coverage float64) (clean, lo, hi []float64, err error) {
+	clean, scales, err := denoise(m, x, lost)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	lo, hi = make([]float64, len(x)), make([]float64, len(x))
+	for i, s := range scales {
+		half := math.NaN()
+		if s.dev > 0 && s.sigma > 0 {
+			half = s.sigma * m.IntervalHalf(s.level(), coverage)
+		}
+		lo[i], hi[i] = clean[i]-half, clean[i]+half
+	}
+	return clean, lo, hi, nil
+}
+
+// Windows cuts a recording of one channel, scaled as the pipeline would scale
+// it for m, into windows of the given length for FineTune. Where no scale is
+// known yet there is no window.
+func Windows(m *model.Model, x []float64, lost []bool, length int) []Window {
+	cols, scales := columns(m, x, lost)
+	var out []Window
+	for from := 0; from+length <= len(cols); from += length {
+		if scales[from].dev > 0 {
+			out = append(out, Window{Channels: 1, Cols: cols[from : from+length]})
+		}
+	}
+	return out
+}
+
 func denoise(m *model.Model, x []float64, lost []bool) ([]float64, []scale, error) {
 	st, err := m.NewStream(1)
 	if err != nil {

@@ -97,7 +97,8 @@ func setDefault[T int | float64](v *T, def T) {
 
 // Supervised trains a net on clean recordings to which it adds noise. The
 // model's scaler is fixed: mean and deviation of the training part; its noise
-// level is left to be estimated (0) where Corrupt has a range of levels.
+// level is left to be estimated (0) where Corrupt has a range of levels. The
+// interval of a model of one channel is calibrated on the validation part.
 func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitReport, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, FitReport{}, err
@@ -127,7 +128,45 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 		return nil, rep, err
 	}
 	m, err := cfg.model(net, data, rep)
+	if err != nil || len(cfg.Clean) > 1 {
+		return m, rep, err
+	}
+	h := m.Header()
+	if h.Interval, err = val.calibrate(m); err != nil {
+		return nil, rep, fmt.Errorf("train: %w", err)
+	}
+	m, err = model.New(h, net)
 	return m, rep, err
+}
+
+// calibrate measures the errors of a model of one channel by noise level, on
+// pieces of the recording that the scaler has had time to learn.
+func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
+	const pieces, longest, warmUp = 32, 2048, scaleBlock
+	var cal calibration
+	n := min(longest, p.part.Len())
+	x, lost := make([]float64, n), make([]bool, n)
+	for k := range pieces {
+		rng := draw(p.cfg.Seed^uint64(p.part.From), 1, k)
+		start := p.part.From + rng.IntN(p.part.Len()-n+1)
+		truth := p.cfg.Clean[0][start : start+n]
+		copy(x, truth)
+		clear(lost)
+		sigma := p.addRecorded(x, 0, rng)
+		if a := p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng); a.Sigma > 0 {
+			sigma = math.Hypot(sigma, a.Sigma)
+		}
+		clean, err := Denoise(m, x, lost)
+		if err != nil {
+			return model.Interval{}, err
+		}
+		for t := warmUp; t < n; t++ {
+			if !lost[t] {
+				cal.add(scale{dev: p.scales[0].dev, sigma: sigma}, math.Abs(clean[t]-truth[t]))
+			}
+		}
+	}
+	return cal.table(), nil
 }
 
 func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*model.Model, error) {

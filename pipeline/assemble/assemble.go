@@ -22,6 +22,7 @@ import (
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/train"
 	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/adapt"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/window"
 )
@@ -37,6 +38,9 @@ type Options struct {
 	// Calibration is the number of scores that monitors learn from; see
 	// pipeline.EngineConfig.
 	Calibration int
+	// Tune, when not nil, may change how a stream adapts beyond what the
+	// configuration has keys for.
+	Tune func(*adapt.Config)
 }
 
 // Pipeline returns the pipeline that cfg describes. It reads secrets,
@@ -231,8 +235,19 @@ func Base(s *config.Stream) (func(rateHz float64) *model.Model, error) {
 	return func(hz float64) *model.Model { return all.Within(s.Model.MaxDelay, hz) }, nil
 }
 
-func (b *builder) adapter(*config.Stream, *pipeline.EngineConfig) (pipeline.Adapter, error) {
-	return nil, nil
+// adapter returns what adapts the models of a stream, nil where nothing does.
+func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.Adapter, error) {
+	if s.Adapt.Mode == "off" {
+		return nil, nil
+	}
+	c := adapt.Config{
+		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels),
+		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
+	}
+	if b.opt.Tune != nil {
+		b.opt.Tune(&c)
+	}
+	return adapt.New(c)
 }
 
 // secret reads a secret given as text or as a file.

@@ -45,7 +45,10 @@ func (d *denoiser) Slot(name string, _ int, index int64, _ []model.Column, _ []w
 	d.finishFilters(s)
 }
 
-// Opened and Resolved say nothing that records don't.
+// Serving, Opened and Resolved say nothing that records don't.
+
+// Serving does nothing.
+func (d *denoiser) Serving(string, *model.Model) {}
 
 // Opened does nothing.
 func (d *denoiser) Opened(string, int64, string) {}

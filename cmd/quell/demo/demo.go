@@ -22,6 +22,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest/sim"
 	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/adapt"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 )
@@ -162,7 +163,7 @@ func (d *demo) prepare() {
 		d.injected = script(feeding, d.opt.Seed)
 	}
 	for _, j := range d.injected {
-		change := sim.Injection{Kind: j.kind, At: j.at}
+		change := sim.Injection{Kind: j.kind, At: j.at, Factor: factor[j.kind]}
 		feeding[j.sensor].Inject(change)
 		counting[j.sensor].Inject(change)
 	}
@@ -179,7 +180,13 @@ func (d *demo) pipeline(reg prometheus.Registerer) (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the demo's configuration: %w\n%s", err, text)
 	}
-	return assemble.Pipeline(cfg, assemble.Options{Log: d.opt.Log, Registerer: reg, Seed: d.opt.Seed, Calibration: calibration})
+	return assemble.Pipeline(cfg, assemble.Options{Log: d.opt.Log, Registerer: reg, Seed: d.opt.Seed, Calibration: calibration, Tune: tune})
+}
+
+// tune has a fine-tune fit into a minute: it starts sooner and takes fewer steps.
+func tune(c *adapt.Config) {
+	c.Need = 4
+	c.Steps = 150
 }
 
 func (d *demo) config() string {
@@ -206,7 +213,7 @@ streams:
     channels: [value]
     window: {rate_hz: %d, lateness: 200ms}
     model: {lookahead: 8}
-    adapt: {mode: auto, cpu_share: 0.5}
+    adapt: {mode: auto, cpu_share: 1}
     sinks: [clean]
 `, fleetStream, d.feed.fleet[0].Spec().RateHz)
 }

@@ -76,21 +76,34 @@ func (d *demo) report(sums map[string]pipeline.Summary, took time.Duration) *Rep
 	}
 	r.balance(sums, behind, c)
 	r.Drifts = drifts(c, d.injected)
-	for _, e := range c.events {
+	r.FineTunes = fineTunes(c.events)
+	return r
+}
+
+// fineTunes lists the verdicts: those of the gate, and of what was rejected
+// before it came to the gate.
+func fineTunes(events []event) []FineTune {
+	out := []FineTune{}
+	judged := map[string]bool{}
+	for _, e := range events {
 		switch e.kind {
-		case "finetune.finished", "finetune.rejected":
-			verdict := "rejected"
-			if v, ok := e.data["verdict"].(string); ok {
-				verdict = v
-			}
+		case "finetune.started":
+			judged[e.series] = false
+		case "finetune.finished":
+			verdict, _ := e.data["verdict"].(string)
 			g, ok := e.data["gain_db"].(float64)
 			if !ok {
 				g = math.NaN()
 			}
-			r.FineTunes = append(r.FineTunes, FineTune{e.series, verdict, finite(g), e.why})
+			judged[e.series] = true
+			out = append(out, FineTune{e.series, verdict, finite(g), e.why})
+		case "finetune.rejected":
+			if !judged[e.series] {
+				out = append(out, FineTune{e.series, "rejected", nil, e.why})
+			}
 		}
 	}
-	return r
+	return out
 }
 
 // balance compares the counter with the pipeline's own account. What is not

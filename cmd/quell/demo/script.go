@@ -18,9 +18,13 @@ type injection struct {
 // tank that moves between set points once in a while takes longer.
 var candidates = map[sim.Kind][]string{
 	sim.NoiseLevel: {"motor-1", "motor-2", "pump-1", "pump-2", "ecg-1"},
-	sim.Regime:     {"pump-1", "ecg-1"},
+	sim.Regime:     {"pump-1", "pump-2", "ecg-1", "motor-1"},
 	sim.Stuck:      {"motor-1", "motor-2", "pump-1", "pump-2", "tank-1", "ecg-1", "flow-1", "power-1"},
 }
+
+// factor is the size of each kind of change: a process doubles its speed and its
+// stroke.
+var factor = map[sim.Kind]float64{sim.NoiseLevel: 1, sim.Regime: 2, sim.Stuck: 1}
 
 // after says when each kind is injected, in seconds of live data: early enough
 // for a fine-tune to end within the minute.
@@ -28,8 +32,8 @@ var after = []struct {
 	kind     sim.Kind
 	from, to float64
 }{
-	{sim.Regime, 2, 6},
-	{sim.NoiseLevel, 4, 9},
+	{sim.Regime, 1, 4},
+	{sim.NoiseLevel, 2, 6},
 	{sim.Stuck, 6, 16},
 }
 

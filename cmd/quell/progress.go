@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/quell-stream/quell/model/train"
+)
+
+// progress writes one line that is written again and again, on a terminal only.
+type progress struct {
+	w    io.Writer
+	next time.Duration
+	loss float64
+	live bool
+}
+
+func newProgress(w io.Writer) *progress {
+	p := &progress{w: w}
+	if f, ok := w.(*os.File); ok {
+		st, err := f.Stat()
+		p.live = err == nil && st.Mode()&os.ModeCharDevice != 0
+	}
+	return p
+}
+
+// tell shows where training is, a few times per second.
+func (p *progress) tell(t train.Progress, elapsed time.Duration) {
+	if p.loss == 0 {
+		p.loss = t.Loss
+	}
+	p.loss += .02 * (t.Loss - p.loss)
+	if !p.live || elapsed < p.next {
+		return
+	}
+	p.next = elapsed + 250*time.Millisecond
+	left := time.Duration(float64(elapsed) / float64(max(t.Step, 1)) * float64(t.Steps-t.Step))
+	fmt.Fprintf(p.w, "\r\x1b[Kstep %d of %d, loss %.4f, %s left", t.Step, t.Steps, p.loss, left.Round(time.Second))
+}
+
+// end clears the line.
+func (p *progress) end() {
+	if p.live {
+		fmt.Fprint(p.w, "\r\x1b[K")
+	}
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/ingest/file"
+)
+
+// table is a recording in memory: what trains and what scores needs all of it.
+type table struct {
+	path  string
+	names []string
+	cols  [][]float64 // by column; NaN where missing
+}
+
+// readTable reads the named columns of a file, or its numeric ones.
+func readTable(s streams, path, timeColumn string, names []string) (t *table, err error) {
+	r, err := openTable(s, path, file.Options{Time: timeColumn, Channels: file.Named(names...)})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no file %s", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	t = &table{path: path, names: r.Channels(), cols: make([][]float64, len(r.Channels()))}
+	for {
+		row, err := r.Read()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+		for i, c := range row.Cells {
+			v := c.Value
+			if c.Missing != ingest.Present {
+				v = math.NaN()
+			}
+			t.cols[i] = append(t.cols[i], v)
+		}
+	}
+	if len(t.cols) == 0 || len(t.cols[0]) == 0 {
+		return nil, fmt.Errorf("%s has no rows", path)
+	}
+	return t, nil
+}
+
+// column returns a column by name.
+func (t *table) column(name string) ([]float64, error) {
+	for i, n := range t.names {
+		if n == name {
+			return t.cols[i], nil
+		}
+	}
+	return nil, fmt.Errorf("%s has no column %q", t.path, name)
+}
+
+// filled returns a column without gaps: each missing value is the latest one
+// before it, the first ones the first there is. ok is false where there is none.
+func filled(x []float64) (y []float64, ok bool) {
+	y = append(y, x...)
+	first := -1
+	for i, v := range y {
+		switch {
+		case !math.IsNaN(v):
+			if first < 0 {
+				first = i
+			}
+		case first >= 0:
+			y[i] = y[i-1]
+		}
+	}
+	for i := range max(first, 0) {
+		y[i] = y[first]
+	}
+	return y, first >= 0
+}
+
+// lostOf marks the missing values of a column.
+func lostOf(x []float64) []bool {
+	lost := make([]bool, len(x))
+	for i, v := range x {
+		lost[i] = math.IsNaN(v)
+	}
+	return lost
+}

@@ -1,0 +1,487 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/model/noise"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// trainOptions are the flags of quell train.
+type trainOptions struct {
+	out, arch, corrupt, noise, from, time, checkpoint string
+	clean, channels                                   []string
+	seed                                              uint64
+	lookahead, steps                                  int
+	budget                                            time.Duration
+	asJSON, card                                      bool
+}
+
+func trainCmd(s streams) *cobra.Command {
+	var o trainOptions
+	cmd := &cobra.Command{
+		Use:   "train DATA... -o MODEL",
+		Short: "Train a model, with or without clean truth",
+		Long: `Train a model on recordings (CSV or JSON lines, plain or gzip).
+
+With --clean CH=COL the column COL is the truth of the channel CH. Where both are
+the same column the recording is clean, and --corrupt says what noise to add; where
+they differ, what they differ by is the noise that is learnt to be removed.
+
+Without --clean the recordings are noisy and nothing else is known: the base model
+(or --from) is fine-tuned on them by iterative data refinement, which needs noise
+that is roughly white.
+
+The same data, flags and seed give the same bytes on the same kind of machine.
+--budget bounds the time instead: the number of steps then follows from the speed
+of the machine, and is told, so that --steps repeats it.`,
+		Example: `  quell train history.csv --channels pressure -o mine.quell
+  quell train ecg.csv --clean mlii=mlii --corrupt gaussian:snr=10 -o ecg.quell
+  quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return usageError("quell train takes one file or more, or base")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runTrain(cmd.Context(), s, args, &o) },
+	}
+	f := cmd.Flags()
+	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of channel CH (repeatable)")
+	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to train on without truth; default: all numeric ones but labels")
+	f.StringVar(&o.time, "time", "", "time `column`")
+	f.StringVar(&o.arch, "arch", "", "`file` that describes the net (YAML or JSON)")
+	f.StringVar(&o.corrupt, "corrupt", "", "noise to add to clean recordings, such as gaussian:snr=0..20+spike:p=0.02")
+	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names")
+	f.StringVar(&o.from, "from", "", "`model` to start from; default without truth: base")
+	trainFlags(cmd, &o, 8)
+	cmd.AddCommand(trainBaseCmd(s))
+	return cmd
+}
+
+// trainFlags adds the flags that all ways of training have.
+func trainFlags(cmd *cobra.Command, o *trainOptions, lookahead int) {
+	f := cmd.Flags()
+	f.StringVarP(&o.out, "out", "o", "", "`file` of the model")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of weights, noise and order")
+	f.IntVar(&o.lookahead, "lookahead", lookahead, "`samples` of look-ahead")
+	f.IntVar(&o.steps, "steps", 0, "number of updates; default: that of the recipe")
+	f.DurationVar(&o.budget, "budget", 0, "`time` that training may take, in place of --steps")
+	f.StringVar(&o.checkpoint, "checkpoint", "", "`file` to save progress to, and to go on from if it exists")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+}
+
+func trainBaseCmd(s streams) *cobra.Command {
+	var o trainOptions
+	cmd := &cobra.Command{
+		Use:   "base -o MODEL",
+		Short: "Train the base model that is shipped, from synthetic signals",
+		Long: `Train the base model of a look-ahead from synthetic signal families only, as the one
+in this binary was. With --card the card of the shipped one is printed instead.`,
+		Example: "  quell train base --lookahead 8 -o base-L8.quell",
+		Args:    exactly(0, "no files: its signals are synthetic"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.card {
+				m, err := loadBase(o.lookahead)
+				if err != nil {
+					return err
+				}
+				_, err = fmt.Fprint(s.out, m.Header().Card)
+				return err
+			}
+			return trainBase(cmd.Context(), s, &o)
+		},
+	}
+	trainFlags(cmd, &o, 8)
+	cmd.Flags().BoolVar(&o.card, "card", false, "print the card of the shipped model of this look-ahead")
+	return cmd
+}
+
+func (o *trainOptions) check() error {
+	switch {
+	case o.out == "":
+		return usageError("-o FILE is needed: where the model goes")
+	case o.steps < 0 || o.budget < 0:
+		return usageError("--steps and --budget must not be negative")
+	case o.steps > 0 && o.budget > 0:
+		return usageError("--steps and --budget exclude each other")
+	case o.lookahead < 0:
+		return usageError("--lookahead %d: 0 samples or more", o.lookahead)
+	}
+	// What could not be written is told before the training, not after it.
+	if st, err := os.Stat(o.out); err == nil && st.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", o.out)
+	}
+	if st, err := os.Stat(filepath.Dir(o.out)); err != nil || !st.IsDir() {
+		return fmt.Errorf("there is no folder %s to write %s to", filepath.Dir(o.out), filepath.Base(o.out))
+	}
+	return nil
+}
+
+func runTrain(ctx context.Context, s streams, files []string, o *trainOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	pairs, err := parsePairs(o.clean)
+	if err != nil {
+		return err
+	}
+	if len(pairs) > 0 {
+		if len(files) > 1 {
+			return usageError("with --clean there is one file: its last two fifths are for validation and test")
+		}
+		return trainSupervised(ctx, s, files[0], pairs, o)
+	}
+	for flag, given := range map[string]bool{"--corrupt": o.corrupt != "", "--noise": o.noise != "", "--arch": o.arch != "", "--checkpoint": o.checkpoint != "", "--budget": o.budget > 0} {
+		if given {
+			return usageError("%s needs --clean: without truth the base model is fine-tuned", flag)
+		}
+	}
+	return trainNoisy(ctx, s, files, o)
+}
+
+// trainSupervised trains with truth.
+func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, o *trainOptions) error {
+	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps}
+	var err error
+	if o.corrupt != "" {
+		if cfg.Corrupt, err = noise.ParseSpec(o.corrupt); err != nil {
+			return usageError("--corrupt: %w", err)
+		}
+	}
+	if err := o.recordings(s, path, pairs, &cfg); err != nil {
+		return err
+	}
+	if cfg.Arch, err = o.architecture(len(pairs)); err != nil {
+		return err
+	}
+	if o.from != "" {
+		if cfg.From, err = loadModel(o.from, anyLookahead); err != nil {
+			return err
+		}
+	}
+	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
+		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
+		if r.steps > 0 {
+			cfg.Steps = r.steps
+		}
+		return train.Supervised(ctx, cfg)
+	})
+}
+
+// recordings reads the clean recordings, and the noise that is recorded.
+func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *train.SupervisedConfig) error {
+	var names []string
+	for _, p := range pairs {
+		names = append(names, p.channel, p.truth)
+	}
+	t, err := readTable(s, path, o.time, unique(names))
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		truth, err := t.column(p.truth)
+		if err != nil {
+			return err
+		}
+		clean, ok := filled(truth)
+		if !ok {
+			return fmt.Errorf("%s: column %s has no value", path, p.truth)
+		}
+		cfg.Clean = append(cfg.Clean, clean)
+		if p.channel == p.truth {
+			continue
+		}
+		if o.noise != "" || o.corrupt != "" {
+			return usageError("--clean %s=%s: the noise is what the columns differ by; leave --corrupt and --noise out", p.channel, p.truth)
+		}
+		noisy, err := t.column(p.channel)
+		if err != nil {
+			return err
+		}
+		z := make([]float64, len(clean))
+		for i := range z {
+			if d := noisy[i] - truth[i]; !math.IsNaN(d) {
+				z[i] = d
+			}
+		}
+		cfg.Noise = append(cfg.Noise, z)
+	}
+	if cfg.Noise != nil && len(cfg.Noise) != len(cfg.Clean) {
+		return usageError("--clean: either all channels have a column of truth beside them, or none")
+	}
+	if o.noise == "" {
+		return nil
+	}
+	names = names[:0]
+	for _, p := range pairs {
+		names = append(names, p.channel)
+	}
+	n, err := readTable(s, o.noise, "", names)
+	if err != nil {
+		return err
+	}
+	for i, z := range n.cols {
+		z, ok := filled(z)
+		if !ok {
+			return fmt.Errorf("%s: column %s has no value", o.noise, n.names[i])
+		}
+		cfg.Noise = append(cfg.Noise, z)
+	}
+	return nil
+}
+
+// netFile is what --arch reads: one of the two architectures by its few
+// numbers, or by a list of layers in their place.
+type netFile struct {
+	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out
+	Channels  int            `yaml:"channels"`
+	Taps      int            `yaml:"taps"`
+	Dilations []int          `yaml:"dilations"`
+	Lookahead *int           `yaml:"lookahead"` // goes before --lookahead
+	Widths    []int          `yaml:"widths"`
+	Latent    int            `yaml:"latent"`
+	Layers    []nn.LayerSpec `yaml:"layers"`
+}
+
+// architecture returns the net to train for so many channels.
+func (o *trainOptions) architecture(channels int) (train.Arch, error) {
+	signals := 0
+	if channels > 1 {
+		signals = channels
+	}
+	n := netFile{Kind: "tcn"}
+	if o.arch != "" {
+		data, err := os.ReadFile(o.arch)
+		if err != nil {
+			return train.Arch{}, fmt.Errorf("--arch: %w", err)
+		}
+		if err := yaml.Load(data, &n, yaml.WithKnownFields()); err != nil {
+			return train.Arch{}, fmt.Errorf("--arch: %s: %w", o.arch, err)
+		}
+	}
+	or := func(v *int, def int) {
+		if *v == 0 {
+			*v = def
+		}
+	}
+	or(&n.Taps, 5)
+	var a train.Arch
+	switch n.Kind {
+	case "tcn":
+		or(&n.Channels, 24)
+		if n.Dilations == nil {
+			n.Dilations = []int{1, 2, 4, 8, 16, 32}
+		}
+		ahead := o.lookahead
+		if n.Lookahead != nil {
+			ahead = *n.Lookahead
+		}
+		if n.Channels < 1 || n.Taps < 1 || ahead < 0 || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
+			return a, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead not negative", o.arch)
+		}
+		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, ahead)
+	case "dae":
+		or(&n.Latent, 8)
+		if n.Widths == nil {
+			n.Widths = []int{16, 32}
+		}
+		if n.Latent < 1 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
+			return a, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", o.arch)
+		}
+		a = train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
+	default:
+		return a, fmt.Errorf("--arch: %s: kind must be tcn or dae, got %q", o.arch, n.Kind)
+	}
+	if n.Layers != nil {
+		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
+	}
+	net, err := nn.New(a.Spec, 0)
+	if err != nil {
+		return a, fmt.Errorf("--arch: %s: %w", o.arch, err)
+	}
+	const window = 512
+	got := len(net.NewRunner(window).Run(nil, make([]float32, window*a.Spec.In)))
+	if want := window * max(1, channels); got != want {
+		return a, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
+	}
+	return a, nil
+}
+
+// trainNoisy fine-tunes on recordings of which nothing is known.
+func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions) error {
+	m, err := loadModel(o.from, o.lookahead)
+	if err != nil {
+		return err
+	}
+	if c := m.Header().Channels; c > 1 {
+		return fmt.Errorf("%s serves %d channels at once; without truth this version trains models that serve each channel by itself", m.Name(), c)
+	}
+	const length = 512
+	var windows []train.Window
+	for _, path := range files {
+		t, err := readTable(s, path, o.time, o.channels)
+		if err != nil {
+			return err
+		}
+		for _, x := range t.cols {
+			if y, ok := filled(x); ok {
+				windows = append(windows, train.Windows(m, y, lostOf(x), length)...)
+			}
+		}
+	}
+	if len(windows) == 0 {
+		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale and to train on", files[0], 2*length)
+	}
+	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
+		tuned, rep, err := train.FineTune(ctx, m, windows, train.FineTuneConfig{Name: "tuned", Rounds: 2, Steps: r.steps, Seed: o.seed, Progress: r.progress})
+		var fit train.FitReport
+		for _, round := range rep.Rounds {
+			fit.Steps += round.Steps
+			fit.Loss, fit.Best = round.Loss, round.Best
+		}
+		return tuned, fit, err
+	})
+}
+
+func trainBase(ctx context.Context, s streams, o *trainOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	cfg := train.DefaultBase(o.lookahead)
+	cfg.Seed = o.seed
+	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
+		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
+		if r.steps > 0 {
+			cfg.Steps = r.steps
+		}
+		return train.Base(ctx, cfg)
+	})
+}
+
+// session is one run of training.
+type session struct {
+	steps    int // 0: that of the recipe
+	progress func(train.Progress)
+	resume   *train.Snapshot
+	save     func(*train.Snapshot) error
+}
+
+// session trains, saves the model and tells how it went. What is interrupted
+// leaves its last checkpoint, and no model.
+func (o *trainOptions) session(ctx context.Context, s streams, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) error {
+	r := &session{steps: o.steps}
+	if o.checkpoint != "" {
+		if err := r.checkpoints(o.checkpoint); err != nil {
+			return err
+		}
+	}
+	if o.budget > 0 {
+		n, err := affordable(ctx, o.budget, fit)
+		if err != nil {
+			return err
+		}
+		r.steps = n
+	}
+	line := newProgress(s.err)
+	began := time.Now()
+	r.progress = func(p train.Progress) { line.tell(p, time.Since(began)) }
+	m, rep, err := fit(ctx, r)
+	line.end()
+	if ctx.Err() != nil && err != nil {
+		if o.checkpoint != "" {
+			return &codeError{exitInterrupted, fmt.Errorf("%w: no model was written; the same command goes on from %s", err, o.checkpoint)}
+		}
+		return &codeError{exitInterrupted, errors.New("interrupted: no model was written")}
+	}
+	if err != nil {
+		return err
+	}
+	if err := m.Save(o.out); err != nil {
+		return err
+	}
+	out := struct {
+		Model     string   `json:"model"`
+		File      string   `json:"file"`
+		Weights   int      `json:"weights"`
+		Bytes     int      `json:"bytes"`
+		Lookahead int      `json:"lookahead"`
+		Steps     int      `json:"steps"`
+		Loss      float64  `json:"loss"`
+		Best      *float64 `json:"best_validation"`
+		Seconds   float64  `json:"seconds"`
+	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, math.Round(10*time.Since(began).Seconds()) / 10}
+	if !math.IsNaN(rep.Best) && !math.IsInf(rep.Best, 0) {
+		out.Best = &rep.Best
+	}
+	if o.asJSON {
+		return json.NewEncoder(s.out).Encode(out)
+	}
+	_, err = fmt.Fprintf(s.out, "%s: %d weights, look-ahead %d, %d steps in %.0f s, written to %s\n", out.Model, out.Weights, out.Lookahead, out.Steps, out.Seconds, out.File)
+	return err
+}
+
+// checkpoints has the run resume from a file, if it is there, and save to it.
+func (r *session) checkpoints(path string) error {
+	data, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		r.resume = new(train.Snapshot)
+		if err := r.resume.UnmarshalBinary(data); err != nil {
+			return fmt.Errorf("--checkpoint: %s: %w: move it away to begin anew", path, err)
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("--checkpoint: %w", err)
+	}
+	r.save = func(snap *train.Snapshot) error {
+		b, err := snap.MarshalBinary()
+		if err != nil {
+			return err
+		}
+		return atomicfile.WriteFile(path, b, 0o644)
+	}
+	return nil
+}
+
+// affordable returns how many steps fit into a budget, by trying a few. A tenth
+// of the budget is kept for what goes slower later.
+func affordable(ctx context.Context, budget time.Duration, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) (int, error) {
+	const trial = 24
+	const validations = 11 // of a whole run
+	began := time.Now()
+	last := began
+	var took []time.Duration
+	_, _, err := fit(ctx, &session{steps: trial, progress: func(train.Progress) {
+		now := time.Now()
+		took, last = append(took, now.Sub(last)), now
+	}})
+	if err != nil {
+		return 0, err
+	}
+	// Every other step of so short a run ends with a validation. The first steps
+	// set up memory.
+	took = took[min(4, len(took)-1):]
+	slices.Sort(took)
+	step := max(took[len(took)/4], 1)
+	validation := took[len(took)*3/4] - step
+	left := budget*9/10 - time.Since(began) - validations*validation
+	if n := int(left / step); n >= trial {
+		return n, nil
+	}
+	return 0, usageError("--budget %s: not enough for %d steps on this machine", budget, trial)
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// gen writes a recording of waves for a script: gen FILE ROWS. p and p2 are
+// noisy, p_ref is the truth of both; truth.csv holds it by the name p.
+func gen(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: gen FILE ROWS")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	rng := rand.New(rand.NewPCG(1, 1))
+	rec, truth := bytes.NewBufferString("ts,p,p2,p_ref\n"), bytes.NewBufferString("ts,p\n")
+	for i := range n {
+		x := 20 + 3*math.Sin(float64(i)/9) + 2*math.Sin(float64(i)/31)
+		fmt.Fprintf(rec, "%d,%.4f,%.4f,%.4f\n", i, x+.8*rng.NormFloat64(), x+.8*rng.NormFloat64(), x)
+		fmt.Fprintf(truth, "%d,%.4f\n", i, x)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rec.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("truth.csv"), truth.Bytes(), 0o644))
+}
+
+func TestFilled(t *testing.T) {
+	nan := math.NaN()
+	y, ok := filled([]float64{nan, nan, 3, nan, 5, nan})
+	if !ok || !slices.Equal(y, []float64{3, 3, 3, 3, 5, 5}) {
+		t.Errorf("got %v, %v", y, ok)
+	}
+	if _, ok := filled([]float64{nan, nan}); ok {
+		t.Error("a column without values was filled")
+	}
+}

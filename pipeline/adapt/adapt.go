@@ -1,0 +1,220 @@
+// Package adapt keeps the model of a stream up with its sensors: it fills replay
+// buffers from what the stream serves, fine-tunes a copy of the model in the
+// background after a drift, judges the copy on windows that no training saw, and
+// asks for a switch only where it is better. A promoted model is watched; its
+// predecessor is kept and takes over again if the same test says so.
+//
+// Nothing here is on the way of a sample: a Tap call copies a slot, and training
+// runs in one goroutine that sleeps for most of the time.
+package adapt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/pipeline"
+)
+
+// The modes.
+const (
+	Shadow = "shadow" // fine-tune and judge, never switch
+	Auto   = "auto"   // switch where the gate lets the new model through
+)
+
+// Config says how a stream's models adapt. Mode and Channels must be set.
+type Config struct {
+	Mode string // Shadow or Auto
+	// Shared says that one model serves all series of the stream: it is tuned on
+	// the windows of all of them, and all switch together.
+	Shared   bool
+	Channels int
+	// Model is what new series start with. It may be nil where the engine tells
+	// by Serving what it serves.
+	Model *model.Model
+	// CPUShare is the share of one core that fine-tuning may take. Default 0.25.
+	CPUShare float64
+	// ReplayBytes bounds the replay buffer of a series, or that of the stream
+	// where Shared. Default 8 MiB. A buffer takes its memory as it fills, and a
+	// fine-tune that waits or runs may hold as much again.
+	ReplayBytes int
+	// Seed keys every random draw together with series and position.
+	Seed uint64
+	// Window is the number of slots of a replay window, at least 64. Default 256,
+	// the number after which a scale changes.
+	Window int
+	// Need is the number of new windows of a series that a fine-tune waits for
+	// after a drift, at least 4; half of them are held out. Default: as many as
+	// cover 1,536 slots.
+	Need int
+	// Cooldown is the number of slots of a series after a verdict in which no new
+	// fine-tune starts for it. Default 4096.
+	Cooldown int
+	// Steps and Rounds are those of train.FineTuneConfig; defaults 300 and 1.
+	Steps, Rounds int
+	// Log takes what is of interest to whoever runs the program. Default: none.
+	Log *slog.Logger
+}
+
+// holdoutEvery is k of the replay buffers: half of the windows are held out.
+// What limits a fine-tune on a thousand samples is not the training, which
+// starts from a net that knows its trade, but telling whether it helped.
+const holdoutEvery = 2
+
+// Defaults returns c with zero fields replaced by their defaults.
+func (c Config) Defaults() Config {
+	def := func(p *int, v int) {
+		if *p == 0 {
+			*p = v
+		}
+	}
+	if c.CPUShare == 0 {
+		c.CPUShare = .25
+	}
+	def(&c.ReplayBytes, 8<<20)
+	def(&c.Window, 256)
+	if c.Window > 0 {
+		def(&c.Need, max(4, (1536+c.Window-1)/c.Window))
+	}
+	def(&c.Cooldown, 4096)
+	def(&c.Steps, 300)
+	def(&c.Rounds, 1)
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	return c
+}
+
+// Validate reports the first field that can't be used; call it on what Defaults
+// returned.
+func (c Config) Validate() error {
+	switch {
+	case c.Mode != Shadow && c.Mode != Auto:
+		return fmt.Errorf("adapt: mode %q is not known, it is %q or %q", c.Mode, Shadow, Auto)
+	case c.Channels < 1:
+		return errors.New("adapt: a stream has at least 1 channel")
+	case !(c.CPUShare > 0 && c.CPUShare <= 1):
+		return fmt.Errorf("adapt: the CPU share is %g, it must be above 0 and at most 1", c.CPUShare)
+	case c.Window < 64:
+		return fmt.Errorf("adapt: a window of %d slots is too short to tell noise from signal, it needs 64", c.Window)
+	case c.Need < 2*minHeld:
+		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
+	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
+		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
+	}
+	if c.Model != nil {
+		if _, err := c.Model.NewStream(c.Channels); err != nil {
+			return fmt.Errorf("adapt: %w", err)
+		}
+	}
+	return nil
+}
+
+func (c Config) replay() replay.Config {
+	return replay.Config{Steps: c.Window, Channels: c.Channels, Bytes: c.ReplayBytes, HoldoutEvery: holdoutEvery, Seed: c.Seed}
+}
+
+// Adapter adapts the models of one stream; it implements pipeline.Adapter. Slot,
+// Opened, Resolved and Serving come from the goroutine that drives the engine;
+// they never wait for training, nor for Decisions to be read. Given the same
+// slots, the models and the verdicts are the same; only the record from which a
+// verdict takes effect depends on how long the training took.
+//
+// It holds a replay buffer and a window per series seen, or one buffer in all
+// where Shared.
+type Adapter struct {
+	cfg       Config
+	decisions chan pipeline.Decision
+	wake      chan struct{} // holds a token while there may be work
+	ctx       context.Context
+	cancel    context.CancelFunc
+	wg        sync.WaitGroup
+
+	// mu guards what follows, and all that hangs on it. It is held for the time
+	// it takes to copy a window or the pointers of a buffer, never while training.
+	mu     sync.Mutex
+	tracks map[string]*track
+	shared *group // nil unless cfg.Shared
+	queue  []func()
+}
+
+var _ pipeline.Adapter = (*Adapter)(nil)
+
+// New returns an Adapter whose background goroutine runs until Close. Zero
+// fields of cfg take their defaults.
+func New(cfg Config) (*Adapter, error) {
+	cfg = cfg.Defaults()
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	buf, err := replay.New(cfg.replay())
+	if err != nil {
+		return nil, fmt.Errorf("adapt: %w", err)
+	}
+	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), wake: make(chan struct{}, 1), tracks: map[string]*track{}}
+	if cfg.Shared {
+		a.shared = &group{buf: buf}
+	}
+	a.ctx, a.cancel = context.WithCancel(context.Background())
+	a.wg.Go(a.background)
+	return a, nil
+}
+
+// Decisions delivers switches and events. The background goroutine alone waits
+// where nobody reads.
+func (a *Adapter) Decisions() <-chan pipeline.Decision { return a.decisions }
+
+// Close stops what runs after its present step and waits for it. Later calls of
+// the Tap's methods do no harm. It returns nil.
+func (a *Adapter) Close() error {
+	a.cancel()
+	a.wg.Wait()
+	return nil
+}
+
+// push queues work for the background. The caller holds mu.
+func (a *Adapter) push(work func()) {
+	a.queue = append(a.queue, work)
+	select {
+	case a.wake <- struct{}{}:
+	default: // a token is there already
+	}
+}
+
+// background does the queued work in order until Close.
+func (a *Adapter) background() {
+	for {
+		select {
+		case <-a.ctx.Done():
+			return
+		case <-a.wake:
+		}
+		for work := a.next(); work != nil && a.ctx.Err() == nil; work = a.next() {
+			work()
+		}
+	}
+}
+
+func (a *Adapter) next() func() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.queue) == 0 {
+		return nil
+	}
+	work := a.queue[0]
+	a.queue[0] = nil
+	a.queue = a.queue[1:]
+	return work
+}
+
+// send hands a decision over, unless the adapter is closed first.
+func (a *Adapter) send(d pipeline.Decision) {
+	select {
+	case a.decisions <- d:
+	case <-a.ctx.Done():
+	}
+}

@@ -1,0 +1,147 @@
+package adapt
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/replay"
+)
+
+// truth returns by how many dB b is nearer to the clean signal than a.
+func truth(t *testing.T, a, b *model.Model, clean signal, seed uint64) float64 {
+	t.Helper()
+	const n = 6000
+	s := newSensor(nil, "x", seed)
+	var cols []model.Column
+	var scales []replay.Scale
+	for i := range n {
+		col, scale := s.column(clean(i)+sigma*s.rng.NormFloat64(), true)
+		cols, scales = append(cols, col), append(scales, replay.Scale(scale))
+	}
+	loss := func(m *model.Model) float64 {
+		st, err := m.NewStream(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		y := append([]float32(nil), st.Push(cols)...)
+		y = append(y, st.Finish()...)
+		sum := 0.0
+		for i := 512; i < n; i++ {
+			d := scales[i].Mean + scales[i].Dev*float64(y[i]) - clean(i)
+			sum += d * d
+		}
+		return sum
+	}
+	return 10 * math.Log10(loss(a)/loss(b))
+}
+
+func TestGate(t *testing.T) {
+	knowsSlow := trained(t, "slow", 150, slow)
+	knowsPulses := trained(t, "pulses", 150, pulses)
+	knowsLittle := trained(t, "little", 30, slow, pulses)
+	knowsBoth := trained(t, "both", 300, slow, pulses)
+	isSlow, isPulses := windowsOf(t, slow, 12, 256, 1), windowsOf(t, pulses, 8, 256, 2)
+	if g := min(truth(t, knowsLittle, knowsBoth, pulses, 3), truth(t, knowsLittle, knowsBoth, slow, 3)); g < .5 {
+		t.Fatalf("the nets do not differ: %.2f dB", g)
+	}
+	for _, c := range []struct {
+		name                 string
+		champion, challenger *model.Model
+		recent, old          []*replay.Window
+		want                 bool
+		why                  string
+	}{
+		{"better", knowsLittle, knowsBoth, isPulses, isSlow, true, "lower on 8 held-out windows"},
+		{"the better one defends itself", knowsBoth, knowsLittle, isPulses, isSlow, false, ""},
+		{"forgot", knowsSlow, knowsPulses, isPulses, isSlow, false, "forgets too much"},
+		{"nothing to forget", knowsSlow, knowsPulses, isPulses, nil, true, "no older ones"},
+		{"copier", knowsSlow, identity(t), isPulses, isSlow, false, ""},
+		{"copier, alone", knowsSlow, identity(t), isSlow, nil, false, "not surely better"},
+		{"the same", knowsSlow, knowsSlow, isPulses, isSlow, false, "not surely better"},
+		{"nothing to judge on", knowsSlow, knowsBoth, nil, isSlow, false, "too little"},
+	} {
+		v, err := Gate(c.champion, c.challenger, c.recent, c.old, GateConfig{Seed: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%s: %s", c.name, v.Why)
+		if v.Promote != c.want || !strings.Contains(v.Why, c.why) {
+			t.Errorf("%s: promote %v, want %v: %s", c.name, v.Promote, c.want, v.Why)
+		}
+		again, err := Gate(c.champion, c.challenger, c.recent, c.old, GateConfig{Seed: 4})
+		if err != nil || again.P != v.P || again.Why != v.Why {
+			t.Errorf("%s: asked again it says %+v, %v", c.name, again, err)
+		}
+	}
+}
+
+// The estimate agrees with the truth, which it never sees.
+func TestGateEstimate(t *testing.T) {
+	a, b := trained(t, "slow", 150, slow), trained(t, "both", 300, slow, pulses)
+	for name, clean := range map[string]signal{"slow": slow, "pulses": pulses} {
+		v, err := Gate(a, b, windowsOf(t, clean, 60, 256, 9), nil, GateConfig{Seed: 4})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := truth(t, a, b, clean, 9)
+		t.Logf("%s: %.2f dB, in truth %.2f dB", name, v.RecentDB, want)
+		if math.Abs(v.RecentDB-want) > .2*math.Abs(want)+.3 {
+			t.Errorf("%s: gain %.2f dB, in truth %.2f dB", name, v.RecentDB, want)
+		}
+	}
+}
+
+// Two nets that are equally good, different only by chance, are rarely told apart.
+func TestGateLevel(t *testing.T) {
+	a := trained(t, "slow", 60, slow)
+	net := a.Net().Clone()
+	for _, p := range net.Params() {
+		for i := range p.Data {
+			p.Data[i] *= 1 + 1e-3*float32(i%3-1)
+		}
+	}
+	b, err := model.New(a.Header(), net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Whichever is better by a hair, both can't be promoted over the other often.
+	ws := windowsOf(t, slow, 90, 256, 11)
+	wrong := 0
+	for i := 0; i < 30; i++ {
+		x, err := Gate(a, b, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		y, err := Gate(b, a, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if x.P+y.P < .99 || x.P+y.P > 1.01 {
+			t.Fatalf("p is %g one way and %g the other", x.P, y.P)
+		}
+		if x.Promote || y.Promote {
+			wrong++
+		}
+	}
+	if wrong > 6 {
+		t.Errorf("%d of 30 pairs were told apart at 2 %% each way", wrong)
+	}
+}
+
+func TestColoured(t *testing.T) {
+	white := windowsOf(t, slow, 6, 256, 1)
+	if why := coloured(white); why != "" {
+		t.Errorf("white noise: %s", why)
+	}
+	ar := 0.0
+	s := newSensor(nil, "x", 8)
+	red := windowsOf(t, func(i int) float64 {
+		ar = .8*ar + .6*s.rng.NormFloat64()
+		return 5 * ar
+	}, 6, 256, 1)
+	if why := coloured(red); !strings.Contains(why, "channel 1 is not white") {
+		t.Errorf("AR(1) noise passes as white: %q", why)
+	}
+}

@@ -1,0 +1,134 @@
+package adapt
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math"
+	"slices"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/noise"
+	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// keyed mixes a seed with a series and a position in it.
+func keyed(seed uint64, series string, at int64) uint64 {
+	h := fnv.New64a()
+	h.Write([]byte(series)) // never fails
+	x := seed ^ h.Sum64() + uint64(at)*0x9e3779b97f4a7c15
+	// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}
+
+// present returns channel c's values, scaled, without the missing ones.
+func present(w *replay.Window, c int) []float64 {
+	var x []float64
+	for t := range w.Steps() {
+		if !w.Missing(t, c) {
+			x = append(x, float64(w.Values[t*len(w.Scales)+c]))
+		}
+	}
+	return x
+}
+
+// sigmaOf measures the noise level of each channel of a window in the channel's
+// unit, 0 where there is too little to tell.
+func sigmaOf(w *replay.Window) []float64 {
+	s := make([]float64, len(w.Scales))
+	for c, scale := range w.Scales {
+		s[c] = scale.Dev * noise.SigmaMAD(present(w, c))
+	}
+	return s
+}
+
+// sigmas pools the noise levels of windows, as variances, per series and
+// channel.
+func sigmas(ws []*replay.Window) map[string][]float64 {
+	sum, n := map[string][]float64{}, map[string][]float64{}
+	for _, w := range ws {
+		if sum[w.Series] == nil {
+			sum[w.Series], n[w.Series] = make([]float64, len(w.Scales)), make([]float64, len(w.Scales))
+		}
+		for c, s := range sigmaOf(w) {
+			if s > 0 {
+				sum[w.Series][c] += s * s
+				n[w.Series][c]++
+			}
+		}
+	}
+	for series, s := range sum {
+		for c := range s {
+			s[c] = math.Sqrt(s[c] / max(n[series][c], 1))
+		}
+	}
+	return sum
+}
+
+// mostColour is by how much two estimates of a white noise's level may differ.
+const mostColour = 1.2
+
+// coloured returns in words why the noise of windows is not white, "" if it may
+// be. It compares the level in the second octave with that of differences, which
+// the highest frequencies rule, by the median over the windows.
+func coloured(ws []*replay.Window) string {
+	if len(ws) == 0 {
+		return ""
+	}
+	for c := range ws[0].Scales {
+		var octave, diff []float64
+		for _, w := range ws {
+			x := present(w, c)
+			o, d := noise.SigmaMADLevel(x, 2), noise.SigmaDiff(x)
+			if o > 0 && d > 0 {
+				octave, diff = append(octave, o*w.Scales[c].Dev), append(diff, d*w.Scales[c].Dev)
+			}
+		}
+		if len(octave) == 0 {
+			continue
+		}
+		if r := median(octave) / median(diff); r > mostColour || r < 1/mostColour {
+			return fmt.Sprintf("the noise of channel %d is not white: its level is %.2g in the second octave and %.2g between neighbours; fine-tuning without clean truth needs white noise",
+				c+1, median(octave), median(diff))
+		}
+	}
+	return ""
+}
+
+// median returns the lower median of x, which it sorts.
+func median(x []float64) float64 {
+	slices.Sort(x)
+	return x[(len(x)-1)/2]
+}
+
+// fillColumns lays out a window as the net's input. A missing value is held.
+// extra returns what is added to value i.
+func fillColumns(dst []model.Column, w *replay.Window, level func(c int) float64, extra func(i int) float64) {
+	channels := len(w.Scales)
+	for c := range channels {
+		held, l := float32(0), float32(level(c))
+		for t := range w.Steps() {
+			i := t*channels + c
+			missing := w.Missing(t, c)
+			if !missing {
+				held = w.Values[i] + float32(extra(i))
+			}
+			dst[i] = model.Column{X: held, Level: l, Missing: missing}
+		}
+	}
+}
+
+// trainWindow returns a window to train on. sigma, if not nil, is the noise
+// level per channel in its unit; else it is that of the scale.
+func trainWindow(w *replay.Window, sigma []float64) train.Window {
+	t := train.Window{Channels: len(w.Scales), Cols: make([]model.Column, len(w.Values))}
+	fillColumns(t.Cols, w, func(c int) float64 {
+		if sigma == nil || !(sigma[c] > 0 && w.Scales[c].Dev > 0) {
+			return w.Level(c)
+		}
+		return min(max(math.Log10(sigma[c]/w.Scales[c].Dev), -3), .5)
+	}, func(int) float64 { return 0 })
+	return t
+}
