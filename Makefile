@@ -1,21 +1,25 @@
 # What .ci/run calls, and what a developer calls before a push.
 GO ?= go
+SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-RACE := ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/...
+RACE := ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
 
-.PHONY: all tools check test race purego skips cross fuzz bench
+.PHONY: all tools check test race purego skips cross fuzz bench build picture demo quality integration
 all: check test
 
 tools: ## fetch modules and the linter
 	$(GO) mod download
 	$(GO) run $(STATICCHECK) -version
 
-check: ## format, build, vet, lint, imports
+check: ## format, build, vet, lint, imports, what is generated
 	@out=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofmt: $$out"; exit 1; }
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
+	$(GO) vet -tags integration ./test/...
 	$(GO) run $(STATICCHECK) ./...
+	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) test -run TestImports .
+	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
 
 test: ## exactly what the README says
 	go test ./...
@@ -31,6 +35,21 @@ skips: ## no test may be skipped but those listed
 
 cross: ## the other first-class platform
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
+
+build: ## the binary, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quell ./cmd/quell
+
+picture: ## the README's picture
+	$(GO) run ./docs/picture > docs/picture/ecg.svg
+
+demo: build ## the demo with three seeds that are drawn, and once without injections
+	$(GO) run ./.ci/demo bin/quell
+
+quality: build ## a short training on a real recording, and the base model, by quell eval
+	$(GO) run ./.ci/quality bin/quell $(SHARED)
+
+integration: ## against a real Mosquitto and a real Apache Kafka (scripts/tools.sh installs them)
+	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
 
 fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
 	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \

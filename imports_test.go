@@ -59,6 +59,7 @@ var allowed = map[string][]string{
 	"internal":              {"internal"},
 	"cmd":                   {""},
 	"docs":                  {""},
+	"test":                  {},
 	".ci":                   {},
 }
 
