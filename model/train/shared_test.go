@@ -106,29 +106,3 @@ func TestECGZeroShot(t *testing.T) {
 		}
 	}
 }
-
-// TestECGSupervised trains for minutes; it runs only where QUELL_SLOW is set.
-func TestECGSupervised(t *testing.T) {
-	if os.Getenv("QUELL_SLOW") == "" {
-		t.Skip("trains for minutes; set QUELL_SLOW=1 to run it")
-	}
-	x := recording(t, "data/ecg_mitdb/mitdb_100.csv.gz", "mlii_mv")
-	m, rep, err := Supervised(t.Context(), SupervisedConfig{Clean: [][]float64{x}, Seed: 1, Progress: func(p Progress) {
-		if p.Step%200 == 0 {
-			t.Logf("step %d of %d: validation %.4f", p.Step, p.Steps, p.Validation)
-		}
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	clean, noisy, from := lastPart(t, x, 4096, 10, 1)
-	out, err := Denoise(m, noisy, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	g := noise.Gain(clean[from:], noisy[from:], out[from:])
-	t.Logf("%s, %d weights, %d steps: %.2f dB", m.Name(), m.Net().NumParams(), rep.Steps, g)
-	if !(g >= 9.2) {
-		t.Errorf("gain %.2f dB, want at least 9.2", g)
-	}
-}
