@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/assemble"
@@ -134,7 +135,7 @@ func newRegistry() *prometheus.Registry {
 
 // explain adds what to do to errors that end a run.
 func explain(err error) error {
-	if errors.Is(err, ingest.ErrRejected) {
+	if errors.Is(err, ingest.ErrRejected) || errors.Is(err, conn.ErrRejected) {
 		return fmt.Errorf("%w: mend the credentials or the rights; trying again would not help", err)
 	}
 	return err

@@ -55,7 +55,17 @@ func TestSecure(t *testing.T) {
 func TestWrongPassword(t *testing.T) {
 	needBrokers(t)
 	const wrong = "not-the-secret"
-	for name, config := range map[string]string{"mqtt": secure(wrong, password)} {
+	kafka := strings.ReplaceAll(`
+version: 1
+state_dir: "@DIR@/state"
+http: {listen: off}
+connections:
+  cluster: {type: kafka, brokers: ["@KAFKAS@"], tls: {ca_file: "@KAFKA_CA@"}, sasl: {mechanism: scram-sha-512, username: app, password: WRONG}}
+streams:
+  s: {source: {connection: cluster, topics: [secure.clean], group: wrong}, channels: [x], adapt: {mode: off}, sinks: [clean]}
+sinks: {clean: {type: file, path: "@DIR@/clean.jsonl"}}
+`, "WRONG", wrong)
+	for name, config := range map[string]string{"mqtt": secure(wrong, password), "kafka": kafka} {
 		t.Run(name, func(t *testing.T) {
 			j := newJob(t, config)
 			j.start()
