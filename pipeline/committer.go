@@ -46,19 +46,18 @@ func newCommitter(store *state.Stream, log *slog.Logger, count prometheus.Counte
 }
 
 func (c *committer) start(hard context.Context) {
-	stop := context.AfterFunc(hard, func() {
-		c.seqMu.Lock()
-		c.quit = true
-		c.seqMu.Unlock()
-		c.cond.Broadcast()
-	})
+	stop := context.AfterFunc(hard, c.abandon)
 	c.wg.Go(func() {
 		defer stop()
+		broken := false
 		for p := range c.queue {
-			if !c.await(p.after) {
-				continue // stopped by force: nothing more becomes durable
+			// Stopped by force, nothing more becomes durable. After a failed write
+			// nothing may: a later point lacks the series that only the failed one had.
+			if broken || !c.await(p.after) {
+				continue
 			}
 			if err := c.write(p); err != nil {
+				broken = true
 				// A full disk may get room again, but acks must not be given for
 				// what is not on it: the stream stops, and says so.
 				select {
@@ -83,6 +82,14 @@ func (c *committer) start(hard context.Context) {
 func (c *committer) durable(seq int64) {
 	c.seqMu.Lock()
 	c.seq = max(c.seq, seq)
+	c.seqMu.Unlock()
+	c.cond.Broadcast()
+}
+
+// abandon ends the waiting for sinks: what is not durable by now comes again.
+func (c *committer) abandon() {
+	c.seqMu.Lock()
+	c.quit = true
 	c.seqMu.Unlock()
 	c.cond.Broadcast()
 }

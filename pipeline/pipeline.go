@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -237,7 +238,7 @@ func (p *Pipeline) Ready() (bool, []Status) {
 			all = append(all, s)
 		}
 	}
-	for _, o := range p.outlets {
+	for _, o := range append(slices.Clone(p.outlets), p.dead) {
 		s := Status{Name: "sink " + o.cfg.Name, Up: o.up.Load()}
 		if t := o.last.Load(); t != nil && !s.Up {
 			s.Err = *t

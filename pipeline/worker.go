@@ -66,7 +66,6 @@ type worker struct {
 
 	com        *committer
 	lastPoint  time.Time
-	gone       map[string]map[string]bool // series dropped since the last checkpoint, by partition
 	chunkStart time.Time
 
 	records, events int64 // handed to the sinks
@@ -96,7 +95,6 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
-		gone: map[string]map[string]bool{},
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -153,6 +151,9 @@ func (w *worker) run(ctx, hard context.Context) error {
 	}
 	if err == nil {
 		err = w.checkpoint(hard, true)
+	}
+	if err != nil {
+		w.com.abandon() // a sink that is down must not keep the process from ending
 	}
 	err = errors.Join(err, w.com.close())
 	if w.cfg.Adapter != nil {
@@ -385,7 +386,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if l == nil {
 			return nil
 		}
-		if w.com.store.WantsFull() {
+		if w.com.wantsFull() {
 			if err := w.flush(hard); err != nil {
 				return err
 			}
@@ -484,7 +485,9 @@ func (w *worker) restore(partName string) (int64, error) {
 // committer; with wait it returns only when it is durable and acked.
 func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	w.lastPoint = time.Now()
-	if len(w.open) == 0 && !wait {
+	// Before the first assignment nothing is known that is not on the disk, and
+	// switches that are there still wait to be obeyed.
+	if len(w.parts) == 0 || len(w.open) == 0 && !wait {
 		return nil
 	}
 	if !wait && w.com.busy() {

@@ -131,7 +131,7 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("http: %s can be reached from other machines: set http.token_file", addr), ln.Close())
 	}
 	s := &Server{addr: ln.Addr().String(), done: make(chan struct{}), srv: &http.Server{
-		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 	go func() {
