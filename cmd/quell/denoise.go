@@ -120,6 +120,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if err := o.check(); err != nil {
 		return err
 	}
+	if sameFile(in, o.out) {
+		return usageError("-o %s is the input: raw values are never overwritten; name another file", o.out)
+	}
 	zone, err := time.LoadLocation(o.tz)
 	if err != nil {
 		return usageError("--tz %s: there is no such zone: write one like Europe/Berlin", o.tz)
@@ -155,6 +158,16 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	}
 	tellFates(note, &rep)
 	return nil
+}
+
+// sameFile says whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	x, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	y, err := os.Stat(b)
+	return err == nil && os.SameFile(x, y) && x.Mode().IsRegular()
 }
 
 // denoiser chooses what denoises.

@@ -97,21 +97,22 @@ func TestDenoiseWithModelFile(t *testing.T) {
 	}
 }
 
-// TestDenoiseInPlace: the output may replace the input, compressed as it says.
-func TestDenoiseInPlace(t *testing.T) {
+// TestDenoiseOut: the output never replaces the input, and is compressed as its
+// name says.
+func TestDenoiseOut(t *testing.T) {
 	in := recording(t, 300)
-	want, _, code := quell(t, "denoise", in, "--filter", "ema")
-	if code != 0 {
-		t.Fatal(code)
-	}
-	if _, errs, code := quell(t, "denoise", in, "--filter", "ema", "-o", in); code != 0 {
-		t.Fatal(errs)
-	}
-	got, err := os.ReadFile(in)
+	before, err := os.ReadFile(in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, string(got)); d != "" {
+	if _, errs, code := quell(t, "denoise", in, "--filter", "ema", "-o", in); code != exitUsage || !strings.Contains(errs, "never overwritten") {
+		t.Errorf("output over input: exit code %d, %s", code, errs)
+	}
+	after, err := os.ReadFile(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(string(before), string(after)); d != "" {
 		t.Error(d)
 	}
 	zipped := filepath.Join(t.TempDir(), "out.gz")
