@@ -30,8 +30,12 @@ func (b *Bank) path(name string) string {
 	}, name)+".quell")
 }
 
-// Save makes a model durable under its name.
+// Save makes a model durable under its name, which holds its checksum: one that
+// is there already is left alone.
 func (b *Bank) Save(m *model.Model) error {
+	if _, err := os.Stat(b.path(m.Name())); err == nil {
+		return nil
+	}
 	if err := m.Save(b.path(m.Name())); err != nil {
 		return fmt.Errorf("model bank: %w", err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -30,6 +31,9 @@ type committer struct {
 
 	mu    sync.Mutex // guards store
 	store *state.Stream
+	// What the worker asks at each checkpoint, so that it need not wait for mu.
+	full   atomic.Bool
+	number atomic.Uint64
 
 	seqMu sync.Mutex
 	cond  *sync.Cond
@@ -42,6 +46,7 @@ type committer struct {
 func newCommitter(store *state.Stream, log *slog.Logger, count prometheus.Counter) *committer {
 	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1)}
 	c.cond = sync.NewCond(&c.seqMu)
+	c.mirror()
 	return c
 }
 
@@ -103,9 +108,16 @@ func (c *committer) await(seq int64) bool {
 	return c.seq >= seq
 }
 
+// mirror copies what the worker asks for. The caller holds mu, or is alone.
+func (c *committer) mirror() {
+	c.full.Store(c.store.WantsFull())
+	c.number.Store(c.store.Decided())
+}
+
 func (c *committer) write(p *point) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.mirror()
 	if p.full {
 		return c.store.Full(p.Checkpoint)
 	}
@@ -115,20 +127,18 @@ func (c *committer) write(p *point) error {
 func (c *committer) decide(sw state.Switch) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	defer c.mirror()
 	return c.store.Decide(sw)
 }
 
-func (c *committer) wantsFull() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.store.WantsFull()
-}
+// wantsFull says that the next checkpoint should be a full one. While one is
+// being written the answer is that of before, which costs a full one too many at
+// worst.
+func (c *committer) wantsFull() bool { return c.full.Load() }
 
-func (c *committer) decided() uint64 {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.store.Decided()
-}
+// decided returns the number of the latest durable switch. Only the worker, by
+// decide, makes it grow.
+func (c *committer) decided() uint64 { return c.number.Load() }
 
 // busy says that a checkpoint waits already.
 func (c *committer) busy() bool { return len(c.queue) > 0 }

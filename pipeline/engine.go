@@ -69,6 +69,8 @@ type Tap interface {
 	Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string)
 	// Serving hears which model serves a series from now on; nil: none.
 	Serving(series string, m *model.Model)
+	// Dropped hears that a series is not this engine's any more.
+	Dropped(series string)
 	// Opened hears that the monitor opened a drift, Resolved that it is over.
 	Opened(series string, index int64, kind string)
 	Resolved(series string, index int64)
@@ -189,6 +191,17 @@ func (e *Engine) drop(series string) {
 	f := l.fates()
 	e.gone.Add(&f)
 	delete(e.lanes, series)
+	if e.cfg.Tap != nil {
+		e.cfg.Tap.Dropped(series)
+	}
+}
+
+// regain takes the fates of a series that was dropped before back from those of
+// the series that are gone.
+func (e *Engine) regain(l *lane) {
+	for i, n := range l.fates() {
+		e.gone[i] -= n
+	}
 }
 
 func (e *Engine) lane(part string, series string) (*lane, error) {

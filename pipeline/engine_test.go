@@ -194,10 +194,10 @@ func TestRestoreContinues(t *testing.T) {
 }
 
 // TestSwitchTakesEffectAtItsRecord decides on a switch and replays it with
-// other chunks: the records must agree, and the model's name must change where
-// it was decided.
+// other chunks: the records must agree, score and drift of the rebased monitor
+// among them, and the model's name must change where it was decided.
 func TestSwitchTakesEffectAtItsRecord(t *testing.T) {
-	in := disorder(1200)
+	in := disorder(5000)
 	first, second := testModel(t, 1), testModel(t, 2)
 	run := func(chunk int, sw *Switch) ([]string, Switch) {
 		out := &lines{}
@@ -215,7 +215,7 @@ func TestSwitchTakesEffectAtItsRecord(t *testing.T) {
 			e.Run()
 			if sw == nil && decided.Model == nil && from > len(in)/2 {
 				var ok bool
-				if decided, ok = e.Decide(Switch{Series: "x", Model: second, Kind: "model.promoted", Why: "test"}); !ok {
+				if decided, ok = e.Decide(Switch{Series: "x", Model: second, Kind: "model.promoted", Why: "test", Rebase: true}); !ok {
 					t.Fatal("the series is unknown")
 				}
 			}

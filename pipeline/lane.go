@@ -45,6 +45,7 @@ type lane struct {
 	score float64 // standardised score as of the latest slot
 
 	switches []Switch // decided, not yet in effect
+	rebases  []int64  // numbers of slots seen at which the monitor is to rebase
 
 	emitted int64 // records handed out since the series began, over all contexts
 
@@ -216,6 +217,9 @@ func (l *lane) Slot(s *window.Slot) {
 		l.cols = append(l.cols, col)
 	}
 	if l.watch != nil {
+		if len(l.rebases) > 0 {
+			l.rebase()
+		}
 		l.watch.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state
@@ -359,7 +363,7 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
 	switch {
 	case usable && wc.Valid():
 		v.Clean = wc.Value - wc.scale.Dev*(wc.x-float64(y[ch]))
-	case usable && l.heldKnown(wc):
+	case usable: // filled from its neighbours
 		v.Clean, v.Quality = wc.scale.Mean+wc.scale.Dev*float64(y[ch]), sink.Filled
 	case wc.Valid():
 		v.Clean, v.Method = wc.Value, "raw"
@@ -371,9 +375,6 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
 		v.Lo, v.Hi = v.Clean-half, v.Clean+half
 	}
 }
-
-// heldKnown says that the net had something to fill from.
-func (l *lane) heldKnown(wc *waitCell) bool { return wc.scale.Known() }
 
 // queue is a ring of waiting slots that reuses its memory.
 type queue struct {

@@ -10,7 +10,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 1
+const laneVersion = 2
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
@@ -40,6 +40,10 @@ func (l *lane) appendState(dst []byte) []byte {
 	dst = wire.U64(dst, uint64(len(l.switches)))
 	for i := range l.switches {
 		dst = wire.Bytes(dst, appendSwitch(nil, &l.switches[i]))
+	}
+	dst = wire.U64(dst, uint64(len(l.rebases)))
+	for _, at := range l.rebases {
+		dst = wire.I64(dst, at)
 	}
 	dst = wire.Bool(dst, l.watch != nil)
 	if l.watch != nil {
@@ -104,6 +108,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 			break
 		}
 		l.switches = append(l.switches, sw)
+	}
+	for range r.Len(8) {
+		l.rebases = append(l.rebases, r.I64())
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {
@@ -173,14 +180,14 @@ func appendSwitch(dst []byte, sw *Switch) []byte {
 	dst = wire.String(dst, sw.Model.Name())
 	dst = wire.String(wire.String(dst, sw.Kind), sw.Why)
 	dst = wire.I64(dst, sw.At)
-	return wire.Bool(dst, sw.Rebase)
+	return wire.I64(wire.Bool(dst, sw.Rebase), sw.Seen)
 }
 
 func readSwitch(series string, src []byte, bank *Bank) (Switch, error) {
 	r := wire.NewReader(src)
 	sw := Switch{Series: series, Record: r.I64()}
 	name := r.String()
-	sw.Kind, sw.Why, sw.At, sw.Rebase = r.String(), r.String(), r.I64(), r.Bool()
+	sw.Kind, sw.Why, sw.At, sw.Rebase, sw.Seen = r.String(), r.String(), r.I64(), r.Bool(), r.I64()
 	if err := r.Err(); err != nil {
 		return sw, fmt.Errorf("switch of series %q: %w", series, err)
 	}

@@ -36,18 +36,19 @@ type outlet struct {
 	queue chan *batch
 	up    atomic.Bool
 	last  atomic.Pointer[string] // latest error, for /readyz
+	told  bool                   // that it is down
 	fatal func(error)
 
-	wg   sync.WaitGroup
-	stop context.CancelFunc
+	wg     sync.WaitGroup
+	stop   context.CancelFunc
+	ending chan struct{} // closed by drain
 }
 
 func newOutlet(cfg OutletConfig, log *slog.Logger, met *Metrics, fatal func(error)) *outlet {
 	if cfg.Queue == 0 {
 		cfg.Queue = 16
 	}
-	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal}
-	o.up.Store(true)
+	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{})}
 	return o
 }
 
@@ -82,6 +83,7 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 }
 
 func (o *outlet) loop(ctx context.Context) {
+	o.probe(ctx)
 	var items []sink.Item
 	for b := range o.queue {
 		items = pick(items[:0], b, o.cfg.Emit)
@@ -99,6 +101,24 @@ func (o *outlet) loop(ctx context.Context) {
 	}
 }
 
+// probe finds out whether the sink is there before it has anything to write, so
+// that an idle one is not taken for one that works. It gives up where the queue
+// ends: what is in it will tell.
+func (o *outlet) probe(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := make(chan struct{})
+	defer close(stop)
+	go func() {
+		select {
+		case <-o.ending:
+			cancel()
+		case <-stop:
+		}
+	}()
+	o.write(ctx, nil)
+}
+
 // write returns whether the items are settled: durable, or given up by an
 // optional sink.
 func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
@@ -108,7 +128,9 @@ func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
 		err := o.cfg.Sink.Write(ctx, items)
 		if err == nil {
 			o.met.sinkRecords.WithLabelValues(o.cfg.Name).Add(float64(len(items)))
-			if !o.up.Swap(true) {
+			o.up.Store(true)
+			if o.told {
+				o.told = false
 				o.log.Info("sink is up again")
 			}
 			return true
@@ -127,7 +149,9 @@ func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
 			o.met.dropped.WithLabelValues("refused").Add(float64(len(items)))
 			return true
 		}
-		if o.up.Swap(false) {
+		o.up.Store(false)
+		if !o.told {
+			o.told = true
 			o.log.Warn("sink is down, trying again", "err", err)
 		}
 		select {
@@ -140,6 +164,7 @@ func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
 
 // drain ends the queue and waits until everything in it is durable.
 func (o *outlet) drain() {
+	close(o.ending)
 	close(o.queue)
 	o.wg.Wait()
 }

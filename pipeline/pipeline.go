@@ -59,19 +59,20 @@ type Pipeline struct {
 var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
 
 // New sets a pipeline up: it locks the state directory and loads checkpoints,
-// but connects to nothing.
+// but connects to nothing. The streams' adapters are the pipeline's from then on:
+// it closes them, after an error too.
 func New(cfg Config) (*Pipeline, error) {
 	if cfg.Drain == 0 {
 		cfg.Drain = 20 * time.Second
 	}
 	release, err := state.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, closeAdapters(cfg.Streams))
 	}
 	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
-		return nil, errors.Join(err, p.unbuild())
+		return nil, errors.Join(err, p.Close())
 	}
 	return p, nil
 }
@@ -115,17 +116,28 @@ func (p *Pipeline) build() error {
 	return nil
 }
 
-func (p *Pipeline) unbuild() error {
-	var errs []error
-	for _, w := range p.workers {
-		w.eng.Close()
-		errs = append(errs, w.store.Close())
-	}
-	return errors.Join(append(errs, p.release())...)
+// Close releases a pipeline that is not going to Run.
+func (p *Pipeline) Close() error {
+	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.release())
 }
 
-// Close releases a pipeline that is not going to Run.
-func (p *Pipeline) Close() error { return p.unbuild() }
+func (p *Pipeline) closeWorkers() error {
+	var errs []error
+	for _, w := range p.workers {
+		errs = append(errs, w.close())
+	}
+	return errors.Join(errs...)
+}
+
+func closeAdapters(streams []StreamConfig) error {
+	var errs []error
+	for _, s := range streams {
+		if s.Adapter != nil {
+			errs = append(errs, s.Adapter.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // Run works until every source has ended or ctx is cancelled. Then it stops
 // reading, waits until what was read is durable, checkpoints, gives the acks
@@ -144,6 +156,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	if len(errs) == 0 {
 		errs = append(errs, p.work(ctx)...)
+	} else {
+		errs = append(errs, p.closeWorkers())
 	}
 	p.ready.Store(false)
 	failed := errors.Join(errs...) != nil

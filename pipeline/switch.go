@@ -14,8 +14,10 @@ type Switch struct {
 	Kind, Why string
 	// At is the event time of the decision, Unix ns.
 	At int64
-	// Rebase tells the monitor to take the present as the new normal.
+	// Rebase tells the monitor to take the present as the new normal, once it has
+	// seen so many slots: Decide sets Seen.
 	Rebase bool
+	Seen   int64
 }
 
 // Decide schedules a switch for the next record of a series and returns it with
@@ -28,6 +30,9 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 	}
 	sw.Record = l.emitted
 	sw.At = l.win.Newest()
+	if l.watch != nil {
+		sw.Seen = l.watch.seen
+	}
 	l.schedule(sw)
 	return sw, true
 }
@@ -48,9 +53,23 @@ func (e *Engine) Obey(part string, sw Switch) error {
 func (l *lane) schedule(sw Switch) {
 	l.switches = append(l.switches, sw)
 	l.touched = true
+	if sw.Rebase {
+		l.rebases = append(l.rebases, sw.Seen)
+		l.rebase()
+	}
 	if !l.queued {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)
+	}
+}
+
+// rebase has the monitor take the present as the new normal where it is due.
+// The monitor is ahead of the records by the look-ahead and by what waits for a
+// run, so it goes by slots.
+func (l *lane) rebase() {
+	for l.watch != nil && len(l.rebases) > 0 && l.watch.seen >= l.rebases[0] {
+		l.rebases = l.rebases[:copy(l.rebases, l.rebases[1:])]
+		l.watch.rebase(l)
 	}
 }
 
@@ -63,9 +82,6 @@ func (l *lane) applySwitch() {
 		// directory that was put together by hand may not. Go on as before.
 		l.eng.event(l, sw.At, "model.rolled_back", "warning", err.Error(), nil)
 		return
-	}
-	if sw.Rebase && l.watch != nil {
-		l.watch.rebase(l)
 	}
 	l.eng.event(l, sw.At, sw.Kind, "info", sw.Why, map[string]any{"record": sw.Record})
 }

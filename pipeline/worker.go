@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -56,7 +57,8 @@ type worker struct {
 	eng   *Engine
 	outs  []*outlet // the stream's sinks, then the dead letter
 	store *state.Stream
-	snap  *state.Snapshot // as loaded; partitions are taken from it once
+	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
+	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
 
 	parts []part
@@ -95,6 +97,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
+		lost: map[string]bool{},
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -107,7 +110,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		return nil, err
 	}
 	if err := w.restoreExtra(w.snap.Extra); err != nil {
-		return nil, err
+		return nil, errors.Join(err, w.store.Close())
 	}
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
@@ -126,7 +129,7 @@ func (w *worker) newBatch() *batch {
 // has, waits for it to be durable (until hard ends), and checkpoints.
 func (w *worker) run(ctx, hard context.Context) error {
 	if err := w.cfg.Source.Open(ctx); err != nil {
-		return fmt.Errorf("stream %s: %w", w.name, err)
+		return errors.Join(fmt.Errorf("stream %s: %w", w.name, err), w.close())
 	}
 	chunks := make(chan *chunk)
 	free := make(chan *chunk, 2)
@@ -156,12 +159,18 @@ func (w *worker) run(ctx, hard context.Context) error {
 		w.com.abandon() // a sink that is down must not keep the process from ending
 	}
 	err = errors.Join(err, w.com.close())
+	w.observe()
+	return errors.Join(err, w.cfg.Source.Close(hard), w.close())
+}
+
+// close ends what a worker has from the day it is made.
+func (w *worker) close() error {
+	var err error
 	if w.cfg.Adapter != nil {
-		err = errors.Join(err, w.cfg.Adapter.Close())
+		err = w.cfg.Adapter.Close()
 	}
 	w.eng.Close()
-	w.observe()
-	return errors.Join(err, w.cfg.Source.Close(hard), w.store.Close())
+	return errors.Join(err, w.store.Close())
 }
 
 // read fills chunks while the worker is busy with the one before. It ends after
@@ -431,40 +440,66 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 		next, ok := had[p.Name]
 		if !ok {
 			var err error
-			if next, err = w.restore(p.Name); err != nil {
+			if next, err = w.restore(p); err != nil {
 				return err
 			}
 		}
-		// An empty log of our own can't be behind what it says is finished; a
-		// wanted offset before the committed one is what a kill leaves behind.
+		// A wanted offset before the committed one is what a kill leaves behind.
 		first[i] = next
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}
-	for name, l := range w.eng.lanes {
-		if !keep[l.part] {
-			w.eng.drop(name)
-		}
-	}
+	w.giveUp(keep, had)
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
 }
 
+// giveUp takes the series of partitions that went to another owner out of the
+// engine, and keeps their states: the partition may come back.
+func (w *worker) giveUp(keep map[string]bool, had map[string]int64) {
+	for name, next := range had {
+		if !keep[name] {
+			w.snap.Heads[name], w.snap.Series[name], w.lost[name] = next, map[string][]byte{}, true
+		}
+	}
+	for name, l := range w.eng.lanes {
+		if !keep[l.part] {
+			w.snap.Series[l.part][name] = l.appendState(nil)
+			w.eng.drop(name)
+		}
+	}
+}
+
 // restore brings a partition's series back and returns its next offset, -1 if
 // nothing is known of it.
-func (w *worker) restore(partName string) (int64, error) {
+func (w *worker) restore(p ingest.Partition) (int64, error) {
+	partName := p.Name
 	next, ok := w.snap.Heads[partName]
 	if !ok {
 		return -1, nil
 	}
-	for series, data := range w.snap.Series[partName] {
+	states, switches := w.snap.Series[partName], w.snap.Switches
+	delete(w.snap.Heads, partName)
+	delete(w.snap.Series, partName)
+	w.snap.Switches = slices.DeleteFunc(slices.Clone(switches), func(s state.Switch) bool { return s.Part == partName })
+	if p.Committed > next {
+		// Another owner has gone on from here, or this state is an old one. With it
+		// the series would fill what others have measured.
+		w.log.Warn("the saved state of a partition is behind what was finished since: its series start anew",
+			"partition", partName, "state", next, "committed", p.Committed, "series", len(states))
+		return -1, nil
+	}
+	for series, data := range states {
 		l, err := restoreLane(w.eng, partName, series, data, w.bank)
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.eng.lanes[series] = l
+		if w.lost[partName] {
+			w.eng.regain(l)
+		}
 	}
-	for _, s := range w.snap.Switches {
+	for _, s := range switches {
 		if s.Part != partName {
 			continue
 		}
@@ -476,8 +511,7 @@ func (w *worker) restore(partName string) (int64, error) {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 	}
-	w.log.Info("state restored", "partition", partName, "next", next, "series", len(w.snap.Series[partName]))
-	delete(w.snap.Series, partName)
+	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
 	return next, nil
 }
 
@@ -527,11 +561,10 @@ func (w *worker) owns(name string) bool {
 	return false
 }
 
-// The stream's own state: fates that no series holds.
+// The stream's own state: fates that no series holds. Those of series given up
+// are in their states.
 func (w *worker) appendExtra(dst []byte) []byte {
-	f := w.eng.spare
-	f.Add(&w.eng.gone)
-	for _, n := range f {
+	for _, n := range w.eng.spare {
 		dst = wire.I64(dst, n)
 	}
 	return dst

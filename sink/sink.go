@@ -111,7 +111,8 @@ type Sink interface {
 	// durable on the other side. On an error any subset may have been written:
 	// the caller sends the same items again (at least once; the key
 	// (stream, series, epoch, ts, rev) makes that harmless). ErrPermanent says
-	// that trying again can't help.
+	// that trying again can't help. With no items it returns nil once the other
+	// side is known to be there and to take us, as far as that can be told.
 	Write(ctx context.Context, items []Item) error
 	// Close flushes and releases everything.
 	Close(ctx context.Context) error

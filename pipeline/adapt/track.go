@@ -109,6 +109,19 @@ func (a *Adapter) Serving(series string, m *model.Model) {
 	a.track(series).serving = m
 }
 
+// Dropped forgets a series, with its replay buffer unless that is the stream's. A
+// fine-tune for it that runs already comes to its verdict, and switches nothing.
+func (a *Adapter) Dropped(series string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	t := a.tracks[series]
+	if t == nil {
+		return
+	}
+	a.settle(t)
+	delete(a.tracks, series)
+}
+
 // Slot sees one slot of a series. An index that does not follow the latest one
 // starts a new context.
 func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {

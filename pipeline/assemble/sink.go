@@ -144,9 +144,14 @@ func (r *router) Open(ctx context.Context) error {
 }
 
 // Write writes the items of each stream in order. Streams have no order among
-// each other.
+// each other. With no items it asks every sink.
 func (r *router) Write(ctx context.Context, items []sink.Item) error {
 	clear(r.split)
+	if len(items) == 0 {
+		for stream := range r.byStream {
+			r.split[stream] = nil
+		}
+	}
 	for _, it := range items {
 		stream, _ := it.Series()
 		r.split[stream] = append(r.split[stream], it)

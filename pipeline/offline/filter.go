@@ -45,10 +45,13 @@ func (d *denoiser) Slot(name string, _ int, index int64, _ []model.Column, _ []w
 	d.finishFilters(s)
 }
 
-// Serving, Opened and Resolved say nothing that records don't.
+// Serving, Dropped, Opened and Resolved say nothing that records don't.
 
 // Serving does nothing.
 func (d *denoiser) Serving(string, *model.Model) {}
+
+// Dropped does nothing.
+func (d *denoiser) Dropped(string) {}
 
 // Opened does nothing.
 func (d *denoiser) Opened(string, int64, string) {}

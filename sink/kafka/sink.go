@@ -94,9 +94,6 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	if closed {
 		return errClosed
 	}
-	if len(items) == 0 {
-		return nil
-	}
 	err := s.write(ctx, items)
 	if err == nil {
 		s.refused.None()

@@ -118,9 +118,6 @@ func (s *Sink) serve(ctx context.Context, c *mqttconn.Client) error {
 // answer, or ctx ends, it gives the connection up and returns an error; the
 // broker may have taken any of the items.
 func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
-	if len(items) == 0 {
-		return nil
-	}
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("mqtt: write to %s: %w", s.cfg.Conn.Broker(), err)
 	}
@@ -132,6 +129,9 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	if err != nil {
 		s.failures.Add(1)
 		return err
+	}
+	if len(items) == 0 {
+		return nil
 	}
 	if err := s.send(ctx, l, j); err != nil {
 		s.failures.Add(1)

@@ -1,0 +1,267 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// turn is what a partSource does next: it hands over an assignment, then
+// delivers so many messages of its only partition.
+type turn struct {
+	parts     []string
+	committed int64
+	messages  int
+}
+
+// partSource plays turns, as a consumer group does that gives partitions away
+// and takes them back. Its log is read on from where the reader resumes.
+type partSource struct {
+	log    []ingest.Sample
+	turns  []turn
+	resume chan []int64
+	first  [][]int64 // answers, by turn
+	at     int       // turn
+	left   int       // messages of it; -1: the assignment is next
+	next   int64
+}
+
+func (s *partSource) Open(context.Context) error {
+	s.resume, s.left = make(chan []int64, 1), -1
+	return nil
+}
+
+func (s *partSource) Next(ctx context.Context) (ingest.Delivery, error) {
+	for {
+		if s.at == len(s.turns) {
+			return ingest.Delivery{}, io.EOF
+		}
+		now := &s.turns[s.at]
+		switch {
+		case s.left == -1:
+			s.left = -2
+			a := &ingest.Assignment{Resume: func(first []int64) { s.resume <- first }}
+			for _, p := range now.parts {
+				a.Parts = append(a.Parts, ingest.Partition{Name: p, Committed: now.committed})
+			}
+			return ingest.Delivery{Assignment: a}, nil
+		case s.left == -2:
+			select {
+			case first := <-s.resume:
+				s.first = append(s.first, first)
+				if len(first) > 0 {
+					s.next = max(first[0], 0)
+					if first[0] < 0 {
+						s.next = max(now.committed, 0)
+					}
+				}
+			case <-ctx.Done():
+				return ingest.Delivery{}, ctx.Err()
+			}
+			s.left = now.messages
+		case s.left == 0:
+			s.at, s.left = s.at+1, -1
+		default:
+			s.left--
+			d := ingest.Delivery{Position: ingest.Position{Offset: s.next}, Samples: s.log[s.next : s.next+1]}
+			s.next++
+			return d, nil
+		}
+	}
+}
+
+func (s *partSource) Close(context.Context) error { return nil }
+
+func runParts(t *testing.T, dir string, src *partSource) (map[string]string, Summary) {
+	t.Helper()
+	out := newSink(7)
+	p := testPipeline(t, dir, &memSource{}, out, newSink(8))
+	p.workers[0].cfg.Source = src
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return distinct(t, out.got), p.Summaries()["s"]
+}
+
+// TestPartitionComesBack gives a partition away and takes it back, with nobody
+// at work on it in between: the stream goes on without a seam.
+func TestPartitionComesBack(t *testing.T) {
+	in := disorder(900)
+	n := len(in)
+	want, whole := runParts(t, t.TempDir(), &partSource{log: in, turns: []turn{{[]string{"t/0"}, -1, n}}})
+	src := &partSource{log: in, turns: []turn{{[]string{"t/0"}, -1, n / 2}, {nil, 0, 0}, {[]string{"t/0"}, int64(n / 2), n - n/2}}}
+	dir := t.TempDir()
+	got, s := runParts(t, dir, src)
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("%.2000s", d)
+	}
+	if d := cmp.Diff(whole.Fates, s.Fates); d != "" {
+		t.Errorf("fates: %s", d)
+	}
+	if first := src.first[2][0]; first != int64(n/2) {
+		t.Errorf("the partition was resumed at %d, want %d", first, n/2)
+	}
+	// A restart counts nothing twice.
+	again := &partSource{log: in, turns: []turn{{[]string{"t/0"}, int64(n), 0}}}
+	if _, s := runParts(t, dir, again); s.In != whole.In {
+		t.Errorf("after a restart %d samples have come in, want %d", s.In, whole.In)
+	}
+}
+
+// TestPartitionWasElsewhere gives a partition away and takes it back after
+// another owner has gone on: what that one has done is neither done again nor
+// filled in.
+func TestPartitionWasElsewhere(t *testing.T) {
+	in := disorder(900)
+	n := len(in)
+	src := &partSource{log: in, turns: []turn{{[]string{"t/0"}, -1, n / 3}, {nil, 0, 0}, {[]string{"t/0"}, int64(n / 2), n - n/2}}}
+	got, s := runParts(t, t.TempDir(), src)
+	if first := src.first[2][0]; first != -1 {
+		t.Errorf("the partition was resumed at %d, want where the group is", first)
+	}
+	if total := int64(n/3 + n - n/2); s.In != total {
+		t.Errorf("%d samples in, want %d", s.In, total)
+	}
+	const slack = int64(1e8) // ns: the input is out of order
+	last, from := in[n/3-1].Time, in[n/2].Time
+	for _, line := range got {
+		r, err := sink.ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Time > last+slack && r.Time < from-slack {
+			t.Errorf("a record of another owner's time: %s", line)
+		}
+	}
+}
+
+// idleAdapter notices that it is closed.
+type idleAdapter struct{ closed int }
+
+func (*idleAdapter) Slot(string, int, int64, []model.Column, []window.Scale, string) {}
+func (*idleAdapter) Serving(string, *model.Model)                                    {}
+func (*idleAdapter) Dropped(string)                                                  {}
+func (*idleAdapter) Opened(string, int64, string)                                    {}
+func (*idleAdapter) Resolved(string, int64)                                          {}
+func (*idleAdapter) Decisions() <-chan Decision                                      { return nil }
+func (a *idleAdapter) Close() error {
+	a.closed++
+	return nil
+}
+
+type noSource struct{ partSource }
+
+var errNoSource = errors.New("no such file")
+
+func (*noSource) Open(context.Context) error { return errNoSource }
+
+type noSink struct{ *memSink }
+
+var errNoSink = errors.New("no such folder")
+
+func (noSink) Open(context.Context) error { return errNoSink }
+
+// TestFailedStartReleasesEverything starts pipelines that can't run: adapters
+// are closed and the state directory is free again.
+func TestFailedStartReleasesEverything(t *testing.T) {
+	dir := t.TempDir()
+	config := func(a *idleAdapter) Config {
+		return Config{StateDir: dir, Log: slog.New(slog.DiscardHandler), Metrics: NewMetrics(prometheus.NewRegistry()),
+			Streams: []StreamConfig{{Engine: EngineConfig{Stream: "s", Channels: []string{"a"}, Window: window.Config{RateHz: 1}},
+				Source: &partSource{}, Sinks: []string{"out"}, Adapter: a}},
+			Sinks: []OutletConfig{{Name: "out", Sink: newSink(1), Emit: "records", Required: true}}, DeadLetter: OutletConfig{Sink: newSink(1)}}
+	}
+	for name, c := range map[string]struct {
+		spoil func(*Config)
+		want  error // nil: New fails
+	}{
+		"unknown sink": {spoil: func(c *Config) { c.Streams[0].Sinks = []string{"none"} }},
+		"no source":    {func(c *Config) { c.Streams[0].Source = &noSource{} }, errNoSource},
+		"no sink":      {func(c *Config) { c.Sinks[0].Sink = noSink{newSink(1)} }, errNoSink},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a idleAdapter
+			cfg := config(&a)
+			c.spoil(&cfg)
+			p, err := New(cfg)
+			if err == nil {
+				err = p.Run(t.Context())
+			}
+			if err == nil || c.want != nil && !errors.Is(err, c.want) {
+				t.Errorf("got %v, want %v", err, c.want)
+			}
+			if a.closed == 0 {
+				t.Error("the adapter is not closed")
+			}
+		})
+	}
+	var a idleAdapter
+	p, err := New(config(&a))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Close(); err != nil || a.closed == 0 {
+		t.Errorf("Close: %v, adapter closed %d times", err, a.closed)
+	}
+}
+
+// awaySink is not there until it is let in.
+type awaySink struct {
+	*memSink
+	there chan struct{}
+	asked chan struct{}
+}
+
+func (s *awaySink) Write(_ context.Context, items []sink.Item) error {
+	select {
+	case s.asked <- struct{}{}:
+	default:
+	}
+	select {
+	case <-s.there:
+		return nil
+	default:
+		return errors.New("connection refused")
+	}
+}
+
+// TestIdleSinkIsAskedFirst: a sink that nothing was written to yet counts as
+// down until it has answered.
+func TestIdleSinkIsAskedFirst(t *testing.T) {
+	s := &awaySink{memSink: newSink(1), there: make(chan struct{}), asked: make(chan struct{}, 1)}
+	o := newOutlet(OutletConfig{Name: "out", Sink: s, Emit: "records", Required: true}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()), func(error) {})
+	if err := o.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-s.asked
+	if o.up.Load() {
+		t.Error("a sink that refuses connections is up")
+	}
+	close(s.there)
+	<-s.asked // tried again
+	o.drain()
+	if !o.up.Load() {
+		t.Error("the sink is there and counts as down")
+	}
+	// One that never comes does not hold up the end.
+	away := &awaySink{memSink: newSink(1), there: make(chan struct{}), asked: make(chan struct{}, 1)}
+	o = newOutlet(OutletConfig{Name: "out", Sink: away, Emit: "records", Required: true}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()), func(error) {})
+	if err := o.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-away.asked
+	o.drain()
+	if err := o.close(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
