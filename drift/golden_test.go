@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/quell-stream/quell/internal/sharedtest"
 )
 
 type golden struct {
@@ -163,16 +165,6 @@ func TestRiverParity(t *testing.T) {
 }
 
 func TestRiverParityFull(t *testing.T) {
-	root := os.Getenv("QUELL_SHARED")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared")
-	}
-	dir := filepath.Join(root, "golden", "drift")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("the full golden set is missing: %v", err)
-		}
-		t.Skipf("the full golden set is not here: %v", err)
-	}
+	dir := sharedtest.Path(t, "golden/drift")
 	runGolden(t, filepath.Join(dir, "expected"), filepath.Join(dir, "streams"))
 }

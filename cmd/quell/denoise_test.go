@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/sharedtest"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/model/train"
@@ -173,20 +174,8 @@ func TestDenoiseExitCodes(t *testing.T) {
 // TestDenoiseRealRecordings: every row of a recording with a clock that was set
 // back comes out, with its time.
 func TestDenoiseRealRecordings(t *testing.T) {
-	in := filepath.Join("..", "..", "..", "shared", "data", "nab", "machine_temperature_system_failure.csv.gz")
-	f, err := os.Open(in)
-	if err != nil {
-		t.Skip("the recordings of ../shared/data are not here:", err)
-	}
-	defer f.Close() //nolint:errcheck // read only
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := csv.NewReader(z).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	const name = "data/nab/machine_temperature_system_failure.csv.gz"
+	in, want := sharedtest.Path(t, name), sharedtest.Rows(t, name)
 	out, _, code := quell(t, "denoise", in, "--filter", "hampel")
 	got, err := csv.NewReader(strings.NewReader(out)).ReadAll()
 	if err != nil || code != 0 || len(got) != len(want) {

@@ -25,21 +25,12 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/quell-stream/quell/conn"
+	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second
-
-func cluster(t *testing.T, opts ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
 
 func client(t *testing.T, c Config, topics ...string) *Client {
 	t.Helper()
@@ -91,7 +82,7 @@ func TestPasswordIsHidden(t *testing.T) {
 }
 
 func TestAdmin(t *testing.T) {
-	c := cluster(t)
+	c := kafkatest.Cluster(t)
 	k := client(t, Config{Brokers: c.ListenAddrs()})
 	topic := Topic{Name: "a", Partitions: 3, Replicas: 1, Config: map[string]string{"cleanup.policy": "compact", "max.message.bytes": "2000"}}
 	for range 2 { // the second time it is there already
@@ -179,7 +170,7 @@ func TestCheck(t *testing.T) {
 		{"SASL where there is none", []kfake.Opt{}, Config{SASL: bob}, "", false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			c := cluster(t, tc.broker...)
+			c := kafkatest.Cluster(t, tc.broker...)
 			tc.c.Brokers = c.ListenAddrs()
 			k := client(t, tc.c)
 			err := k.Check(t.Context())
@@ -214,7 +205,7 @@ func TestCheckGoesOn(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	up := cluster(t).ListenAddrs()[0]
+	up := kafkatest.Cluster(t).ListenAddrs()[0]
 	if err := client(t, Config{Brokers: []string{down, up}}).Check(t.Context()); err != nil {
 		t.Error(err)
 	}

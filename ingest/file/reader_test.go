@@ -18,6 +18,7 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/ingest/file"
+	"github.com/quell-stream/quell/internal/sharedtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -268,19 +269,9 @@ func TestReadAllocatesNothing(t *testing.T) {
 
 // TestSharedData reads every recording that the project is judged with.
 func TestSharedData(t *testing.T) {
-	dir := os.Getenv("QUELL_SHARED")
-	if dir == "" {
-		dir = "../../../shared"
-	}
-	paths, err := filepath.Glob(filepath.Join(dir, "data", "*", "*.csv.gz"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(paths) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatalf("no recordings under %s", dir)
-		}
-		t.Skipf("no recordings under %s; QUELL_SHARED names another folder", dir)
+	paths, err := filepath.Glob(filepath.Join(sharedtest.Path(t, "data"), "*", "*.csv.gz"))
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("no recordings: %v", err)
 	}
 	for _, p := range paths {
 		if strings.HasSuffix(p, "_beats.csv.gz") {

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 	"github.com/quell-stream/quell/ingest"
 )
 
@@ -33,15 +34,10 @@ func (numberDecoder) Decode(dst []ingest.Sample, m *ingest.Message) ([]ingest.Sa
 	return append(dst, ingest.Sample{Series: string(m.Key), Time: m.Stored, Value: v, TimeSource: ingest.TimeBroker}), nil
 }
 
-// cluster starts an in-process cluster that ends with the test.
+// cluster starts a cluster that lets groups notice a silent member soon.
 func cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1), kfake.GroupMinSessionTimeout(time.Second)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
+	return kafkatest.Cluster(t, append([]kfake.Opt{kfake.GroupMinSessionTimeout(time.Second)}, opts...)...)
 }
 
 // config returns a configuration with short waits.

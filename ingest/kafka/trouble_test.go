@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 	"github.com/quell-stream/quell/ingest"
 )
 
@@ -175,47 +175,21 @@ func TestPassingErrors(t *testing.T) {
 	}
 }
 
-// mute is a listener whose connections swallow all answers while it is on.
-type mute struct {
-	net.Listener
-	on atomic.Bool
-}
-
-type muteConn struct {
-	net.Conn
-	m *mute
-}
-
-func (m *mute) Accept() (net.Conn, error) {
-	c, err := m.Listener.Accept()
-	return muteConn{c, m}, err
-}
-
-func (c muteConn) Write(b []byte) (int, error) {
-	if c.m.on.Load() {
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
 // A connection on which an answer got lost is given up, and the reader connects
 // anew.
 func TestReaderStalls(t *testing.T) {
 	t.Parallel()
-	var m mute
-	c := cluster(t, kfake.SeedTopics(1, "in"), kfake.ListenFn(func(network, addr string) (l net.Listener, err error) {
-		m.Listener, err = net.Listen(network, addr)
-		return &m, err
-	}))
+	var m kafkatest.Mute
+	c := cluster(t, kfake.SeedTopics(1, "in"), m.Listen())
 	k := client(t, c)
 	publish(t, k, "in", 0, "0")
 	cfg := config(c, "in")
 	cfg.tune.answer = 50 * time.Millisecond
 	s := open(t, cfg)
 	message(t, s)
-	m.on.Store(true)
+	m.On.Store(true)
 	until(t, "the silence shows", func() bool { up, _ := s.Status(); return !up })
-	m.on.Store(false)
+	m.On.Store(false)
 	publish(t, k, "in", 0, "1")
 	if d := message(t, s); d.Offset != 1 {
 		t.Errorf("offset %d, want 1", d.Offset)

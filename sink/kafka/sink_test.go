@@ -9,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/sink/sinktest"
 )
@@ -28,16 +28,6 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patience = 20 * time.Second
-
-func cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
-	t.Helper()
-	c, err := kfake.NewCluster(append([]kfake.Opt{kfake.NumBrokers(1)}, opts...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(c.Close)
-	return c
-}
 
 func config(c *kfake.Cluster) Config {
 	return Config{Conn: kafkaconn.Config{Brokers: c.ListenAddrs()}, Topic: "out", retryWait: time.Millisecond, lasting: time.Millisecond}
@@ -94,7 +84,7 @@ func records(c *kfake.Cluster) ([]*kgo.Record, error) {
 
 func TestContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Harness {
-		c := cluster(t, kfake.SeedTopics(3, "out"))
+		c := kafkatest.Cluster(t, kfake.SeedTopics(3, "out"))
 		var fault *kfake.FaultHandle
 		return sinktest.Harness{
 			New: func() sink.Sink {
@@ -129,7 +119,7 @@ func TestMessages(t *testing.T) {
 	t.Parallel()
 	for _, codec := range codecs {
 		t.Run(codec, func(t *testing.T) {
-			c := cluster(t, kfake.SeedTopics(7, "out"))
+			c := kafkatest.Cluster(t, kfake.SeedTopics(7, "out"))
 			cfg := config(c)
 			cfg.Compression = codec
 			s := open(t, cfg)
@@ -169,7 +159,7 @@ func TestMessages(t *testing.T) {
 // series keep their order, and nothing is missing.
 func TestOrderThroughFailures(t *testing.T) {
 	t.Parallel()
-	c := cluster(t, kfake.NumBrokers(2), kfake.SeedTopics(2, "out"))
+	c := kafkatest.Cluster(t, kfake.NumBrokers(2), kfake.SeedTopics(2, "out"))
 	rng := rand.New(rand.NewPCG(1, 2)) // used on the cluster's goroutine only
 	c.Fault(
 		// Some produce requests fail before, some after the batch was stored.
@@ -220,7 +210,7 @@ func TestOrderThroughFailures(t *testing.T) {
 
 func TestTooLarge(t *testing.T) {
 	t.Parallel()
-	c := cluster(t, kfake.SeedTopics(1, "out"))
+	c := kafkatest.Cluster(t, kfake.SeedTopics(1, "out"))
 	cfg := config(c)
 	cfg.MaxMessageBytes = 3000
 	s := open(t, cfg)
@@ -240,7 +230,7 @@ func TestTooLarge(t *testing.T) {
 // and a single message that does not is permanent.
 func TestTopicTakesLess(t *testing.T) {
 	t.Parallel()
-	c := cluster(t)
+	c := kafkatest.Cluster(t)
 	limit := "2000"
 	if err := c.CreateTopic("out", 1, map[string]string{"max.message.bytes": limit}); err != nil {
 		t.Fatal(err)
@@ -269,7 +259,7 @@ func TestTopicTakesLess(t *testing.T) {
 
 func TestTopicMissing(t *testing.T) {
 	t.Parallel()
-	c := cluster(t)
+	c := kafkatest.Cluster(t)
 	s := open(t, config(c))
 	err := s.Write(t.Context(), sinktest.Items(0, 1))
 	if err == nil || errors.Is(err, sink.ErrPermanent) || !strings.Contains(err.Error(), "topic out does not exist") {
@@ -296,7 +286,7 @@ func TestTopicMissing(t *testing.T) {
 // only once they have repeated.
 func TestRefused(t *testing.T) {
 	t.Parallel()
-	c := cluster(t, kfake.SeedTopics(1, "out"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "bob", "pb"))
+	c := kafkatest.Cluster(t, kfake.SeedTopics(1, "out"), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-256", "bob", "pb"))
 	for name, try := range map[string]func(*Config){
 		"password": func(c *Config) { c.Conn.SASL.Password = "wrong" },
 		"topic": func(*Config) {
@@ -324,45 +314,19 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// mute is a listener whose connections swallow all answers while it is on.
-type mute struct {
-	net.Listener
-	on atomic.Bool
-}
-
-type muteConn struct {
-	net.Conn
-	m *mute
-}
-
-func (m *mute) Accept() (net.Conn, error) {
-	c, err := m.Listener.Accept()
-	return muteConn{c, m}, err
-}
-
-func (c muteConn) Write(b []byte) (int, error) {
-	if c.m.on.Load() {
-		return len(b), nil
-	}
-	return c.Conn.Write(b)
-}
-
 // A broker that takes requests and never answers: Write ends with its context,
 // requests under way stay within the bound, and Close does not hang.
 func TestSilentBroker(t *testing.T) {
 	t.Parallel()
-	var m mute
-	c := cluster(t, kfake.SeedTopics(4, "out"), kfake.ListenFn(func(network, addr string) (l net.Listener, err error) {
-		m.Listener, err = net.Listen(network, addr)
-		return &m, err
-	}))
+	var m kafkatest.Mute
+	c := kafkatest.Cluster(t, kfake.SeedTopics(4, "out"), m.Listen())
 	cfg := config(c)
 	cfg.InFlight = 2
 	s := open(t, cfg)
 	if err := s.Write(t.Context(), sinktest.Items(0, 3)); err != nil {
 		t.Fatal(err)
 	}
-	m.on.Store(true)
+	m.On.Store(true)
 	for range 5 {
 		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 		if err := s.Write(ctx, sinktest.Items(3, 9)); !errors.Is(err, context.DeadlineExceeded) {

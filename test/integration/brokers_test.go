@@ -110,8 +110,9 @@ func createTopic(t *testing.T, name string) {
 	}
 }
 
-// produce sends messages in order to a Kafka topic.
-func produce(ctx context.Context, topic string, messages []message, perSecond float64) error {
+// produce sends messages in order to a Kafka topic. room, if not nil, is asked
+// before each batch whether message i may go.
+func produce(ctx context.Context, topic string, messages []message, perSecond float64, room func(i int) bool) error {
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	const batch = 100
@@ -121,6 +122,9 @@ func produce(ctx context.Context, topic string, messages []message, perSecond fl
 	start := time.Now()
 	for i := 0; i < len(messages); i += batch {
 		pace(ctx, start, i, perSecond)
+		for room != nil && !room(i) && ctx.Err() == nil {
+			time.Sleep(5 * time.Millisecond)
+		}
 		var part []kafka.Message
 		for _, m := range messages[i:min(i+batch, len(messages))] {
 			part = append(part, kafka.Message{Key: []byte(m.key), Value: m.payload})
@@ -161,7 +165,7 @@ func consume(t *testing.T, topic string) *arrivals {
 func drainKafka(t *testing.T, topic string, a *arrivals) {
 	t.Helper()
 	before := a.marked()
-	if err := produce(t.Context(), topic, []message{{payload: []byte(marker)}}, 0); err != nil {
+	if err := produce(t.Context(), topic, []message{{payload: []byte(marker)}}, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	waitFor(t, "the marker", func() bool { return a.marked() > before })

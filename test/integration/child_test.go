@@ -95,6 +95,13 @@ func (j *job) logPath() string { return filepath.Join(j.dir, "stderr.log") }
 func (j *job) startReady() {
 	j.t.Helper()
 	j.start()
+	j.ready()
+}
+
+// ready waits until the process's source and sinks are up. A signal that comes
+// before it listens for signals would just end it.
+func (j *job) ready() {
+	j.t.Helper()
 	j.until("quell is ready", func() bool {
 		resp, err := http.Get(j.url + "/readyz")
 		if err != nil {

@@ -22,6 +22,7 @@ type record struct {
 	Rev      int
 	Kind     string // of an event
 	Why      string
+	Data     struct{ Value float64 } // of a dead letter
 	Channels map[string]struct {
 		Raw, Clean *float64
 		Quality    string
@@ -102,6 +103,13 @@ func (a *arrivals) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.records
+}
+
+// all returns the number of items so far, copies included.
+func (a *arrivals) all() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.items) + a.copies
 }
 
 func (a *arrivals) marked() int {

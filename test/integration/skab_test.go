@@ -16,8 +16,9 @@ import (
 // skabChannels are the sensors of the valve test bed, as its file names them.
 var skabChannels = []string{"accelerometer1rms", "accelerometer2rms", "current", "pressure", "temperature", "thermocouple", "voltage", "volume_flow_raterms"}
 
-// skabRepeats is how often the recording is sent, one behind the other.
-const skabRepeats = 6
+// skabRepeats is how often the recording is sent, one behind the other. The last
+// three times the pump is another one: see skabMessages.
+const skabRepeats = 7
 
 // skabConfig goes from Kafka to MQTT, alerts on a topic of their own.
 func skabConfig(name string) string {
@@ -47,49 +48,60 @@ sinks:
 	return strings.NewReplacer("NAME", name, "CHANNELS", strings.Join(list, ", ")).Replace(text)
 }
 
+// reading is one message's time in nanoseconds and its values, by channel.
+type reading struct {
+	ts     int64
+	values []float64
+}
+
 // skabMessages are the rows of the recording, again and again on a grid of one
-// second, and the times they carry in nanoseconds.
-func skabMessages(t *testing.T) (out []message, ts []int64) {
+// second. In the last part of the time current and flow are half as large again,
+// which a monitor must notice.
+func skabMessages(t *testing.T) (out []message, readings []reading) {
 	t.Helper()
 	header, rows := table(t, shared(t, "skab/valve1_0.csv.gz"), 0)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	for range skabRepeats {
+	for k := range skabRepeats {
 		for _, row := range rows {
 			at := start.Add(time.Duration(len(out)) * time.Second)
-			m := map[string]any{"ts": at.UnixMilli()}
+			m, r := map[string]any{"ts": at.UnixMilli()}, reading{ts: at.UnixNano()}
 			for _, c := range skabChannels {
-				m[c] = number(t, row[slices.Index(header, c)])
+				v := number(t, row[slices.Index(header, c)])
+				if k >= skabRepeats*2/3 && (c == "current" || c == "volume_flow_raterms") {
+					v *= 1.5
+				}
+				m[c] = v
+				r.values = append(r.values, v)
 			}
 			payload, err := json.Marshal(m)
 			if err != nil {
 				t.Fatal(err)
 			}
-			out = append(out, message{key: "valve-1", payload: payload})
-			ts = append(ts, at.UnixNano())
+			out, readings = append(out, message{key: "valve-1", payload: payload}), append(readings, r)
 		}
 	}
-	return out, ts
+	return out, readings
 }
 
 func TestSKAB(t *testing.T) {
 	needBrokers(t)
-	messages, ts := skabMessages(t)
-	var whole *arrivals
-	ok := t.Run("denoise", func(t *testing.T) { whole = skabWhole(t, messages, ts) })
+	messages, readings := skabMessages(t)
+	var records, alerts *arrivals
+	ok := t.Run("denoise", func(t *testing.T) { records, alerts = skabWhole(t, messages, readings) })
 	if !ok {
 		t.Fatal("there is no uninterrupted run to compare the other with")
 	}
-	t.Run("killed", func(t *testing.T) { skabKilled(t, messages, whole) })
+	t.Run("killed", func(t *testing.T) { skabKilled(t, messages, records, alerts) })
 }
 
-func skabWhole(t *testing.T, messages []message, ts []int64) *arrivals {
+func skabWhole(t *testing.T, messages []message, readings []reading) (records, alerts *arrivals) {
 	const name = "skab-whole"
 	createTopic(t, name+".raw")
 	j := newJob(t, skabConfig(name))
-	records := subscribe(t, name+"-records", name+"/clean/#")
-	alerts := subscribe(t, name+"-alerts", name+"/alerts/#")
+	records = subscribe(t, name+"-records", name+"/clean/#")
+	alerts = subscribe(t, name+"-alerts", name+"/alerts/#")
 	j.startReady()
-	if err := produce(t.Context(), name+".raw", messages, 0); err != nil {
+	if err := produce(t.Context(), name+".raw", messages, 0, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := len(messages) - lookahead
@@ -99,21 +111,29 @@ func skabWhole(t *testing.T, messages []message, ts []int64) *arrivals {
 	drainMQTT(t, name+"/alerts/end", alerts)
 	records.check(t)
 	alerts.check(t)
-	lost := 0
-	for _, at := range ts[:want] {
-		if _, _, ok := records.get(recordKey("valve", "valve-1", at)); !ok {
+	lost, wrong := 0, 0
+	for _, r := range readings[:want] {
+		payload, _, ok := records.get(recordKey("valve", "valve-1", r.ts))
+		if !ok {
 			lost++
+			continue
+		}
+		channels := parse(t, payload).Channels
+		for i, v := range r.values {
+			if got := channels[fmt.Sprintf("c%d", i)].Raw; got == nil || *got != v {
+				wrong++
+			}
 		}
 	}
-	if lost > 0 || records.count() != want {
-		t.Errorf("%d records of %d messages, %d lost", records.count(), len(messages), lost)
+	if lost > 0 || wrong > 0 || records.count() != want {
+		t.Errorf("%d records of %d messages, %d lost, %d raw values differ", records.count(), len(messages), lost, wrong)
 	}
-	events := events(t, alerts)
-	t.Logf("%d messages of %d channels, %d records, fates %v, events %v", len(messages), len(skabChannels), records.count(), s.Fates, events)
-	if int64(len(alerts.items)) != s.Events {
-		t.Errorf("%d events arrived, %d were sent", len(alerts.items), s.Events)
+	kinds := events(t, alerts)
+	t.Logf("%d messages of %d channels, %d records, fates %v, events %v", len(messages), len(skabChannels), records.count(), s.Fates, kinds)
+	if int64(len(alerts.items)) != s.Events || kinds["drift.opened"] == 0 {
+		t.Errorf("%d events arrived, %d were sent, by kind %v: there must be a drift", len(alerts.items), s.Events, kinds)
 	}
-	return records
+	return records, alerts
 }
 
 // events counts events by kind and prints each.
@@ -128,21 +148,46 @@ func events(t *testing.T, a *arrivals) map[string]int {
 	return kinds
 }
 
-func skabKilled(t *testing.T, messages []message, whole *arrivals) {
+// So that each life of the process has checkpoints to resume from and does not
+// race through what piled up, at most so many messages are in Kafka that have no
+// record yet, batches come at this pace, and no life is shorter than this.
+const (
+	skabAhead = 200
+	skabPace  = 400 * time.Millisecond
+	skabLife  = 1200 * time.Millisecond
+)
+
+func skabKilled(t *testing.T, messages []message, wantRecords, wantAlerts *arrivals) {
 	const name = "skab-killed"
 	createTopic(t, name+".raw")
 	j := newJob(t, skabConfig(name))
 	records := subscribe(t, name+"-records", name+"/clean/#")
+	alerts := subscribe(t, name+"-alerts", name+"/alerts/#")
 	j.startReady()
-	sending := inBackground(t, func(ctx context.Context) error { return produce(ctx, name+".raw", messages, 1500) })
-	killTenTimes(t, j, records, len(messages)-lookahead, 12)
+	var latest time.Time
+	room := func(i int) bool {
+		if i >= records.count()+skabAhead || time.Since(latest) < skabPace {
+			return false
+		}
+		latest = time.Now()
+		return true
+	}
+	sending := inBackground(t, func(ctx context.Context) error { return produce(ctx, name+".raw", messages, 0, room) })
+	seen := killTenTimes(t, j, records, len(messages)-lookahead, 12, skabLife)
 	if err := <-sending; err != nil {
 		t.Fatal(err)
 	}
 	j.until("all records are there", func() bool { return records.count() >= len(messages)-lookahead })
+	j.ready()
 	j.stop("valve")
 	drainMQTT(t, name+"/clean/end", records)
+	drainMQTT(t, name+"/alerts/end", alerts)
 	records.check(t)
-	t.Logf("%d records, %d of them came again", records.count(), records.copies)
-	records.compare(t, whole)
+	alerts.check(t)
+	t.Logf("%d records, %d of the %d seen before a kill came again; %d events, %d of them again", records.count(), records.copies, seen, len(alerts.items), alerts.copies)
+	if records.copies > seen/2 {
+		t.Errorf("%d of %d records came again: the process does not resume where its checkpoints are", records.copies, seen)
+	}
+	records.compare(t, wantRecords)
+	alerts.compare(t, wantAlerts)
 }
