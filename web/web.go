@@ -124,7 +124,7 @@ type Server struct {
 func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 	ln, err := net.Listen("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("http: %w: choose another http.listen, or \"off\"", err)
+		return nil, fmt.Errorf("http: %w", err)
 	}
 	c.Loopback = isLoopback(ln.Addr().String())
 	if !c.Loopback && c.Token == "" {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 )
 
@@ -54,12 +55,17 @@ func checkConfig(s streams, path string, asJSON bool) error {
 		}
 		return &codeError{exitConfig, err}
 	}
+	var later []string
+	if c != nil {
+		later = assemble.NotYet(c)
+	}
 	if asJSON {
 		out := struct {
 			OK       bool      `json:"ok"`
 			Errors   []finding `json:"errors"`
 			Warnings []finding `json:"warnings"`
-		}{len(list) == 0, []finding{}, []finding{}}
+			NotYet   []string  `json:"not_yet"` // settings that this version does not act on
+		}{len(list) == 0, []finding{}, []finding{}, append([]string{}, later...)}
 		for _, e := range list {
 			out.Errors = append(out.Errors, findingOf(e))
 		}
@@ -72,6 +78,9 @@ func checkConfig(s streams, path string, asJSON bool) error {
 	} else {
 		for i := range warnings {
 			fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
+		}
+		for _, text := range later {
+			fmt.Fprintln(s.err, "note:", text)
 		}
 		if len(list) > 0 {
 			fmt.Fprintln(s.err, list.Format())

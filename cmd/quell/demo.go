@@ -68,7 +68,7 @@ func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON 
 		opt.Serve = func(p *pipeline.Pipeline, g prometheus.Gatherer) (func(), error) {
 			srv, err := web.Listen(opt.Listen, web.Config{View: p, Gatherer: g}, opt.Log)
 			if err != nil {
-				return nil, err
+				return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)
 			}
 			fmt.Fprintf(s.err, "metrics: http://%s/metrics, state: http://%s/readyz\n", srv.Addr(), srv.Addr())
 			return func() {

@@ -156,7 +156,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if err != nil {
 		return err
 	}
-	tellFates(note, &rep)
+	tellFates(note, o.series, &rep)
 	return nil
 }
 
@@ -212,7 +212,7 @@ func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 }
 
 // tellFates says what was not used of the input.
-func tellFates(note func(string), rep *offline.Report) {
+func tellFates(note func(string), series string, rep *offline.Report) {
 	var parts []string
 	for f := window.Duplicate; f < window.NumFates; f++ {
 		if n := rep.Fates[f]; n > 0 {
@@ -220,6 +220,9 @@ func tellFates(note func(string), rep *offline.Report) {
 		}
 	}
 	if len(parts) > 0 {
+		if series == "" && rep.Fates[window.Conflicting] > rep.Fates.In()/4 {
+			note("many rows have the same time and other values: if they are of several series, name their column with --series")
+		}
 		note(fmt.Sprintf("not used, as their rows' flags say: %s of %d readings", strings.Join(parts, ", "), rep.Fates.In()))
 	}
 }

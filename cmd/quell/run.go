@@ -84,7 +84,7 @@ func runConfig(ctx context.Context, s streams, path string, length time.Duration
 		}
 		srv, err := web.Listen(cfg.HTTP.Listen, web.Config{View: p, Gatherer: reg, Token: token.Reveal()}, log)
 		if err != nil {
-			return errors.Join(err, p.Close())
+			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
 		}
 		log.Info("listening", "url", "http://"+srv.Addr())
 		defer func() {
@@ -103,7 +103,19 @@ func runConfig(ctx context.Context, s streams, path string, length time.Duration
 	if err := p.Run(ctx); err != nil {
 		return explain(err)
 	}
+	tellRead(log, cfg, p)
 	return summarise(s.out, log, p, asJSON)
+}
+
+// tellRead says why a run over a file handed nothing out.
+func tellRead(log *slog.Logger, cfg *config.Config, p *pipeline.Pipeline) {
+	all := p.Summaries()
+	for i := range cfg.Streams {
+		s := &cfg.Streams[i]
+		if sum := all[s.Name]; s.Source.Type == config.File && sum.Records == 0 && sum.In > 0 {
+			log.Info("the file was read to its end before: remove the state to read it again", "stream", s.Name, "path", s.Source.Path, "state_dir", cfg.StateDir)
+		}
+	}
 }
 
 // loadConfig reads a configuration; mistakes are printed with their places.

@@ -147,9 +147,12 @@ func runTrain(ctx context.Context, s streams, files []string, o *trainOptions) e
 		}
 		return trainSupervised(ctx, s, files[0], pairs, o)
 	}
-	for flag, given := range map[string]bool{"--corrupt": o.corrupt != "", "--noise": o.noise != "", "--arch": o.arch != "", "--checkpoint": o.checkpoint != "", "--budget": o.budget > 0} {
-		if given {
-			return usageError("%s needs --clean: without truth the base model is fine-tuned", flag)
+	for _, f := range []struct {
+		name  string
+		given bool
+	}{{"--corrupt", o.corrupt != ""}, {"--noise", o.noise != ""}, {"--arch", o.arch != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}} {
+		if f.given {
+			return usageError("%s needs --clean: without truth the base model is fine-tuned", f.name)
 		}
 	}
 	return trainNoisy(ctx, s, files, o)
@@ -167,11 +170,15 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 	if err := o.recordings(s, path, pairs, &cfg); err != nil {
 		return err
 	}
-	if cfg.Arch, err = o.architecture(len(pairs)); err != nil {
-		return err
-	}
-	if o.from != "" {
+	switch {
+	case o.from != "" && o.arch != "":
+		return usageError("--from and --arch exclude each other: a model that is trained on keeps its net")
+	case o.from != "":
 		if cfg.From, err = loadModel(o.from, anyLookahead); err != nil {
+			return err
+		}
+	default:
+		if cfg.Arch, err = o.architecture(len(pairs)); err != nil {
 			return err
 		}
 	}

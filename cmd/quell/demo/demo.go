@@ -201,7 +201,6 @@ dead_letter: {type: file, path: %q}
 streams:
   %s:
     source: {type: host, every: 1s}
-    model: {lookahead: 8}
     adapt: {mode: off}
     sinks: [clean]
 `, filepath.Join(d.dir, "state"), d.broker.url, filepath.Join(d.dir, "dlq"), machineStream)

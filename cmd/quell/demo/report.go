@@ -248,8 +248,10 @@ func (r *Report) WriteJSON(w io.Writer) error {
 // WriteText writes the report for people.
 func (r *Report) WriteText(w io.Writer) error {
 	p := &printer{w: w}
-	p.f("\n%d samples in, %d out, %d waiting for their look-ahead, %d lost, %d duplicates (%.0f s)\n", r.SamplesIn, r.SamplesOut, r.Pending, r.Lost, r.Duplicates, r.Seconds)
-	if r.Machine > 0 || r.SamplesIn == 0 {
+	if len(r.Sensors) > 0 {
+		p.f("\n%d samples in, %d out, %d waiting for their look-ahead, %d lost, %d duplicates (%.0f s)\n", r.SamplesIn, r.SamplesOut, r.Pending, r.Lost, r.Duplicates, r.Seconds)
+	}
+	if r.Machine > 0 || len(r.Sensors) == 0 {
 		p.f("%d records of this machine's own sensors\n", r.Machine)
 	}
 	for _, s := range r.Sensors {
