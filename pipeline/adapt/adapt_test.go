@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -89,7 +88,7 @@ func settled(t *testing.T, a *Adapter, r *reader) {
 	a.mu.Unlock()
 	select {
 	case <-r.marks:
-	case <-time.After(20 * time.Second):
+	case <-late(t):
 		t.Fatal("the background does not end")
 	}
 }
@@ -331,7 +330,7 @@ func TestTapNeverWaits(t *testing.T) {
 	go func() { a.Close(); close(closed) }()
 	select {
 	case <-closed:
-	case <-time.After(30 * time.Second):
+	case <-late(t):
 		t.Fatal("Close waits for the training")
 	}
 	s.feed(300, pulses, "regime") // no harm after Close

@@ -152,6 +152,7 @@ type reader struct {
 	events   []sink.Event
 	switches []pipeline.Switch
 	marks    chan struct{} // one for each marker read
+	news     chan struct{} // holds a token after something was read
 	stop     chan struct{}
 	done     chan struct{}
 }
@@ -167,7 +168,7 @@ func (r *reader) switched() []pipeline.Switch {
 }
 
 func read(t *testing.T, a *Adapter) *reader {
-	r := &reader{marks: make(chan struct{}, 100), stop: make(chan struct{}), done: make(chan struct{})}
+	r := &reader{marks: make(chan struct{}, 100), news: make(chan struct{}, 1), stop: make(chan struct{}), done: make(chan struct{})}
 	go func() {
 		defer close(r.done)
 		for {
@@ -185,6 +186,10 @@ func read(t *testing.T, a *Adapter) *reader {
 					r.switches = append(r.switches, d.Switch)
 				}
 				r.mu.Unlock()
+				select {
+				case r.news <- struct{}{}:
+				default: // a token is there already
+				}
 			case <-r.stop:
 				return
 			}
@@ -214,17 +219,27 @@ func (r *reader) kinds() []string {
 	return out
 }
 
-// wait returns once there is something of the kind; it gives up after long.
+// late is told shortly before the test run ends by force.
+func late(t *testing.T) <-chan time.Time {
+	end, ok := t.Deadline()
+	if !ok {
+		return nil
+	}
+	return time.After(time.Until(end) - 5*time.Second)
+}
+
+// wait returns once there is something of the kind. How long a training takes is
+// the machine's business: only the end of the test run is too late.
 func (r *reader) wait(t *testing.T, kind string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
-		for _, k := range r.kinds() {
-			if k == kind {
-				return
-			}
+	late := late(t)
+	for !slices.Contains(r.kinds(), kind) {
+		select {
+		case <-r.news:
+		case <-late:
+			t.Fatalf("no %s; there are %v", kind, r.kinds())
 		}
 	}
-	t.Fatalf("no %s; there are %v", kind, r.kinds())
 }
 
 func (r *reader) event(kind string) *sink.Event {

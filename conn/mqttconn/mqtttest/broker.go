@@ -62,7 +62,7 @@ func StartAt(t testing.TB, addr string, rules Rules) *Broker {
 	if err := s.AddHook(&hook{rules: rules}, nil); err != nil {
 		t.Fatal(err)
 	}
-	l := listeners.NewTCP(listeners.Config{ID: "tcp", Address: addr})
+	l := &gate{TCP: listeners.NewTCP(listeners.Config{ID: "tcp", Address: addr})}
 	if err := s.AddListener(l); err != nil {
 		t.Fatal(err)
 	}
@@ -70,6 +70,7 @@ func StartAt(t testing.TB, addr string, rules Rules) *Broker {
 		t.Fatal(err)
 	}
 	stop := sync.OnceFunc(func() { // mochi panics when it is closed twice
+		l.shut()
 		if err := s.Close(); err != nil {
 			t.Errorf("stop the broker: %v", err)
 		}
