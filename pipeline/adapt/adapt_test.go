@@ -448,3 +448,23 @@ func BenchmarkSlot(b *testing.B) {
 		i++
 	}
 }
+
+// A series that goes to another owner takes its buffer along, and what is still
+// being trained for it switches nothing.
+func TestDroppedSeriesIsForgotten(t *testing.T) {
+	a := open(t, quick(general(t)))
+	r := read(t, a)
+	drifted(newSensor(a, "x", 1), 60, "regime")
+	r.wait(t, "finetune.started")
+	a.Dropped("x")
+	r.wait(t, "finetune.finished")
+	settled(t, a, r)
+	if s := r.switched(); len(s) > 0 {
+		t.Errorf("switches of a series that is gone: %v", s)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.tracks) > 0 {
+		t.Errorf("%d series are still followed", len(a.tracks))
+	}
+}
