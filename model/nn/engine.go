@@ -305,13 +305,13 @@ func (e *engine) exec(o *op, hi int64) {
 		} else {
 			x = x[int(-in.base)*ci:]
 		}
-		if o.act != actGELU {
+		if o.act <= actReLU {
 			kernel.Conv(y, o.shape.Out, x, o.shape, w.w, w.b, o.act == actReLU, res, co, groups)
 			break
 		}
 		kernel.Conv(y, o.shape.Out, x, o.shape, w.w, w.b, false, nil, 0, groups)
 		y = y[:rows*co]
-		kernel.GELU(y, y)
+		activate(o.act, y, y)
 		if res != nil {
 			kernel.Add(y, y, res)
 		}
@@ -329,6 +329,10 @@ func activate(a activation, dst, x []float32) {
 		kernel.ReLU(dst, x)
 	case actGELU:
 		kernel.GELU(dst, x)
+	case actSigmoid:
+		kernel.Sigmoid(dst, x)
+	case actTanh:
+		kernel.Tanh(dst, x)
 	}
 }
 

@@ -25,7 +25,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{Spec{}, "in: 0 channels; want 1 to 16384\nlayers: no layers; want at least one"},
 		{Spec{In: 1, Window: -1, Layers: []LayerSpec{{Op: ReLU}}}, "window: -1 columns; want 0 (any) to 16777216"},
-		{Spec{In: 1, Layers: []LayerSpec{{Op: "lstm"}}}, `layers[0]: unknown op "lstm"; want conv, convt, relu, gelu, residual or dense`},
+		{Spec{In: 1, Layers: []LayerSpec{{Op: "lstm"}}}, `layers[0]: unknown op "lstm"; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense`},
 		{conv(func(l *LayerSpec) { l.Out = 0 }), "layers[0]: out is 0; want 1 to 16384"},
 		{conv(func(l *LayerSpec) { l.Kernel = -1 }), "layers[0]: kernel is -1; want 0 to 1024"},
 		{conv(func(l *LayerSpec) { l.Stride = 65 }), "layers[0]: stride is 65; want 0 to 64"},
@@ -52,7 +52,7 @@ func TestValidate(t *testing.T) {
 		{body(LayerSpec{Op: Conv, Out: 2, Stride: 2}), "layers[0].layers[0]: stride 2 inside a residual block; want 1"},
 		{Spec{In: 1, Layers: []LayerSpec{{Op: ReLU}, {Op: ReLU}, {Op: Residual, Layers: []LayerSpec{{Op: Conv, Kernel: 3}, {Op: "x"}}}, {Op: GELU, Steps: 2}}},
 			"layers[2].layers[0]: out is 0; want 1 to 16384\n" +
-				"layers[2].layers[1]: unknown op \"x\"; want conv, convt, relu, gelu, residual or dense\n" +
+				"layers[2].layers[1]: unknown op \"x\"; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense\n" +
 				"layers[3]: gelu has no steps"},
 	} {
 		err := tc.spec.Validate()

@@ -44,7 +44,12 @@ const (
 	actNone activation = iota
 	actReLU
 	actGELU
+	actSigmoid
+	actTanh
 )
+
+// activations maps the layers that are one.
+var activations = map[Op]activation{ReLU: actReLU, GELU: actGELU, Sigmoid: actSigmoid, Tanh: actTanh}
 
 // op is one operation: out = post(act(weights(in)) + res).
 type op struct {
@@ -146,11 +151,8 @@ func (b *planner) layer(l LayerSpec, in int, window int64) int {
 	s := b.p.sigs[in]
 	o := op{in: in, res: -1, param: -1, layer: l}
 	switch l.Op {
-	case ReLU, GELU:
-		act := actReLU
-		if l.Op == GELU {
-			act = actGELU
-		}
+	case ReLU, GELU, Sigmoid, Tanh:
+		act := activations[l.Op]
 		if last := b.lastOp(); b.fuse && last.out == in && !b.held[in] {
 			if last.res < 0 && last.act == actNone && (last.kind == opTaps || last.kind == opDense) {
 				last.act = act

@@ -27,9 +27,9 @@ func genSpec(t *rapid.T) Spec {
 
 func genLayer(t *rapid.T, c, depth int) LayerSpec {
 	draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
-	ops := []Op{Conv, Conv, ConvT, ReLU, GELU, Residual}
+	ops := []Op{Conv, Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual}
 	if depth == 2 {
-		ops = ops[:5]
+		ops = ops[:len(ops)-1] // no deeper
 	}
 	l := LayerSpec{Op: rapid.SampledFrom(ops).Draw(t, "op")}
 	switch l.Op {

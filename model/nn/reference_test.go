@@ -120,10 +120,15 @@ func (r *reference) layer(path string, l LayerSpec, x signal64) signal64 {
 	y := make64(in, t)
 	for c := range y {
 		for i, v := range x[c] {
-			if l.Op == ReLU {
+			switch l.Op {
+			case ReLU:
 				y[c][i] = max(0, v)
-			} else {
+			case GELU:
 				y[c][i] = v * 0.5 * math.Erfc(-v/math.Sqrt2)
+			case Sigmoid:
+				y[c][i] = 1 / (1 + math.Exp(-v))
+			case Tanh:
+				y[c][i] = math.Tanh(v)
 			}
 		}
 	}

@@ -18,6 +18,8 @@ const (
 	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Dilation, Pad (columns cut off), OutputPad, NoBias
 	ReLU     Op = "relu"     // max(0, x)
 	GELU     Op = "gelu"     // x·Φ(x), exact form with erf (Hendrycks and Gimpel 2016)
+	Sigmoid  Op = "sigmoid"  // 1/(1+exp(-x))
+	Tanh     Op = "tanh"     // hyperbolic tangent
 	Residual Op = "residual" // x + Layers(x); the body keeps channels and length
 	Dense    Op = "dense"    // over the whole window: flatten, linear, unflatten to Out channels of Steps columns
 )

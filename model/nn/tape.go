@@ -111,7 +111,7 @@ func (t *Tape) size(n int64) {
 		most = max(most, len(t.grad[i].buf))
 	}
 	for i := range t.p.ops {
-		if o := &t.p.ops[i]; o.kind == opAct && o.act == actGELU {
+		if o := &t.p.ops[i]; o.kind == opAct && o.act != actReLU {
 			t.aux[i] = make([]float32, int(t.len[o.in])*t.p.sigs[o.in].c)
 		}
 	}
@@ -159,10 +159,15 @@ func (t *Tape) forward(i int) {
 			kernel.Conv(y.at(0), o.shape.Out, x.at(from), o.shape, w.w, w.b, false, nil, 0, groups)
 		}
 	case opAct:
-		if o.act == actGELU {
-			kernel.GELUGrad(y.cols(n), t.aux[i], x.cols(n))
-		} else {
+		switch o.act {
+		case actReLU:
 			kernel.ReLU(y.cols(n), x.cols(n))
+		case actGELU:
+			kernel.GELUGrad(y.cols(n), t.aux[i], x.cols(n))
+		case actSigmoid:
+			kernel.SigmoidGrad(y.cols(n), t.aux[i], x.cols(n))
+		case actTanh:
+			kernel.TanhGrad(y.cols(n), t.aux[i], x.cols(n))
 		}
 	case opAdd:
 		kernel.Add(y.cols(n), x.cols(n), t.val[o.res].cols(n))
@@ -252,7 +257,7 @@ func (t *Tape) input(i int, more bool) {
 			kernel.Conv(to, w.backShape.Out, dy.at(from), w.backShape, w.back, nil, false, nil, 0, groups)
 		}
 	case opAct:
-		if o.act == actGELU {
+		if o.act != actReLU {
 			kernel.Mul(to[:len(d)], dy.cols(m), t.aux[i])
 		} else {
 			kernel.ReLUGrad(to[:len(d)], dy.cols(m), t.val[o.out].cols(m))

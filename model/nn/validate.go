@@ -183,9 +183,9 @@ func (v *validator) fields(path string, l LayerSpec) {
 	}
 	weights, conv := []Op{Conv, ConvT, Dense}, []Op{Conv, ConvT}
 	switch l.Op {
-	case Conv, ConvT, ReLU, GELU, Residual, Dense:
+	case Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual, Dense:
 	default:
-		v.errorf(path, "unknown op %q; want conv, convt, relu, gelu, residual or dense", l.Op)
+		v.errorf(path, "unknown op %q; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense", l.Op)
 		return
 	}
 	for _, f := range []field{

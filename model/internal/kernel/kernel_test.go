@@ -290,6 +290,46 @@ func TestGELU(t *testing.T) {
 	}
 }
 
+// TestSigmoidTanh measures the errors that sigmoid_generic.go states.
+func TestSigmoidTanh(t *testing.T) {
+	var x []float32
+	for i := -100000; i <= 100000; i++ {
+		x = append(x, float32(i)/1000) // ±100
+	}
+	for _, v := range []float32{0, 1e-45, 1e-30, 1e-6, 1e10, 3e38} {
+		x = append(x, v, -v)
+	}
+	y, g := make([]float32, len(x)), make([]float32, len(x))
+	for _, f := range []struct {
+		name        string
+		value       func(dst, x []float32)
+		grad        func(dst, grad, x []float32)
+		want, slope func(float64) float64
+	}{
+		{"sigmoid", Sigmoid, SigmoidGrad,
+			func(x float64) float64 { return 1 / (1 + math.Exp(-x)) },
+			func(x float64) float64 { e := math.Exp(-math.Abs(x)); return e / ((1 + e) * (1 + e)) }},
+		{"tanh", Tanh, TanhGrad, math.Tanh,
+			func(x float64) float64 { return 1 / (math.Cosh(x) * math.Cosh(x)) }},
+	} {
+		f.grad(y, g, x)
+		again := make([]float32, len(x))
+		f.value(again, x)
+		var worst, worstGrad float64
+		for i, v := range x {
+			if math.Float32bits(again[i]) != math.Float32bits(y[i]) {
+				t.Fatalf("%s(%v) is %v with its derivative and %v without", f.name, v, y[i], again[i])
+			}
+			worst = max(worst, math.Abs(float64(y[i])-f.want(float64(v))))
+			worstGrad = max(worstGrad, math.Abs(float64(g[i])-f.slope(float64(v))))
+		}
+		t.Logf("%s: largest error %.2g, of the derivative %.2g", f.name, worst, worstGrad)
+		if !(worst < 3e-7 && worstGrad < 3e-7) {
+			t.Errorf("%s: errors of %.3g and %.3g, want below 3e-7", f.name, worst, worstGrad)
+		}
+	}
+}
+
 func BenchmarkConv(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, tc := range []struct {
