@@ -28,7 +28,7 @@ import (
 	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, kafkatest.Leaks) }
 
 const patience = 20 * time.Second
 

@@ -18,7 +18,7 @@ import (
 	"github.com/quell-stream/quell/ingest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, kafkatest.Leaks) }
 
 // patience guards against hanging; nothing is measured by it.
 const patience = 20 * time.Second

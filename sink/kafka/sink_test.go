@@ -25,7 +25,7 @@ import (
 	"github.com/quell-stream/quell/sink/sinktest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m, kafkatest.Leaks) }
 
 const patience = 20 * time.Second
 
