@@ -4,7 +4,9 @@ SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RACE := ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
 
-.PHONY: all tools check test race purego skips cross fuzz bench build picture demo quality integration
+KERNELS := model/internal/kernel
+
+.PHONY: all tools check test race purego generate skips cross fuzz bench build picture demo quality integration
 all: check test
 
 tools: ## fetch modules and the linter
@@ -16,16 +18,23 @@ check: ## format, build, vet, lint, imports, what is generated
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
+	cd $(KERNELS)/gen && $(GO) vet .
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) test -run TestImports .
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
+	@tmp=$$(mktemp -d) && cp $(KERNELS)/*.s $$tmp && $(MAKE) -s generate && \
+	  for f in $(KERNELS)/*.s; do cmp $$f $$tmp/$${f##*/} || { echo "$$f is not what make generate writes"; exit 1; }; done
 
 test: ## exactly what the README says
 	go test ./...
 
 race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
+
+generate: ## the assembly, from its generator
+	@for op in conv outer elementwise peak; do \
+	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s) || exit 1; done
 
 purego: ## the generic kernels only
 	$(GO) test -tags purego ./model/...

@@ -12,6 +12,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
@@ -567,7 +568,7 @@ func (w *worker) appendExtra(dst []byte) []byte {
 	for _, n := range w.eng.spare {
 		dst = wire.I64(dst, n)
 	}
-	return dst
+	return wire.String(dst, nn.KernelTier())
 }
 
 func (w *worker) restoreExtra(src []byte) error {
@@ -577,6 +578,11 @@ func (w *worker) restoreExtra(src []byte) error {
 	r := wire.NewReader(src)
 	for i := range w.eng.spare {
 		w.eng.spare[i] = r.I64()
+	}
+	if len(r.Rest()) > 0 { // the first version named no tier
+		if was, is := r.String(), nn.KernelTier(); r.Err() == nil && was != is {
+			w.log.Warn("the checkpoint was made with other kernels: from here on clean values may differ by rounding from those of an uninterrupted run", "kernel", is, "checkpoint", was)
+		}
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("stream %s: saved counters: %w", w.name, err)

@@ -13,6 +13,8 @@ import (
 	_ "time/tzdata" // gateways often have no zone files
 
 	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // The exit codes are part of the contract.
@@ -79,6 +81,12 @@ func root(s streams) *cobra.Command {
 		Long:          "Quell denoises live sensor streams, watches them for drift, and delivers clean values, raw values and alerts.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			if err := nn.KernelTierErr(); err != nil {
+				return &codeError{exitUsage, err}
+			}
+			return nil
+		},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("there is no command %q: see quell --help", args[0])

@@ -19,6 +19,7 @@ import (
 
 	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
@@ -69,6 +70,7 @@ func runConfig(ctx context.Context, s streams, path string, length time.Duration
 		return err
 	}
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	log.Info("starting", "version", release(), "kernel", nn.KernelTier(), "config", path)
 	for _, text := range assemble.NotYet(cfg) {
 		log.Warn(text)
 	}

@@ -9,13 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // version is set at release by the linker; a plain build says devel.
 var version = "devel"
-
-// kernelTier names the kernels in use.
-const kernelTier = "generic"
 
 func versionCmd(s streams) *cobra.Command {
 	var asJSON bool
@@ -25,11 +23,11 @@ func versionCmd(s streams) *cobra.Command {
 		Args:  exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			v := map[string]any{"version": release(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
-				"kernel": kernelTier, "models": baseNames()}
+				"kernel": nn.KernelTier(), "kernels": nn.KernelTiers(), "models": baseNames()}
 			if asJSON {
 				return json.NewEncoder(s.out).Encode(v)
 			}
-			_, err := fmt.Fprintf(s.out, "quell %s (%s, %s)\nkernel %s\nmodels %v\n", v["version"], v["go"], v["platform"], kernelTier, v["models"])
+			_, err := fmt.Fprintf(s.out, "quell %s (%s, %s)\nkernel %s\nmodels %v\n", v["version"], v["go"], v["platform"], nn.KernelTier(), v["models"])
 			return err
 		},
 	}

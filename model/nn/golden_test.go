@@ -92,6 +92,23 @@ func narrow(x []float64) []float32 {
 	return y
 }
 
+// eachTier runs a test under every kernel tier that this machine has.
+func eachTier(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	was := KernelTier()
+	defer func() {
+		if err := SetKernelTier(was); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for _, tier := range KernelTiers() {
+		if err := SetKernelTier(tier); err != nil {
+			t.Fatal(err)
+		}
+		t.Run("tier="+tier, f)
+	}
+}
+
 func TestGolden(t *testing.T) {
 	for _, m := range []struct {
 		name     string
@@ -102,39 +119,41 @@ func TestGolden(t *testing.T) {
 		{"B", modelB(), []string{"in", "b0", "b1", "b2", "b3", "b4", "b5", "out"}},
 	} {
 		t.Run(m.name, func(t *testing.T) {
-			n := mustNew(t, m.spec, 1)
-			loadGolden(t, n, m.name+".safetensors", m.prefixes)
-			var meta map[string]json.RawMessage
-			if err := json.Unmarshal(readGolden(t, "meta.json"), &meta); err != nil {
-				t.Fatal(err)
-			}
-			var want struct{ Macs, Params int }
-			if err := json.Unmarshal(meta[m.name], &want); err != nil {
-				t.Fatal(err)
-			}
-			if got := n.NumParams(); got != want.Params {
-				t.Errorf("%d parameters, want %d", got, want.Params)
-			}
-			if got := int(macs(n, 256)); got != want.Macs {
-				t.Errorf("%d MACs, want %d", got, want.Macs)
-			}
-			xs, shape := readNPY(t, "x.npy")
-			ys, _ := readNPY(t, "y_"+m.name+".npy")
-			size := shape[1] * shape[2]
-			r, tape := n.NewRunner(256), n.NewTape(256)
-			s, err := n.NewStream()
-			if err != nil {
-				t.Fatal(err)
-			}
-			for i := range shape[0] {
-				x := narrow(channelsLast(xs[i*size:][:size], 4))
-				y := channelsLast(ys[i*size:][:size], 4)
-				close32(t, "whole window", r.Run(nil, x), y, 1e-5)
-				close32(t, "training", tape.Forward(x), y, 1e-5)
-				chunk := []int{1, 7, 256}[i%3]
-				s.Reset()
-				close32(t, fmt.Sprintf("streamed by %d", chunk), stream(s, x, 4, chunk), y, 1e-5)
-			}
+			eachTier(t, func(t *testing.T) {
+				n := mustNew(t, m.spec, 1)
+				loadGolden(t, n, m.name+".safetensors", m.prefixes)
+				var meta map[string]json.RawMessage
+				if err := json.Unmarshal(readGolden(t, "meta.json"), &meta); err != nil {
+					t.Fatal(err)
+				}
+				var want struct{ Macs, Params int }
+				if err := json.Unmarshal(meta[m.name], &want); err != nil {
+					t.Fatal(err)
+				}
+				if got := n.NumParams(); got != want.Params {
+					t.Errorf("%d parameters, want %d", got, want.Params)
+				}
+				if got := int(macs(n, 256)); got != want.Macs {
+					t.Errorf("%d MACs, want %d", got, want.Macs)
+				}
+				xs, shape := readNPY(t, "x.npy")
+				ys, _ := readNPY(t, "y_"+m.name+".npy")
+				size := shape[1] * shape[2]
+				r, tape := n.NewRunner(256), n.NewTape(256)
+				s, err := n.NewStream()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i := range shape[0] {
+					x := narrow(channelsLast(xs[i*size:][:size], 4))
+					y := channelsLast(ys[i*size:][:size], 4)
+					close32(t, "whole window", r.Run(nil, x), y, 1e-5)
+					close32(t, "training", tape.Forward(x), y, 1e-5)
+					chunk := []int{1, 7, 256}[i%3]
+					s.Reset()
+					close32(t, fmt.Sprintf("streamed by %d", chunk), stream(s, x, 4, chunk), y, 1e-5)
+				}
+			})
 		})
 	}
 	t.Run("vector0", func(t *testing.T) {

@@ -6,6 +6,7 @@ import "github.com/quell-stream/quell/model/internal/kernel"
 type packed struct {
 	w, b []float32 // forward; the bias once per phase, nil without
 
+	plain     []float32 // [k][out], on the way to w and back
 	back      []float32 // for the gradient with regard to the input
 	backMap   tapMap
 	backShape kernel.Shape
@@ -23,9 +24,9 @@ func (l LayerSpec) strides(in int) (inStep, outStep int) {
 }
 
 func newPacked(o *op, in int) packed {
-	p := packed{w: make([]float32, o.shape.Weights())}
+	p := packed{w: newWeights(o.shape)}
 	if !o.layer.NoBias {
-		p.b = make([]float32, o.shape.Out)
+		p.b = make([]float32, kernel.Padded(o.shape.Out))
 	}
 	l := o.layer
 	switch l.Op {
@@ -40,19 +41,34 @@ func newPacked(o *op, in int) packed {
 		m := p.backMap
 		p.backShape = kernel.Taps(l.Out, m.phases*in, m.taps, m.step, m.dil)
 	}
-	p.back = make([]float32, p.backShape.Weights())
+	p.back = newWeights(p.backShape)
+	p.plain = make([]float32, max(o.shape.Weights(), p.backShape.Weights()))
 	return p
+}
+
+func newWeights(s kernel.Shape) []float32 {
+	return make([]float32, kernel.PackedLen(s.Segments*s.SegLen, s.Out))
+}
+
+// lay packs plain weights, [k][out].
+func (p *packed) lay(dst []float32, s kernel.Shape) {
+	kernel.Pack(dst, p.plain, s.Segments*s.SegLen, s.Out)
 }
 
 // pack fills p from the parameters of the layer.
 func (p *packed) pack(o *op, in int, w, b []float32) {
 	l := o.layer
 	if l.Op == Dense {
-		packDense(p.w, p.back, w, o.shape.SegLen/in, in, l.Steps, l.Out)
+		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, false)
+		p.lay(p.w, o.shape)
+		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, true)
+		p.lay(p.back, p.backShape)
 	} else {
 		inStep, outStep := l.strides(in)
-		o.tm.pack(p.w, w, in, l.Out, inStep, outStep)
-		p.backMap.pack(p.back, w, l.Out, in, outStep, inStep)
+		o.tm.pack(p.plain, w, in, l.Out, inStep, outStep)
+		p.lay(p.w, o.shape)
+		p.backMap.pack(p.plain, w, l.Out, in, outStep, inStep)
+		p.lay(p.back, p.backShape)
 	}
 	switch {
 	case p.b == nil:
@@ -71,23 +87,26 @@ func (p *packed) pack(o *op, in int, w, b []float32) {
 
 // packDense transposes a weight from PyTorch's order, where both the flattened
 // input and the output have the channel before the time step, to channels last:
-// w[o*steps+s][c*t+i] becomes fw[i*in+c][s*out+o], and back is its transpose.
-func packDense(fw, back, w []float32, t, in, steps, out int) {
+// w[o*steps+s][c*t+i] becomes dst[i*in+c][s*out+o], or its transpose.
+func packDense(dst, w []float32, t, in, steps, out int, transpose bool) {
 	n, m := t*in, steps*out
 	for o := range out {
 		for s := range steps {
 			row := w[(o*steps+s)*n:][:n]
 			for c := range in {
 				for i := range t {
-					fw[(i*in+c)*m+s*out+o] = row[c*t+i]
-					back[(s*out+o)*n+i*in+c] = row[c*t+i]
+					if transpose {
+						dst[(s*out+o)*n+i*in+c] = row[c*t+i]
+					} else {
+						dst[(i*in+c)*m+s*out+o] = row[c*t+i]
+					}
 				}
 			}
 		}
 	}
 }
 
-// unpackDenseAdd adds a gradient laid out as fw of packDense to dw.
+// unpackDenseAdd adds a gradient laid out as by packDense to dw.
 func unpackDenseAdd(dw, fw []float32, t, in, steps, out int) {
 	n, m := t*in, steps*out
 	for o := range out {

@@ -2,41 +2,38 @@ package kernel
 
 import "math"
 
-// Conv computes rows rows of a convolution:
-//
-//	y[r*yStride+o] = act(bias[o] + Σ_s Σ_k x[r*RowStride+s*SegStep+k] · w[(s*SegLen+k)*Out+o]) + res[r*resStride+o]
-//
-// starting at the bias and adding segment by segment and value by value, in
-// that order. act is max(0, ·) if relu is set, else the identity. A nil bias
-// counts as zero, a nil res is not added. y must not overlap x, w or res.
-func Conv(y []float32, yStride int, x []float32, s Shape, w, bias []float32, relu bool, res []float32, resStride, rows int) {
-	convGeneric(y, yStride, x, s, w, bias, relu, res, resStride, rows)
-}
-
 func convGeneric(y []float32, yStride int, x []float32, s Shape, w, bias []float32, relu bool, res []float32, resStride, rows int) {
-	r := 0
-	if s.Out <= 2 {
-		for ; r+4 <= rows; r += 4 {
-			convNarrow4(y[r*yStride:], yStride, x[r*s.RowStride:], s, w, bias)
-			for i := r; i < r+4; i++ {
-				convEnd(y[i*yStride:][:s.Out], relu, res, i*resStride)
+	size := s.Segments * s.SegLen
+	for c := 0; c < s.Out; c += panelWide {
+		width := panelAt(c, s.Out)
+		n := min(width, s.Out-c)
+		panel := w[:size*width]
+		w = w[size*width:]
+		var b []float32
+		if bias != nil {
+			b = bias[c:]
+		}
+		r := 0
+		if n <= 2 {
+			for ; r+4 <= rows; r += 4 {
+				convNarrow4(y[r*yStride+c:], yStride, x[r*s.RowStride:], s, panel, b, n)
+			}
+		} else {
+			for ; r+2 <= rows; r += 2 {
+				ya, yb := y[r*yStride+c:][:n], y[(r+1)*yStride+c:][:n]
+				convStart(ya, b)
+				convStart(yb, b)
+				conv2(ya, yb, x[r*s.RowStride:], s, panel, width)
 			}
 		}
-	} else {
-		for ; r+2 <= rows; r += 2 {
-			ya, yb := y[r*yStride:][:s.Out], y[(r+1)*yStride:][:s.Out]
-			convStart(ya, bias)
-			convStart(yb, bias)
-			conv2(ya, yb, x[r*s.RowStride:], s, w)
-			convEnd(ya, relu, res, r*resStride)
-			convEnd(yb, relu, res, (r+1)*resStride)
+		for ; r < rows; r++ {
+			ya := y[r*yStride+c:][:n]
+			convStart(ya, b)
+			conv1(ya, x[r*s.RowStride:], s, panel, width)
 		}
 	}
-	for ; r < rows; r++ {
-		ya := y[r*yStride:][:s.Out]
-		convStart(ya, bias)
-		conv1(ya, x[r*s.RowStride:], s, w)
-		convEnd(ya, relu, res, r*resStride)
+	for r := range rows {
+		convEnd(y[r*yStride:][:s.Out], relu, res, r*resStride)
 	}
 }
 
@@ -46,7 +43,7 @@ func convStart(y, bias []float32) {
 		clear(y)
 		return
 	}
-	copy(y, bias)
+	copy(y, bias[:len(y)])
 }
 
 // convEnd applies what follows the sum.
@@ -54,7 +51,7 @@ func convEnd(y []float32, relu bool, res []float32, at int) {
 	switch {
 	case res == nil && !relu:
 	case res == nil:
-		ReLU(y, y)
+		reluGeneric(y, y)
 	case !relu:
 		res = res[at:][:len(y)]
 		for i := range y {
@@ -74,11 +71,10 @@ func relu1(v float32) float32 {
 	return math.Float32frombits(b &^ uint32(int32(b)>>31))
 }
 
-// conv1 adds one row's products to y. Four values of x go into each pass over
+// conv1 adds one row's products to y, part of a panel of n outputs. Four values of x go into each pass over
 // y: the outputs are independent, so their additions overlap, while each keeps
 // its own order.
-func conv1(y, x []float32, s Shape, w []float32) {
-	n := len(y)
+func conv1(y, x []float32, s Shape, w []float32, n int) {
 	for seg := range s.Segments {
 		xs := x[seg*s.SegStep:][:s.SegLen]
 		k := 0
@@ -106,8 +102,7 @@ func conv1(y, x []float32, s Shape, w []float32) {
 }
 
 // conv2 does for two rows what conv1 does for one, and loads each weight once.
-func conv2(y, z, x []float32, s Shape, w []float32) {
-	n := len(y)
+func conv2(y, z, x []float32, s Shape, w []float32, n int) {
 	z = z[:len(y)]
 	for seg := range s.Segments {
 		xs := x[seg*s.SegStep:][:s.SegLen]
@@ -149,8 +144,8 @@ func conv2(y, z, x []float32, s Shape, w []float32) {
 
 // convNarrow4 computes four rows of one or two outputs, where a pass over y is
 // too short to hide the latency of an addition: the four rows hide it instead.
-func convNarrow4(y []float32, yStride int, x []float32, s Shape, w, bias []float32) {
-	for o := range s.Out {
+func convNarrow4(y []float32, yStride int, x []float32, s Shape, w, bias []float32, outs int) {
+	for o := range outs {
 		var a float32
 		if bias != nil {
 			a = bias[o]
@@ -164,7 +159,7 @@ func convNarrow4(y []float32, yStride int, x []float32, s Shape, w, bias []float
 			xd := x[seg*s.SegStep+3*s.RowStride:][:len(xa)]
 			for k := range xa {
 				v := w[at]
-				at += s.Out
+				at += panelNarrow
 				a += float32(xa[k] * v)
 				b += float32(xb[k] * v)
 				c += float32(xc[k] * v)

@@ -77,8 +77,7 @@ func cdf(x float32) (phi, e float32) {
 	return one - math.Float32frombits(math.Float32bits(phi)^m), e
 }
 
-// GELU computes dst[i] = gelu(x[i]). dst may be x.
-func GELU(dst, x []float32) {
+func geluGeneric(dst, x []float32) {
 	x = x[:len(dst)]
 	for i, v := range x {
 		phi, _ := cdf(v)
@@ -86,9 +85,7 @@ func GELU(dst, x []float32) {
 	}
 }
 
-// GELUGrad computes dst[i] = gelu(x[i]), the same bits as GELU, and
-// grad[i] = gelu'(x[i]). dst may be x.
-func GELUGrad(dst, grad, x []float32) {
+func geluGradGeneric(dst, grad, x []float32) {
 	x, grad = x[:len(dst)], grad[:len(dst)]
 	for i, v := range x {
 		phi, e := cdf(v)

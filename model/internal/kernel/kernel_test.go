@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
+	"time"
 )
 
 const guard = 16
@@ -32,103 +34,178 @@ func intact(t *testing.T, what string, all []float32) {
 	}
 }
 
-func shapes() []Shape {
-	var s []Shape
-	for _, out := range []int{1, 2, 3, 4, 7, 16, 32, 33} {
-		for _, in := range []int{1, 3, 4, 9, 32} {
-			for _, d := range []int{1, 2, 5} {
-				s = append(s, Taps(in, out, 3, 1+d%2, d), Taps(in, out, 1, d, d))
+// eachTier runs a test under every tier that this machine has.
+func eachTier(t *testing.T, f func(t *testing.T)) {
+	t.Helper()
+	was := Active()
+	defer func() {
+		if err := Use(was); err != nil {
+			t.Fatal(err)
+		}
+	}()
+	for _, tier := range Tiers() {
+		if err := Use(tier); err != nil {
+			t.Fatal(err)
+		}
+		t.Run("tier="+string(tier), f)
+	}
+}
+
+// madd is the step of a sum in the tier that is in use: of the generic one the
+// product is rounded, of the others it isn't.
+func madd(sum, a, b float32) float32 {
+	if Active() == Generic {
+		return sum + float32(a*b)
+	}
+	return float32(math.FMA(float64(a), float64(b), float64(sum)))
+}
+
+// layer is a convolution with guard words around everything.
+type layer struct {
+	s               Shape
+	rows            int
+	relu            bool
+	x, w, bias, res []float32 // w [k][out]
+	pw, pb, y       []float32
+	guarded         [][]float32
+}
+
+func newLayer(rng *rand.Rand, s Shape, rows, variant int) *layer {
+	l := &layer{s: s, rows: rows, relu: variant&1 > 0}
+	get := func(n int) []float32 {
+		v, all := guarded(rng, n)
+		l.guarded = append(l.guarded, all)
+		return v
+	}
+	k := s.Segments * s.SegLen
+	l.x, l.w, l.y = get(s.Len(rows)), get(s.Weights()), get(rows*s.Out)
+	l.pw = get(PackedLen(k, s.Out))
+	Pack(l.pw, l.w, k, s.Out)
+	if variant&2 > 0 {
+		l.bias, l.pb = get(s.Out), get(Padded(s.Out))
+		clear(l.pb[copy(l.pb, l.bias):])
+	}
+	if variant&4 > 0 {
+		l.res = get(rows * s.Out)
+	}
+	return l
+}
+
+func (l *layer) String() string {
+	return fmt.Sprintf("%+v rows %d relu %v bias %v res %v", l.s, l.rows, l.relu, l.bias != nil, l.res != nil)
+}
+
+func (l *layer) run(t *testing.T) {
+	t.Helper()
+	Conv(l.y, l.s.Out, l.x, l.s, l.pw, l.pb, l.relu, l.res, l.s.Out, l.rows)
+	for _, all := range l.guarded {
+		intact(t, l.String(), all)
+	}
+}
+
+// want is the value of one output in the defined order.
+func (l *layer) want(r, o int) float32 {
+	var v float32
+	if l.bias != nil {
+		v = l.bias[o]
+	}
+	for seg := range l.s.Segments {
+		for k := range l.s.SegLen {
+			v = madd(v, l.x[r*l.s.RowStride+seg*l.s.SegStep+k], l.w[(seg*l.s.SegLen+k)*l.s.Out+o])
+		}
+	}
+	if l.relu {
+		v = max(0, v)
+	}
+	if l.res != nil {
+		v += l.res[r*l.s.Out+o]
+	}
+	return v
+}
+
+func (l *layer) check(t *testing.T) {
+	t.Helper()
+	l.run(t)
+	for r := range l.rows {
+		for o := range l.s.Out {
+			if got, want := l.y[r*l.s.Out+o], l.want(r, o); got != want {
+				t.Fatalf("%s: y[%d][%d] = %v, want exactly %v", l, r, o, got, want)
 			}
 		}
 	}
-	return s
 }
 
-// TestConv checks values against float64, and that every row is the same bits
-// in a call of its own as among others.
+// TestConv checks every value, bit for bit, against the order that Conv
+// defines, so that it can depend neither on the tile nor on the call. Numbers
+// of outputs, rows and values per segment go through all tiles and their rests.
 func TestConv(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 1))
-	for _, s := range shapes() {
-		for _, rows := range []int{0, 1, 2, 3, 4, 5, 8, 13} {
-			for variant := range 8 {
-				relu, hasBias, hasRes := variant&1 > 0, variant&2 > 0, variant&4 > 0
-				what := fmt.Sprintf("%+v rows %d relu %v bias %v res %v", s, rows, relu, hasBias, hasRes)
-				x, allX := guarded(rng, s.Len(rows))
-				w, allW := guarded(rng, s.Weights())
-				y, allY := guarded(rng, rows*s.Out)
-				var bias, res, allB, allR []float32
-				if hasBias {
-					bias, allB = guarded(rng, s.Out)
-				}
-				if hasRes {
-					res, allR = guarded(rng, rows*s.Out)
-				}
-				Conv(y, s.Out, x, s, w, bias, relu, res, s.Out, rows)
-				for _, a := range [][]float32{allX, allW, allY, allB, allR} {
-					if a != nil {
-						intact(t, what, a)
-					}
-				}
-				one := make([]float32, s.Out)
-				for r := range rows {
-					var res1 []float32
-					if hasRes {
-						res1 = res[r*s.Out:]
-					}
-					Conv(one, s.Out, x[r*s.RowStride:], s, w, bias, relu, res1, s.Out, 1)
-					for o := range s.Out {
-						want := 0.0
-						if hasBias {
-							want = float64(bias[o])
-						}
-						for seg := range s.Segments {
-							for k := range s.SegLen {
-								want += float64(x[r*s.RowStride+seg*s.SegStep+k]) * float64(w[(seg*s.SegLen+k)*s.Out+o])
-							}
-						}
-						if relu {
-							want = max(0, want)
-						}
-						if hasRes {
-							want += float64(res[r*s.Out+o])
-						}
-						if math.Abs(float64(y[r*s.Out+o])-want) > 2e-5 {
-							t.Fatalf("%s: y[%d][%d] = %v, want %v", what, r, o, y[r*s.Out+o], want)
-						}
-						if math.Float32bits(one[o]) != math.Float32bits(y[r*s.Out+o]) {
-							t.Fatalf("%s: y[%d][%d] is %v alone and %v among others", what, r, o, one[o], y[r*s.Out+o])
-						}
-					}
-				}
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(1, 1))
+		variant := 0
+		next := func() int { variant++; return variant }
+		for out := range 130 {
+			s := Taps(1+out%5, out+1, 3, 1+out%2, 1+out%3)
+			newLayer(rng, s, 1+out%14, next()).check(t)
+		}
+		for rows := range 50 {
+			for _, out := range []int{1, 4, 8, 11, 16, 21, 32, 40} {
+				newLayer(rng, Taps(3, out, 2, 1, 1+rows%2), rows, next()).check(t)
 			}
 		}
-	}
+		for k := range 20 {
+			for _, out := range []int{5, 16, 29} {
+				newLayer(rng, Shape{RowStride: k/2 + 1, Segments: 1 + k%3, SegStep: k + 3, SegLen: k + 1, Out: out}, 13, next()).check(t)
+			}
+		}
+		for v := range 8 {
+			newLayer(rng, Taps(4, 32, 5, 1, 4), 25, v).check(t)
+		}
+	})
 }
 
-// TestConvOrder writes the defined order down once more, plainly.
-func TestConvOrder(t *testing.T) {
-	rng := rand.New(rand.NewPCG(2, 2))
-	for _, s := range shapes() {
-		const rows = 7
-		x, _ := guarded(rng, s.Len(rows))
-		w, _ := guarded(rng, s.Weights())
-		bias, _ := guarded(rng, s.Out)
-		y := make([]float32, rows*s.Out)
-		Conv(y, s.Out, x, s, w, bias, false, nil, 0, rows)
-		for r := range rows {
-			for o := range s.Out {
-				v := bias[o]
-				for seg := range s.Segments {
-					for k := range s.SegLen {
-						p := float32(x[r*s.RowStride+seg*s.SegStep+k] * w[(seg*s.SegLen+k)*s.Out+o])
-						v += p
+// TestConvError bounds the error of a long sum against double precision.
+func TestConvError(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(2, 2))
+		l := newLayer(rng, Taps(32, 32, 7, 1, 2), 20, 2)
+		l.run(t)
+		worst := 0.0
+		for r := range l.rows {
+			for o := range l.s.Out {
+				want := float64(l.bias[o])
+				for seg := range l.s.Segments {
+					for k := range l.s.SegLen {
+						want += float64(l.x[r*l.s.RowStride+seg*l.s.SegStep+k]) * float64(l.w[(seg*l.s.SegLen+k)*l.s.Out+o])
 					}
 				}
-				if v != y[r*s.Out+o] {
-					t.Fatalf("%+v: y[%d][%d] = %v, want exactly %v", s, r, o, y[r*s.Out+o], v)
-				}
+				worst = max(worst, math.Abs(float64(l.y[r*l.s.Out+o])-want))
 			}
 		}
+		if worst > 3e-5 { // of 225 terms of size 1
+			t.Errorf("error of %.2g, want at most 3e-5", worst)
+		}
+	})
+}
+
+// TestConvShort checks that no kernel reads past slices that are too short.
+func TestConvShort(t *testing.T) {
+	s := Taps(2, 5, 3, 1, 1)
+	x, w, bias, y := make([]float32, s.Len(4)), make([]float32, PackedLen(6, 5)), make([]float32, Padded(5)), make([]float32, 20)
+	for name, f := range map[string]func(){
+		"x":    func() { Conv(y, 5, x[1:], s, w, bias, false, nil, 0, 4) },
+		"y":    func() { Conv(y[1:], 5, x, s, w, bias, false, nil, 0, 4) },
+		"w":    func() { Conv(y, 5, x, s, w[1:], bias, false, nil, 0, 4) },
+		"bias": func() { Conv(y, 5, x, s, w, bias[:5], false, nil, 0, 4) },
+		"res":  func() { Conv(y, 5, x, s, w, bias, false, make([]float32, 19), 5, 4) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("a short %s went through", name)
+				}
+			}()
+			f()
+		}()
 	}
 }
 
@@ -139,7 +216,9 @@ func TestConvStrides(t *testing.T) {
 		s := Taps(2, out, 3, 1, 1)
 		const rows = 9
 		x, _ := guarded(rng, s.Len(rows))
-		w, _ := guarded(rng, s.Weights())
+		w := make([]float32, PackedLen(6, out))
+		plain, _ := guarded(rng, s.Weights())
+		Pack(w, plain, 6, out)
 		res, _ := guarded(rng, rows*(out+3))
 		y := make([]float32, rows*(out+2))
 		dense, packed := make([]float32, rows*out), make([]float32, 0, rows*out)
@@ -160,16 +239,18 @@ func TestConvStrides(t *testing.T) {
 	}
 }
 
+// TestOuter checks every value, bit for bit, against the order that Outer
+// defines.
 func TestOuter(t *testing.T) {
-	rng := rand.New(rand.NewPCG(4, 4))
-	for _, s := range shapes() {
-		for _, rows := range []int{0, 1, 3, 4, 5, 13} {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(4, 4))
+		check := func(s Shape, rows int) {
+			t.Helper()
 			what := fmt.Sprintf("%+v rows %d", s, rows)
 			x, allX := guarded(rng, s.Len(rows))
 			dy, allY := guarded(rng, rows*s.Out)
 			dw, allW := guarded(rng, s.Weights())
-			want := make([]float32, len(dw))
-			copy(want, dw)
+			want := slices.Clone(dw)
 			Outer(dw, x, s, dy, s.Out, rows)
 			for _, a := range [][]float32{allX, allY, allW} {
 				intact(t, what, a)
@@ -178,8 +259,8 @@ func TestOuter(t *testing.T) {
 				for seg := range s.Segments {
 					for k := range s.SegLen {
 						for o := range s.Out {
-							p := float32(x[r*s.RowStride+seg*s.SegStep+k] * dy[r*s.Out+o])
-							want[(seg*s.SegLen+k)*s.Out+o] += p
+							at := (seg*s.SegLen+k)*s.Out + o
+							want[at] = madd(want[at], x[r*s.RowStride+seg*s.SegStep+k], dy[r*s.Out+o])
 						}
 					}
 				}
@@ -190,19 +271,73 @@ func TestOuter(t *testing.T) {
 				}
 			}
 		}
-	}
+		for out := range 130 {
+			check(Taps(1+out%7, out+1, 3, 1+out%2, 1+out%3), out%7)
+		}
+		for k := range 40 {
+			for _, out := range []int{3, 8, 16, 24, 32} {
+				check(Shape{RowStride: k/2 + 1, Segments: 1 + k%3, SegStep: k + 3, SegLen: k + 1, Out: out}, 1+k%9)
+			}
+		}
+	})
 }
 
 func TestSumRows(t *testing.T) {
-	dst := []float32{1, 2}
-	SumRows(dst, []float32{1, 10, 2, 20, 3, 30}, 3)
-	if dst[0] != 7 || dst[1] != 62 {
-		t.Errorf("got %v, want [7 62]", dst)
-	}
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 7))
+		for n := range 70 {
+			rows := n % 11
+			dst, allD := guarded(rng, n)
+			x, allX := guarded(rng, rows*n)
+			want := slices.Clone(dst)
+			for r := range rows {
+				for i := range want {
+					want[i] += x[r*n+i]
+				}
+			}
+			SumRows(dst, x, rows)
+			intact(t, "SumRows", allD)
+			intact(t, "SumRows", allX)
+			if !slices.Equal(dst, want) {
+				t.Fatalf("%d sums of %d rows: got %v, want %v", n, rows, dst, want)
+			}
+		}
+	})
+}
+
+// TestAdam checks all tiers against the definition, bit for bit.
+func TestAdam(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(8, 8))
+		s := AdamStep{Beta1: .9, Beta2: .999, Keep: 1 - 1e-4, Size: 1e-2, Root: .3, Eps: 1e-8}
+		for n := range 40 {
+			var v, want [4][]float32
+			var all [4][]float32
+			for i := range v {
+				v[i], all[i] = guarded(rng, n)
+				if i == 3 {
+					for j := range v[i] {
+						v[i][j] *= v[i][j]
+					}
+				}
+				want[i] = slices.Clone(v[i])
+			}
+			Adam(v[0], v[1], v[2], v[3], s)
+			adamGeneric(want[0], want[1], want[2], want[3], &s)
+			for i := range v {
+				intact(t, "Adam", all[i])
+				if !slices.Equal(v[i], want[i]) {
+					t.Fatalf("%d values: argument %d is %v, want %v", n, i, v[i], want[i])
+				}
+			}
+		}
+	})
 }
 
 // TestElementwise covers all lengths, in place and not.
-func TestElementwise(t *testing.T) {
+func TestElementwise(t *testing.T) { eachTier(t, testElementwise) }
+
+func testElementwise(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for n := range 131 {
 		a, allA := guarded(rng, n)
@@ -249,19 +384,25 @@ func TestElementwise(t *testing.T) {
 	}
 }
 
-func TestReLUSpecial(t *testing.T) {
+func TestReLUSpecial(t *testing.T) { eachTier(t, testReLUSpecial) }
+
+func testReLUSpecial(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, tc := range [][2]float32{{float32(math.Copysign(0, -1)), 0}, {-inf, 0}, {inf, inf}, {-1e-45, 0}, {1e-45, 1e-45}} {
-		got := []float32{0}
-		ReLU(got, []float32{tc[0]})
-		if math.Float32bits(got[0]) != math.Float32bits(tc[1]) {
-			t.Errorf("ReLU(%v) = %v, want %v", tc[0], got[0], tc[1])
+		got := make([]float32, 9) // a vector and a rest
+		ReLU(got, slices.Repeat([]float32{tc[0]}, 9))
+		for i, v := range got {
+			if math.Float32bits(v) != math.Float32bits(tc[1]) {
+				t.Errorf("ReLU(%v) = %v at %d, want %v", tc[0], v, i, tc[1])
+			}
 		}
 	}
 }
 
 // TestGELU measures the errors that gelu_generic.go states.
-func TestGELU(t *testing.T) {
+func TestGELU(t *testing.T) { eachTier(t, testGELU) }
+
+func testGELU(t *testing.T) {
 	var x []float32
 	for i := -200000; i <= 200000; i++ {
 		x = append(x, float32(i)/12500) // ±16
@@ -276,11 +417,13 @@ func TestGELU(t *testing.T) {
 		z := float64(v)
 		phi := 0.5 * math.Erfc(-z/math.Sqrt2)
 		density := math.Exp(-z*z/2) / math.Sqrt(2*math.Pi)
-		p, _ := cdf(v)
+		p := g[i] - float32(v*float32(density)) // Φ back from the derivative
 		if y[i] != 0 && math.Abs(float64(y[i])) < 1.2e-38 && math.Abs(z) > 1 {
 			t.Fatalf("gelu(%v) = %v is denormal", v, y[i])
 		}
-		worstPhi = max(worstPhi, math.Abs(float64(p)-phi))
+		if z > -30 && z < 30 {
+			worstPhi = max(worstPhi, math.Abs(float64(p)-phi))
+		}
 		worstY = max(worstY, math.Abs(float64(y[i])-z*phi)/max(1, math.Abs(z)))
 		worstG = max(worstG, math.Abs(float64(g[i])-phi-z*density))
 	}
@@ -330,7 +473,33 @@ func TestSigmoidTanh(t *testing.T) {
 	}
 }
 
-func BenchmarkConv(b *testing.B) {
+// benchTiers runs a benchmark under every tier that this machine has.
+func benchTiers(b *testing.B, f func(b *testing.B)) {
+	was := Active()
+	defer func() {
+		if err := Use(was); err != nil {
+			b.Fatal(err)
+		}
+	}()
+	for _, tier := range Tiers() {
+		if err := Use(tier); err != nil {
+			b.Fatal(err)
+		}
+		b.Run("tier="+string(tier), f)
+	}
+}
+
+func BenchmarkPeak(b *testing.B) {
+	best := 0.0
+	for b.Loop() {
+		best = max(best, Peak(20*time.Millisecond))
+	}
+	b.ReportMetric(best, "GFLOP/s")
+}
+
+func BenchmarkConv(b *testing.B) { benchTiers(b, benchConv) }
+
+func benchConv(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, tc := range []struct {
 		name                   string
@@ -345,8 +514,8 @@ func BenchmarkConv(b *testing.B) {
 		b.Run(tc.name, func(b *testing.B) {
 			s := Taps(tc.in, tc.out, tc.taps, 1, tc.d)
 			x, _ := guarded(rng, s.Len(tc.rows))
-			w, _ := guarded(rng, s.Weights())
-			bias, _ := guarded(rng, s.Out)
+			w, _ := guarded(rng, PackedLen(s.Segments*s.SegLen, s.Out))
+			bias, _ := guarded(rng, Padded(s.Out))
 			y := make([]float32, tc.rows*s.Out)
 			for b.Loop() {
 				Conv(y, s.Out, x, s, w, bias, true, nil, 0, tc.rows)
@@ -356,7 +525,9 @@ func BenchmarkConv(b *testing.B) {
 	}
 }
 
-func BenchmarkOuter(b *testing.B) {
+func BenchmarkOuter(b *testing.B) { benchTiers(b, benchOuter) }
+
+func benchOuter(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	s := Taps(32, 32, 5, 1, 4)
 	const rows = 512
@@ -370,7 +541,9 @@ func BenchmarkOuter(b *testing.B) {
 	b.ReportMetric(2*float64(rows*s.Weights())*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
 
-func BenchmarkGELU(b *testing.B) {
+func BenchmarkGELU(b *testing.B) { benchTiers(b, benchGELU) }
+
+func benchGELU(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	x, _ := guarded(rng, 8192)
 	y, g := make([]float32, 8192), make([]float32, 8192)

@@ -1,14 +1,5 @@
 package kernel
 
-// Outer adds the weight gradient of Conv to dw, [Segments*SegLen][Out]:
-//
-//	dw[(s*SegLen+k)*Out+o] += Σ_r x[r*RowStride+s*SegStep+k] · dy[r*dyStride+o]
-//
-// starting at the value found in dw and adding row by row, in that order.
-func Outer(dw, x []float32, s Shape, dy []float32, dyStride, rows int) {
-	outerGeneric(dw, x, s, dy, dyStride, rows)
-}
-
 func outerGeneric(dw, x []float32, s Shape, dy []float32, dyStride, rows int) {
 	n := s.Out
 	r := 0
@@ -81,9 +72,7 @@ func outerGeneric(dw, x []float32, s Shape, dy []float32, dyStride, rows int) {
 	}
 }
 
-// SumRows adds the rows of x, [rows][len(dst)], to dst, row by row: the
-// gradient of a bias.
-func SumRows(dst, x []float32, rows int) {
+func sumRowsGeneric(dst, x []float32, rows int) {
 	for range rows {
 		row := x[:len(dst)]
 		x = x[len(dst):]
