@@ -47,10 +47,15 @@ func TestNoAllocations(t *testing.T) {
 			check(fmt.Sprintf("Push of %d", k), func() { s.Push(x[:k*in]) })
 		}
 		check("CopyFrom, Finish, Reset", func() { c.CopyFrom(s); c.Finish(); c.Reset(); c.Push(x[:64*in]); c.Finish() })
-		state := 0
-		for i := range s.e.sigs {
-			state += 4 * len(s.e.sigs[i].buf)
+		batch, ys := n.NewBatch(), make([][]float32, 2)
+		pair, xs := []*Stream{s, c}, [][]float32{x[:16*in], x[:8*in]}
+		s.Reset()
+		c.Reset()
+		for range 100 {
+			batch.Push(ys, pair, xs)
 		}
+		check("Batch", func() { batch.Push(ys, pair, xs) })
+		state := s.Size()
 		t.Logf("%s: %d bytes of state per stream", m.name, state)
 		if m.name == "B" && state > 64<<10 {
 			t.Errorf("a stream of model B keeps %d bytes, want at most 64 KiB", state)

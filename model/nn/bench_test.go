@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 )
@@ -118,6 +119,38 @@ func BenchmarkStream(b *testing.B) {
 			}
 			gflops(b, macs(n, 1<<14)/(1<<14)*float64(m.hop))
 		})
+	}
+}
+
+// BenchmarkBatch pushes one column into each of many streams; an operation is
+// one column of one stream.
+func BenchmarkBatch(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		spec Spec
+	}{{"model=B", modelB()}, {"model=TCN", TCN(3, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8)}} {
+		for _, count := range []int{4, 16, 64} {
+			b.Run(fmt.Sprintf("%s/streams=%d", m.name, count), func(b *testing.B) {
+				n := mustNew(b, m.spec, 1)
+				rng := rand.New(rand.NewPCG(1, 2))
+				batch := n.NewBatch()
+				streams, xs, ys := make([]*Stream, count), make([][]float32, count), make([][]float32, count)
+				for i := range streams {
+					var err error
+					if streams[i], err = n.NewStream(); err != nil {
+						b.Fatal(err)
+					}
+					streams[i].Push(noise(rng, (300+i)*m.spec.In))
+					xs[i] = noise(rng, m.spec.In)
+				}
+				batch.Push(ys, streams, xs)
+				b.ReportAllocs()
+				for i := 0; i < b.N; i += count {
+					batch.Push(ys, streams, xs)
+				}
+				gflops(b, macs(n, 1<<14)/(1<<14))
+			})
+		}
 	}
 }
 

@@ -1,10 +1,6 @@
 package nn
 
-import (
-	"math"
-
-	"github.com/quell-stream/quell/model/internal/kernel"
-)
+import "math"
 
 // engine runs a plan over a signal that arrives in pieces. Every signal of the
 // plan has a buffer of consecutive columns, from the oldest that some reader
@@ -20,36 +16,59 @@ import (
 // Buffers are bounded. An operation whose output buffer is full waits until
 // its readers have made room, and the engine goes round again; with pieces of
 // at most chunk columns that happens only at the ends of the signal.
+//
+// The engine counts columns; what they hold and how they are computed is the
+// business of its store. Away from the ends of a signal every hop is like the
+// one before, and the engine follows its plan's rhythm instead of asking each
+// operation what it can do, see rhythm.go.
 type engine struct {
-	net     *Net
 	p       *plan
+	data    store // nil: count columns, compute nothing, to learn how large buffers must be
 	sigs    []sigState
-	drained int64     // output columns handed out
-	out     []float32 // where they go
+	drained int64 // output columns handed out
 	chunk   int
 
-	dry  bool // count columns, compute nothing, to learn how large buffers must be
-	high []int
+	steady bool // in rhythm: sigs are as of the last settling
+	hops   int  // since then
+	limit  int  // hops for which there is room
+
+	high []int // without data: the most columns of each signal
+}
+
+// store holds the columns of a plan's signals. Positions are columns from the
+// start of a buffer.
+type store interface {
+	// grow makes room for rows columns of a signal, keeping the first used.
+	grow(sig, rows, used int)
+	// shift moves cols columns from a position to the start of the buffer.
+	shift(sig, from, cols int)
+	// zero sets columns to zero.
+	zero(sig, at, cols int)
+	// copyFrom copies the first cols columns of a signal from a store of the
+	// same plan.
+	copyFrom(src store, sig, cols int)
+	// load sets columns of signal 0 to x.
+	load(x []float32, at, cols int)
+	// emit appends columns of the output to what the engine returns.
+	emit(at, cols int)
+	// exec computes groups groups of columns of an operation, of which cols
+	// columns count, from the positions of their first columns.
+	exec(o *op, x, y, res, groups, cols int)
 }
 
 type sigState struct {
-	buf   []float32
-	rows  int   // columns that buf holds
-	base  int64 // column at buf[0]
-	end   int64 // after the last column in buf, zero columns after the end included
+	rows  int   // columns for which there is room
+	base  int64 // column at the start of the buffer
+	end   int64 // after the last column in the buffer, zero columns after the end included
 	n     int64 // columns made
 	final bool  // n is the length of the signal
 }
 
-// newEngine returns an engine for pieces of chunk columns. If whole is not 0,
-// signals of up to whole columns that arrive at once need no second round.
-func newEngine(n *Net, chunk, whole int) *engine {
-	p := n.fused
-	sim := &engine{net: n, p: p, sigs: make([]sigState, len(p.sigs)), chunk: chunk, dry: true, high: make([]int, len(p.sigs))}
-	for i := range sim.sigs {
-		sim.sigs[i].rows = math.MaxInt
-	}
-	sim.reset(0)
+// newEngine returns an engine for pieces of chunk columns that computes with
+// the store that alloc makes for the given numbers of columns. If whole is not
+// 0, signals of up to whole columns that arrive at once need no second round.
+func newEngine(p *plan, chunk, whole int, alloc func(rows []int) store) *engine {
+	sim := newCounter(p, chunk)
 	if whole > 0 {
 		cols := min(whole, p.field+4*chunk)
 		sim.feed(nil, cols, true)
@@ -60,16 +79,23 @@ func newEngine(n *Net, chunk, whole int) *engine {
 	} else {
 		sim.feed(nil, p.field+4*chunk, false)
 	}
-	e := &engine{net: n, p: p, sigs: make([]sigState, len(p.sigs)), chunk: chunk}
-	size := 0
+	e := &engine{p: p, sigs: make([]sigState, len(p.sigs)), chunk: chunk}
+	rows := make([]int, len(p.sigs))
 	for i, s := range p.sigs {
-		e.sigs[i].rows = max(sim.high[i], s.left+1)
-		size += e.sigs[i].rows * s.c
+		rows[i] = max(sim.high[i], s.left+1)
+		e.sigs[i].rows = rows[i]
 	}
-	slab := make([]float32, size)
-	for i, s := range p.sigs {
-		k := e.sigs[i].rows * s.c
-		e.sigs[i].buf, slab = slab[:k:k], slab[k:]
+	e.data = alloc(rows)
+	e.reset(0)
+	return e
+}
+
+// newCounter returns an engine that computes nothing and has room for
+// everything.
+func newCounter(p *plan, chunk int) *engine {
+	e := &engine{p: p, sigs: make([]sigState, len(p.sigs)), chunk: chunk, high: make([]int, len(p.sigs))}
+	for i := range e.sigs {
+		e.sigs[i].rows = math.MaxInt
 	}
 	e.reset(0)
 	return e
@@ -78,12 +104,13 @@ func newEngine(n *Net, chunk, whole int) *engine {
 // reset forgets everything and starts at input column at, a multiple of the
 // hop, as if nothing but zeros had been before it at any layer.
 func (e *engine) reset(at int64) {
+	e.steady, e.hops = false, 0
 	for i := range e.sigs {
 		s, d := &e.sigs[i], &e.p.sigs[i]
 		start := at / int64(d.num) * int64(d.den)
 		s.base, s.end, s.n, s.final = start-int64(d.left), start, start, false
-		if !e.dry {
-			clear(s.buf[:d.left*d.c])
+		if e.data != nil {
+			e.data.zero(i, 0, d.left)
 		}
 	}
 	e.drained = e.sigs[e.p.output()].n
@@ -92,7 +119,19 @@ func (e *engine) reset(at int64) {
 // feed appends cols columns to the input and runs; final says that they are
 // the last ones.
 func (e *engine) feed(x []float32, cols int, final bool) {
-	in, c := &e.sigs[0], e.p.sigs[0].c
+	c := e.p.sigs[0].c
+	for cols > 0 && !final {
+		k := e.beat(x, cols)
+		if k == 0 {
+			break
+		}
+		x = x[k*c:]
+		if cols -= k; cols == 0 {
+			return
+		}
+	}
+	e.settle()
+	in := &e.sigs[0]
 	for cols > 0 {
 		k := min(cols, e.chunk)
 		if room := e.room(0, k); room < k {
@@ -102,8 +141,8 @@ func (e *engine) feed(x []float32, cols int, final bool) {
 			}
 			k = room
 		}
-		if !e.dry {
-			copy(in.buf[int(in.end-in.base)*c:], x[:k*c])
+		if e.data != nil {
+			e.data.load(x, int(in.end-in.base), k)
 			x = x[k*c:]
 		}
 		in.n += int64(k)
@@ -115,6 +154,9 @@ func (e *engine) feed(x []float32, cols int, final bool) {
 	}
 	in.final = final
 	e.run()
+	if !final {
+		e.fallIn()
+	}
 }
 
 // run makes every column that can be made.
@@ -148,17 +190,14 @@ func (e *engine) step(o *op) (moved, blocked bool) {
 	}
 	hi, done := e.target(o)
 	if hi > out.n {
-		phases := 1
-		if o.kind == opTaps {
-			phases = o.tm.phases
-		}
+		phases := o.phases()
 		// A group is computed as a whole, also where the signal ends in it.
 		want := (int(hi-out.n) + phases - 1) / phases * phases
 		if room := e.room(o.out, want); room < want {
 			hi, done, blocked = out.n+int64(room/phases*phases), false, true
 		}
 		if hi > out.n {
-			if !e.dry {
+			if e.data != nil {
 				e.exec(o, hi)
 			}
 			out.n, out.end, moved = hi, hi, true
@@ -205,8 +244,8 @@ func (e *engine) padEnd(i int) (moved, blocked bool) {
 		return false, false
 	}
 	room := min(want, e.room(i, want))
-	if !e.dry {
-		clear(s.buf[int(s.end-s.base)*d.c:][:room*d.c])
+	if e.data != nil {
+		e.data.zero(i, int(s.end-s.base), room)
 	}
 	s.end += int64(room)
 	return room > 0, room < want
@@ -214,14 +253,12 @@ func (e *engine) padEnd(i int) (moved, blocked bool) {
 
 // drain hands out the columns of the output.
 func (e *engine) drain() bool {
-	i := e.p.output()
-	s := &e.sigs[i]
+	s := &e.sigs[e.p.output()]
 	if s.n == e.drained {
 		return false
 	}
-	if !e.dry {
-		c := e.p.sigs[i].c
-		e.out = append(e.out, s.buf[int(e.drained-s.base)*c:int(s.n-s.base)*c]...)
+	if e.data != nil {
+		e.data.emit(int(e.drained-s.base), int(s.n-e.drained))
 	}
 	e.drained = s.n
 	return true
@@ -231,19 +268,24 @@ func (e *engine) drain() bool {
 // want if need be and possible.
 func (e *engine) room(i, want int) int {
 	s := &e.sigs[i]
-	if e.dry {
+	if e.data == nil {
 		e.high[i] = max(e.high[i], int(s.end-e.keep(i))+want)
 		return want
 	}
 	if room := s.rows - int(s.end-s.base); room >= want {
 		return room
 	}
+	e.compact(i)
+	return s.rows - int(s.end-s.base)
+}
+
+// compact drops the columns of a signal that nobody needs any more.
+func (e *engine) compact(i int) {
+	s := &e.sigs[i]
 	if keep := e.keep(i); keep > s.base {
-		c := e.p.sigs[i].c
-		copy(s.buf, s.buf[int(keep-s.base)*c:int(s.end-s.base)*c])
+		e.data.shift(i, int(keep-s.base), int(s.end-keep))
 		s.base = keep
 	}
-	return s.rows - int(s.end-s.base)
 }
 
 // keep returns the oldest column that some reader of a signal still needs.
@@ -260,14 +302,7 @@ func (e *engine) keep(i int) int64 {
 			continue
 		}
 		if o.in == i {
-			switch o.kind {
-			case opTaps:
-				keep = min(keep, out.n/int64(o.tm.phases)*int64(o.tm.step)+int64(o.tm.off))
-			case opDense:
-				keep = min(keep, 0)
-			default:
-				keep = min(keep, out.n)
-			}
+			keep = min(keep, o.first(out.n))
 		}
 		if o.res == i {
 			keep = min(keep, out.n)
@@ -277,77 +312,53 @@ func (e *engine) keep(i int) int64 {
 }
 
 func (e *engine) grow(i int) {
-	s, c := &e.sigs[i], e.p.sigs[i].c
+	s := &e.sigs[i]
 	s.rows = 2*s.rows + e.chunk
-	buf := make([]float32, s.rows*c)
-	copy(buf, s.buf[:int(s.end-s.base)*c])
-	s.buf = buf
+	e.data.grow(i, s.rows, int(s.end-s.base))
 }
 
 // exec computes the columns of an operation up to hi.
 func (e *engine) exec(o *op, hi int64) {
 	in, out := &e.sigs[o.in], &e.sigs[o.out]
-	ci, co := e.p.sigs[o.in].c, e.p.sigs[o.out].c
-	rows := int(hi - out.n)
-	y := out.buf[int(out.n-out.base)*co:]
-	var res []float32
+	groups := 1
+	if o.kind == opTaps {
+		groups = int(o.tm.groups(hi) - out.n/int64(o.tm.phases))
+	}
+	res := 0
 	if o.res >= 0 {
-		r := &e.sigs[o.res]
-		res = r.buf[int(out.n-r.base)*co:][:rows*co]
+		res = int(out.n - e.sigs[o.res].base)
 	}
-	switch o.kind {
-	case opTaps, opDense:
-		x, groups, w := in.buf, 1, &e.net.packed[o.param]
-		if o.kind == opTaps {
-			q := out.n / int64(o.tm.phases)
-			groups = int(o.tm.groups(hi) - q)
-			x = x[int(q*int64(o.tm.step)+int64(o.tm.off)-in.base)*ci:]
-		} else {
-			x = x[int(-in.base)*ci:]
-		}
-		if o.act <= actReLU {
-			kernel.Conv(y, o.shape.Out, x, o.shape, w.w, w.b, o.act == actReLU, res, co, groups)
-			break
-		}
-		kernel.Conv(y, o.shape.Out, x, o.shape, w.w, w.b, false, nil, 0, groups)
-		y = y[:rows*co]
-		activate(o.act, y, y)
-		if res != nil {
-			kernel.Add(y, y, res)
-		}
-	case opAct:
-		activate(o.act, y[:rows*co], in.buf[int(out.n-in.base)*ci:])
-	case opAdd:
-		kernel.Add(y[:rows*co], in.buf[int(out.n-in.base)*ci:], res)
-	}
-	activate(o.post, y[:rows*co], y)
+	e.data.exec(o, int(o.first(out.n)-in.base), int(out.n-out.base), res, groups, int(hi-out.n))
 }
 
-func activate(a activation, dst, x []float32) {
-	switch a {
-	case actReLU:
-		kernel.ReLU(dst, x)
-	case actGELU:
-		kernel.GELU(dst, x)
-	case actSigmoid:
-		kernel.Sigmoid(dst, x)
-	case actTanh:
-		kernel.Tanh(dst, x)
+// columns returns the number of input columns fed and of output columns handed
+// out.
+func (e *engine) columns() (in, out int64) {
+	in, out = e.sigs[0].n, e.drained
+	if e.steady {
+		s := &e.p.sigs[e.p.output()]
+		in += int64(e.hops * e.p.hop)
+		out += int64(e.hops * s.perHop(e.p.hop))
 	}
+	return in, out
 }
 
 // copyFrom copies the state of an engine of the same plan.
 func (e *engine) copyFrom(src *engine) {
 	for i := range e.sigs {
 		d, s := &e.sigs[i], &src.sigs[i]
-		buf, rows := d.buf, d.rows
-		if rows < s.rows {
-			buf, rows = make([]float32, len(s.buf)), s.rows
+		used := int(s.end - s.base)
+		if src.steady {
+			used += src.hops * e.p.rhythm.rate[i]
 		}
-		copy(buf, s.buf[:int(s.end-s.base)*e.p.sigs[i].c])
+		rows := d.rows
+		if rows < s.rows {
+			rows = s.rows
+			e.data.grow(i, rows, 0)
+		}
+		e.data.copyFrom(src.data, i, used)
 		*d = *s
-		d.buf, d.rows = buf, rows
+		d.rows = rows
 	}
-	e.drained = src.drained
-	e.out = e.out[:0]
+	e.drained, e.steady, e.hops, e.limit = src.drained, src.steady, src.hops, src.limit
 }

@@ -42,6 +42,9 @@ func New(s Spec, seed uint64) (*Net, error) {
 	}
 	s.Layers = cloneLayers(s.Layers)
 	n := &Net{spec: s, fused: newPlan(s, true), plain: newPlan(s, false)}
+	if s.Streamable() == nil {
+		n.fused.rhythm = newRhythm(n.fused)
+	}
 	rng := rand.New(rand.NewPCG(seed, 0x5155454c4c))
 	names := paramNames("layers", s.Layers)
 	for i := range n.plain.ops {

@@ -4,12 +4,14 @@ import "github.com/quell-stream/quell/model/internal/kernel"
 
 // packed holds the weights of one layer as the kernels read them.
 type packed struct {
-	w, b []float32 // forward; the bias once per phase, nil without
+	w, b         []float32     // forward; the bias once per phase, nil without
+	linear, relu kernel.ConvOp // forward, without and with what a ReLU does
 
 	plain     []float32 // [k][out], on the way to w and back
 	back      []float32 // for the gradient with regard to the input
 	backMap   tapMap
 	backShape kernel.Shape
+	backward  kernel.ConvOp
 }
 
 // strides returns the steps of a layer's weight from one input channel and one
@@ -42,6 +44,9 @@ func newPacked(o *op, in int) packed {
 		p.backShape = kernel.Taps(l.Out, m.phases*in, m.taps, m.step, m.dil)
 	}
 	p.back = newWeights(p.backShape)
+	p.linear = kernel.NewConvOp(o.shape, p.w, p.b, false)
+	p.relu = kernel.NewConvOp(o.shape, p.w, p.b, true)
+	p.backward = kernel.NewConvOp(p.backShape, p.back, nil, false)
 	p.plain = make([]float32, max(o.shape.Weights(), p.backShape.Weights()))
 	return p
 }

@@ -16,6 +16,8 @@ type plan struct {
 
 	ahead, field int // of the output, see reach
 	history      int // see Stream.HistoryLen
+
+	rhythm *rhythm // of a network that can stream, for inference
 }
 
 // signal is a sequence of columns of c channels. The column rate is fixed:
@@ -60,6 +62,25 @@ type op struct {
 	param        int       // index of the packed weights; -1 without
 	tm           tapMap    // opTaps
 	shape        kernel.Shape
+}
+
+// phases returns the columns per group.
+func (o *op) phases() int {
+	if o.kind == opTaps {
+		return o.tm.phases
+	}
+	return 1
+}
+
+// first returns the first column that an operation reads for its column n.
+func (o *op) first(n int64) int64 {
+	switch o.kind {
+	case opTaps:
+		return n/int64(o.tm.phases)*int64(o.tm.step) + int64(o.tm.off)
+	case opDense:
+		return 0
+	}
+	return n
 }
 
 type planner struct {

@@ -8,6 +8,7 @@ const runnerBytes = 512 << 10
 // use; any number of runners may share a Net.
 type Runner struct {
 	e      *engine
+	data   *floats
 	spec   Spec
 	window int // the only length, 0 for any
 }
@@ -16,7 +17,7 @@ type Runner struct {
 // columns.
 func (n *Net) NewRunner(maxT int) *Runner {
 	if n.spec.Streamable() != nil {
-		return &Runner{e: newEngine(n, n.spec.Window, n.spec.Window), spec: n.spec, window: n.spec.Window}
+		return newRunner(n, n.spec.Window, n.spec.Window, n.spec.Window)
 	}
 	hop, perHop := n.fused.hop, 0
 	for _, s := range n.fused.sigs {
@@ -24,7 +25,12 @@ func (n *Net) NewRunner(maxT int) *Runner {
 	}
 	maxT = max(maxT, 64)
 	chunk := max(runnerBytes/perHop, 1, 64/hop) * hop
-	return &Runner{e: newEngine(n, min(chunk, maxT), maxT), spec: n.spec}
+	return newRunner(n, min(chunk, maxT), maxT, 0)
+}
+
+func newRunner(n *Net, chunk, whole, window int) *Runner {
+	e := newEngine(n.fused, chunk, whole, newFloats(n, n.fused))
+	return &Runner{e: e, data: e.data.(*floats), spec: n.spec, window: window}
 }
 
 // Run computes the network over x, [T][In], with zeros before and after the
@@ -44,9 +50,9 @@ func (r *Runner) Run(dst, x []float32) []float32 {
 		dst = make([]float32, 0, size)
 	}
 	r.e.reset(0)
-	r.e.out = dst[:0]
+	r.data.out = dst[:0]
 	r.e.feed(x, len(x)/in, true)
-	out := r.e.out
-	r.e.out = nil
+	out := r.data.out
+	r.data.out = nil
 	return out
 }

@@ -15,6 +15,7 @@ const streamChunk = 16
 type Stream struct {
 	net      *Net
 	e        *engine
+	data     *floats
 	finished bool
 }
 
@@ -25,9 +26,10 @@ func (n *Net) NewStream() (*Stream, error) {
 		return nil, err
 	}
 	hop := n.fused.hop
-	s := &Stream{net: n, e: newEngine(n, (streamChunk+hop-1)/hop*hop, 0)}
+	s := &Stream{net: n, e: newEngine(n.fused, (streamChunk+hop-1)/hop*hop, 0, newFloats(n, n.fused))}
+	s.data = s.e.data.(*floats)
 	out := n.fused.sigs[n.fused.output()]
-	s.e.out = make([]float32, 0, ((64+n.fused.ahead)/hop+2)*hop/out.num*out.den*out.c)
+	s.data.out = make([]float32, 0, ((64+n.fused.ahead)/hop+2)*hop/out.num*out.den*out.c)
 	return s, nil
 }
 
@@ -43,11 +45,11 @@ func (s *Stream) Push(x []float32) []float32 {
 	if s.finished {
 		panic("nn: Push: the stream is finished; Reset or Warm it")
 	}
-	s.e.out = s.e.out[:0]
+	s.data.out = s.data.out[:0]
 	if len(x) > 0 {
 		s.e.feed(x, len(x)/in, false)
 	}
-	return s.e.out
+	return s.data.out
 }
 
 // Finish ends the recording and returns the remaining output columns, computed
@@ -55,24 +57,33 @@ func (s *Stream) Push(x []float32) []float32 {
 // follows PyTorch's formulas, also where the number of columns pushed is not a
 // multiple of the stride. A second call returns nothing.
 func (s *Stream) Finish() []float32 {
-	s.e.out = s.e.out[:0]
+	s.data.out = s.data.out[:0]
 	if !s.finished {
 		s.finished = true
 		s.e.feed(nil, 0, true)
 	}
-	return s.e.out
+	return s.data.out
 }
 
 // Reset starts anew at column 0.
 func (s *Stream) Reset() {
 	s.finished = false
-	s.e.out = s.e.out[:0]
+	s.data.out = s.data.out[:0]
 	s.e.reset(0)
 }
 
 // Position returns the number of columns pushed and the number returned.
 func (s *Stream) Position() (in, out int64) {
-	return s.e.sigs[0].n, s.e.drained
+	return s.e.columns()
+}
+
+// Size returns the bytes that the state takes.
+func (s *Stream) Size() int {
+	n := 4 * cap(s.data.out)
+	for _, b := range s.data.bufs {
+		n += 4 * len(b)
+	}
+	return n
 }
 
 // HistoryLen returns the number of columns that Warm needs: the receptive
@@ -109,7 +120,7 @@ func (s *Stream) Warm(history []float32, in int64) {
 	if in > start {
 		s.e.feed(history[int(cols-(in-start))*c:], int(in-start), false)
 	}
-	s.e.out = s.e.out[:0]
+	s.data.out = s.data.out[:0]
 }
 
 // CopyFrom makes s an independent copy of src, a stream of the same Net, to
@@ -123,4 +134,5 @@ func (s *Stream) CopyFrom(src *Stream) {
 	}
 	s.finished = src.finished
 	s.e.copyFrom(src.e)
+	s.data.out = s.data.out[:0]
 }

@@ -156,7 +156,7 @@ func (t *Tape) forward(i int) {
 			groups, from = int(o.tm.groups(n)), int64(o.tm.off)
 		}
 		if n > 0 {
-			kernel.Conv(y.at(0), o.shape.Out, x.at(from), o.shape, w.w, w.b, false, nil, 0, groups)
+			w.linear.Run(y.at(0), o.shape.Out, x.at(from), nil, 0, groups)
 		}
 	case opAct:
 		switch o.act {
@@ -254,7 +254,7 @@ func (t *Tape) input(i int, more bool) {
 		if m == 0 {
 			clear(to[:len(d)])
 		} else {
-			kernel.Conv(to, w.backShape.Out, dy.at(from), w.backShape, w.back, nil, false, nil, 0, groups)
+			w.backward.Run(to, w.backShape.Out, dy.at(from), nil, 0, groups)
 		}
 	case opAct:
 		if o.act != actReLU {

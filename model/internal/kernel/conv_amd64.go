@@ -9,13 +9,15 @@ import "unsafe"
 type convArgs struct {
 	x, w, bias, res, y *float32 // bias and res may be nil
 	xRow               int      // from one row of x to the next
-	segStep            int
+	segStep            int      // from where a segment begins to where the next does
+	segGap             int      // from where a segment ends to where the next begins
 	segs, segLen       int
 	panel              int // from one panel of weights to the next
 	yRow, resRow       int
 	relu               int
 	tiles              int    // at least one
 	mask               uint64 // lanes of a row's last vector that are outputs (AVX-512)
+	column             int    // added to y and res of Rows
 }
 
 // Each computes tiles·H rows of V vectors of outputs as convGeneric does, but
@@ -107,40 +109,112 @@ func convAVX2Tile2x4(a *convArgs)
 //go:noescape
 func convAVX2Tile1x4(a *convArgs)
 
+// The kernels called Rows take tables of rows: x, y and res point to tiles·H
+// pointers each.
+
+//go:noescape
+func convAVX512Rows8x2(a *convArgs)
+
+//go:noescape
+func convAVX512Rows4x2(a *convArgs)
+
+//go:noescape
+func convAVX512Rows2x2(a *convArgs)
+
+//go:noescape
+func convAVX512Rows1x2(a *convArgs)
+
+//go:noescape
+func convAVX512Rows8x1(a *convArgs)
+
+//go:noescape
+func convAVX512Rows4x1(a *convArgs)
+
+//go:noescape
+func convAVX512Rows2x1(a *convArgs)
+
+//go:noescape
+func convAVX512Rows1x1(a *convArgs)
+
+//go:noescape
+func convAVX512YRows8x1(a *convArgs)
+
+//go:noescape
+func convAVX512YRows4x1(a *convArgs)
+
+//go:noescape
+func convAVX512YRows2x1(a *convArgs)
+
+//go:noescape
+func convAVX512YRows1x1(a *convArgs)
+
+//go:noescape
+func convAVX2Rows8x1(a *convArgs)
+
+//go:noescape
+func convAVX2Rows4x1(a *convArgs)
+
+//go:noescape
+func convAVX2Rows2x1(a *convArgs)
+
+//go:noescape
+func convAVX2Rows1x1(a *convArgs)
+
+//go:noescape
+func convAVX2Rows6x2(a *convArgs)
+
+//go:noescape
+func convAVX2Rows4x2(a *convArgs)
+
+//go:noescape
+func convAVX2Rows2x2(a *convArgs)
+
+//go:noescape
+func convAVX2Rows1x2(a *convArgs)
+
+// convOpArch holds the arguments that are the same for all runs.
+type convOpArch struct{ args convArgs }
+
+func (c *ConvOp) prepare() {
+	s := &c.shape
+	c.args = convArgs{xRow: 4 * s.RowStride, segStep: 4 * s.SegStep, segGap: 4 * (s.SegStep - s.SegLen), segs: s.Segments, segLen: s.SegLen,
+		panel: 4 * panelWide * s.Segments * s.SegLen}
+	if c.relu {
+		c.args.relu = 1
+	}
+}
+
 func conv(y []float32, yStride int, x []float32, s Shape, w, bias []float32, relu bool, res []float32, resStride, rows int) {
-	if level == levelGeneric {
-		convGeneric(y, yStride, x, s, w, bias, relu, res, resStride, rows)
-		return
-	}
+	c := NewConvOp(s, w, bias, relu)
+	c.run(y, yStride, x, res, resStride, rows)
+}
+
+func (c *ConvOp) run(y []float32, yStride int, x []float32, res []float32, resStride, rows int) {
+	s := &c.shape
 	size := s.Segments * s.SegLen
-	if size == 0 {
-		convGeneric(y, yStride, x, s, w, bias, relu, res, resStride, rows)
+	if level == levelGeneric || size == 0 {
+		convGeneric(y, yStride, x, c.shape, c.w, c.bias, c.relu, res, resStride, rows)
 		return
 	}
-	a := convArgs{xRow: 4 * s.RowStride, segStep: 4 * s.SegStep, segs: s.Segments, segLen: s.SegLen,
-		panel: 4 * panelWide * size, yRow: 4 * yStride, resRow: 4 * resStride}
-	if relu {
-		a.relu = 1
-	}
-	for c := 0; c < s.Out; {
-		left := s.Out - c
-		a.x, a.w, a.y = &x[0], &w[0], &y[c]
-		if bias != nil {
-			a.bias = &bias[c]
+	a := c.args
+	a.yRow, a.resRow = 4*yStride, 4*resStride
+	for col, at := 0, 0; col < s.Out; {
+		a.x, a.w, a.y = &x[0], &c.w[at], &y[col]
+		if c.bias != nil {
+			a.bias = &c.bias[col]
 		}
 		if res != nil {
-			a.res = &res[c]
+			a.res = &res[col]
 		}
-		var cols, panels int
+		left, cols := s.Out-col, 0
 		if level == levelAVX512 {
-			cols, panels = convAVX512(&a, left, rows)
-		} else {
-			cols, panels = convAVX2(&a, left, rows, y[c:], yStride, res, c, resStride)
+			cols = convAVX512(&a, left, rows)
+		} else if cols = convAVX2(&a, left, rows); cols == 0 {
+			cols = left
+			convAVX2Part(&a, left, rows, y[col:], yStride, res, col, resStride)
 		}
-		c += cols
-		if c < s.Out {
-			w = w[panels*size*panelWide:]
-		}
+		col += cols
+		at += size * cols // of whole panels, if there is another
 	}
 }
 
@@ -163,12 +237,17 @@ func tall(rows, height, next int) int {
 }
 
 // convAVX512 computes the next outputs, up to 32 of the left ones, and returns
-// how many they were, and of how many wide panels.
-func convAVX512(a *convArgs, left, rows int) (cols, panels int) {
+// how many.
+func convAVX512(a *convArgs, left, rows int) int {
 	switch {
 	case left > panelWide+panelNarrow:
-		cols = min(left, 2*panelWide)
+		cols := min(left, 2*panelWide)
 		a.mask = 1<<(cols-panelWide) - 1
+		if rows == 1 {
+			a.tiles = 1
+			convAVX512Tile1x2(a)
+			return cols
+		}
 		if a.take(&rows, 12, tall(rows, 12, 8)) {
 			convAVX512Tile12x2(a)
 		}
@@ -184,9 +263,9 @@ func convAVX512(a *convArgs, left, rows int) (cols, panels int) {
 		if a.take(&rows, 1, rows) {
 			convAVX512Tile1x2(a)
 		}
-		return cols, 2
+		return cols
 	case left > panelNarrow:
-		cols = min(left, panelWide)
+		cols := min(left, panelWide)
 		a.mask = 1<<cols - 1
 		if a.take(&rows, 12, tall(rows, 12, 8)) {
 			convAVX512Tile12x1(a)
@@ -203,9 +282,14 @@ func convAVX512(a *convArgs, left, rows int) (cols, panels int) {
 		if a.take(&rows, 1, rows) {
 			convAVX512Tile1x1(a)
 		}
-		return cols, 1
+		return cols
 	}
 	a.mask = 1<<left - 1
+	if rows == 1 {
+		a.tiles = 1
+		convAVX512YTile1x1(a)
+		return left
+	}
 	if a.take(&rows, 12, tall(rows, 12, 8)) {
 		convAVX512YTile12x1(a)
 	}
@@ -221,12 +305,12 @@ func convAVX512(a *convArgs, left, rows int) (cols, panels int) {
 	if a.take(&rows, 1, rows) {
 		convAVX512YTile1x1(a)
 	}
-	return left, 0
+	return left
 }
 
-// convAVX2 does the same for up to 32 outputs. Where vectors would reach past
-// the last output, tiles go through a scratch buffer.
-func convAVX2(a *convArgs, left, rows int, y []float32, yStride int, res []float32, c, resStride int) (cols, panels int) {
+// convAVX2 does the same, and returns 0 where vectors would reach past the last
+// output.
+func convAVX2(a *convArgs, left, rows int) int {
 	switch {
 	case left >= 2*panelWide && rows < 4:
 		if a.take(&rows, 3, rows/3) {
@@ -238,16 +322,15 @@ func convAVX2(a *convArgs, left, rows int, y []float32, yStride int, res []float
 		if a.take(&rows, 1, rows) {
 			convAVX2Tile1x4(a)
 		}
-		return 2 * panelWide, 2
+		return 2 * panelWide
 	case left >= panelWide:
 		convAVX2Wide(*a, rows)
-		return panelWide, 1
+		return panelWide
 	case left == panelNarrow:
 		convAVX2Narrow(*a, rows)
-		return panelNarrow, 0
+		return panelNarrow
 	}
-	convAVX2Part(a, left, rows, y, yStride, res, c, resStride)
-	return left, 1
+	return 0
 }
 
 // convAVX2Part computes a last panel with fewer outputs than lanes: it goes
@@ -305,5 +388,158 @@ func convAVX2Narrow(a convArgs, rows int) {
 	}
 	if a.take(&rows, 1, rows) {
 		convAVX2Tile1x1(&a)
+	}
+}
+
+func (c *ConvOp) runRows(r *Rows) {
+	s := &c.shape
+	size := s.Segments * s.SegLen
+	if level == levelGeneric || size == 0 {
+		c.runRowsOneByOne(r)
+		return
+	}
+	a, rows := c.args, len(r.X)
+	for col, at := 0, 0; col < s.Out; {
+		a.w, a.column = &c.w[at], 4*col
+		a.x, a.y = (*float32)(unsafe.Pointer(&r.X[0])), (*float32)(unsafe.Pointer(&r.Y[0]))
+		if c.bias != nil {
+			a.bias = &c.bias[col]
+		}
+		if len(r.Res) > 0 {
+			a.res = (*float32)(unsafe.Pointer(&r.Res[0]))
+		}
+		left, cols := s.Out-col, 0
+		if level == levelAVX512 {
+			cols = convAVX512Rows(&a, left, rows)
+		} else if cols = convAVX2Rows(&a, left, rows); cols == 0 {
+			cols = left
+			convAVX2RowsPart(&a, left, r, col)
+		}
+		col += cols
+		at += size * cols
+	}
+}
+
+func convAVX512Rows(a *convArgs, left, rows int) int {
+	switch {
+	case left > panelWide+panelNarrow:
+		cols := min(left, 2*panelWide)
+		a.mask = 1<<(cols-panelWide) - 1
+		if a.take(&rows, 8, rows/8) {
+			convAVX512Rows8x2(a)
+		}
+		if a.take(&rows, 4, rows/4) {
+			convAVX512Rows4x2(a)
+		}
+		if a.take(&rows, 2, rows/2) {
+			convAVX512Rows2x2(a)
+		}
+		if a.take(&rows, 1, rows) {
+			convAVX512Rows1x2(a)
+		}
+		return cols
+	case left > panelNarrow:
+		cols := min(left, panelWide)
+		a.mask = 1<<cols - 1
+		if a.take(&rows, 8, rows/8) {
+			convAVX512Rows8x1(a)
+		}
+		if a.take(&rows, 4, rows/4) {
+			convAVX512Rows4x1(a)
+		}
+		if a.take(&rows, 2, rows/2) {
+			convAVX512Rows2x1(a)
+		}
+		if a.take(&rows, 1, rows) {
+			convAVX512Rows1x1(a)
+		}
+		return cols
+	}
+	a.mask = 1<<left - 1
+	if a.take(&rows, 8, rows/8) {
+		convAVX512YRows8x1(a)
+	}
+	if a.take(&rows, 4, rows/4) {
+		convAVX512YRows4x1(a)
+	}
+	if a.take(&rows, 2, rows/2) {
+		convAVX512YRows2x1(a)
+	}
+	if a.take(&rows, 1, rows) {
+		convAVX512YRows1x1(a)
+	}
+	return left
+}
+
+func convAVX2Rows(a *convArgs, left, rows int) int {
+	switch {
+	case left >= panelWide:
+		convAVX2RowsWide(*a, rows)
+		return panelWide
+	case left == panelNarrow:
+		convAVX2RowsNarrow(*a, rows)
+		return panelNarrow
+	}
+	return 0
+}
+
+func convAVX2RowsWide(a convArgs, rows int) {
+	if a.take(&rows, 6, tall(rows, 6, 4)) {
+		convAVX2Rows6x2(&a)
+	}
+	if a.take(&rows, 4, rows/4) {
+		convAVX2Rows4x2(&a)
+	}
+	if a.take(&rows, 2, rows/2) {
+		convAVX2Rows2x2(&a)
+	}
+	if a.take(&rows, 1, rows) {
+		convAVX2Rows1x2(&a)
+	}
+}
+
+func convAVX2RowsNarrow(a convArgs, rows int) {
+	if a.take(&rows, 8, rows/8) {
+		convAVX2Rows8x1(&a)
+	}
+	if a.take(&rows, 4, rows/4) {
+		convAVX2Rows4x1(&a)
+	}
+	if a.take(&rows, 2, rows/2) {
+		convAVX2Rows2x1(&a)
+	}
+	if a.take(&rows, 1, rows) {
+		convAVX2Rows1x1(&a)
+	}
+}
+
+// convAVX2RowsPart does for rows of a table what convAVX2Part does.
+func convAVX2RowsPart(a *convArgs, left int, r *Rows, col int) {
+	var buf [12 * panelWide]float32
+	var ys [24]*float32
+	width := panelAt(0, left)
+	part := *a
+	part.relu, part.res, part.column = 0, nil, 0
+	for done := 0; done < len(r.X); {
+		n := min(len(r.X)-done, len(buf)/width)
+		for i := range n {
+			ys[i] = &buf[i*width]
+		}
+		part.x, part.y = (*float32)(unsafe.Pointer(&r.X[done])), (*float32)(unsafe.Pointer(&ys[0]))
+		if width == panelWide {
+			convAVX2RowsWide(part, n)
+		} else {
+			convAVX2RowsNarrow(part, n)
+		}
+		for i := range n {
+			to := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(r.Y[done+i]), 4*col)), left)
+			copy(to, buf[i*width:])
+			var res []float32
+			if len(r.Res) > 0 {
+				res = unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(r.Res[done+i]), 4*col)), left)
+			}
+			convEnd(to, a.relu != 0, res, 0)
+		}
+		done += n
 	}
 }

@@ -123,9 +123,39 @@ func (l *layer) want(r, o int) float32 {
 	return v
 }
 
+// runRows computes the rows in an order of their own, by a table.
+func (l *layer) runRows(t *testing.T) {
+	t.Helper()
+	c := NewConvOp(l.s, l.pw, l.pb, l.relu)
+	var table Rows
+	for i := range l.rows {
+		r := (i*5 + 3) % l.rows
+		if l.rows%5 == 0 {
+			r = l.rows - 1 - i
+		}
+		table.X = append(table.X, &l.x[r*l.s.RowStride])
+		table.Y = append(table.Y, &l.y[r*l.s.Out])
+		if l.res != nil {
+			table.Res = append(table.Res, &l.res[r*l.s.Out])
+		}
+	}
+	clear(l.y)
+	c.RunRows(&table)
+	for _, all := range l.guarded {
+		intact(t, l.String(), all)
+	}
+}
+
 func (l *layer) check(t *testing.T) {
 	t.Helper()
 	l.run(t)
+	l.compare(t)
+	l.runRows(t)
+	l.compare(t)
+}
+
+func (l *layer) compare(t *testing.T) {
+	t.Helper()
 	for r := range l.rows {
 		for o := range l.s.Out {
 			if got, want := l.y[r*l.s.Out+o], l.want(r, o); got != want {

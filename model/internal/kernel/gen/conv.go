@@ -17,6 +17,7 @@ const (
 	argY
 	argXRow
 	argSegStep
+	argSegGap
 	argSegs
 	argSegLen
 	argPanel
@@ -25,35 +26,101 @@ const (
 	argReLU
 	argTiles
 	argMask
+	argColumn
 )
 
 func conv() {
 	for _, height := range []int{12, 8, 4, 2, 1} {
-		convTile(z512, height, 2, 1)
-		convTile(z512, height, 1, 1)
-		convTile(y512, height, 1, 1)
-		convTile(y2, height, 1, 1)
+		convTile(tile{z512, height, 2, 1, false})
+		convTile(tile{z512, height, 1, 1, false})
+		convTile(tile{y512, height, 1, 1, false})
+		convTile(tile{y2, height, 1, 1, false})
 	}
 	for _, height := range []int{6, 4, 2, 1} {
-		convTile(y2, height, 2, 2)
+		convTile(tile{y2, height, 2, 2, false})
 	}
 	for _, height := range []int{3, 2, 1} {
-		convTile(y2, height, 4, 2)
+		convTile(tile{y2, height, 4, 2, false})
+	}
+	for _, height := range []int{8, 4, 2, 1} {
+		convTile(tile{z512, height, 2, 1, true})
+		convTile(tile{z512, height, 1, 1, true})
+		convTile(tile{y512, height, 1, 1, true})
+		convTile(tile{y2, height, 1, 1, true})
+	}
+	for _, height := range []int{6, 4, 2, 1} {
+		convTile(tile{y2, height, 2, 2, true})
 	}
 }
 
-// convTile writes a kernel for tiles of height rows by vecs vectors, of which
-// perPanel stand side by side in one panel of the weights. All the sums of a
-// tile stay in registers.
-func convTile(i isa, height, vecs, perPanel int) {
-	name := fmt.Sprintf("conv%sTile%dx%d", i.name, height, vecs)
-	TEXT(name, NOSPLIT, "func(a *byte)")
+// tile is the shape of a kernel: height rows by vecs vectors, of which perPanel
+// stand side by side in one panel of the weights. All the sums of a tile stay
+// in registers. The rows lie a fixed step apart, or where tables say.
+type tile struct {
+	isa
+	height, vecs, perPanel int
+	tables                 bool
+}
+
+func (t tile) name() string {
+	kind := "Tile"
+	if t.tables {
+		kind = "Rows"
+	}
+	return fmt.Sprintf("conv%s%s%dx%d", t.isa.name, kind, t.height, t.vecs)
+}
+
+// signal addresses the rows of x, y or res.
+type signal struct {
+	t     tile
+	rows  rows            // a fixed step apart
+	table []reg.GPVirtual // or one register each
+	index reg.GPVirtual   // added to each of them
+}
+
+func (t tile) signal(a reg.GPVirtual, at, step int) *signal {
+	s := &signal{t: t}
+	if t.tables {
+		table := field(a, at)
+		for r := range t.height {
+			p := GP64()
+			MOVQ(Mem{Base: table, Disp: 8 * r}, p)
+			s.table = append(s.table, p)
+		}
+		return s
+	}
+	s.rows = newRows(t.height, field(a, step))
+	s.rows.set(field(a, at))
+	return s
+}
+
+func (s *signal) at(row, disp int) Mem {
+	if !s.t.tables {
+		return s.rows.at(row, disp)
+	}
+	m := Mem{Base: s.table[row], Disp: disp}
+	if s.index != nil {
+		m.Index, m.Scale = s.index, 1
+	}
+	return m
+}
+
+func (s *signal) advance(bytes int) {
+	if s.t.tables {
+		ADDQ(I32(int32(bytes)), s.index)
+		return
+	}
+	s.rows.advance(bytes)
+}
+
+func convTile(t tile) {
+	i, height, vecs, perPanel := t.isa, t.height, t.vecs, t.perPanel
+	TEXT(t.name(), NOSPLIT, "func(a *byte)")
 	a := Load(Param("a"), GP64()).(reg.GPVirtual)
 	mask := K()
 	if i.evex {
 		KMOVW(Mem{Base: a, Disp: argMask}, mask)
 	}
-	xRow := field(a, argXRow)
 	var panel reg.GPVirtual
 	if vecs > perPanel {
 		panel = field(a, argPanel)
@@ -94,10 +161,18 @@ func convTile(i isa, height, vecs, perPanel int) {
 		return m
 	}
 	row := perPanel * i.bytes() // of a panel
-	seg, segs := GP64(), field(a, argSegs)
-	MOVQ(Mem{Base: a, Disp: argX}, seg)
-	xs := newRows(height, xRow)
-	count := GP64()
+	count, segs := GP64(), field(a, argSegs)
+	var xs *signal
+	var seg, xRow reg.GPVirtual
+	if t.tables {
+		xs = t.signal(a, argX, 0)
+		xs.index = GP64()
+		XORQ(xs.index, xs.index)
+	} else {
+		xRow = field(a, argXRow)
+		seg = field(a, argX)
+		xs = &signal{t: t, rows: newRows(height, xRow)}
+	}
 
 	step := func(u int) {
 		b := make([]reg.VecVirtual, vecs)
@@ -119,7 +194,9 @@ func convTile(i isa, height, vecs, perPanel int) {
 	}
 
 	Label("segment")
-	xs.set(seg)
+	if !t.tables {
+		xs.rows.set(seg)
+	}
 	MOVQ(Mem{Base: a, Disp: argSegLen}, count)
 	SUBQ(I8(4), count)
 	JL(LabelRef("rest"))
@@ -141,7 +218,11 @@ func convTile(i isa, height, vecs, perPanel int) {
 	DECQ(count)
 	JNZ(LabelRef("one"))
 	Label("ended")
-	ADDQ(Mem{Base: a, Disp: argSegStep}, seg)
+	if t.tables {
+		ADDQ(Mem{Base: a, Disp: argSegGap}, xs.index)
+	} else {
+		ADDQ(Mem{Base: a, Disp: argSegStep}, seg)
+	}
 	DECQ(segs)
 	JNZ(LabelRef("segment"))
 
@@ -159,24 +240,27 @@ func convTile(i isa, height, vecs, perPanel int) {
 	res := field(a, argRes)
 	TESTQ(res, res)
 	JZ(LabelRef("store"))
-	rs := newRows(height, field(a, argResRow))
-	rs.set(res)
+	rs := t.signal(a, argRes, argResRow)
+	if t.tables {
+		rs.index = field(a, argColumn)
+	}
 	for r := range height {
 		for v := range vecs {
 			m := rs.at(r, v*i.bytes())
 			if i.evex && v == vecs-1 {
-				t := i.vec()
-				VMOVUPS_Z(m, mask, t)
-				VADDPS(t, acc[r][v], acc[r][v])
+				z := i.vec()
+				VMOVUPS_Z(m, mask, z)
+				VADDPS(z, acc[r][v], acc[r][v])
 			} else {
 				VADDPS(m, acc[r][v], acc[r][v])
 			}
 		}
 	}
 	Label("store")
-	y := field(a, argY)
-	ys := newRows(height, field(a, argYRow))
-	ys.set(y)
+	ys := t.signal(a, argY, argYRow)
+	if t.tables {
+		ys.index = field(a, argColumn)
+	}
 	for r := range height {
 		for v := range vecs {
 			m := ys.at(r, v*i.bytes())
@@ -188,17 +272,20 @@ func convTile(i isa, height, vecs, perPanel int) {
 		}
 	}
 	// The arguments move on to the rows that follow.
-	t := GP64()
-	IMUL3Q(I8(int8(height)), xRow, t)
-	ADDQ(t, Mem{Base: a, Disp: argX})
-	t = field(a, argYRow)
-	IMUL3Q(I8(int8(height)), t, t)
-	ADDQ(t, Mem{Base: a, Disp: argY})
+	forward := func(at, step int) {
+		if t.tables {
+			ADDQ(I8(int8(8*height)), Mem{Base: a, Disp: at})
+			return
+		}
+		n := field(a, step)
+		IMUL3Q(I8(int8(height)), n, n)
+		ADDQ(n, Mem{Base: a, Disp: at})
+	}
+	forward(argX, argXRow)
+	forward(argY, argYRow)
 	TESTQ(res, res)
 	JZ(LabelRef("next"))
-	t = field(a, argResRow)
-	IMUL3Q(I8(int8(height)), t, t)
-	ADDQ(t, Mem{Base: a, Disp: argRes})
+	forward(argRes, argResRow)
 	Label("next")
 	DECQ(Mem{Base: a, Disp: argTiles})
 	JNZ(LabelRef("tile"))

@@ -1,0 +1,109 @@
+package nn
+
+import "github.com/quell-stream/quell/model/internal/kernel"
+
+// floats is the store of single precision. Its buffers lie in one piece.
+type floats struct {
+	net  *Net
+	p    *plan
+	bufs [][]float32 // per signal, [columns][channels]
+	out  []float32   // where columns of the output go
+}
+
+func newFloats(n *Net, p *plan) func(rows []int) store {
+	return func(rows []int) store {
+		f := &floats{net: n, p: p}
+		size := 0
+		for i, s := range p.sigs {
+			size += rows[i] * s.c
+		}
+		slab := make([]float32, size)
+		for i, s := range p.sigs {
+			k := rows[i] * s.c
+			f.bufs = append(f.bufs, slab[:k:k])
+			slab = slab[k:]
+		}
+		return f
+	}
+}
+
+func (f *floats) grow(sig, rows, used int) {
+	c := f.p.sigs[sig].c
+	buf := make([]float32, rows*c)
+	copy(buf, f.bufs[sig][:used*c])
+	f.bufs[sig] = buf
+}
+
+func (f *floats) shift(sig, from, cols int) {
+	c := f.p.sigs[sig].c
+	copy(f.bufs[sig], f.bufs[sig][from*c:(from+cols)*c])
+}
+
+func (f *floats) zero(sig, at, cols int) {
+	c := f.p.sigs[sig].c
+	clear(f.bufs[sig][at*c : (at+cols)*c])
+}
+
+func (f *floats) copyFrom(src store, sig, cols int) {
+	c := f.p.sigs[sig].c
+	copy(f.bufs[sig], src.(*floats).bufs[sig][:cols*c])
+}
+
+func (f *floats) load(x []float32, at, cols int) {
+	c := f.p.sigs[0].c
+	copy(f.bufs[0][at*c:], x[:cols*c])
+}
+
+func (f *floats) emit(at, cols int) {
+	i := f.p.output()
+	c := f.p.sigs[i].c
+	f.out = append(f.out, f.bufs[i][at*c:(at+cols)*c]...)
+}
+
+func (f *floats) exec(o *op, x, y, res, groups, cols int) {
+	ci, co := f.p.sigs[o.in].c, f.p.sigs[o.out].c
+	to := f.bufs[o.out][y*co:]
+	var add []float32
+	if o.res >= 0 {
+		add = f.bufs[o.res][res*co:]
+	}
+	switch o.kind {
+	case opTaps, opDense:
+		w, from := &f.net.packed[o.param], f.bufs[o.in][x*ci:]
+		switch o.act {
+		case actNone:
+			w.linear.Run(to, o.shape.Out, from, add, o.shape.Out, groups)
+		case actReLU:
+			w.relu.Run(to, o.shape.Out, from, add, o.shape.Out, groups)
+		}
+		if o.act <= actReLU {
+			break
+		}
+		w.linear.Run(to, o.shape.Out, from, nil, 0, groups)
+		to = to[:cols*co]
+		activate(o.act, to, to)
+		if add != nil {
+			kernel.Add(to, to, add)
+		}
+	case opAct:
+		activate(o.act, to[:cols*co], f.bufs[o.in][x*ci:])
+	case opAdd:
+		kernel.Add(to[:cols*co], f.bufs[o.in][x*ci:], add)
+	}
+	if o.post != actNone {
+		activate(o.post, to[:cols*co], to)
+	}
+}
+
+func activate(a activation, dst, x []float32) {
+	switch a {
+	case actReLU:
+		kernel.ReLU(dst, x)
+	case actGELU:
+		kernel.GELU(dst, x)
+	case actSigmoid:
+		kernel.Sigmoid(dst, x)
+	case actTanh:
+		kernel.Tanh(dst, x)
+	}
+}
