@@ -7,8 +7,9 @@ import "github.com/quell-stream/quell/model/internal/kernel"
 // the output. A signal is only ever made by one operation and read by later
 // ones, so running the list in order is a correct schedule.
 //
-// There are two plans per network: a fused one for inference, and one for
-// training in which every signal that the backward pass needs exists.
+// There are two plans per network: one for inference, which fuses all it can,
+// and one for training, in which every signal that the backward pass needs
+// exists.
 type plan struct {
 	ops  []op
 	sigs []signal
@@ -152,7 +153,9 @@ func (b *planner) residual(l LayerSpec, in int, window int64) (int, int64) {
 	b.held[in] = true
 	out, window := b.layers(l.Layers, in, window)
 	b.held[in] = held
-	if last := b.lastOp(); b.fuse && last.out == out && last.kind == opTaps && last.res < 0 {
+	// Where a function stands between the sum and what is added to it, the
+	// backward pass needs its value by itself.
+	if last := b.lastOp(); last.out == out && last.kind == opTaps && last.res < 0 && (b.fuse || last.act == actNone) {
 		last.res = in
 		return out, window
 	}
@@ -174,12 +177,12 @@ func (b *planner) layer(l LayerSpec, in int, window int64) int {
 	switch l.Op {
 	case ReLU, GELU, Sigmoid, Tanh:
 		act := activations[l.Op]
-		if last := b.lastOp(); b.fuse && last.out == in && !b.held[in] {
+		if last := b.lastOp(); last.out == in && !b.held[in] {
 			if last.res < 0 && last.act == actNone && (last.kind == opTaps || last.kind == opDense) {
 				last.act = act
 				return in
 			}
-			if last.res >= 0 && last.post == actNone {
+			if b.fuse && last.res >= 0 && last.post == actNone {
 				last.post = act
 				return in
 			}

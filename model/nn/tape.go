@@ -11,17 +11,22 @@ type Tape struct {
 	// input, which training does not need. NewTape sets it.
 	NeedDX bool
 
-	net   *Net
-	p     *plan
-	grads [][]float32
-	val   []plane // per signal
-	grad  []plane // per signal, gradient of the loss with regard to it
-	aux   [][]float32
-	dw    [][]float32 // per packed: weight gradient as laid out for the kernels
-	db    []float32
-	tmp   []float32
-	len   []int64
-	maxT  int64
+	net  *Net
+	p    *plan
+	sum  *Gradient   // where Backward adds
+	out  [][]float32 // what Grads returns
+	val  []plane     // per signal
+	aux  [][]float32 // per op: the slope of its activation, where that is not told by the value
+	len  []int64
+	maxT int64
+
+	// The gradients of the loss with regard to the signals. Where a signal is
+	// added to another unchanged, its gradient begins as that of the sum, which
+	// is not copied: from says whose plane holds what has come in so far.
+	grad []plane
+	from []int // per signal: index in grad, -1 for nothing yet
+	tmp  []float32
+	dz   []float32 // gradient before an activation, as a plane
 
 	window int64 // the only length, 0 for any
 	ready  bool  // Forward ran since the last Backward
@@ -51,36 +56,42 @@ func (p *plane) alloc(n int64) {
 // columns.
 func (n *Net) NewTape(maxT int) *Tape {
 	p := n.plain
-	t := &Tape{NeedDX: true, net: n, p: p, len: make([]int64, len(p.sigs))}
+	t := &Tape{NeedDX: true, net: n, p: p, sum: n.NewGradient(), len: make([]int64, len(p.sigs)), from: make([]int, len(p.sigs))}
 	if n.spec.Streamable() != nil {
 		t.window = int64(n.spec.Window)
 		maxT = n.spec.Window
 	}
 	for _, q := range n.params {
-		t.grads = append(t.grads, make([]float32, len(q.Data)))
+		t.out = append(t.out, make([]float32, len(q.Data)))
 	}
 	for i := range p.sigs {
 		s := &p.sigs[i]
 		t.val = append(t.val, plane{c: s.c, left: s.left, right: s.right})
 		t.grad = append(t.grad, plane{c: s.c})
 	}
-	t.dw = make([][]float32, len(n.packed))
 	t.aux = make([][]float32, len(p.ops))
-	bias := 0
 	for i := range p.ops {
-		o := &p.ops[i]
-		if o.param >= 0 {
-			t.dw[o.param] = make([]float32, o.shape.Weights())
-			bias = max(bias, o.shape.Out)
-		}
-		if o.kind == opTaps {
+		if o := &p.ops[i]; o.kind == opTaps {
 			t.margins(o)
 		}
 	}
-	t.db = make([]float32, bias)
+	// A plane stands in for those of the signals that are added to its own.
+	for i := len(p.ops) - 1; i >= 0; i-- {
+		o := &p.ops[i]
+		to := &t.grad[o.out]
+		if o.kind == opAdd {
+			to.widen(&t.grad[o.in])
+		}
+		if o.res >= 0 {
+			to.widen(&t.grad[o.res])
+		}
+	}
 	t.size(int64(max(maxT, 1)))
 	return t
 }
+
+// widen makes a plane's margins at least those of another.
+func (p *plane) widen(q *plane) { p.left, p.right = max(p.left, q.left), max(p.right, q.right) }
 
 // margins widens the planes around an operation for what its kernels read and
 // write past the ends: forward, whole groups; backward, the gradient of the
@@ -111,11 +122,11 @@ func (t *Tape) size(n int64) {
 		most = max(most, len(t.grad[i].buf))
 	}
 	for i := range t.p.ops {
-		if o := &t.p.ops[i]; o.kind == opAct && o.act != actReLU {
-			t.aux[i] = make([]float32, int(t.len[o.in])*t.p.sigs[o.in].c)
+		if o := &t.p.ops[i]; o.act > actReLU {
+			t.aux[i] = make([]float32, int(t.len[o.out])*t.p.sigs[o.out].c)
 		}
 	}
-	t.tmp = make([]float32, most)
+	t.tmp, t.dz = make([]float32, most), make([]float32, most)
 }
 
 // Forward computes the network over x, [T][In], and returns the output,
@@ -150,35 +161,63 @@ func (t *Tape) forward(i int) {
 	x, y := &t.val[o.in], &t.val[o.out]
 	switch o.kind {
 	case opTaps, opDense:
+		if n == 0 {
+			break
+		}
 		w := &t.net.packed[o.param]
 		groups, from := 1, int64(0)
 		if o.kind == opTaps {
 			groups, from = int(o.tm.groups(n)), int64(o.tm.off)
 		}
-		if n > 0 {
-			w.linear.Run(y.at(0), o.shape.Out, x.at(from), nil, 0, groups)
+		var res []float32
+		if o.res >= 0 {
+			res = t.val[o.res].at(0)
+		}
+		if o.act == actReLU {
+			w.relu.Run(y.at(0), o.shape.Out, x.at(from), res, o.shape.Out, groups)
+			break
+		}
+		w.linear.Run(y.at(0), o.shape.Out, x.at(from), res, o.shape.Out, groups)
+		if o.act != actNone {
+			t.activate(i, y.cols(n), y.cols(n))
 		}
 	case opAct:
-		switch o.act {
-		case actReLU:
-			kernel.ReLU(y.cols(n), x.cols(n))
-		case actGELU:
-			kernel.GELUGrad(y.cols(n), t.aux[i], x.cols(n))
-		case actSigmoid:
-			kernel.SigmoidGrad(y.cols(n), t.aux[i], x.cols(n))
-		case actTanh:
-			kernel.TanhGrad(y.cols(n), t.aux[i], x.cols(n))
-		}
+		t.activate(i, y.cols(n), x.cols(n))
 	case opAdd:
 		kernel.Add(y.cols(n), x.cols(n), t.val[o.res].cols(n))
 	}
 	y.clearAfter(n)
 }
 
+// activate applies the activation of an operation, and keeps its slope.
+func (t *Tape) activate(i int, y, x []float32) {
+	switch t.p.ops[i].act {
+	case actReLU:
+		kernel.ReLU(y, x)
+	case actGELU:
+		kernel.GELUGrad(y, t.aux[i], x)
+	case actSigmoid:
+		kernel.SigmoidGrad(y, t.aux[i], x)
+	case actTanh:
+		kernel.TanhGrad(y, t.aux[i], x)
+	}
+}
+
+// slope sets dx to dy times the slope of the activation of an operation.
+func (t *Tape) slope(i int, dx, dy []float32) {
+	o := &t.p.ops[i]
+	if o.act == actReLU {
+		kernel.ReLUGrad(dx, dy, t.val[o.out].cols(t.len[o.out]))
+		return
+	}
+	kernel.Mul(dx, dy, t.aux[i])
+}
+
 // Backward takes the gradient of the loss with regard to the output of the
 // last Forward, [Tout][Cout], adds the gradients with regard to the parameters
-// to Grads, and returns that with regard to the input, [T][In], valid until
-// the next call, or nil if NeedDX is false. It may follow each Forward once.
+// to the tape's Gradient, and returns that with regard to the input, [T][In],
+// valid until the next call, or nil if NeedDX is false. It may follow each
+// Forward once.
 func (t *Tape) Backward(dy []float32) []float32 {
 	out := t.p.output()
 	if !t.ready {
@@ -189,131 +228,151 @@ func (t *Tape) Backward(dy []float32) []float32 {
 	if len(dy) != len(g) {
 		panic("nn: Backward: length of dy is not that of the output")
 	}
+	for i := range t.from {
+		t.from[i] = -1
+	}
 	copy(g, dy)
 	t.grad[out].clearAfter(t.len[out])
+	t.from[out] = out
 	for i := len(t.p.ops) - 1; i >= 0; i-- {
 		t.backward(i)
 	}
 	if !t.NeedDX {
 		return nil
 	}
-	return t.grad[0].cols(t.len[0])
+	return t.grad[t.from[0]].cols(t.len[0])
 }
 
 func (t *Tape) backward(i int) {
 	o := &t.p.ops[i]
-	dy := &t.grad[o.out]
-	g := dy.cols(t.len[o.out])
-	if o.param >= 0 {
-		t.weights(o)
-	}
-	if o.in > 0 || t.NeedDX {
-		// The readers of a signal are in order, so the last one comes first
-		// here and writes; the others add.
-		readers := t.p.sigs[o.in].readers
-		t.input(i, readers[len(readers)-1] != i)
-	}
-	if o.res > 0 || o.res == 0 && t.NeedDX {
-		readers := t.p.sigs[o.res].readers
-		add(&t.grad[o.res], g, readers[len(readers)-1] != i, t.len[o.res])
-	}
-}
-
-// add stores g in the gradient of a signal of n columns, or adds it.
-func add(dx *plane, g []float32, more bool, n int64) {
-	d := dx.cols(n)
-	if more {
-		kernel.Add(d, d, g)
-		return
-	}
-	copy(d, g)
-	dx.clearAfter(n)
-}
-
-// input computes the gradient with regard to an operation's input.
-func (t *Tape) input(i int, more bool) {
-	o := &t.p.ops[i]
-	n, m := t.len[o.in], t.len[o.out]
-	dx, dy := &t.grad[o.in], &t.grad[o.out]
-	if o.kind == opAdd {
-		add(dx, dy.cols(m), more, n)
-		return
-	}
-	d := dx.cols(n)
-	to := dx.at(0)
-	if more {
-		to = t.tmp
-	}
+	m := t.len[o.out]
+	dy := t.grad[t.from[o.out]]
 	switch o.kind {
-	case opTaps, opDense:
-		w := &t.net.packed[o.param]
-		groups, from := 1, int64(0)
-		if o.kind == opTaps {
-			groups, from = int(w.backMap.groups(n)), int64(w.backMap.off)
-		}
-		if m == 0 {
-			clear(to[:len(d)])
-		} else {
-			w.backward.Run(to, w.backShape.Out, dy.at(from), nil, 0, groups)
-		}
+	case opAdd:
+		t.pass(o.in, t.from[o.out])
 	case opAct:
-		if o.act != actReLU {
-			kernel.Mul(to[:len(d)], dy.cols(m), t.aux[i])
-		} else {
-			kernel.ReLUGrad(to[:len(d)], dy.cols(m), t.val[o.out].cols(m))
+		if !t.wanted(o.in) {
+			break
+		}
+		if t.from[o.in] < 0 {
+			t.slope(i, t.own(o.in), dy.cols(m))
+			break
+		}
+		t.slope(i, t.tmp[:len(dy.cols(m))], dy.cols(m))
+		t.more(o.in, t.tmp)
+	case opTaps, opDense:
+		dz := dy
+		if o.act != actNone {
+			// The slope goes to a plane of its own: dy may be the gradient of
+			// another signal, too.
+			y := &t.grad[o.out]
+			dz = plane{c: y.c, left: y.left, right: y.right, buf: t.dz}
+			clear(dz.buf[:dz.left*dz.c])
+			t.slope(i, dz.cols(m), dy.cols(m))
+			dz.clearAfter(m)
+		}
+		if m > 0 {
+			t.weights(o, &dz)
+		}
+		if t.wanted(o.in) {
+			t.input(o, &dz)
 		}
 	}
-	if more {
-		kernel.Add(d, d, to)
-	} else {
-		dx.clearAfter(n)
+	if o.res >= 0 {
+		t.pass(o.res, t.from[o.out])
 	}
+}
+
+// wanted says whether the gradient of a signal is needed.
+func (t *Tape) wanted(sig int) bool { return sig > 0 || t.NeedDX }
+
+// own returns the columns of a signal's own plane, about to be written.
+func (t *Tape) own(sig int) []float32 {
+	t.from[sig] = sig
+	t.grad[sig].clearAfter(t.len[sig])
+	return t.grad[sig].cols(t.len[sig])
+}
+
+// pass adds the gradient in a plane to that of a signal of the same shape.
+func (t *Tape) pass(sig, plane int) {
+	switch {
+	case !t.wanted(sig):
+	case t.from[sig] < 0:
+		t.from[sig] = plane
+	default:
+		t.more(sig, t.grad[plane].cols(t.len[sig]))
+	}
+}
+
+// more adds to the gradient that a signal has already.
+func (t *Tape) more(sig int, g []float32) {
+	sum := t.grad[t.from[sig]].cols(t.len[sig])
+	d := t.own(sig)
+	kernel.Add(d, sum, g[:len(d)])
+}
+
+// input computes the gradient with regard to the input of an operation with
+// weights from that of its sums.
+func (t *Tape) input(o *op, dz *plane) {
+	n := t.len[o.in]
+	w := &t.net.packed[o.param]
+	groups, from := 1, int64(0)
+	if o.kind == opTaps {
+		groups, from = int(w.backMap.groups(n)), int64(w.backMap.off)
+	}
+	none := t.len[o.out] == 0
+	var so []float32 // what has come in so far
+	switch at := t.from[o.in]; {
+	case at == o.in: // a kernel cannot add to what it writes
+		if none {
+			return
+		}
+		w.backward.Run(t.tmp, w.backShape.Out, dz.at(from), nil, 0, groups)
+		t.more(o.in, t.tmp)
+		return
+	case at >= 0:
+		if none {
+			return
+		}
+		so = t.grad[at].at(0)
+	}
+	d := &t.grad[o.in]
+	if none {
+		clear(d.cols(n))
+	} else {
+		w.backward.Run(d.at(0), w.backShape.Out, dz.at(from), so, w.backShape.Out, groups)
+	}
+	t.own(o.in)
 }
 
 // weights adds the gradients with regard to a layer's parameters.
-func (t *Tape) weights(o *op) {
-	m := t.len[o.out]
-	if m == 0 {
-		return
-	}
-	l, in := o.layer, t.p.sigs[o.in].c
-	dy := t.grad[o.out].at(0)
-	dw, db := t.dw[o.param], t.db[:o.shape.Out]
+func (t *Tape) weights(o *op, dz *plane) {
 	groups, from := 1, int64(0)
 	if o.kind == opTaps {
-		groups, from = int(o.tm.groups(m)), int64(o.tm.off)
+		groups, from = int(o.tm.groups(t.len[o.out])), int64(o.tm.off)
 	}
-	clear(dw)
-	kernel.Outer(dw, t.val[o.in].at(from), o.shape, dy, o.shape.Out, groups)
-	at := t.net.index[o.param]
-	if o.kind == opDense {
-		unpackDenseAdd(t.grads[at[0]], dw, o.shape.SegLen/in, in, l.Steps, l.Out)
-	} else {
-		inStep, outStep := l.strides(in)
-		o.tm.unpackAdd(t.grads[at[0]], dw, in, l.Out, inStep, outStep)
-	}
-	if at[1] < 0 {
-		return
-	}
-	clear(db)
-	kernel.SumRows(db, dy, groups)
-	g := t.grads[at[1]]
-	for i, v := range db {
-		if o.kind == opDense {
-			g[i%l.Out*l.Steps+i/l.Out] += v
-		} else {
-			g[i%l.Out] += v
-		}
+	dy := dz.at(0)
+	kernel.Outer(t.sum.dw[o.param], t.val[o.in].at(from), o.shape, dy, o.shape.Out, groups)
+	if db := t.sum.db[o.param]; db != nil {
+		kernel.SumRows(db, dy, groups)
 	}
 }
 
-// Grads returns the gradients summed since the last ZeroGrads, parallel to
-// Net.Params. They may be read and changed between calls.
-func (t *Tape) Grads() [][]float32 { return t.grads }
-
-// ZeroGrads sets all gradients to zero.
-func (t *Tape) ZeroGrads() {
-	for _, g := range t.grads {
-		clear(g)
+// SetGradient makes Backward add to g, a gradient of the same Net, until it is
+// set again. A new tape has one of its own.
+func (t *Tape) SetGradient(g *Gradient) {
+	if g.net != t.net {
+		panic("nn: SetGradient: a gradient of another network")
 	}
+	t.sum = g
 }
+
+// Grads returns the gradients summed in the tape's Gradient, parallel to
+// Net.Params, valid until the next call.
+func (t *Tape) Grads() [][]float32 {
+	t.sum.Params(t.out)
+	return t.out
+}
+
+// ZeroGrads sets the tape's Gradient to zero.
+func (t *Tape) ZeroGrads() { t.sum.Zero() }

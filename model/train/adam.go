@@ -1,6 +1,10 @@
 package train
 
-import "math"
+import (
+	"math"
+
+	"github.com/quell-stream/quell/model/nn"
+)
 
 // Adam is the optimiser of Kingma and Ba, "Adam: A Method for Stochastic
 // Optimization", 2015, algorithm 1, with the decoupled weight decay of Loshchilov
@@ -39,15 +43,9 @@ func (a *Adam) Step(params, grads [][]float32, lr, beta1 float64) {
 	size := lr / (1 - math.Pow(beta1, float64(a.t)))
 	root := math.Sqrt(1 - math.Pow(a.Beta2, float64(a.t)))
 	keep := 1 - lr*a.Decay
+	step := nn.AdamStep{Beta1: beta1, Beta2: a.Beta2, Keep: keep, Size: size, Root: root, Eps: a.Eps}
 	for i, p := range params {
-		g, m, v := grads[i][:len(p)], a.m[i][:len(p)], a.v[i][:len(p)]
-		for j := range p {
-			gj := float64(g[j])
-			mj := beta1*float64(m[j]) + (1-beta1)*gj
-			vj := a.Beta2*float64(v[j]) + (1-a.Beta2)*gj*gj
-			m[j], v[j] = float32(mj), float32(vj)
-			p[j] = float32(float64(p[j])*keep - size*mj/(math.Sqrt(vj)/root+a.Eps))
-		}
+		nn.Adam(p, grads[i], a.m[i], a.v[i], step)
 	}
 }
 

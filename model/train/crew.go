@@ -8,17 +8,22 @@ import (
 	"github.com/quell-stream/quell/model/nn"
 )
 
-// crew computes the gradients of a batch on several goroutines. Each example's
-// gradient is kept by itself and the sum is taken in the order of the
-// examples, so the result does not depend on who computed what.
+// crewShards is into how many parts a batch is cut at most. The examples of a
+// part add up in one place, in order, and then so do the parts, so the result
+// does not depend on who computed what, nor on how many did.
+const crewShards = 8
+
+// crew computes the gradients of a batch on several goroutines.
 type crew struct {
-	net   *nn.Net
-	batch Batcher
-	huber float64
-	tapes []*nn.Tape
-	ex    []Example
-	dy    [][]float32
-	slots []slot
+	net    *nn.Net
+	batch  Batcher
+	huber  float64
+	size   int // examples per batch
+	losses []float64
+	shards []*nn.Gradient
+	tapes  []*nn.Tape
+	ex     []Example
+	dy     [][]float32
 
 	step int
 	next atomic.Int64
@@ -27,19 +32,11 @@ type crew struct {
 	wg   sync.WaitGroup
 }
 
-// slot is the outcome of one example.
-type slot struct {
-	loss  float64
-	grads [][]float32
-}
-
 func newCrew(net *nn.Net, b Batcher, huber float64, batch, workers int) *crew {
-	c := &crew{net: net, batch: b, huber: huber, slots: make([]slot, batch), jobs: make(chan int, workers),
+	c := &crew{net: net, batch: b, huber: huber, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
 		ex: make([]Example, workers), dy: make([][]float32, workers), tapes: make([]*nn.Tape, workers)}
-	for i := range c.slots {
-		for _, p := range net.Params() {
-			c.slots[i].grads = append(c.slots[i].grads, make([]float32, len(p.Data)))
-		}
+	for range min(batch, crewShards) {
+		c.shards = append(c.shards, net.NewGradient())
 	}
 	for i := range c.tapes {
 		c.tapes[i] = net.NewTape(1)
@@ -48,8 +45,8 @@ func newCrew(net *nn.Net, b Batcher, huber float64, batch, workers int) *crew {
 	for range workers {
 		c.wg.Go(func() {
 			for w := range c.jobs {
-				for i := int(c.next.Add(1)) - 1; i < len(c.slots); i = int(c.next.Add(1)) - 1 {
-					c.example(w, i)
+				for i := int(c.next.Add(1)) - 1; i < len(c.shards); i = int(c.next.Add(1)) - 1 {
+					c.shard(w, i)
 				}
 				c.done.Done()
 			}
@@ -75,33 +72,36 @@ func (c *crew) run(step int, grads [][]float32) float64 {
 	}
 	c.done.Wait()
 	loss := 0.0
-	for i := range c.slots {
-		loss += c.slots[i].loss
+	for _, v := range c.losses {
+		loss += v
 	}
-	for p, g := range grads {
-		copy(g, c.slots[0].grads[p])
-		for i := 1; i < len(c.slots); i++ {
-			for j, v := range c.slots[i].grads[p] {
-				g[j] += v
-			}
-		}
+	sum := c.shards[0]
+	for _, g := range c.shards[1:] {
+		sum.Add(g)
 	}
-	return loss / float64(len(c.slots))
+	sum.Params(grads)
+	return loss / float64(c.size)
+}
+
+// shard computes loss and gradient of one part of the batch on worker w.
+func (c *crew) shard(w, i int) {
+	g := c.shards[i]
+	g.Zero()
+	c.tapes[w].SetGradient(g)
+	for j := i * c.size / len(c.shards); j < (i+1)*c.size/len(c.shards); j++ {
+		c.example(w, j)
+	}
 }
 
 // example computes loss and gradient of one example on worker w.
 func (c *crew) example(w, i int) {
 	ex, tape := &c.ex[w], c.tapes[w]
 	c.batch.Example(ex, c.step, i)
-	tape.ZeroGrads()
 	y := tape.Forward(ex.X)
 	c.dy[w] = grow(c.dy[w], len(y))
-	// Dividing by the batch here makes the sum over the slots the mean.
-	c.slots[i].loss = squaredError(c.dy[w], y, ex.Y, ex.W, c.huber, 1/float64(len(c.slots)))
+	// Dividing by the batch here makes the sum over the examples the mean.
+	c.losses[i] = squaredError(c.dy[w], y, ex.Y, ex.W, c.huber, 1/float64(c.size))
 	tape.Backward(c.dy[w])
-	for p, g := range tape.Grads() {
-		copy(c.slots[i].grads[p], g)
-	}
 }
 
 // squaredError returns the loss Σ ρ(√w·(y-target))/n and sets dy to its gradient
