@@ -23,7 +23,7 @@ func TestBaseVariants(t *testing.T) {
 			t.Errorf("%s: the header is not complete: %+v", m.Name(), h)
 		}
 		// The interval for .9 must stay below the noise's own.
-		if half := m.IntervalHalf(-.5, .9); !(half > .1 && half < 1.645) {
+		if half := m.HalfWidth(.9).At(-.5); !(half > .1 && half < 1.645) {
 			t.Errorf("%s: half width %g σ̂", m.Name(), half)
 		}
 	}

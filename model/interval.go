@@ -19,33 +19,53 @@ type Interval struct {
 }
 
 // At returns the half width of an interval of the given coverage at a noise
-// level, in units of σ̂: linear between levels and, on the scale of normal
-// quantiles, between coverages; constant outside the levels, proportional to
-// the normal quantile outside the coverages. The zero Interval answers with
-// the normal quantile, the half width of the noise itself.
-func (v Interval) At(level, coverage float64) float64 {
+// level, in units of σ̂, see Of.
+func (v Interval) At(level, coverage float64) float64 { return v.Of(coverage).At(level) }
+
+// Of returns the half widths at one coverage: on the scale of normal quantiles
+// linear between coverages, proportional to the normal quantile outside them.
+// The zero Interval answers with the normal quantile, the half width of the
+// noise itself.
+func (v Interval) Of(coverage float64) HalfWidth {
 	z := normalHalf(coverage)
 	if len(v.Levels) == 0 {
-		return z
+		return HalfWidth{half: []float64{z}}
 	}
-	i, f := locate(v.Levels, level)
-	at := func(j int) float64 {
-		h := v.Half[i][j]
-		if f > 0 {
-			h += f * (v.Half[i+1][j] - h)
-		}
-		return h
-	}
+	w := HalfWidth{levels: v.Levels}
 	last := len(v.Coverages) - 1
-	switch {
-	case coverage <= v.Coverages[0]:
-		return at(0) * z / normalHalf(v.Coverages[0])
-	case coverage >= v.Coverages[last]:
-		return at(last) * z / normalHalf(v.Coverages[last])
+	for _, row := range v.Half {
+		var h float64
+		switch {
+		case coverage <= v.Coverages[0]:
+			h = row[0] * z / normalHalf(v.Coverages[0])
+		case coverage >= v.Coverages[last]:
+			h = row[last] * z / normalHalf(v.Coverages[last])
+		default:
+			j, _ := locate(v.Coverages, coverage)
+			z0, z1 := normalHalf(v.Coverages[j]), normalHalf(v.Coverages[j+1])
+			h = row[j] + (row[j+1]-row[j])*(z-z0)/(z1-z0)
+		}
+		w.half = append(w.half, h)
 	}
-	j, _ := locate(v.Coverages, coverage)
-	z0, z1 := normalHalf(v.Coverages[j]), normalHalf(v.Coverages[j+1])
-	return at(j) + (at(j+1)-at(j))*(z-z0)/(z1-z0)
+	return w
+}
+
+// HalfWidth tells the half width of an interval of one coverage by noise level.
+// It is immutable.
+type HalfWidth struct{ levels, half []float64 }
+
+// At returns the half width at a noise level, in units of σ̂: linear between
+// levels, constant outside them.
+func (w HalfWidth) At(level float64) float64 {
+	if len(w.levels) == 0 {
+		return w.half[0]
+	}
+	i, f := locate(w.levels, level)
+	h := w.half[i]
+	if f > 0 {
+		h += f * (w.half[i+1] - h)
+	}
+	return h
 }
 
 // normalHalf returns the half width of a central interval of a standard normal.

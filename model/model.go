@@ -65,11 +65,9 @@ func (m *Model) Kind() Kind { return m.header.Kind }
 // Size returns the length of the encoded model in bytes.
 func (m *Model) Size() int { return m.bytes }
 
-// IntervalHalf returns the half width of an interval of the given coverage
-// around a clean value, in units of σ̂, at a noise level (see Column.Level).
-func (m *Model) IntervalHalf(level float32, coverage float64) float64 {
-	return m.header.Interval.At(float64(level), coverage)
-}
+// HalfWidth returns the half widths of the intervals of the given coverage
+// around clean values, by noise level (see Column.Level).
+func (m *Model) HalfWidth(coverage float64) HalfWidth { return m.header.Interval.Of(coverage) }
 
 func finite(x []float32) bool {
 	for _, v := range x {

@@ -65,16 +65,20 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 // stay valid until the next call. X and Level must be finite. After some calls
 // of the same length Push allocates nothing.
 func (s *Stream) Push(cols []Column) []float32 {
+	s.accept(cols)
+	return s.take(func(i int) []float32 { return s.nets[i].Push(s.input(cols, i)) })
+}
+
+// accept takes slots in, up to the nets.
+func (s *Stream) accept(cols []Column) {
 	if len(cols)%s.channels != 0 {
 		panic("model: Push: columns are not a multiple of the channels")
 	}
 	if s.finished {
 		panic("model: Push: the stream is finished; Reset or Warm it")
 	}
-	slots := len(cols) / s.channels
 	s.hold(cols)
-	s.in += int64(slots)
-	return s.take(func(i int) []float32 { return s.nets[i].Push(s.input(cols, i)) })
+	s.in += int64(len(cols) / s.channels)
 }
 
 // Finish ends the series and returns the clean values that are not out yet,

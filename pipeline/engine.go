@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
@@ -100,6 +101,7 @@ type Engine struct {
 	out   Out
 	lanes map[string]*lane
 	dirty []*lane // lanes with slots that the net has not seen
+	ready []*ready
 	fits  *fitter
 	spare window.Fates // fates of samples that no lane holds
 	gone  window.Fates // fates of dropped lanes' samples
@@ -139,14 +141,69 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 	return nil
 }
 
-// Run computes everything that is computable and hands it out.
+// ready are the lanes of one model that a Run takes through the net together.
+type ready struct {
+	m       *model.Model
+	batch   *model.Batch
+	lanes   []*lane
+	streams []*model.Stream
+	cols    [][]model.Column
+	ys      [][]float32
+	idle    int // Runs without a lane
+}
+
+// idleRuns is after how many of them what is kept for a model is let go.
+const idleRuns = 1000
+
+// Run computes everything that is computable and hands it out. Series of one
+// model go through its net together.
 func (e *Engine) Run() {
 	for _, l := range e.dirty {
-		l.run()
 		l.queued = false
+		if l.stream == nil || len(l.switches) > 0 || len(l.cols) == 0 {
+			l.run()
+			continue
+		}
+		r := e.readyFor(l.mod)
+		r.lanes, r.streams, r.cols = append(r.lanes, l), append(r.streams, l.stream), append(r.cols, l.cols)
+		r.ys = append(r.ys, nil)
+		l.history.add(l.cols)
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]
+	for _, r := range e.ready {
+		r.run()
+	}
+	e.ready = slices.DeleteFunc(e.ready, func(r *ready) bool { return r.idle > idleRuns })
+}
+
+func (e *Engine) readyFor(m *model.Model) *ready {
+	for _, r := range e.ready { // a stream has few models
+		if r.m == m {
+			return r
+		}
+	}
+	r := &ready{m: m, batch: m.NewBatch()}
+	e.ready = append(e.ready, r)
+	return r
+}
+
+func (r *ready) run() {
+	if len(r.lanes) == 0 {
+		r.idle++
+		return
+	}
+	r.idle = 0
+	r.batch.Push(r.ys, r.streams, r.cols)
+	for i, l := range r.lanes {
+		l.emit(r.ys[i], false)
+		l.cols = l.cols[:0]
+	}
+	clear(r.lanes)
+	clear(r.streams)
+	clear(r.cols)
+	clear(r.ys)
+	r.lanes, r.streams, r.cols, r.ys = r.lanes[:0], r.streams[:0], r.cols[:0], r.ys[:0]
 }
 
 // Finish ends the input of all series: what waits is computed without its

@@ -33,7 +33,8 @@ type lane struct {
 
 	begun   bool // model and monitor are chosen
 	mod     *model.Model
-	fixed   []window.Scale // the model's own scale per channel, nil: the running one
+	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
+	half    model.HalfWidth // of the intervals of mod
 	stream  *model.Stream
 	history *history // the latest input columns, from which the stream can be warmed
 
@@ -53,6 +54,7 @@ type lane struct {
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	scales          []window.Scale
+	levels          []level // per channel
 }
 
 // waitSlot is a slot between the grid and its record.
@@ -78,7 +80,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
 	if placed := e.cfg.Placed; placed != nil {
@@ -127,7 +129,7 @@ func (l *lane) serve(m *model.Model) error {
 	if err != nil {
 		return err
 	}
-	l.stream = st
+	l.stream, l.half = st, m.HalfWidth(l.eng.cfg.Interval)
 	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
 	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
 	if l.history == nil {
@@ -204,7 +206,7 @@ func (l *lane) Slot(s *window.Slot) {
 			wc.scale = l.fixed[i]
 		}
 		l.scales[i] = wc.scale
-		col := model.Column{Missing: true, Level: level(wc.scale)}
+		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale)}
 		if cell.Valid() {
 			l.held[i], l.heldOK[i] = cell.Value, true
 		}
@@ -232,12 +234,21 @@ func (l *lane) Slot(s *window.Slot) {
 	}
 }
 
-// level returns the noise level as nets take it: log10(σ̂/dev), within -3…0.5.
-func level(s window.Scale) float32 {
-	if !s.Known() || s.Sigma <= 0 {
+// level is the noise level of a scale as nets take it: log10(σ̂/dev), within
+// -3…0.5. Scales change rarely, and a logarithm costs as much as a filter.
+type level struct {
+	scale window.Scale
+	value float32
+}
+
+func (v *level) of(s window.Scale) float32 {
+	switch {
+	case !s.Known() || s.Sigma <= 0:
 		return -3
+	case s != v.scale:
+		v.scale, v.value = s, float32(min(max(math.Log10(s.Sigma/s.Dev), -3), 0.5))
 	}
-	return float32(min(max(math.Log10(s.Sigma/s.Dev), -3), 0.5))
+	return v.value
 }
 
 // Reset finalises what waits and starts a new context.
@@ -371,7 +382,7 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
 		v.Quality, v.Method = sink.Bad, "raw"
 	}
 	if v.Method == "net" && wc.scale.Sigma > 0 {
-		half := wc.scale.Sigma * l.mod.IntervalHalf(level(wc.scale), l.eng.cfg.Interval)
+		half := wc.scale.Sigma * l.half.At(float64(l.levels[ch].of(wc.scale)))
 		v.Lo, v.Hi = v.Clean-half, v.Clean+half
 	}
 }

@@ -71,7 +71,7 @@ func TestBaseLearns(t *testing.T) {
 		t.Errorf("gain of %g dB at 0 dB, want more than 3", g)
 	}
 	// A calibrated interval at 0 dB is well below that of the noise itself.
-	if half := m.IntervalHalf(-.15, .9); !(half > .1 && half < 1.645) {
+	if half := m.HalfWidth(.9).At(-.15); !(half > .1 && half < 1.645) {
 		t.Errorf("half width %g σ̂ at 0 dB, want .1 to 1.645", half)
 	}
 	if !strings.Contains(h.Card, "look-ahead 4") || h.Licence == "" {

@@ -158,10 +158,11 @@ func DenoiseInterval(m *model.Model, x []float64, lost []bool, coverage float64)
 		return nil, nil, nil, err
 	}
 	lo, hi = make([]float64, len(x)), make([]float64, len(x))
+	width := m.HalfWidth(coverage)
 	for i, s := range scales {
 		half := math.NaN()
 		if s.dev > 0 && s.sigma > 0 {
-			half = s.sigma * m.IntervalHalf(s.level(), coverage)
+			half = s.sigma * width.At(float64(s.level()))
 		}
 		lo[i], hi[i] = clean[i]-half, clean[i]+half
 	}

@@ -8,13 +8,28 @@ import (
 	"testing"
 
 	"github.com/quell-stream/quell/ingest/file"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/train"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/window"
 )
 
+// BenchmarkDenoise measures all that quell denoise does: with the base model
+// and the monitor.
+func BenchmarkDenoise(b *testing.B) {
+	m, err := model.Base(8)
+	if err != nil {
+		b.Fatal(err)
+	}
+	benchmark(b, pipeline.EngineConfig{Stream: "s", Model: m, Interval: .9, Watch: true, FitSentinel: train.Sentinel, Seed: 1})
+}
+
 // BenchmarkRows measures all but the net and the monitor: reading, the grid,
 // matching, writing.
-func BenchmarkRows(b *testing.B) {
+func BenchmarkRows(b *testing.B) { benchmark(b, pipeline.EngineConfig{Stream: "s"}) }
+
+func benchmark(b *testing.B, engine pipeline.EngineConfig) {
+	engine.Window = window.Config{RateHz: 1}
 	rng := rand.New(rand.NewPCG(1, 1))
 	var text strings.Builder
 	text.WriteString("ts,a\n")
@@ -29,7 +44,7 @@ func BenchmarkRows(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if _, err := Denoise(b.Context(), r, io.Discard, Config{Engine: pipeline.EngineConfig{Stream: "s", Window: window.Config{RateHz: 1}}}); err != nil {
+		if _, err := Denoise(b.Context(), r, io.Discard, Config{Engine: engine}); err != nil {
 			b.Fatal(err)
 		}
 	}
