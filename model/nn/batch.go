@@ -19,16 +19,21 @@ const (
 // meanwhile.
 type Batch struct {
 	net  *Net
+	offs []int // where each signal begins in a stream's slab
+	size int   // of a slab
 	rows kernel.Rows
 	tmp  []float32
 	at   []batchAt
 }
 
-// batchAt is a stream's part in one round.
+// batchAt is a stream's part in one round. What every operation asks of it is
+// kept here, near that of the other streams.
 type batchAt struct {
+	slab []float32 // its buffers
+	m    int       // hops that are in them
+	hops int       // of this round
 	s    *Stream
 	x    []float32 // columns still to be pushed
-	hops int       // of this round
 	i    int       // its place in what Push was given
 }
 
@@ -50,9 +55,9 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 		if s.net != b.net {
 			panic("nn: Batch: a stream of another network")
 		}
-		if x := xs[i]; s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 {
+		if x := xs[i]; s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
 			s.data.out = s.data.out[:0]
-			b.at = append(b.at, batchAt{s: s, x: x, i: i})
+			b.at = append(b.at, batchAt{s: s, x: x, i: i, slab: s.data.slab})
 			if len(b.at) == batchStreams {
 				b.flush(ys)
 			}
@@ -63,9 +68,23 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 	b.flush(ys)
 }
 
+// fits says whether a stream's buffers lie as those of the others, which they
+// do unless one had to grow.
+func (b *Batch) fits(s *Stream) bool {
+	if b.offs == nil && s.data.slab != nil {
+		at := 0
+		for _, buf := range s.data.bufs {
+			b.offs = append(b.offs, at)
+			at += len(buf)
+		}
+		b.size = at
+	}
+	return len(s.data.slab) == b.size && b.size > 0
+}
+
 // flush pushes all that was collected.
 func (b *Batch) flush(ys [][]float32) {
-	for left := true; left; {
+	for left := len(b.at) > 0; left; {
 		left = false
 		for j := range b.at {
 			a := &b.at[j]
@@ -93,8 +112,8 @@ func (b *Batch) enter(a *batchAt) {
 	}
 	r := p.rhythm
 	cols := p.hop * p.sigs[0].c
-	a.hops = min(len(a.x)/cols, e.limit-e.hops)
-	e.data.load(a.x, r.keep[0]+e.hops*r.rate[0], a.hops*r.rate[0])
+	a.m, a.hops = e.hops, min(len(a.x)/cols, e.limit-e.hops)
+	a.s.data.load(a.x, r.keep[0]+a.m*r.rate[0], a.hops*r.rate[0])
 	a.x = a.x[a.hops*cols:]
 }
 
@@ -108,7 +127,7 @@ func (b *Batch) beat() {
 	keep, rate := p.rhythm.keep[out], p.rhythm.rate[out]
 	for j := range b.at {
 		if a := &b.at[j]; a.hops > 0 {
-			a.s.data.emit(keep+a.s.e.hops*rate, a.hops*rate)
+			a.s.data.emit(keep+a.m*rate, a.hops*rate)
 			a.s.e.hops += a.hops
 		}
 	}
@@ -127,10 +146,17 @@ func (b *Batch) op(o *op, t *beat) {
 		}
 		b.tmp = grown(b.tmp, need)
 	}
+	// Positions in a slab, of the first hop and how far they move with each.
+	x0, xs := b.offs[o.in]+t.x*ci, t.xStep*ci
+	y0, ys := b.offs[o.out]+t.y*co, t.yStep*co
+	res0, rs := 0, t.resStep*co
+	if o.res >= 0 {
+		res0 = b.offs[o.res] + t.res*co
+	}
 	tmp := 0
 	for j := range b.at {
 		a := &b.at[j]
-		m, groups := a.s.e.hops, a.hops*t.groups
+		m, groups := a.m, a.hops*t.groups
 		switch {
 		case a.hops == 0:
 			continue
@@ -138,20 +164,20 @@ func (b *Batch) op(o *op, t *beat) {
 			a.s.data.exec(o, t.x+m*t.xStep, t.y+m*t.yStep, t.res+m*t.resStep, groups, a.hops*t.cols)
 			continue
 		}
-		x, y := a.s.data.bufs[o.in][(t.x+m*t.xStep)*ci:], a.s.data.bufs[o.out][(t.y+m*t.yStep)*co:]
-		for g := range groups {
-			b.rows.X = append(b.rows.X, &x[g*o.shape.RowStride])
-			if apart {
-				b.rows.Y = append(b.rows.Y, &b.tmp[tmp])
-				tmp += size
-			} else {
-				b.rows.Y = append(b.rows.Y, &y[g*size])
-			}
+		x, y, xi, yi := a.slab, a.slab, x0+m*xs, y0+m*ys
+		if apart {
+			y, yi = b.tmp, tmp
+			tmp += groups * size
+		}
+		for range groups {
+			b.rows.X, b.rows.Y = append(b.rows.X, &x[xi]), append(b.rows.Y, &y[yi])
+			xi, yi = xi+o.shape.RowStride, yi+size
 		}
 		if o.res >= 0 && !apart {
-			res := a.s.data.bufs[o.res][(t.res+m*t.resStep)*co:]
-			for g := range groups {
-				b.rows.Res = append(b.rows.Res, &res[g*size])
+			ri := res0 + m*rs
+			for range groups {
+				b.rows.Res = append(b.rows.Res, &a.slab[ri])
+				ri += size
 			}
 		}
 	}
@@ -175,16 +201,16 @@ func (b *Batch) spread(o *op, t *beat, sums []float32) {
 	activate(o.act, sums, sums)
 	for j := range b.at {
 		a := &b.at[j]
-		m, groups := a.s.e.hops, a.hops*t.groups
+		m, groups := a.m, a.hops*t.groups
 		if a.hops == 0 || groups >= batchRows {
 			continue
 		}
 		k := groups * o.shape.Out
-		y := a.s.data.bufs[o.out][(t.y+m*t.yStep)*co:][:k]
+		y := a.slab[b.offs[o.out]+(t.y+m*t.yStep)*co:][:k]
 		if o.res < 0 {
 			copy(y, sums)
 		} else {
-			kernel.Add(y, sums[:k], a.s.data.bufs[o.res][(t.res+m*t.resStep)*co:])
+			kernel.Add(y, sums[:k], a.slab[b.offs[o.res]+(t.res+m*t.resStep)*co:])
 		}
 		sums = sums[k:]
 	}

@@ -2,11 +2,12 @@ package nn
 
 import "github.com/quell-stream/quell/model/internal/kernel"
 
-// floats is the store of single precision. Its buffers lie in one piece.
+// floats is the store of single precision.
 type floats struct {
 	net  *Net
 	p    *plan
 	bufs [][]float32 // per signal, [columns][channels]
+	slab []float32   // all of them, one after the other; nil once one has grown
 	out  []float32   // where columns of the output go
 }
 
@@ -17,11 +18,12 @@ func newFloats(n *Net, p *plan) func(rows []int) store {
 		for i, s := range p.sigs {
 			size += rows[i] * s.c
 		}
-		slab := make([]float32, size)
+		f.slab = make([]float32, size)
+		at := 0
 		for i, s := range p.sigs {
 			k := rows[i] * s.c
-			f.bufs = append(f.bufs, slab[:k:k])
-			slab = slab[k:]
+			f.bufs = append(f.bufs, f.slab[at:at+k:at+k])
+			at += k
 		}
 		return f
 	}
@@ -31,7 +33,7 @@ func (f *floats) grow(sig, rows, used int) {
 	c := f.p.sigs[sig].c
 	buf := make([]float32, rows*c)
 	copy(buf, f.bufs[sig][:used*c])
-	f.bufs[sig] = buf
+	f.bufs[sig], f.slab = buf, nil
 }
 
 func (f *floats) shift(sig, from, cols int) {
