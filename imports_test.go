@@ -57,6 +57,7 @@ var allowed = map[string][]string{
 	"pipeline/assemble":     {""},
 	"web":                   {"pipeline"},
 	"internal":              {"internal"},
+	"bench":                 {"bench", "model", "model/nn", "model/train", "drift", "drift/monitor", "ingest", "ingest/codec", "sink"},
 	"cmd":                   {""},
 	"docs":                  {""},
 	"test":                  {},
@@ -77,7 +78,7 @@ func TestImports(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == ".cache") {
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "testdata" || d.Name() == ".cache" || d.Name() == ".venv") {
 			return fs.SkipDir
 		}
 		// The suite that checks the program from outside is all tests, and imports

@@ -101,7 +101,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w: see quell %s --help", err, c.Name())
 	})
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), evalCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), evalCmd(s), benchCmd(s))
 	return cmd
 }
 
