@@ -6,7 +6,7 @@ RACE := ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./con
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross fuzz bench build picture demo quality integration
+.PHONY: all tools check test race purego generate skips cross fuzz bench build picture demo quality integration compare perf-table
 all: check test
 
 tools: ## fetch modules and the linter
@@ -66,3 +66,22 @@ fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+ROUNDS ?= 60
+COMPARE := bench/compare
+VENV := $(COMPARE)/.venv
+MEASURE = $(VENV)/bin/python $(COMPARE)/drive.py --golden $(SHARED)/golden/model --server bin/compare-server --quell bin/quell-stripped --rounds $(ROUNDS) --out bin/compare.json
+
+compare: $(VENV)/installed ## every figure of the kernels beside ONNX Runtime, LiteRT and PyTorch: minutes, on a quiet machine
+	cd $(COMPARE) && .venv/bin/python -m unittest -q
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/compare-server ./$(COMPARE)/server
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/quell-stripped ./cmd/quell
+	$(MEASURE) $(MEASURE_FLAGS)
+
+perf-table: ## the same, and the README's table with it
+	$(MAKE) compare MEASURE_FLAGS='--markdown README.md'
+
+$(VENV)/installed: $(COMPARE)/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install -q -r $(COMPARE)/requirements.txt
+	touch $@

@@ -20,13 +20,13 @@ func TestNothingAllocates(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", c.Name, err)
 		}
-		if n := allocations(op, 32); n != 0 {
+		if n := Allocations(op, 32); n != 0 {
 			t.Errorf("%s: %d allocations per operation", c.Name, n)
 		}
 		op.Close()
 	}
 	var keep [][]byte
-	if n := allocations(loop(func() { keep = append(keep, make([]byte, 1000)) }), 32); n < 1 {
+	if n := Allocations(loop(func() { keep = append(keep, make([]byte, 1000)) }), 32); n < 1 {
 		t.Errorf("%d allocations of an operation that allocates", n)
 	}
 	if len(keep) == 0 {

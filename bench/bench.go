@@ -120,7 +120,7 @@ func Measure(ctx context.Context, cases []Case, o Options) (*Report, error) {
 		}
 		runs = append(runs, r)
 		r.calibrate(o.Slice)
-		r.allocs = allocations(r.ops[0], max(r.n, 8))
+		r.allocs = Allocations(r.ops[0], max(r.n, 8))
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
@@ -228,9 +228,9 @@ func (r *running) calibrate(slice time.Duration) {
 	}
 }
 
-// allocations returns the heap allocations per operation. Rounding down leaves
+// Allocations returns the heap allocations per operation. Rounding down leaves
 // out what the rest of the process does meanwhile, as testing.AllocsPerRun does.
-func allocations(op Op, n int) uint64 {
+func Allocations(op Op, n int) uint64 {
 	op.Run(1)
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
