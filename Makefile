@@ -2,7 +2,7 @@
 GO ?= go
 SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-RACE := ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
+RACE := ./bench ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
 
 KERNELS := model/internal/kernel
 

@@ -134,17 +134,14 @@ func Stream(name string, net *nn.Net, hop, series, threads int) (Case, error) {
 		Name: name, Units: []Unit{{"samples", float64(hop * series)}}, Threads: threads,
 		FLOPs: 2 * MACs(s, long) / long * float64(hop*series),
 		Make: func() (Op, error) {
-			streams := make([]*nn.Stream, series)
-			for i := range streams {
-				var err error
-				if streams[i], err = net.NewStream(); err != nil {
-					return nil, err
-				}
+			step, err := lockstep(net, series)
+			if err != nil {
+				return nil, err
 			}
 			x := noise(ring*hop*s.In, 2)
 			at := 0
 			op := loop(func() {
-				lockstep(streams, x[at*hop*s.In:][:hop*s.In])
+				step(x[at*hop*s.In:][:hop*s.In])
 				at = (at + 1) % ring
 			})
 			op.Run((s.ReceptiveField()+s.Lookahead())/hop + 1) // from here on all columns cost the same
@@ -153,12 +150,26 @@ func Stream(name string, net *nn.Net, hop, series, threads int) (Case, error) {
 	}, nil
 }
 
-// lockstep moves all streams on by the columns of x. It does so one after the
-// other: the one place to change once streams can share a pass over the weights.
-func lockstep(streams []*nn.Stream, x []float32) {
-	for _, s := range streams {
-		s.Push(x)
+// lockstep returns what moves so many streams on by the same columns: together,
+// where there are several.
+func lockstep(net *nn.Net, series int) (func(x []float32), error) {
+	streams := make([]*nn.Stream, series)
+	for i := range streams {
+		var err error
+		if streams[i], err = net.NewStream(); err != nil {
+			return nil, err
+		}
 	}
+	if series == 1 {
+		return func(x []float32) { streams[0].Push(x) }, nil
+	}
+	batch, xs, ys := net.NewBatch(), make([][]float32, series), make([][]float32, series)
+	return func(x []float32) {
+		for i := range xs {
+			xs[i] = x
+		}
+		batch.Push(ys, streams, xs)
+	}, nil
 }
 
 // StreamBytes returns the memory that one more stream of a network takes.

@@ -22,6 +22,7 @@ import report
 HERE = pathlib.Path(__file__).parent
 PER_TIER = "tile,A.b1,B.b1"
 TRAINING = "A.train.b32,B.train.b32"
+TWO_CORES_MS = 40  # a second core takes a while to wake up
 
 
 class Process:
@@ -88,6 +89,7 @@ def run(args, tell):
     core = args.core if args.core is not None else cores[-1]
     py = sys.executable
     server = [args.server, "-golden", args.golden]
+    load = [os.getloadavg()[0]]
     heads, runs, dead, extra, started = {}, {}, {}, {}, []
 
     def start(name, command, on, env=None):
@@ -101,10 +103,10 @@ def run(args, tell):
         heads[name] = p.head
         return p
 
-    def together(processes):
+    def together(processes, slice_ms):
         processes = [p for p in processes if p]
         if processes:
-            runs.update(measure(processes, args.rounds, args.slice_ms * 1_000_000, tell))
+            runs.update(measure(processes, args.rounds, slice_ms * 1_000_000, tell))
         for p in processes:
             started.remove(p)
             p.close()
@@ -119,14 +121,14 @@ def run(args, tell):
                 group.append(start(f"quell-{tier}", [*server, "-only", PER_TIER], {core}, {"QUELL_KERNEL": tier}))
         for rival in ("ort", "litert", "torch"):
             group.append(start(rival, [py, f"rival_{rival}.py", args.golden], {core}))
-        together(group)
+        together(group, args.slice_ms)
         if len(cores) < 2:
             for name in ("quell-1w", "quell-2w"):
                 dead[name] = ("this needs two cores", report.NA)
         else:
             pair = set(([core] + [c for c in cores if c != core])[:2])
-            # The order of the pair changes from round to round like everything else.
-            together([start(f"quell-{n}w", [*server, "-only", TRAINING, "-workers", str(n)], pair) for n in (1, 2)])
+            ours = [start(f"quell-{n}w", [*server, "-only", TRAINING, "-workers", str(n)], pair) for n in (1, 2)]
+            together(ours, max(args.slice_ms, TWO_CORES_MS))
     finally:
         for p in started:
             p.process.kill()
@@ -141,7 +143,7 @@ def run(args, tell):
     if args.quell and os.path.exists(args.quell):
         extra["binary"] = os.path.getsize(args.quell)
     return {"date": time.strftime("%Y-%m-%d"), "cpu": cpu(), "core": core, "rounds": args.rounds, "slice_ms": args.slice_ms,
-            "heads": heads, "dead": dead, "extra": extra, "samples": runs}
+            "load": [*load, os.getloadavg()[0]], "heads": heads, "dead": dead, "extra": extra, "samples": runs}
 
 
 def cpu():
@@ -191,7 +193,8 @@ def main():
     d = report.Data(result["samples"], result["heads"], {k: tuple(v) for k, v in result["dead"].items()}, result["extra"])
     rows = report.rows(d)
     result["rows"] = [r.json() for r in rows]
-    print(about(result), end="\n\n")
+    print(about(result))
+    print("load average before and after: {:.1f}, {:.1f}, of which this run is 1".format(*result["load"]), end="\n\n")
     print(report.subjects(d), end="\n\n")
     rss = {k.removeprefix("memory."): v for k, v in result["extra"].items() if k.startswith("memory.")}
     print("resident MiB:", ", ".join(f"{k} {v / 2**20:.1f}" if isinstance(v, int) else v for k, v in rss.items()), end="\n\n")
