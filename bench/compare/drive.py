@@ -89,7 +89,6 @@ def run(args, tell):
     core = args.core if args.core is not None else cores[-1]
     py = sys.executable
     server = [args.server, "-golden", args.golden]
-    load = [os.getloadavg()[0]]
     heads, runs, dead, extra, started = {}, {}, {}, {}, []
 
     def start(name, command, on, env=None):
@@ -121,7 +120,11 @@ def run(args, tell):
                 group.append(start(f"quell-{tier}", [*server, "-only", PER_TIER], {core}, {"QUELL_KERNEL": tier}))
         for rival in ("ort", "litert", "torch"):
             group.append(start(rival, [py, f"rival_{rival}.py", args.golden], {core}))
+        before = ticks(cores, core)
         together(group, args.slice_ms)
+        if before:
+            idle, total = (b - a for a, b in zip(before, ticks(cores, core)))
+            extra["busy"] = 1 - idle / max(total, 1)
         if len(cores) < 2:
             for name in ("quell-1w", "quell-2w"):
                 dead[name] = ("this needs two cores", report.NA)
@@ -143,7 +146,21 @@ def run(args, tell):
     if args.quell and os.path.exists(args.quell):
         extra["binary"] = os.path.getsize(args.quell)
     return {"date": time.strftime("%Y-%m-%d"), "cpu": cpu(), "core": core, "rounds": args.rounds, "slice_ms": args.slice_ms,
-            "load": [*load, os.getloadavg()[0]], "heads": heads, "dead": dead, "extra": extra, "samples": runs}
+            "heads": heads, "dead": dead, "extra": extra, "samples": runs}
+
+
+def ticks(cores, core):
+    """Idle and all ticks so far of the core that training on two cores takes as well."""
+    others = [c for c in cores if c != core]
+    if not others:
+        return None
+    with open("/proc/stat") as f:
+        for line in f:
+            name, *counts = line.split()
+            if name == f"cpu{others[0]}":
+                counts = [int(c) for c in counts[:8]]
+                return counts[3] + counts[4], sum(counts)
+    return None
 
 
 def cpu():
@@ -194,7 +211,9 @@ def main():
     rows = report.rows(d)
     result["rows"] = [r.json() for r in rows]
     print(about(result))
-    print("load average before and after: {:.1f}, {:.1f}, of which this run is 1".format(*result["load"]), end="\n\n")
+    if "busy" in result["extra"]:
+        print(f"others kept the next core busy for {100 * result['extra']['busy']:.0f} % of the time")
+    print()
     print(report.subjects(d), end="\n\n")
     rss = {k.removeprefix("memory."): v for k, v in result["extra"].items() if k.startswith("memory.")}
     print("resident MiB:", ", ".join(f"{k} {v / 2**20:.1f}" if isinstance(v, int) else v for k, v in rss.items()), end="\n\n")

@@ -156,6 +156,8 @@ def rows(d):
     for m in "AB":
         add(f"{m}, training on 2 threads ÷ 1", "torch .98–1.25", 1.6, 1.8,
             lambda m=m: ratio(d, ("quell-2w", f"{m}.train.b32"), ("quell-1w", f"{m}.train.b32")), unit=" ×")
+        if out[-1].verdict == MISSED and (busy := d.extra.get("busy", 0)) > 0.1:
+            out[-1].why = f"others kept the second core busy, {100 * busy:.0f} % of the time just before"
     for what, subjects in (("inference", ("A.b1", "B.b1", "A.b256", "B.b256")), ("streamed sample", ("B.stream.h1", "B.stream.h16", "B.lock16.h1")),
                            ("training step", ("A.train.b32", "B.train.b32"))):
         add(f"allocations per {what}", "–", 0, 0, lambda s=subjects: max(told(q, "allocs", x) for x in s), lower=True, digits=0)

@@ -73,6 +73,15 @@ class Report(unittest.TestCase):
         self.assertEqual(self.row(rows, "stripped binary").verdict, report.MISSED)
         self.assertEqual(self.row(rows, "resident memory").why, "gone")
 
+    def test_a_busy_second_core_is_told(self):
+        for busy, told in ((0.5, True), (0.01, False)):
+            d = data(extra={"busy": busy})
+            for process in ("quell-1w", "quell-2w"):
+                d.heads[process] = {"subjects": {}}
+                d.runs[process] = {"A.train.b32": {"reps": 1, "ns": [1.0]}}
+            r = self.row(report.rows(d), "A, training on 2 threads")
+            self.assertEqual((r.verdict, "50 %" in r.why), (report.MISSED, told))
+
     def test_no_peak(self):
         d = data()
         del d.runs["quell"]["peak"]
