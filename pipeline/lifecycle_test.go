@@ -5,12 +5,15 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
@@ -263,5 +266,39 @@ func TestIdleSinkIsAskedFirst(t *testing.T) {
 	o.drain()
 	if err := o.close(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestCheckpointNamesKernels reads the stream's own state back, as this version
+// writes it, as the first one did, and as a machine with other kernels would.
+func TestCheckpointNamesKernels(t *testing.T) {
+	var log strings.Builder
+	w := &worker{name: "s", log: slog.New(slog.NewTextHandler(&log, nil)), eng: &Engine{}}
+	w.eng.spare[window.Malformed] = 7
+	now := w.appendExtra(nil)
+	first := now[:8*len(w.eng.spare)]
+	for _, c := range []struct {
+		name  string
+		state []byte
+		told  bool
+	}{
+		{"now", now, false},
+		{"first version", first, false},
+		{"other kernels", wire.String(slices.Clone(first), "abacus"), true},
+	} {
+		log.Reset()
+		w.eng.spare = window.Fates{}
+		if err := w.restoreExtra(c.state); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if n := w.eng.spare[window.Malformed]; n != 7 {
+			t.Errorf("%s: %d malformed, want 7", c.name, n)
+		}
+		if told := strings.Contains(log.String(), "checkpoint=abacus"); told != c.told {
+			t.Errorf("%s: the log says %q", c.name, log.String())
+		}
+	}
+	if err := w.restoreExtra(now[:len(now)-1]); err == nil {
+		t.Error("a state that is cut short is taken")
 	}
 }
