@@ -113,7 +113,7 @@ func (b *Batch) enter(a *batchAt) {
 	r := p.rhythm
 	cols := p.hop * p.sigs[0].c
 	a.m, a.hops = e.hops, min(len(a.x)/cols, e.limit-e.hops)
-	a.s.data.load(a.x, r.keep[0]+a.m*r.rate[0], a.hops*r.rate[0])
+	a.s.data.load(a.x, r.keep[0]+a.m*r.step(0), a.hops*r.rate[0])
 	a.x = a.x[a.hops*cols:]
 }
 
@@ -124,10 +124,10 @@ func (b *Batch) beat() {
 		b.op(&p.ops[i], &p.rhythm.beats[i])
 	}
 	out := p.output()
-	keep, rate := p.rhythm.keep[out], p.rhythm.rate[out]
+	keep, step, rate := p.rhythm.keep[out], p.rhythm.step(out), p.rhythm.rate[out]
 	for j := range b.at {
 		if a := &b.at[j]; a.hops > 0 {
-			a.s.data.emit(keep+a.m*rate, a.hops*rate)
+			a.s.data.emit(keep+a.m*step, a.hops*rate)
 			a.s.e.hops += a.hops
 		}
 	}

@@ -349,7 +349,7 @@ func (e *engine) copyFrom(src *engine) {
 		d, s := &e.sigs[i], &src.sigs[i]
 		used := int(s.end - s.base)
 		if src.steady {
-			used += src.hops * e.p.rhythm.rate[i]
+			used += src.hops * e.p.rhythm.step(i)
 		}
 		rows := d.rows
 		if rows < s.rows {

@@ -1,5 +1,7 @@
 package nn
 
+import "math"
+
 // Once all layers of a stream have begun, each hop of the input makes the same
 // numbers of columns from the same places, hop after hop, until a buffer is
 // full. Then what is still needed moves to the start of the buffers, and it all
@@ -16,7 +18,8 @@ type rhythm struct {
 
 // beat is one operation of a hop: the positions of the columns it reads, adds
 // and writes in the first hop, and how far they move with each. Positions are
-// columns from the start of a buffer.
+// columns from the start of a buffer. A signal of which nothing is needed between
+// two hops does not move: it stays in the cache.
 type beat struct {
 	x, y, res             int
 	xStep, yStep, resStep int
@@ -45,16 +48,24 @@ func newRhythm(p *plan) *rhythm {
 		o := &p.ops[i]
 		n := e.sigs[o.out].n
 		b := beat{
-			x: r.keep[o.in] - int(e.sigs[o.in].end-o.first(n)), xStep: r.rate[o.in],
-			y: r.keep[o.out], yStep: r.rate[o.out],
+			x: r.keep[o.in] - int(e.sigs[o.in].end-o.first(n)), xStep: r.step(o.in),
+			y: r.keep[o.out], yStep: r.step(o.out),
 			cols: r.rate[o.out], groups: r.rate[o.out] / o.phases(),
 		}
 		if o.res >= 0 {
-			b.res, b.resStep = r.keep[o.res]-int(e.sigs[o.res].end-n), r.rate[o.res]
+			b.res, b.resStep = r.keep[o.res]-int(e.sigs[o.res].end-n), r.step(o.res)
 		}
 		r.beats = append(r.beats, b)
 	}
 	return r
+}
+
+// step returns how many columns further a signal is with each hop.
+func (r *rhythm) step(sig int) int {
+	if r.keep[sig] == 0 {
+		return 0
+	}
+	return r.rate[sig]
 }
 
 // fallIn takes up the rhythm if the stream has come that far.
@@ -76,35 +87,43 @@ func (e *engine) fallIn() {
 
 // rewind moves what is needed to the start of the buffers.
 func (e *engine) rewind() {
+	e.catchUp()
 	r := e.p.rhythm
-	limit := int(^uint(0) >> 1)
+	e.limit = math.MaxInt
+	for i := range e.sigs {
+		s := &e.sigs[i]
+		if from := int(s.end-s.base) - r.keep[i]; from > 0 {
+			if r.keep[i] > 0 {
+				e.data.shift(i, from, r.keep[i])
+			}
+			s.base += int64(from)
+		}
+		e.limit = min(e.limit, (s.rows-r.keep[i])/r.rate[i])
+	}
+	e.steady = e.limit > 0
+}
+
+// settle leaves the rhythm.
+func (e *engine) settle() {
+	if e.steady {
+		e.catchUp()
+		e.steady = false
+	}
+}
+
+// catchUp brings the states of the signals up to date.
+func (e *engine) catchUp() {
+	r := e.p.rhythm
 	for i := range e.sigs {
 		s := &e.sigs[i]
 		s.n += int64(e.hops * r.rate[i])
 		s.end = s.n
-		if from := int(s.end-s.base) - r.keep[i]; from > 0 {
-			e.data.shift(i, from, r.keep[i])
-			s.base += int64(from)
+		if r.keep[i] == 0 { // it did not move
+			s.base = s.n
 		}
-		limit = min(limit, (s.rows-r.keep[i])/r.rate[i])
 	}
 	e.drained = e.sigs[e.p.output()].n
-	e.hops, e.limit = 0, limit
-	e.steady = limit > 0
-}
-
-// settle brings the states of the signals up to date and leaves the rhythm.
-func (e *engine) settle() {
-	if !e.steady {
-		return
-	}
-	for i := range e.sigs {
-		s := &e.sigs[i]
-		s.n += int64(e.hops * e.p.rhythm.rate[i])
-		s.end = s.n
-	}
-	e.drained = e.sigs[e.p.output()].n
-	e.steady, e.hops = false, 0
+	e.hops = 0
 }
 
 // beat feeds whole hops in rhythm, as many as there is room for, and returns
@@ -124,13 +143,13 @@ func (e *engine) beat(x []float32, cols int) int {
 		k /= e.p.hop
 	}
 	k = min(k, e.limit-m)
-	e.data.load(x, r.keep[0]+m*r.rate[0], k*r.rate[0])
+	e.data.load(x, r.keep[0]+m*r.step(0), k*r.rate[0])
 	for i := range r.beats {
 		b := &r.beats[i]
 		e.data.exec(&e.p.ops[i], b.x+m*b.xStep, b.y+m*b.yStep, b.res+m*b.resStep, k*b.groups, k*b.cols)
 	}
 	out := e.p.output()
-	e.data.emit(r.keep[out]+m*r.rate[out], k*r.rate[out])
+	e.data.emit(r.keep[out]+m*r.step(out), k*r.rate[out])
 	e.hops = m + k
 	return k * e.p.hop
 }
