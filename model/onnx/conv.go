@@ -481,13 +481,13 @@ func (im *importer) slice(n *node, in []value) (value, error) {
 	if len(starts) != len(ends) || len(axes) != len(starts) || len(steps) != 0 && len(steps) != len(starts) {
 		return value{}, errors.New("its starts, ends, axes and steps differ in number")
 	}
+	if in[0].con != nil {
+		return sliceConstant(in[0].con, starts, ends, axes, steps)
+	}
 	for _, d := range steps {
 		if d != fixed(1) {
 			return value{}, fmt.Errorf("a step of %s; supported is 1", d)
 		}
-	}
-	if in[0].con != nil {
-		return sliceConstant(in[0].con, starts, ends, axes)
 	}
 	s := in[0].sig
 	for i := range starts {
@@ -552,16 +552,57 @@ func cropped(at, size dim, end bool) (n int64, ok bool) {
 	return max(0, n), ok
 }
 
-func sliceConstant(t *tensor, starts, ends, axes []dim) (value, error) {
-	if len(t.dims) != 1 || t.i == nil || len(starts) != 1 || axes[0].n != 0 || starts[0].sym != 0 || ends[0].sym != 0 {
-		return value{}, errors.New("of a constant; supported of a list of integers only")
+// sliceConstant takes some of a constant along one axis, forwards or backwards,
+// as exporters do with lists of pads.
+func sliceConstant(t *tensor, starts, ends, axes, steps []dim) (value, error) {
+	fail := func() (value, error) {
+		return value{}, errors.New("of a constant; supported is one along one axis of integers, with a step of 1 or -1")
 	}
-	size := fixed(int64(len(t.i)))
-	left, _ := cropped(starts[0], size, false)
-	right, _ := cropped(ends[0], size, true)
-	lo := min(left, size.n)
-	hi := max(lo, size.n-right)
-	return value{con: &tensor{name: t.name, dims: []int{int(hi - lo)}, i: t.i[lo:hi]}}, nil
+	if t.f != nil || len(t.dims) == 0 || len(starts) != 1 || starts[0].sym != 0 || ends[0].sym != 0 || axes[0].sym != 0 {
+		return fail()
+	}
+	k, err := axisAt(axes[0].n, len(t.dims))
+	if err != nil {
+		return value{}, err
+	}
+	n := int64(t.dims[k])
+	step := int64(1)
+	if len(steps) > 0 {
+		step = steps[0].n
+	}
+	// As in Python: negative places count from the end, and all are held within
+	// the axis; backwards the end may lie before it.
+	at := func(v, low, high int64) int64 {
+		if v < 0 && v >= -n {
+			v += n
+		}
+		return min(max(v, low), high)
+	}
+	var places []int
+	switch step {
+	case 1:
+		for i := at(starts[0].n, 0, n); i < at(ends[0].n, 0, n); i++ {
+			places = append(places, int(i))
+		}
+	case -1:
+		for i := at(starts[0].n, -1, n-1); i > at(ends[0].n, -1, n-1); i-- {
+			places = append(places, int(i))
+		}
+	default:
+		return fail()
+	}
+	inner := 1
+	for _, d := range t.dims[k+1:] {
+		inner *= d
+	}
+	out := &tensor{name: t.name, dims: slices.Clone(t.dims), i: []dim{}}
+	out.dims[k] = len(places)
+	for outer := 0; outer < len(t.i); outer += int(n) * inner {
+		for _, p := range places {
+			out.i = append(out.i, t.i[outer+p*inner:][:inner]...)
+		}
+	}
+	return value{con: out}, nil
 }
 
 // crop returns a signal without its first left and last right columns: they are

@@ -344,6 +344,9 @@ func (im *importer) input(v valueInfo) (*signal, error) {
 // last two: then it is [N,T,C].
 func (im *importer) transposedFirst(name string) bool {
 	for _, k := range im.readers[name] {
+		if k < 0 { // the output
+			return false
+		}
 		n := im.g.nodes[k]
 		a := n.attr("perm")
 		if n.op != "Transpose" || a == nil || !slices.Equal(a.ints, []int64{0, 2, 1}) {
