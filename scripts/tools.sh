@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# tools.sh - install what the integration suite needs, on Debian or Ubuntu, as
-# root or with sudo: Mosquitto, a Java runtime, Maven, and Kafka's jars. What is
-# there already is left alone.
+# tools.sh - install what the tests need, on Debian or Ubuntu, as root or with
+# sudo: for the integration suite Mosquitto, a Java runtime, Maven, and Kafka's
+# jars; for parity with ONNX Runtime a Python of their own in .cache/python. What
+# is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -10,9 +11,15 @@ command -v mosquitto >/dev/null || want+=(mosquitto)
 command -v openssl >/dev/null || want+=(openssl)
 command -v java >/dev/null || want+=(default-jre-headless)
 command -v mvn >/dev/null || want+=(maven)
+python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
 if [ ${#want[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get -qq update
   DEBIAN_FRONTEND=noninteractive $sudo apt-get -qq install -y --no-install-recommends "${want[@]}" >/dev/null
 fi
 ./kafka.sh jars
+py=../.cache/python
+if ! $py/bin/python -c 'import onnx, onnxruntime' 2>/dev/null; then
+  python3 -m venv $py
+  $py/bin/pip install -q --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0
+fi

@@ -36,6 +36,9 @@ func (n *Net) Encode() ([]byte, error) {
 	if err := n.Spec.Validate(); err != nil {
 		return nil, fmt.Errorf("onnx: %w", err)
 	}
+	if err := writable("layers", n.Spec.Layers); err != nil {
+		return nil, err
+	}
 	if err := fits(n.Params, paramShapes(n.Spec)); err != nil {
 		return nil, err
 	}
@@ -75,6 +78,24 @@ func (n *Net) Encode() ([]byte, error) {
 		return nil, fmt.Errorf("onnx: the model takes %d bytes; at most %d", len(b), maxFile)
 	}
 	return b, nil
+}
+
+// writable returns an error for an operation that nn has and this package does
+// not know.
+func writable(path string, layers []nn.LayerSpec) error {
+	for i, l := range layers {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch l.Op {
+		case nn.Conv, nn.ConvT, nn.Dense, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh:
+		case nn.Residual:
+			if err := writable(at+".layers", l.Layers); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("onnx: %s: %s cannot be written as ONNX", at, l.Op)
+		}
+	}
+	return nil
 }
 
 func appendInt(b []byte, num protowire.Number, v int64) []byte {
