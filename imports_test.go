@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"model/internal/kernel": {},
 	"model/nn":              {"model/internal/kernel"},
 	"model/onnx":            {"model/nn"},
+	"model/safetensors":     {},
 	"model/noise":           {},
 	"model/synth":           {"model/noise"},
 	"model/train":           {"model", "model/nn", "model/noise", "model/synth", "model/eval", "window", "internal"},
