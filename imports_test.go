@@ -30,7 +30,7 @@ var allowed = map[string][]string{
 	"ingest/kafka":          {"ingest", "ingest/ackset", "ingest/kafka", "conn"},
 	"conn":                  {"conn"},
 	"window":                {"ingest", "internal"},
-	"model":                 {"model/nn", "internal"},
+	"model":                 {"model/nn", "model/onnx", "model/safetensors", "internal"},
 	"model/internal/kernel": {},
 	"model/nn":              {"model/internal/kernel"},
 	"model/onnx":            {"model/nn"},
