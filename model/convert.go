@@ -4,6 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -26,6 +29,56 @@ type ImportConfig struct {
 	// Arch returns the network of so many channels in and out. FromSafetensors
 	// needs it where the file was not exported from here; nil without one.
 	Arch func(channels int) nn.Spec
+}
+
+// OpenAny reads a model from a file: with FromONNX if its name ends in .onnx,
+// after which the model is called where the file has no header, else with Open.
+func OpenAny(path string) (*Model, error) {
+	if !strings.EqualFold(filepath.Ext(path), ".onnx") {
+		return Open(path)
+	}
+	b, err := ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	m, err := FromONNX(b, ImportConfig{Default: NameOf(path)})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", filepath.Base(path), err)
+	}
+	return m, nil
+}
+
+// ReadFile reads a file that is to be imported, unless it is longer than any
+// model may be.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	if len(b) > maxFile {
+		return nil, fmt.Errorf("model: %s has more than %d bytes", filepath.Base(path), maxFile)
+	}
+	return b, nil
+}
+
+// NameOf makes a name for a model of the name of its file.
+func NameOf(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	name = strings.Map(func(r rune) rune {
+		if validName("x"+string(r)) != nil {
+			return '-'
+		}
+		return r
+	}, name)
+	name = strings.TrimLeft(name, ".")
+	if name == "" {
+		return "imported"
+	}
+	return name[:min(len(name), 64)]
 }
 
 // ONNX returns the network as an ONNX model (see onnx.Encode), with the header
@@ -130,7 +183,7 @@ func FromSafetensors(b []byte, cfg ImportConfig) (*Model, error) {
 		for _, t := range f.Tensors {
 			values += len(t.Data)
 		}
-		if n, _ := leastWeights(h.Spec.Layers, h.Spec.In); n > int64(values) {
+		if n, _ := leastWeights(h.Spec.Layers, h.Spec.In); n > int64(values)+spare {
 			return nil, fmt.Errorf("the network has %d weights or more; the file has %d values", n, values)
 		}
 		net, err := nn.New(h.Spec, 0)
@@ -247,6 +300,11 @@ func plainLayers(layers []nn.LayerSpec) []nn.LayerSpec {
 	return out
 }
 
+// spare is by how many weights a network may be larger than its file for it to
+// be built, so that the error can say what is missing. A small file cannot ask
+// for more.
+const spare = 1 << 20
+
 // archOf finds the number of channels for which an architecture has the tensors
 // of a file: it is the size of some axis.
 func archOf(f *safetensors.File, arch func(int) nn.Spec) (nn.Spec, error) {
@@ -271,7 +329,7 @@ func archOf(f *safetensors.File, arch func(int) nn.Spec) (nn.Spec, error) {
 			}
 			continue
 		}
-		if n, _ := leastWeights(s.Layers, s.In); n > values {
+		if n, _ := leastWeights(s.Layers, s.In); n > values+spare {
 			if best == nil {
 				best = fmt.Errorf("the architecture has %d weights or more; the file has %d values", n, values)
 			}

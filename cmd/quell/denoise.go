@@ -72,7 +72,7 @@ settings after a colon:
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.out, "out", "o", "-", "output `file`, gzip if it ends in .gz; - is standard output")
-	f.StringVar(&o.model, "model", "base", "`model` that denoises: base or a .quell file")
+	f.StringVar(&o.model, "model", "base", "`model` that denoises: base, or a .quell or .onnx file")
 	f.StringVar(&o.filter, "filter", "", "classical `filter` that denoises in place of a model")
 	f.StringVar(&o.time, "time", "", "time `column`; default: ts, time, timestamp or datetime, else the row index makes the time")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to denoise; default: all numeric ones but labels")

@@ -62,7 +62,7 @@ truth within lo..hi (90 % is aimed at), lag the delay of the estimate.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringArrayVar(&o.models, "model", nil, "`model` to score: base or a .quell file (repeatable); default: base")
+	f.StringArrayVar(&o.models, "model", nil, "`model` to score: base, or a .quell or .onnx file (repeatable); default: base")
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of column CH (repeatable)")
 	f.StringVar(&o.truth, "truth", "", "`file` that holds the truth in columns of the same names")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to score; default: all numeric ones but labels")

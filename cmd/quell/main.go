@@ -99,9 +99,9 @@ func root(s streams) *cobra.Command {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError("%w: see quell %s --help", err, c.Name())
+		return usageError("%w: see %s --help", err, c.CommandPath())
 	})
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), evalCmd(s), benchCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
 	return cmd
 }
 
@@ -109,7 +109,7 @@ func root(s streams) *cobra.Command {
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return usageError("quell %s takes %s, got %d arguments", cmd.Name(), what, len(args))
+			return usageError("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args))
 		}
 		return nil
 	}

@@ -37,9 +37,14 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
-// user would type it. $CONFIGS is the folder of shipped examples.
+// user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
+// the model packages with their golden files.
 func TestScripts(t *testing.T) {
 	configs, err := filepath.Abs("../../configs")
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, err := filepath.Abs("../../model")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,6 +53,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "gen": gen},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
+			e.Setenv("MODELS", models)
 			return nil
 		},
 	})

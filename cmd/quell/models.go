@@ -14,21 +14,20 @@ import (
 const anyLookahead = -1
 
 // loadModel loads a model as a command line names it: base (or nothing) for the
-// one that comes with the binary, else a .quell file. lookahead is the number of
+// one that comes with the binary, else a .quell or .onnx file. lookahead is the number of
 // samples that the model must look ahead, or anyLookahead: of the base models
 // that is the one that looks furthest.
 func loadModel(s string, lookahead int) (*model.Model, error) {
 	if s == "" || s == "base" {
 		return loadBase(lookahead)
 	}
-	switch strings.ToLower(filepath.Ext(s)) {
-	case ".onnx", ".safetensors":
-		return nil, usageError("%s: this version reads .quell models only; importing %s comes with a later one", s, strings.TrimPrefix(filepath.Ext(s), "."))
+	if strings.EqualFold(filepath.Ext(s), ".safetensors") {
+		return nil, usageError("%s holds weights, not a model: quell model import makes one of it", s)
 	}
-	m, err := model.Open(s)
+	m, err := model.OpenAny(s)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("there is no model %q: name a .quell file, or base", s)
+		return nil, fmt.Errorf("there is no model %q: name a .quell or .onnx file, or base", s)
 	case err != nil:
 		return nil, err
 	case lookahead >= 0 && m.Lookahead() != lookahead:

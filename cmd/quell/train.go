@@ -124,11 +124,16 @@ func (o *trainOptions) check() error {
 		return usageError("--lookahead %d: 0 samples or more", o.lookahead)
 	}
 	// What could not be written is told before the training, not after it.
-	if st, err := os.Stat(o.out); err == nil && st.IsDir() {
-		return fmt.Errorf("%s is a folder: name a file", o.out)
+	return checkOut(o.out)
+}
+
+// checkOut finds why a file could not be written.
+func checkOut(path string) error {
+	if st, err := os.Stat(path); err == nil && st.IsDir() {
+		return fmt.Errorf("%s is a folder: name a file", path)
 	}
-	if st, err := os.Stat(filepath.Dir(o.out)); err != nil || !st.IsDir() {
-		return fmt.Errorf("there is no folder %s to write %s to", filepath.Dir(o.out), filepath.Base(o.out))
+	if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
+		return fmt.Errorf("there is no folder %s to write %s to", filepath.Dir(path), filepath.Base(path))
 	}
 	return nil
 }
@@ -264,22 +269,20 @@ type netFile struct {
 	Widths    []int          `yaml:"widths"`
 	Latent    int            `yaml:"latent"`
 	Layers    []nn.LayerSpec `yaml:"layers"`
+	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
 }
 
-// architecture returns the net to train for so many channels.
-func (o *trainOptions) architecture(channels int) (train.Arch, error) {
-	signals := 0
-	if channels > 1 {
-		signals = channels
-	}
-	n := netFile{Kind: "tcn"}
-	if o.arch != "" {
-		data, err := os.ReadFile(o.arch)
+// readNet reads the file of --arch, and without one what is the default. The
+// look-ahead counts where the file names none.
+func readNet(path string, lookahead int) (*netFile, error) {
+	n := &netFile{Kind: "tcn", Lookahead: &lookahead}
+	if path != "" {
+		data, err := os.ReadFile(path)
 		if err != nil {
-			return train.Arch{}, fmt.Errorf("--arch: %w", err)
+			return nil, fmt.Errorf("--arch: %w", err)
 		}
-		if err := yaml.Load(data, &n, yaml.WithKnownFields()); err != nil {
-			return train.Arch{}, fmt.Errorf("--arch: %s: %w", o.arch, err)
+		if err := yaml.Load(data, n, yaml.WithKnownFields()); err != nil {
+			return nil, fmt.Errorf("--arch: %s: %w", path, err)
 		}
 	}
 	or := func(v *int, def int) {
@@ -288,32 +291,45 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 		}
 	}
 	or(&n.Taps, 5)
-	var a train.Arch
 	switch n.Kind {
 	case "tcn":
 		or(&n.Channels, 24)
 		if n.Dilations == nil {
 			n.Dilations = []int{1, 2, 4, 8, 16, 32}
 		}
-		ahead := o.lookahead
-		if n.Lookahead != nil {
-			ahead = *n.Lookahead
+		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < 0 || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
+			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead not negative", path)
 		}
-		if n.Channels < 1 || n.Taps < 1 || ahead < 0 || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
-			return a, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead not negative", o.arch)
-		}
-		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, ahead)
 	case "dae":
 		or(&n.Latent, 8)
 		if n.Widths == nil {
 			n.Widths = []int{16, 32}
 		}
 		if n.Latent < 1 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
-			return a, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", o.arch)
+			return nil, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", path)
 		}
-		a = train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
 	default:
-		return a, fmt.Errorf("--arch: %s: kind must be tcn or dae, got %q", o.arch, n.Kind)
+		return nil, fmt.Errorf("--arch: %s: kind must be tcn or dae, got %q", path, n.Kind)
+	}
+	return n, nil
+}
+
+// architecture returns the net to train for so many channels.
+func (o *trainOptions) architecture(channels int) (train.Arch, error) {
+	signals := 0
+	if channels > 1 {
+		signals = channels
+	}
+	n, err := readNet(o.arch, o.lookahead)
+	if err != nil {
+		return train.Arch{}, err
+	}
+	if n.Window != 0 {
+		return train.Arch{}, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
+	}
+	a := train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
+	if n.Kind == "tcn" {
+		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
 	}
 	if n.Layers != nil {
 		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
-	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -209,13 +208,9 @@ func (b *builder) model(s *config.Stream, e *pipeline.EngineConfig) error {
 	return nil
 }
 
-// Load reads a model file named in a configuration or on a command line.
-func Load(path string) (*model.Model, error) {
-	if strings.HasSuffix(path, ".onnx") {
-		return nil, fmt.Errorf("%s: this version does not read ONNX yet: use a .quell file", path)
-	}
-	return model.Open(path)
-}
+// Load reads a model file named in a configuration or on a command line, .quell
+// or .onnx.
+func Load(path string) (*model.Model, error) { return model.OpenAny(path) }
 
 // Base returns what chooses the base model for a grid of a rate: that of the
 // look-ahead that the configuration asks for, else the one that its max_delay

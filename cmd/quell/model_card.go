@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/model"
+)
+
+func modelCardCmd(s streams) *cobra.Command {
+	return &cobra.Command{
+		Use:     "card MODEL",
+		Short:   "Print a model's card: what it is for and where it comes from",
+		Example: "  quell model card base",
+		Args:    exactly(1, "one model"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			m, err := loadModel(args[0], anyLookahead)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprint(s.out, card(m))
+			return err
+		},
+	}
+}
+
+// card returns a model's card; for a model without one what its header knows.
+func card(m *model.Model) string {
+	h := m.Header()
+	if h.Card != "" {
+		return strings.TrimRight(h.Card, "\n") + "\n"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "# %s\n\nThis model has no card of its own. Its header says:\n\n", m.Name())
+	fmt.Fprintf(&b, "- kind %s, %d weights, look-ahead %d samples\n", h.Kind, m.Net().NumParams(), m.Lookahead())
+	for _, l := range [][2]string{{"data", h.Provenance.Data}, {"made by", h.Provenance.Command}, {"made from", h.Provenance.Parent}, {"licence", h.Licence}} {
+		if l[1] != "" {
+			fmt.Fprintf(&b, "- %s: %s\n", l[0], l[1])
+		}
+	}
+	return b.String()
+}
