@@ -11,6 +11,10 @@ import (
 // made of one tensor of a file.
 const maxWeights = 1 << 26
 
+// maxLayers bounds the layers of a network: measuring its receptive field takes
+// time that grows with their square.
+const maxLayers = 1 << 9
+
 // finish makes a network of the step that the output is.
 func (im *importer) finish(in *signal, v value) (*Net, error) {
 	im.node = nil
@@ -36,6 +40,11 @@ func (im *importer) finish(in *signal, v value) (*Net, error) {
 				r.c, r.t = 1, r.n
 			}
 		}
+	}
+	// Each layer is made of a step of its own.
+	if im.steps > maxLayers {
+		im.refuse(nil, "more than %d layers", maxLayers)
+		return nil, im.unsupported()
 	}
 	net := &Net{Spec: nn.Spec{In: in.c}}
 	var err error
@@ -80,19 +89,19 @@ func (im *importer) chain(at, from *step, depth int) ([]nn.LayerSpec, error) {
 	var layers []nn.LayerSpec
 	for at != from {
 		if at.id < from.id || at.kind == stepInput {
-			return nil, fmt.Errorf("the branch into %s begins before the value it is added to", from.node)
+			return nil, fmt.Errorf("the branch into %s begins before the value that it is added to", from.node)
 		}
 		if at.kind == stepLayer {
 			layers = append(layers, at.spec())
 			at = at.in
 			continue
 		}
-		skip, err := at.skip()
+		skip, err := im.skip(at)
 		if err != nil {
 			return nil, err
 		}
 		if skip.id < from.id {
-			return nil, fmt.Errorf("the skips into Add node %s and another one cross", at.node)
+			return nil, fmt.Errorf("the skip into node %s and another one cross", at.node)
 		}
 		body, err := im.chain(at.body(skip), skip, depth+1)
 		if err != nil {
@@ -106,14 +115,15 @@ func (im *importer) chain(at, from *step, depth int) ([]nn.LayerSpec, error) {
 }
 
 // skip returns which of the two that a stepAdd adds is what the other was made
-// of.
-func (st *step) skip() (*step, error) {
+// of, and notes it in the step.
+func (im *importer) skip(st *step) (*step, error) {
 	for _, pair := range [][2]*step{{st.in, st.res}, {st.res, st.in}} {
-		if pair[0].dependsOn(pair[1]) {
-			return pair[1], nil
+		if im.dependsOn(pair[0], pair[1]) {
+			st.skip = pair[1]
+			return st.skip, nil
 		}
 	}
-	return nil, fmt.Errorf("Add node %s joins two branches of which neither is made of the other; supported is x + f(x)", st.node)
+	return nil, fmt.Errorf("what node %s adds are two branches of which neither is made of the other; supported is x + f(x)", st.node)
 }
 
 func (st *step) body(skip *step) *step {
@@ -123,8 +133,12 @@ func (st *step) body(skip *step) *step {
 	return st.res
 }
 
-func (st *step) dependsOn(other *step) bool {
-	seen := map[*step]bool{}
+func (im *importer) dependsOn(st, other *step) bool {
+	// A step that this search has seen has its number.
+	if im.seen == nil {
+		im.seen = make([]int, im.steps)
+	}
+	im.searches++
 	stack := []*step{st}
 	for len(stack) > 0 {
 		s := stack[len(stack)-1]
@@ -132,10 +146,10 @@ func (st *step) dependsOn(other *step) bool {
 		if s == other {
 			return true
 		}
-		if s == nil || seen[s] || s.id < other.id {
+		if s == nil || s.id < other.id || im.seen[s.id] == im.searches {
 			continue
 		}
-		seen[s] = true
+		im.seen[s.id] = im.searches
 		stack = append(stack, s.in, s.res)
 	}
 	return false
@@ -146,14 +160,10 @@ func (im *importer) params(at, from *step) [][]float32 {
 	var all [][]float32
 	for at != from {
 		if at.kind == stepAdd {
-			skip, err := at.skip()
-			if err != nil {
-				return nil
-			}
-			body := im.params(at.body(skip), skip)
+			body := im.params(at.body(at.skip), at.skip)
 			slices.Reverse(body)
 			all = append(all, body...)
-			at = skip
+			at = at.skip
 			continue
 		}
 		if at.w != nil {

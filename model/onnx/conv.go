@@ -530,8 +530,9 @@ func cmpErr(err error, text string) error {
 // cropped returns how many elements the start of a slice leaves out at the
 // beginning, or its end at the end, of an axis.
 func cropped(at, size dim, end bool) (n int64, ok bool) {
+	at.n = min(max(at.n, -1<<40), 1<<40)
 	switch {
-	case at.sym == 0 && at.n < 0 && at.n >= -1<<40: // counts from the end
+	case at.sym == 0 && at.n < 0: // counts from the end
 		n, ok = -at.n, true
 		if !end {
 			if size.sym != 0 {

@@ -15,6 +15,7 @@ type step struct {
 	id      int // in the order of making: that of reading comes before
 	kind    stepKind
 	in, res *step // res is what stepAdd adds to in
+	skip    *step // which of the two the other is made of, once chain knows
 	node    string
 
 	layer nn.LayerSpec // stepLayer
@@ -149,6 +150,8 @@ type importer struct {
 	readers  map[string][]int // nodes by the name of an input
 	gelu     map[int]string   // the last node of a GELU, and the name of its input
 	steps    int
+	seen     []int // see dependsOn
+	searches int
 	syms     int
 	batch    dim
 	expanded int
@@ -354,6 +357,23 @@ func (im *importer) transposedFirst(name string) bool {
 		}
 	}
 	return len(im.readers[name]) > 0
+}
+
+// transposedLater says the same of what is made of a name element by element.
+func (im *importer) transposedLater(name string) bool {
+	for range maxRank {
+		readers := im.readers[name]
+		if len(readers) != 1 || readers[0] < 0 || len(im.g.nodes[readers[0]].out) == 0 {
+			break
+		}
+		switch n := im.g.nodes[readers[0]]; n.op {
+		case "Add", "Sub", "Mul", "Div", "Neg", "Relu", "Sigmoid", "Tanh", "Gelu", "Dropout", "Identity", "Cast":
+			name = n.out[0]
+			continue
+		}
+		break
+	}
+	return im.transposedFirst(name)
 }
 
 // needed returns the nodes that the output depends on, in their order.

@@ -183,6 +183,9 @@ func perChannel(c *tensor, s *signal) ([]float32, error) {
 			return nil, fmt.Errorf("a constant of shape %v with a signal of %s; supported are one value, or one per channel", c.dims, s.shape())
 		}
 	}
+	if n > maxExpanded {
+		return nil, fmt.Errorf("over %d values", n)
+	}
 	out := make([]float32, n)
 	for i := range out {
 		out[i] = c.f[i%len(c.f)]
@@ -201,6 +204,10 @@ func (im *importer) affine(s *signal, a, b []float32) (*signal, error) {
 		if err := im.expand(len(w)); err != nil {
 			return nil, err
 		}
+		if s.at.layer.Op == nn.Dense && s.index(axisFlat) < 0 {
+			v := s.at.to.root() // one value per channel of what was reshaped
+			a, b = v.spread(a), v.spread(b)
+		}
 		return s.with(im.newStep(s.at.scaled(a, b))), nil
 	}
 	if s.index(axisFlat) >= 0 {
@@ -217,6 +224,22 @@ func (im *importer) affine(s *signal, a, b []float32) (*signal, error) {
 		}
 	}
 	return s.with(im.newStep(st)), nil
+}
+
+// spread returns one value per element of a flat axis for one per channel.
+func (v *view) spread(x []float32) []float32 {
+	if x == nil {
+		return nil
+	}
+	out := make([]float32, v.n)
+	for i := range out {
+		if v.timeMajor {
+			out[i] = x[i%v.c]
+		} else {
+			out[i] = x[i/v.t]
+		}
+	}
+	return out
 }
 
 // expand counts weights that a file does not hold.
@@ -277,7 +300,7 @@ func (im *importer) batchNorm(n *node, in []value) (value, error) {
 	if err := signalAnd(in, "scale", "bias", "mean", "variance"); err != nil {
 		return value{}, err
 	}
-	if n.int("training_mode", 0) != 0 || n.int("spatial", 1) != 1 {
+	if n.int("training_mode", 0) != 0 || n.int("spatial", 1) != 1 || len(n.out) > 1 {
 		return value{}, fmt.Errorf("supported is the form for inference, over channels")
 	}
 	s := in[0].sig
@@ -408,7 +431,11 @@ func (im *importer) sub(n *node, in []value) (value, error) {
 			return dim{}, false
 		})
 	case b.con != nil && b.con.f != nil:
-		return im.sumOf(a, value{con: b.con.mapped(func(v float32) float32 { return -v })})
+		c, err := im.mapped(b.con, func(v float32) float32 { return -v })
+		if err != nil {
+			return value{}, err
+		}
+		return im.sumOf(a, value{con: c})
 	}
 	minus, err := im.neg(n, []value{b})
 	if err != nil {
@@ -430,7 +457,8 @@ func (im *importer) neg(_ *node, in []value) (value, error) {
 			}
 			return value{con: out}, nil
 		}
-		return value{con: c.mapped(func(v float32) float32 { return -v })}, nil
+		out, err := im.mapped(c, func(v float32) float32 { return -v })
+		return value{con: out}, err
 	}
 	return im.times(in[0].sig, &tensor{f: []float32{-1}})
 }
@@ -470,7 +498,11 @@ func (im *importer) div(_ *node, in []value) (value, error) {
 			return fixed(x.n / y.n), true
 		})
 	case b.con != nil && b.con.f != nil:
-		return im.times(a.sig, b.con.mapped(func(v float32) float32 { return 1 / v }))
+		c, err := im.mapped(b.con, func(v float32) float32 { return 1 / v })
+		if err != nil {
+			return value{}, err
+		}
+		return im.times(a.sig, c)
 	}
 	return value{}, fmt.Errorf("a quotient by a signal; supported is one by a constant")
 }
@@ -479,16 +511,20 @@ func (im *importer) sqrt(_ *node, in []value) (value, error) {
 	if in[0].con == nil || in[0].con.f == nil {
 		return value{}, fmt.Errorf("supported of constants only")
 	}
-	return value{con: in[0].con.mapped(func(v float32) float32 { return float32(math.Sqrt(float64(v))) })}, nil
+	c, err := im.mapped(in[0].con, func(v float32) float32 { return float32(math.Sqrt(float64(v))) })
+	return value{con: c}, err
 }
 
-// mapped returns the constant with a function applied to each value.
-func (t *tensor) mapped(f func(float32) float32) *tensor {
+// mapped returns a constant with a function applied to each value.
+func (im *importer) mapped(t *tensor, f func(float32) float32) (*tensor, error) {
+	if err := im.expand(len(t.f)); err != nil {
+		return nil, err
+	}
 	out := &tensor{name: t.name, dims: t.dims, f: make([]float32, len(t.f))}
 	for i, v := range t.f {
 		out.f[i] = f(v)
 	}
-	return out
+	return out, nil
 }
 
 var errOpen = fmt.Errorf("the length of the input is left open; export the model with a fixed one")

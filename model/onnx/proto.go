@@ -21,7 +21,8 @@ const (
 	maxTensors    = 1 << 14
 	maxOperands   = 1 << 10 // inputs or outputs of a node or the graph
 	maxAttributes = 1 << 6
-	maxInts       = 1 << 12 // of an attribute, or of a tensor of integers
+	maxInts       = 1 << 12 // numbers of an attribute
+	maxShape      = 1 << 8  // integers of a tensor: what shapes and pads need
 	maxMeta       = 1 << 8
 	maxRank       = 8
 )
@@ -356,10 +357,11 @@ func parseAttribute(b []byte, err error) (attribute, error) {
 
 // float32s appends the values of a repeated float field, packed or not.
 func (s *scanner) float32s(dst []float32) []float32 {
-	b := s.data
 	if s.typ == protowire.Fixed32Type {
-		dst, b = append(dst, float32frombits(uint32(s.n))), nil
-	} else {
+		dst = append(dst, float32frombits(uint32(s.n)))
+	}
+	var b []byte
+	if s.typ != protowire.Fixed32Type {
 		b = s.bytes()
 	}
 	for len(b) > 0 && len(dst) <= maxInts {

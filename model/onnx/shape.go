@@ -51,6 +51,9 @@ func (im *importer) constant(n *node, _ []value) (value, error) {
 		case "value_int":
 			return value{con: &tensor{name: n.name, i: []dim{fixed(a.i)}}}, nil
 		case "value_ints":
+			if len(a.ints) > maxShape {
+				return value{}, fmt.Errorf("%d integers; at most %d", len(a.ints), maxShape)
+			}
 			t := &tensor{name: n.name, dims: []int{len(a.ints)}, i: []dim{}}
 			for _, v := range a.ints {
 				t.i = append(t.i, fixed(v))
@@ -117,8 +120,8 @@ func (im *importer) concat(n *node, in []value) (value, error) {
 			return value{}, errors.New("supported of shapes only")
 		}
 		out.i = append(out.i, v.con.i...)
-		if len(out.i) > maxInts {
-			return value{}, fmt.Errorf("more than %d integers", maxInts)
+		if len(out.i) > maxShape {
+			return value{}, fmt.Errorf("more than %d integers", maxShape)
 		}
 	}
 	out.dims = []int{len(out.i)}
@@ -131,7 +134,7 @@ func (im *importer) constantOfShape(n *node, in []value) (value, error) {
 	}
 	size := in[0].con.i[0].n
 	a := n.attr("value")
-	if size < 0 || size > maxInts || a == nil || a.t == nil {
+	if size < 0 || size > maxShape || a == nil || a.t == nil {
 		return value{}, errors.New("supported for a short list of integers only")
 	}
 	t, err := decodeTensor(a.t)
@@ -473,7 +476,7 @@ func (im *importer) unflat(n *node, s *signal, want []dim) (*signal, error) {
 	case len(at) == 2:
 		ci, ti = at[0], at[1]
 		// [N,T,C] if it says so already, or if what follows swaps the two.
-		timeMajor = v.set && v.timeMajor || !v.set && len(want) == 2 && im.transposedFirst(n.out[0])
+		timeMajor = v.set && v.timeMajor || !v.set && len(want) == 2 && im.transposedLater(n.out[0])
 	case len(at) == 1 && at[0] == ci && len(want) > 1:
 		if len(want) > 1 && v.set && v.c == 1 && v.t > 1 {
 			ci, ti = ti, ci
@@ -551,10 +554,10 @@ func (im *importer) gemm(n *node, in []value) (value, error) {
 		w = w.transposed([]int{1, 0})
 	}
 	if a := n.float("alpha", 1); a != 1 {
-		if err := im.expand(w.size()); err != nil {
+		var err error
+		if w, err = im.mapped(w, func(v float32) float32 { return a * v }); err != nil {
 			return value{}, err
 		}
-		w = w.mapped(func(v float32) float32 { return a * v })
 	}
 	var b []float32
 	if len(in) > 2 && in[2].con != nil {

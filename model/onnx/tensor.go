@@ -145,10 +145,10 @@ func (t *tensor) halves(p *tensorProto, n int, value func(uint16) float32) error
 }
 
 func (t *tensor) integers(p *tensorProto, n, size int, typed []byte) error {
-	if n > maxInts {
-		return fmt.Errorf("%d integers; at most %d", n, maxInts)
+	if n > maxShape {
+		return fmt.Errorf("%d integers; at most %d", n, maxShape)
 	}
-	t.i = make([]dim, 0, min(n, maxInts))
+	t.i = make([]dim, 0, n)
 	if p.hasRaw {
 		if len(p.raw) != n*size {
 			return wrongSize(len(p.raw)/size, n)
