@@ -59,7 +59,7 @@ var allowed = map[string][]string{
 	"pipeline/assemble":     {""},
 	"web":                   {"pipeline"},
 	"internal":              {"internal"},
-	"bench":                 {"bench", "model", "model/nn", "model/train", "drift", "drift/monitor", "ingest", "ingest/codec", "sink"},
+	"bench":                 {"bench", "model", "model/nn", "model/onnx", "model/train", "drift", "drift/monitor", "ingest", "ingest/codec", "sink"},
 	"cmd":                   {""},
 	"docs":                  {""},
 	"test":                  {},

@@ -2,73 +2,25 @@ package main
 
 import (
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/bench"
 	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/model/onnx"
 )
 
 // load returns the golden network A or B from the file that was exported for
-// everybody. It is the one place to change once there is an importer.
+// everybody.
 func load(folder, name string) (*nn.Net, error) {
-	spec, layers := bench.ModelA(), []string{"l0", "l1", "l2", "l3", "l4"}
-	if name == "B" {
-		spec, layers = bench.ModelB(), []string{"in", "b0", "b1", "b2", "b3", "b4", "b5", "out"}
-	}
-	net, err := nn.New(spec, 1)
+	n, err := onnx.Open(filepath.Join(folder, name+".onnx"))
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(folder, name+".safetensors")
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	if err := setParams(net, b, layers); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return net, nil
-}
-
-// setParams sets the parameters from a safetensors file, in which the layers
-// that have some bear the given names.
-func setParams(net *nn.Net, b []byte, layers []string) error {
-	if len(b) < 8 || binary.LittleEndian.Uint64(b) > uint64(len(b)-8) {
-		return fmt.Errorf("not a safetensors file")
-	}
-	size := binary.LittleEndian.Uint64(b)
-	var tensors map[string]struct {
-		Type    string `json:"dtype"`
-		Shape   []int  `json:"shape"`
-		Offsets [2]int `json:"data_offsets"`
-	}
-	if err := json.Unmarshal(b[8:8+size], &tensors); err != nil {
-		return err
-	}
-	data := b[8+size:]
-	for i, p := range net.Params() {
-		name := layers[i/2] + p.Name[strings.LastIndex(p.Name, "."):]
-		t, ok := tensors[name]
-		lo, hi := t.Offsets[0], t.Offsets[1]
-		if !ok || t.Type != "F32" || !slices.Equal(t.Shape, p.Shape) || lo < 0 || hi > len(data) || hi-lo != 4*len(p.Data) {
-			return fmt.Errorf("tensor %s is %s of shape %v, want F32 of shape %v", name, t.Type, t.Shape, p.Shape)
-		}
-		floats32(p.Data, data[lo:hi])
-	}
-	net.Pack()
-	return nil
-}
-
-func floats32(dst []float32, b []byte) {
-	for i := range dst {
-		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
-	}
+	return n.Build()
 }
 
 // pairs returns the golden inputs and outputs of a network.
