@@ -1,15 +1,19 @@
 package nn
 
-import "github.com/quell-stream/quell/model/internal/kernel"
+import (
+	"slices"
+
+	"github.com/quell-stream/quell/model/internal/kernel"
+)
 
 const (
 	// batchStreams is how many streams a Batch takes through the layers
 	// together: enough to read the weights once for many, few enough for what
 	// the streams keep to stay in the cache.
 	batchStreams = 32
-	// batchRows is from how many rows of its own on a stream runs alone: the
+	// batchHops is from how many hops of its own on a stream runs alone: the
 	// kernels are as fast then.
-	batchRows = 8
+	batchHops = 8
 )
 
 // Batch pushes columns into many streams of one network at once: a layer's
@@ -21,21 +25,48 @@ type Batch struct {
 	net  *Net
 	offs []int // where each signal begins in a stream's slab
 	size int   // of a slab
-	rows kernel.Rows
-	tmp  []float32
 	at   []batchAt
+	hops []batchHop
+
+	// The rows of an operation lie at the same place in each slab, but for the
+	// hops that are in it. So there is a table of slabs for each way to move with
+	// a hop, and an operation adds its place.
+	steps  []batchStep
+	tables [][]*float32 // per step
+	ops    []batchOp
+
+	pitch int // values of a row of tmp
+	tmp   []float32
+	rows  []*float32 // of tmp
 }
 
-// batchAt is a stream's part in one round. What every operation asks of it is
-// kept here, near that of the other streams.
+// batchAt is a stream's part in one round.
 type batchAt struct {
-	slab []float32 // its buffers
-	m    int       // hops that are in them
-	hops int       // of this round
+	m    int // hops that are in its buffers
+	hops int // of this round
 	s    *Stream
 	x    []float32 // columns still to be pushed
 	i    int       // its place in what Push was given
 }
+
+// batchHop is one hop of one stream.
+type batchHop struct {
+	slab []float32
+	m    int // hops before this round
+	h    int // and in it
+}
+
+// batchStep is how a signal moves: by how many values with the hops of past
+// rounds, and of this one. A signal that keeps nothing begins anew each round.
+type batchStep struct{ past, now int }
+
+// at returns where in its slab a signal is in a hop, from where it was in the
+// first.
+func (h *batchHop) at(s batchStep) int { return h.m*s.past + h.h*s.now }
+
+// batchOp is where an operation finds its rows: the place in a slab of those of
+// the first hop, and the table that says how they move.
+type batchOp struct{ x, y, res, xt, yt, rt int }
 
 // NewBatch returns a batch for streams of the network.
 func (n *Net) NewBatch() *Batch { return &Batch{net: n} }
@@ -50,14 +81,13 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 	}
 	hop := b.net.fused.hop
 	in := b.net.fused.sigs[0].c
-	b.at = b.at[:0]
 	for i, s := range streams {
 		if s.net != b.net {
 			panic("nn: Batch: a stream of another network")
 		}
 		if x := xs[i]; s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
 			s.data.out = s.data.out[:0]
-			b.at = append(b.at, batchAt{s: s, x: x, i: i, slab: s.data.slab})
+			b.at = append(b.at, batchAt{s: s, x: x, i: i})
 			if len(b.at) == batchStreams {
 				b.flush(ys)
 			}
@@ -72,14 +102,40 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 // do unless one had to grow.
 func (b *Batch) fits(s *Stream) bool {
 	if b.offs == nil && s.data.slab != nil {
-		at := 0
-		for _, buf := range s.data.bufs {
-			b.offs = append(b.offs, at)
-			at += len(buf)
-		}
-		b.size = at
+		b.layOut(s.data.bufs)
 	}
 	return len(s.data.slab) == b.size && b.size > 0
+}
+
+// layOut finds the places of all operations in slabs of such buffers.
+func (b *Batch) layOut(bufs [][]float32) {
+	for _, buf := range bufs {
+		b.offs = append(b.offs, b.size)
+		b.size += len(buf)
+	}
+	p := b.net.fused
+	table := func(sig int) int {
+		c := p.sigs[sig].c
+		step := batchStep{p.rhythm.step(sig) * c, p.rhythm.rate[sig] * c}
+		k := slices.Index(b.steps, step)
+		if k < 0 {
+			k = len(b.steps)
+			b.steps, b.tables = append(b.steps, step), append(b.tables, nil)
+		}
+		return k
+	}
+	for i := range p.ops {
+		o, t := &p.ops[i], &p.rhythm.beats[i]
+		ci, co := p.sigs[o.in].c, p.sigs[o.out].c
+		w := batchOp{x: b.offs[o.in] + t.x*ci, xt: table(o.in), y: b.offs[o.out] + t.y*co, yt: table(o.out)}
+		if o.res >= 0 {
+			w.res, w.rt = b.offs[o.res]+t.res*co, table(o.res)
+		}
+		b.ops = append(b.ops, w)
+		if o.act > actReLU {
+			b.pitch = max(b.pitch, o.shape.Out)
+		}
+	}
 }
 
 // flush pushes all that was collected.
@@ -99,9 +155,14 @@ func (b *Batch) flush(ys [][]float32) {
 	for j := range b.at {
 		a := &b.at[j]
 		ys[a.i] = a.s.data.out
-		*a = batchAt{} // let go of what the caller owns
 	}
-	b.at = b.at[:0]
+	// Let go of what the caller owns.
+	clear(b.at)
+	clear(b.hops)
+	for _, t := range b.tables {
+		clear(t)
+	}
+	b.at, b.hops = b.at[:0], b.hops[:0]
 }
 
 // enter loads as many hops as there is room for.
@@ -119,9 +180,26 @@ func (b *Batch) enter(a *batchAt) {
 
 // beat takes what was entered through all layers.
 func (b *Batch) beat() {
+	b.hops = b.hops[:0]
+	for j := range b.at {
+		a := &b.at[j]
+		if a.hops < batchHops {
+			for h := range a.hops {
+				b.hops = append(b.hops, batchHop{a.s.data.slab, a.m, h})
+			}
+		}
+	}
+	for k, step := range b.steps {
+		t := b.tables[k][:0]
+		for i := range b.hops {
+			h := &b.hops[i]
+			t = append(t, &h.slab[h.at(step)])
+		}
+		b.tables[k] = t
+	}
 	p := b.net.fused
 	for i := range p.ops {
-		b.op(&p.ops[i], &p.rhythm.beats[i])
+		b.op(i)
 	}
 	out := p.output()
 	keep, step, rate := p.rhythm.keep[out], p.rhythm.step(out), p.rhythm.rate[out]
@@ -133,92 +211,63 @@ func (b *Batch) beat() {
 	}
 }
 
-func (b *Batch) op(o *op, t *beat) {
-	p := b.net.fused
-	ci, co := p.sigs[o.in].c, p.sigs[o.out].c
-	// A function between sum and rest needs the sums in one piece.
-	apart := o.act > actReLU
-	b.rows.Reset()
-	size, need := o.shape.Out, 0
-	if apart {
-		for j := range b.at {
-			need += b.at[j].hops * t.groups * size
-		}
-		b.tmp = grown(b.tmp, need)
-	}
-	// Positions in a slab, of the first hop and how far they move with each.
-	x0, xs := b.offs[o.in]+t.x*ci, t.xStep*ci
-	y0, ys := b.offs[o.out]+t.y*co, t.yStep*co
-	res0, rs := 0, t.resStep*co
-	if o.res >= 0 {
-		res0 = b.offs[o.res] + t.res*co
-	}
-	tmp := 0
+// op computes one operation for all streams.
+func (b *Batch) op(i int) {
+	o, t := &b.net.fused.ops[i], &b.net.fused.rhythm.beats[i]
+	together := o.kind == opTaps && o.post == actNone
 	for j := range b.at {
-		a := &b.at[j]
-		m, groups := a.m, a.hops*t.groups
-		switch {
-		case a.hops == 0:
-			continue
-		case o.kind != opTaps || groups >= batchRows || o.post != actNone:
-			a.s.data.exec(o, t.x+m*t.xStep, t.y+m*t.yStep, t.res+m*t.resStep, groups, a.hops*t.cols)
-			continue
-		}
-		x, y, xi, yi := a.slab, a.slab, x0+m*xs, y0+m*ys
-		if apart {
-			y, yi = b.tmp, tmp
-			tmp += groups * size
-		}
-		for range groups {
-			b.rows.X, b.rows.Y = append(b.rows.X, &x[xi]), append(b.rows.Y, &y[yi])
-			xi, yi = xi+o.shape.RowStride, yi+size
-		}
-		if o.res >= 0 && !apart {
-			ri := res0 + m*rs
-			for range groups {
-				b.rows.Res = append(b.rows.Res, &a.slab[ri])
-				ri += size
-			}
+		if a := &b.at[j]; a.hops > 0 && !(together && a.hops < batchHops) {
+			a.s.data.exec(o, t.x+a.m*t.xStep, t.y+a.m*t.yStep, t.res+a.m*t.resStep, a.hops*t.groups, a.hops*t.cols)
 		}
 	}
-	if len(b.rows.X) == 0 {
+	if !together || len(b.hops) == 0 {
 		return
 	}
-	w := &b.net.packed[o.param]
-	if o.act == actReLU {
-		w.relu.RunRows(&b.rows)
-	} else {
-		w.linear.RunRows(&b.rows)
-	}
-	if apart {
-		b.spread(o, t, b.tmp[:tmp])
-	}
-}
-
-// spread applies an operation's function to sums and hands them out.
-func (b *Batch) spread(o *op, t *beat, sums []float32) {
-	co := b.net.fused.sigs[o.out].c
-	activate(o.act, sums, sums)
-	for j := range b.at {
-		a := &b.at[j]
-		m, groups := a.m, a.hops*t.groups
-		if a.hops == 0 || groups >= batchRows {
+	w, at := &b.net.packed[o.param], &b.ops[i]
+	for g := range t.groups {
+		r := kernel.Rows{X: b.tables[at.xt], XAt: at.x + g*o.shape.RowStride, Y: b.tables[at.yt], YAt: at.y + g*o.shape.Out,
+			ResAt: at.res + g*o.shape.Out}
+		if o.act > actReLU {
+			b.apart(o, at, w, r)
 			continue
 		}
-		k := groups * o.shape.Out
-		y := a.slab[b.offs[o.out]+(t.y+m*t.yStep)*co:][:k]
-		if o.res < 0 {
-			copy(y, sums)
-		} else {
-			kernel.Add(y, sums[:k], a.slab[b.offs[o.res]+(t.res+m*t.resStep)*co:])
+		if o.res >= 0 {
+			r.Res = b.tables[at.rt]
 		}
-		sums = sums[k:]
+		if o.act == actReLU {
+			w.relu.RunRows(&r)
+		} else {
+			w.linear.RunRows(&r)
+		}
 	}
 }
 
-func grown(s []float32, n int) []float32 {
-	if cap(s) < n {
-		return make([]float32, n)
+// apart computes an operation whose function stands between the sums and what
+// is added to them: it wants the sums in one piece.
+func (b *Batch) apart(o *op, at *batchOp, w *packed, r kernel.Rows) {
+	n, size := len(b.hops), o.shape.Out
+	if len(b.rows) < n {
+		b.tmp, b.rows = make([]float32, n*b.pitch), b.rows[:0]
+		for i := range n {
+			b.rows = append(b.rows, &b.tmp[i*b.pitch])
+		}
 	}
-	return s[:n]
+	y, res := r.YAt, r.ResAt
+	r.Y, r.YAt = b.rows[:n], 0
+	w.linear.RunRows(&r)
+	if size == b.pitch {
+		activate(o.act, b.tmp[:n*size], b.tmp)
+	}
+	for i := range b.hops {
+		h := &b.hops[i]
+		sums, to := b.tmp[i*b.pitch:][:size], h.slab[y+h.at(b.steps[at.yt]):][:size]
+		if size != b.pitch {
+			activate(o.act, sums, sums)
+		}
+		if o.res < 0 {
+			copy(to, sums)
+		} else {
+			kernel.Add(to, sums, h.slab[res+h.at(b.steps[at.rt]):])
+		}
+	}
 }

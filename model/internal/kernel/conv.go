@@ -48,15 +48,16 @@ func (c *ConvOp) Run(y []float32, yStride int, x []float32, res []float32, resSt
 	c.run(y, yStride, x, res, resStride, rows)
 }
 
-// Rows says where rows of a convolution lie that are no fixed step apart: X at
-// the first value that a row reads, Y and Res at the first that it writes and
-// adds. Res is empty where nothing is added.
+// Rows says where rows of a convolution lie that are no fixed step apart: XAt
+// values after X is the first that a row reads, YAt after Y and ResAt after Res
+// the first that it writes and adds. Res is empty where nothing is added.
 type Rows struct {
-	X, Y, Res []*float32
+	X, Y, Res       []*float32
+	XAt, YAt, ResAt int
 }
 
-// Reset empties r and keeps its memory.
-func (r *Rows) Reset() { r.X, r.Y, r.Res = r.X[:0], r.Y[:0], r.Res[:0] }
+// at returns the place of the n-th value after p.
+func at(p *float32, n int) *float32 { return (*float32)(unsafe.Add(unsafe.Pointer(p), 4*n)) }
 
 // RunRows computes the rows of r. The caller answers for all of what they span
 // being there, and being the same in no two of them where it is written.
@@ -71,8 +72,8 @@ func (c *ConvOp) runRowsOneByOne(r *Rows) {
 	for i := range r.X {
 		var res []float32
 		if len(r.Res) > 0 {
-			res = unsafe.Slice(r.Res[i], c.shape.Out)
+			res = unsafe.Slice(at(r.Res[i], r.ResAt), c.shape.Out)
 		}
-		conv(unsafe.Slice(r.Y[i], c.shape.Out), c.shape.Out, unsafe.Slice(r.X[i], c.span), c.shape, c.w, c.bias, c.relu, res, c.shape.Out, 1)
+		conv(unsafe.Slice(at(r.Y[i], r.YAt), c.shape.Out), c.shape.Out, unsafe.Slice(at(r.X[i], r.XAt), c.span), c.shape, c.w, c.bias, c.relu, res, c.shape.Out, 1)
 	}
 }

@@ -17,7 +17,7 @@ type convArgs struct {
 	relu               int
 	tiles              int    // at least one
 	mask               uint64 // lanes of a row's last vector that are outputs (AVX-512)
-	column             int    // added to y and res of Rows
+	xAt, yAt, resAt    int    // added to what the tables of Rows say
 }
 
 // Each computes tiles·H rows of V vectors of outputs as convGeneric does, but
@@ -342,7 +342,7 @@ func convAVX2Part(a *convArgs, left, rows int, y []float32, yStride int, res []f
 	part.relu, part.res, part.yRow = 0, nil, 4*width
 	for done := 0; done < rows; {
 		n := min(rows-done, len(buf)/width)
-		part.x = (*float32)(unsafe.Add(unsafe.Pointer(a.x), done*a.xRow))
+		part.x = at(a.x, done*a.xRow/4)
 		part.y = &buf[0]
 		if width == panelWide {
 			convAVX2Wide(part, n)
@@ -400,7 +400,7 @@ func (c *ConvOp) runRows(r *Rows) {
 	}
 	a, rows := c.args, len(r.X)
 	for col, at := 0, 0; col < s.Out; {
-		a.w, a.column = &c.w[at], 4*col
+		a.w, a.xAt, a.yAt, a.resAt = &c.w[at], 4*r.XAt, 4*(r.YAt+col), 4*(r.ResAt+col)
 		a.x, a.y = (*float32)(unsafe.Pointer(&r.X[0])), (*float32)(unsafe.Pointer(&r.Y[0]))
 		if c.bias != nil {
 			a.bias = &c.bias[col]
@@ -519,7 +519,7 @@ func convAVX2RowsPart(a *convArgs, left int, r *Rows, col int) {
 	var ys [24]*float32
 	width := panelAt(0, left)
 	part := *a
-	part.relu, part.res, part.column = 0, nil, 0
+	part.relu, part.res, part.yAt = 0, nil, 0
 	for done := 0; done < len(r.X); {
 		n := min(len(r.X)-done, len(buf)/width)
 		for i := range n {
@@ -532,11 +532,11 @@ func convAVX2RowsPart(a *convArgs, left int, r *Rows, col int) {
 			convAVX2RowsNarrow(part, n)
 		}
 		for i := range n {
-			to := unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(r.Y[done+i]), 4*col)), left)
+			to := unsafe.Slice(at(r.Y[done+i], r.YAt+col), left)
 			copy(to, buf[i*width:])
 			var res []float32
 			if len(r.Res) > 0 {
-				res = unsafe.Slice((*float32)(unsafe.Add(unsafe.Pointer(r.Res[done+i]), 4*col)), left)
+				res = unsafe.Slice(at(r.Res[done+i], r.ResAt+col), left)
 			}
 			convEnd(to, a.relu != 0, res, 0)
 		}

@@ -4921,7 +4921,7 @@ started:
 	MOVQ 40(BX), R12
 	MOVQ 48(BX), R13
 	MOVQ 56(BX), R14
-	XORQ R15, R15
+	MOVQ 128(AX), R15
 
 segment:
 	MOVQ 72(AX), BX
@@ -5112,7 +5112,7 @@ linear:
 	MOVQ      40(BX), R11
 	MOVQ      48(BX), R12
 	MOVQ      56(BX), BX
-	MOVQ      128(AX), R13
+	MOVQ      144(AX), R13
 	VADDPS    (SI)(R13*1), Z0, Z0
 	VMOVUPS.Z 64(SI)(R13*1), K1, Z16
 	VADDPS    Z16, Z1, Z1
@@ -5148,7 +5148,7 @@ store:
 	MOVQ    40(BX), R11
 	MOVQ    48(BX), R12
 	MOVQ    56(BX), BX
-	MOVQ    128(AX), R13
+	MOVQ    136(AX), R13
 	VMOVUPS Z0, (SI)(R13*1)
 	VMOVUPS Z1, K1, 64(SI)(R13*1)
 	VMOVUPS Z2, (DI)(R13*1)
@@ -5219,7 +5219,7 @@ started:
 	MOVQ 40(DX), R11
 	MOVQ 48(DX), R12
 	MOVQ 56(DX), R13
-	XORQ R14, R14
+	MOVQ 128(AX), R14
 
 segment:
 	MOVQ 72(AX), DX
@@ -5317,7 +5317,7 @@ linear:
 	MOVQ      40(DX), R10
 	MOVQ      48(DX), R11
 	MOVQ      56(DX), DX
-	MOVQ      128(AX), R12
+	MOVQ      144(AX), R12
 	VMOVUPS.Z (BX)(R12*1), K1, Z8
 	VADDPS    Z8, Z0, Z0
 	VMOVUPS.Z (SI)(R12*1), K1, Z8
@@ -5345,7 +5345,7 @@ store:
 	MOVQ    40(DX), R10
 	MOVQ    48(DX), R11
 	MOVQ    56(DX), DX
-	MOVQ    128(AX), R12
+	MOVQ    136(AX), R12
 	VMOVUPS Z0, K1, (BX)(R12*1)
 	VMOVUPS Z1, K1, (SI)(R12*1)
 	VMOVUPS Z2, K1, (DI)(R12*1)
@@ -5408,7 +5408,7 @@ started:
 	MOVQ 40(DX), R11
 	MOVQ 48(DX), R12
 	MOVQ 56(DX), R13
-	XORQ R14, R14
+	MOVQ 128(AX), R14
 
 segment:
 	MOVQ 72(AX), DX
@@ -5506,7 +5506,7 @@ linear:
 	MOVQ      40(DX), R10
 	MOVQ      48(DX), R11
 	MOVQ      56(DX), DX
-	MOVQ      128(AX), R12
+	MOVQ      144(AX), R12
 	VMOVUPS.Z (BX)(R12*1), K1, Y8
 	VADDPS    Y8, Y0, Y0
 	VMOVUPS.Z (SI)(R12*1), K1, Y8
@@ -5534,7 +5534,7 @@ store:
 	MOVQ    40(DX), R10
 	MOVQ    48(DX), R11
 	MOVQ    56(DX), DX
-	MOVQ    128(AX), R12
+	MOVQ    136(AX), R12
 	VMOVUPS Y0, K1, (BX)(R12*1)
 	VMOVUPS Y1, K1, (SI)(R12*1)
 	VMOVUPS Y2, K1, (DI)(R12*1)
@@ -5596,7 +5596,7 @@ started:
 	MOVQ 40(DX), R11
 	MOVQ 48(DX), R12
 	MOVQ 56(DX), R13
-	XORQ R14, R14
+	MOVQ 128(AX), R14
 
 segment:
 	MOVQ 72(AX), DX
@@ -5734,7 +5734,7 @@ linear:
 	MOVQ   40(DX), R10
 	MOVQ   48(DX), R11
 	MOVQ   56(DX), DX
-	MOVQ   128(AX), R12
+	MOVQ   144(AX), R12
 	VADDPS (BX)(R12*1), Y0, Y0
 	VADDPS (SI)(R12*1), Y1, Y1
 	VADDPS (DI)(R12*1), Y2, Y2
@@ -5754,7 +5754,7 @@ store:
 	MOVQ    40(DX), R10
 	MOVQ    48(DX), R11
 	MOVQ    56(DX), DX
-	MOVQ    128(AX), R12
+	MOVQ    136(AX), R12
 	VMOVUPS Y0, (BX)(R12*1)
 	VMOVUPS Y1, (SI)(R12*1)
 	VMOVUPS Y2, (DI)(R12*1)
@@ -5814,7 +5814,7 @@ started:
 	MOVQ 8(BX), R8
 	MOVQ 16(BX), R9
 	MOVQ 24(BX), R10
-	XORQ R11, R11
+	MOVQ 128(AX), R11
 
 segment:
 	MOVQ 72(AX), BX
@@ -5933,7 +5933,7 @@ linear:
 	MOVQ      8(BX), DI
 	MOVQ      16(BX), R8
 	MOVQ      24(BX), BX
-	MOVQ      128(AX), R9
+	MOVQ      144(AX), R9
 	VADDPS    (SI)(R9*1), Z0, Z0
 	VMOVUPS.Z 64(SI)(R9*1), K1, Z8
 	VADDPS    Z8, Z1, Z1
@@ -5953,7 +5953,7 @@ store:
 	MOVQ    8(BX), DI
 	MOVQ    16(BX), R8
 	MOVQ    24(BX), BX
-	MOVQ    128(AX), R9
+	MOVQ    136(AX), R9
 	VMOVUPS Z0, (SI)(R9*1)
 	VMOVUPS Z1, K1, 64(SI)(R9*1)
 	VMOVUPS Z2, (DI)(R9*1)
@@ -6004,7 +6004,7 @@ started:
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
 	MOVQ 24(DX), R9
-	XORQ R10, R10
+	MOVQ 128(AX), R10
 
 segment:
 	MOVQ 72(AX), DX
@@ -6074,7 +6074,7 @@ linear:
 	MOVQ      8(DX), SI
 	MOVQ      16(DX), DI
 	MOVQ      24(DX), DX
-	MOVQ      128(AX), R8
+	MOVQ      144(AX), R8
 	VMOVUPS.Z (BX)(R8*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
 	VMOVUPS.Z (SI)(R8*1), K1, Z4
@@ -6090,7 +6090,7 @@ store:
 	MOVQ    8(DX), SI
 	MOVQ    16(DX), DI
 	MOVQ    24(DX), DX
-	MOVQ    128(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS Z0, K1, (BX)(R8*1)
 	VMOVUPS Z1, K1, (SI)(R8*1)
 	VMOVUPS Z2, K1, (DI)(R8*1)
@@ -6137,7 +6137,7 @@ started:
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
 	MOVQ 24(DX), R9
-	XORQ R10, R10
+	MOVQ 128(AX), R10
 
 segment:
 	MOVQ 72(AX), DX
@@ -6207,7 +6207,7 @@ linear:
 	MOVQ      8(DX), SI
 	MOVQ      16(DX), DI
 	MOVQ      24(DX), DX
-	MOVQ      128(AX), R8
+	MOVQ      144(AX), R8
 	VMOVUPS.Z (BX)(R8*1), K1, Y4
 	VADDPS    Y4, Y0, Y0
 	VMOVUPS.Z (SI)(R8*1), K1, Y4
@@ -6223,7 +6223,7 @@ store:
 	MOVQ    8(DX), SI
 	MOVQ    16(DX), DI
 	MOVQ    24(DX), DX
-	MOVQ    128(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS Y0, K1, (BX)(R8*1)
 	VMOVUPS Y1, K1, (SI)(R8*1)
 	VMOVUPS Y2, K1, (DI)(R8*1)
@@ -6269,7 +6269,7 @@ started:
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
 	MOVQ 24(DX), R9
-	XORQ R10, R10
+	MOVQ 128(AX), R10
 
 segment:
 	MOVQ 72(AX), DX
@@ -6359,7 +6359,7 @@ linear:
 	MOVQ   8(DX), SI
 	MOVQ   16(DX), DI
 	MOVQ   24(DX), DX
-	MOVQ   128(AX), R8
+	MOVQ   144(AX), R8
 	VADDPS (BX)(R8*1), Y0, Y0
 	VADDPS (SI)(R8*1), Y1, Y1
 	VADDPS (DI)(R8*1), Y2, Y2
@@ -6371,7 +6371,7 @@ store:
 	MOVQ    8(DX), SI
 	MOVQ    16(DX), DI
 	MOVQ    24(DX), DX
-	MOVQ    128(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS Y0, (BX)(R8*1)
 	VMOVUPS Y1, (SI)(R8*1)
 	VMOVUPS Y2, (DI)(R8*1)
@@ -6417,7 +6417,7 @@ started:
 	MOVQ (AX), BX
 	MOVQ (BX), DI
 	MOVQ 8(BX), R8
-	XORQ R9, R9
+	MOVQ 128(AX), R9
 
 segment:
 	MOVQ 72(AX), BX
@@ -6500,7 +6500,7 @@ linear:
 	MOVQ      24(AX), BX
 	MOVQ      (BX), SI
 	MOVQ      8(BX), BX
-	MOVQ      128(AX), DI
+	MOVQ      144(AX), DI
 	VADDPS    (SI)(DI*1), Z0, Z0
 	VMOVUPS.Z 64(SI)(DI*1), K1, Z4
 	VADDPS    Z4, Z1, Z1
@@ -6512,7 +6512,7 @@ store:
 	MOVQ    32(AX), BX
 	MOVQ    (BX), SI
 	MOVQ    8(BX), BX
-	MOVQ    128(AX), DI
+	MOVQ    136(AX), DI
 	VMOVUPS Z0, (SI)(DI*1)
 	VMOVUPS Z1, K1, 64(SI)(DI*1)
 	VMOVUPS Z2, (BX)(DI*1)
@@ -6553,7 +6553,7 @@ started:
 	MOVQ (AX), DX
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
-	XORQ R8, R8
+	MOVQ 128(AX), R8
 
 segment:
 	MOVQ 72(AX), DX
@@ -6609,7 +6609,7 @@ linear:
 	MOVQ      24(AX), DX
 	MOVQ      (DX), BX
 	MOVQ      8(DX), DX
-	MOVQ      128(AX), SI
+	MOVQ      144(AX), SI
 	VMOVUPS.Z (BX)(SI*1), K1, Z2
 	VADDPS    Z2, Z0, Z0
 	VMOVUPS.Z (DX)(SI*1), K1, Z2
@@ -6619,7 +6619,7 @@ store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), BX
 	MOVQ    8(DX), DX
-	MOVQ    128(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Z0, K1, (BX)(SI*1)
 	VMOVUPS Z1, K1, (DX)(SI*1)
 	ADDQ    $+16, (AX)
@@ -6658,7 +6658,7 @@ started:
 	MOVQ (AX), DX
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
-	XORQ R8, R8
+	MOVQ 128(AX), R8
 
 segment:
 	MOVQ 72(AX), DX
@@ -6714,7 +6714,7 @@ linear:
 	MOVQ      24(AX), DX
 	MOVQ      (DX), BX
 	MOVQ      8(DX), DX
-	MOVQ      128(AX), SI
+	MOVQ      144(AX), SI
 	VMOVUPS.Z (BX)(SI*1), K1, Y2
 	VADDPS    Y2, Y0, Y0
 	VMOVUPS.Z (DX)(SI*1), K1, Y2
@@ -6724,7 +6724,7 @@ store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), BX
 	MOVQ    8(DX), DX
-	MOVQ    128(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Y0, K1, (BX)(SI*1)
 	VMOVUPS Y1, K1, (DX)(SI*1)
 	ADDQ    $+16, (AX)
@@ -6762,7 +6762,7 @@ started:
 	MOVQ (AX), DX
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
-	XORQ R8, R8
+	MOVQ 128(AX), R8
 
 segment:
 	MOVQ 72(AX), DX
@@ -6828,7 +6828,7 @@ linear:
 	MOVQ   24(AX), DX
 	MOVQ   (DX), BX
 	MOVQ   8(DX), DX
-	MOVQ   128(AX), SI
+	MOVQ   144(AX), SI
 	VADDPS (BX)(SI*1), Y0, Y0
 	VADDPS (DX)(SI*1), Y1, Y1
 
@@ -6836,7 +6836,7 @@ store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), BX
 	MOVQ    8(DX), DX
-	MOVQ    128(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Y0, (BX)(SI*1)
 	VMOVUPS Y1, (DX)(SI*1)
 	ADDQ    $+16, (AX)
@@ -6875,7 +6875,7 @@ started:
 	MOVQ 64(AX), SI
 	MOVQ (AX), BX
 	MOVQ (BX), DI
-	XORQ R8, R8
+	MOVQ 128(AX), R8
 
 segment:
 	MOVQ 72(AX), BX
@@ -6940,7 +6940,7 @@ linear:
 	JZ        store
 	MOVQ      24(AX), BX
 	MOVQ      (BX), BX
-	MOVQ      128(AX), SI
+	MOVQ      144(AX), SI
 	VADDPS    (BX)(SI*1), Z0, Z0
 	VMOVUPS.Z 64(BX)(SI*1), K1, Z2
 	VADDPS    Z2, Z1, Z1
@@ -6948,7 +6948,7 @@ linear:
 store:
 	MOVQ    32(AX), BX
 	MOVQ    (BX), BX
-	MOVQ    128(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Z0, (BX)(SI*1)
 	VMOVUPS Z1, K1, 64(BX)(SI*1)
 	ADDQ    $+8, (AX)
@@ -6984,7 +6984,7 @@ started:
 	MOVQ 64(AX), BX
 	MOVQ (AX), DX
 	MOVQ (DX), SI
-	XORQ DI, DI
+	MOVQ 128(AX), DI
 
 segment:
 	MOVQ 72(AX), DX
@@ -7033,14 +7033,14 @@ linear:
 	JZ        store
 	MOVQ      24(AX), DX
 	MOVQ      (DX), DX
-	MOVQ      128(AX), BX
+	MOVQ      144(AX), BX
 	VMOVUPS.Z (DX)(BX*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), DX
-	MOVQ    128(AX), BX
+	MOVQ    136(AX), BX
 	VMOVUPS Z0, K1, (DX)(BX*1)
 	ADDQ    $+8, (AX)
 	ADDQ    $+8, 32(AX)
@@ -7075,7 +7075,7 @@ started:
 	MOVQ 64(AX), BX
 	MOVQ (AX), DX
 	MOVQ (DX), SI
-	XORQ DI, DI
+	MOVQ 128(AX), DI
 
 segment:
 	MOVQ 72(AX), DX
@@ -7124,14 +7124,14 @@ linear:
 	JZ        store
 	MOVQ      24(AX), DX
 	MOVQ      (DX), DX
-	MOVQ      128(AX), BX
+	MOVQ      144(AX), BX
 	VMOVUPS.Z (DX)(BX*1), K1, Y1
 	VADDPS    Y1, Y0, Y0
 
 store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), DX
-	MOVQ    128(AX), BX
+	MOVQ    136(AX), BX
 	VMOVUPS Y0, K1, (DX)(BX*1)
 	ADDQ    $+8, (AX)
 	ADDQ    $+8, 32(AX)
@@ -7165,7 +7165,7 @@ started:
 	MOVQ 64(AX), BX
 	MOVQ (AX), DX
 	MOVQ (DX), SI
-	XORQ DI, DI
+	MOVQ 128(AX), DI
 
 segment:
 	MOVQ 72(AX), DX
@@ -7219,13 +7219,13 @@ linear:
 	JZ     store
 	MOVQ   24(AX), DX
 	MOVQ   (DX), DX
-	MOVQ   128(AX), BX
+	MOVQ   144(AX), BX
 	VADDPS (DX)(BX*1), Y0, Y0
 
 store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), DX
-	MOVQ    128(AX), BX
+	MOVQ    136(AX), BX
 	VMOVUPS Y0, (DX)(BX*1)
 	ADDQ    $+8, (AX)
 	ADDQ    $+8, 32(AX)
@@ -7286,7 +7286,7 @@ started:
 	MOVQ 24(DX), R9
 	MOVQ 32(DX), R10
 	MOVQ 40(DX), R11
-	XORQ R12, R12
+	MOVQ 128(AX), R12
 
 segment:
 	MOVQ 72(AX), DX
@@ -7441,7 +7441,7 @@ linear:
 	MOVQ   24(DX), R8
 	MOVQ   32(DX), R9
 	MOVQ   40(DX), DX
-	MOVQ   128(AX), R10
+	MOVQ   144(AX), R10
 	VADDPS (BX)(R10*1), Y0, Y0
 	VADDPS 32(BX)(R10*1), Y1, Y1
 	VADDPS (SI)(R10*1), Y2, Y2
@@ -7463,7 +7463,7 @@ store:
 	MOVQ    24(DX), R8
 	MOVQ    32(DX), R9
 	MOVQ    40(DX), DX
-	MOVQ    128(AX), R10
+	MOVQ    136(AX), R10
 	VMOVUPS Y0, (BX)(R10*1)
 	VMOVUPS Y1, 32(BX)(R10*1)
 	VMOVUPS Y2, (SI)(R10*1)
@@ -7525,7 +7525,7 @@ started:
 	MOVQ 8(DX), DI
 	MOVQ 16(DX), R8
 	MOVQ 24(DX), R9
-	XORQ R10, R10
+	MOVQ 128(AX), R10
 
 segment:
 	MOVQ 72(AX), DX
@@ -7644,7 +7644,7 @@ linear:
 	MOVQ   8(DX), SI
 	MOVQ   16(DX), DI
 	MOVQ   24(DX), DX
-	MOVQ   128(AX), R8
+	MOVQ   144(AX), R8
 	VADDPS (BX)(R8*1), Y0, Y0
 	VADDPS 32(BX)(R8*1), Y1, Y1
 	VADDPS (SI)(R8*1), Y2, Y2
@@ -7660,7 +7660,7 @@ store:
 	MOVQ    8(DX), SI
 	MOVQ    16(DX), DI
 	MOVQ    24(DX), DX
-	MOVQ    128(AX), R8
+	MOVQ    136(AX), R8
 	VMOVUPS Y0, (BX)(R8*1)
 	VMOVUPS Y1, 32(BX)(R8*1)
 	VMOVUPS Y2, (SI)(R8*1)
@@ -7708,7 +7708,7 @@ started:
 	MOVQ (AX), DX
 	MOVQ (DX), SI
 	MOVQ 8(DX), DI
-	XORQ R8, R8
+	MOVQ 128(AX), R8
 
 segment:
 	MOVQ 72(AX), DX
@@ -7791,7 +7791,7 @@ linear:
 	MOVQ   24(AX), DX
 	MOVQ   (DX), BX
 	MOVQ   8(DX), DX
-	MOVQ   128(AX), SI
+	MOVQ   144(AX), SI
 	VADDPS (BX)(SI*1), Y0, Y0
 	VADDPS 32(BX)(SI*1), Y1, Y1
 	VADDPS (DX)(SI*1), Y2, Y2
@@ -7801,7 +7801,7 @@ store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), BX
 	MOVQ    8(DX), DX
-	MOVQ    128(AX), SI
+	MOVQ    136(AX), SI
 	VMOVUPS Y0, (BX)(SI*1)
 	VMOVUPS Y1, 32(BX)(SI*1)
 	VMOVUPS Y2, (DX)(SI*1)
@@ -7840,7 +7840,7 @@ started:
 	MOVQ 64(AX), BX
 	MOVQ (AX), DX
 	MOVQ (DX), SI
-	XORQ DI, DI
+	MOVQ 128(AX), DI
 
 segment:
 	MOVQ 72(AX), DX
@@ -7905,14 +7905,14 @@ linear:
 	JZ     store
 	MOVQ   24(AX), DX
 	MOVQ   (DX), DX
-	MOVQ   128(AX), BX
+	MOVQ   144(AX), BX
 	VADDPS (DX)(BX*1), Y0, Y0
 	VADDPS 32(DX)(BX*1), Y1, Y1
 
 store:
 	MOVQ    32(AX), DX
 	MOVQ    (DX), DX
-	MOVQ    128(AX), BX
+	MOVQ    136(AX), BX
 	VMOVUPS Y0, (DX)(BX*1)
 	VMOVUPS Y1, 32(DX)(BX*1)
 	ADDQ    $+8, (AX)

@@ -127,16 +127,17 @@ func (l *layer) want(r, o int) float32 {
 func (l *layer) runRows(t *testing.T) {
 	t.Helper()
 	c := NewConvOp(l.s, l.pw, l.pb, l.relu)
-	var table Rows
+	// The pointers point at the last value of a row.
+	table := Rows{XAt: -(l.s.Len(1) - 1), YAt: -(l.s.Out - 1), ResAt: -(l.s.Out - 1)}
 	for i := range l.rows {
 		r := (i*5 + 3) % l.rows
 		if l.rows%5 == 0 {
 			r = l.rows - 1 - i
 		}
-		table.X = append(table.X, &l.x[r*l.s.RowStride])
-		table.Y = append(table.Y, &l.y[r*l.s.Out])
+		table.X = append(table.X, &l.x[r*l.s.RowStride-table.XAt])
+		table.Y = append(table.Y, &l.y[r*l.s.Out-table.YAt])
 		if l.res != nil {
-			table.Res = append(table.Res, &l.res[r*l.s.Out])
+			table.Res = append(table.Res, &l.res[r*l.s.Out-table.ResAt])
 		}
 	}
 	clear(l.y)

@@ -26,7 +26,9 @@ const (
 	argReLU
 	argTiles
 	argMask
-	argColumn
+	argXAt
+	argYAt
+	argResAt
 )
 
 func conv() {
@@ -166,8 +168,7 @@ func convTile(t tile) {
 	var seg, xRow reg.GPVirtual
 	if t.tables {
 		xs = t.signal(a, argX, 0)
-		xs.index = GP64()
-		XORQ(xs.index, xs.index)
+		xs.index = field(a, argXAt)
 	} else {
 		xRow = field(a, argXRow)
 		seg = field(a, argX)
@@ -242,7 +243,7 @@ func convTile(t tile) {
 	JZ(LabelRef("store"))
 	rs := t.signal(a, argRes, argResRow)
 	if t.tables {
-		rs.index = field(a, argColumn)
+		rs.index = field(a, argResAt)
 	}
 	for r := range height {
 		for v := range vecs {
@@ -259,7 +260,7 @@ func convTile(t tile) {
 	Label("store")
 	ys := t.signal(a, argY, argYRow)
 	if t.tables {
-		ys.index = field(a, argColumn)
+		ys.index = field(a, argYAt)
 	}
 	for r := range height {
 		for v := range vecs {
