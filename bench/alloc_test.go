@@ -14,7 +14,7 @@ func TestNothingAllocates(t *testing.T) {
 	}
 	cases := append(Detectors(1), Codecs(1)...)
 	cases = append(cases, stream, Train("train A", mustNew(t, ModelA()), 2, 1), Train("train B", mustNew(t, ModelB()), 2, 2),
-		Infer("infer B", mustNew(t, ModelB()), 2, 1), InferTile(mustNew(t, Tile())))
+		Infer("infer B", mustNew(t, ModelB()), 2, 1), Tile())
 	for _, c := range cases {
 		op, err := c.Make()
 		if err != nil {

@@ -112,7 +112,6 @@ func TestMACs(t *testing.T) {
 	}{
 		{"A", ModelA(), Window, 1_032_192},
 		{"B", ModelB(), Window, 4_784_128},
-		{"tile", Tile(), TileWindow, 252 * 32 * 96},
 		{"dense", dense, 8, 2 * 8 * 3 * 4},
 	} {
 		if got := MACs(c.spec, c.t); got != c.want {

@@ -39,16 +39,6 @@ func ModelB() nn.Spec {
 	return nn.Spec{In: 4, Layers: append(layers, nn.LayerSpec{Op: nn.Conv, Out: 4})}
 }
 
-// Tile is a network of a single convolution, 32 → 32 channels with 3 taps: over
-// TileWindow columns it is one matrix product of 252×32×96, a kernel's own
-// speed and the least that a Runner adds to it.
-func Tile() nn.Spec {
-	return nn.Spec{In: 32, Layers: []nn.LayerSpec{{Op: nn.Conv, Out: 32, Kernel: 3, Pad: [2]int{1, 1}}}}
-}
-
-// TileWindow is the number of columns that Tile is timed over.
-const TileWindow = 252
-
 // window returns the length of the windows of a spec.
 func window(s nn.Spec) int {
 	if s.Window > 0 {
@@ -93,18 +83,19 @@ func outLen(l nn.LayerSpec, in, t int) int {
 	return nn.Spec{In: in, Layers: []nn.LayerSpec{l}}.OutLen(t)
 }
 
+// Tile is the convolution kernel alone, see nn.TileKernel; an operation is one
+// run of it.
+func Tile() Case {
+	return Case{Name: "tile", Units: []Unit{{"tiles", 1}}, FLOPs: nn.TileFLOPs,
+		Make: func() (Op, error) { return loop(nn.TileKernel()), nil }}
+}
+
 // Infer is inference over batches of windows; an operation is one batch. There
 // is no call for a batch: it goes window by window, which keeps a window's
 // activations in the cache.
 func Infer(name string, net *nn.Net, batch, threads int) Case {
-	return infer(name, net, window(net.Spec()), batch, threads)
-}
-
-// InferTile is inference of a network made of Tile.
-func InferTile(net *nn.Net) Case { return infer("tile", net, TileWindow, 1, 1) }
-
-func infer(name string, net *nn.Net, t, batch, threads int) Case {
 	s := net.Spec()
+	t := window(s)
 	return Case{
 		Name: name, Units: []Unit{{"windows", float64(batch)}}, Threads: threads,
 		FLOPs: 2 * MACs(s, t) * float64(batch),

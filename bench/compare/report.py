@@ -132,7 +132,7 @@ def rows(d):
 
     anchors = {"avx2": "95 % (prototype), archsimd 38", "avx512": "96 % (prototype), archsimd 13"}
     for tier, anchor in anchors.items():
-        add(f"conv tile 252×32×96 as a net of one layer, {tier}", anchor, 85, 95, lambda t=tier: share(d, in_tier(t), "tile"), **per_cent)
+        add(f"conv tile 252×32×96, {tier}", anchor, 85, 95, lambda t=tier: share(d, in_tier(t), "tile"), **per_cent)
     for m, must, aim, anchor in (("A", 75, 88, "ORT 37 %, ORT 2-D 58 %"), ("B", 80, 92, "ORT 57 %, ORT 2-D 76 %")):
         add(f"{m}, batch 1, share of FMA peak", anchor, must, aim, lambda m=m: share(d, q, f"{m}.b1"), **per_cent)
     for m, targets in (("A", ((2.0, 2.4), (1.3, 1.5), (1.7, 2.2))), ("B", ((1.4, 1.65), (1.0, 1.2), (1.0, 1.1)))):

@@ -47,7 +47,7 @@ class Report(unittest.TestCase):
         self.assertEqual((int8.verdict, int8.why), (report.NA, "not yet"))
         state = self.row(rows, "state per extra stream")
         self.assertEqual((state.value, state.verdict), (2.0, report.OK))
-        self.assertEqual(self.row(rows, "conv tile 252×32×96 as a net of one layer, avx512").verdict, report.NA)
+        self.assertEqual(self.row(rows, "conv tile 252×32×96, avx512").verdict, report.NA)
 
     def test_errors_beyond_the_limit_are_missed(self):
         rows = report.rows(data())

@@ -35,3 +35,25 @@ func KernelTierErr() error { return kernel.EnvErr() }
 // multiply-add counts as two), with the vectors of the widest tier. It returns
 // 0 where no tier has vectors.
 func PeakGFLOPS(d time.Duration) float64 { return kernel.Peak(d) }
+
+// TileFLOPs is the number of floating-point operations of what TileKernel does.
+const TileFLOPs = 2 * tileRows * 32 * 3 * 32
+
+const tileRows = 252
+
+// TileKernel returns a function that runs the convolution kernel alone, over 252
+// rows of 32 to 32 channels with 3 taps 4 columns apart, bias and ReLU: what all
+// networks' speed is made of. The function is not safe for concurrent use.
+func TileKernel() func() {
+	s := kernel.Taps(32, 32, 3, 1, 4)
+	x, y := make([]float32, s.Len(tileRows)), make([]float32, tileRows*32)
+	w, b := make([]float32, kernel.PackedLen(96, 32)), make([]float32, kernel.Padded(32))
+	for i := range x {
+		x[i] = float32(i%13)/13 - .5
+	}
+	for i := range w {
+		w[i] = float32(i%7)/7 - .5
+	}
+	c := kernel.NewConvOp(s, w, b, true)
+	return func() { c.Run(y, 32, x, nil, 0, tileRows) }
+}

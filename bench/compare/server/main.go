@@ -167,11 +167,7 @@ func run(o options, in io.Reader, out io.Writer) error {
 
 // cases are the subjects but for the peak.
 func cases(nets map[string]*nn.Net, workers int) ([]bench.Case, error) {
-	tile, err := nn.New(bench.Tile(), 1)
-	if err != nil {
-		return nil, err
-	}
-	out := []bench.Case{bench.InferTile(tile)}
+	out := []bench.Case{bench.Tile()}
 	for _, m := range []string{"A", "B"} {
 		out = append(out, bench.Infer(m+".b1", nets[m], 1, 1), bench.Infer(m+".b256", nets[m], 256, 1), bench.Train(m+".train.b32", nets[m], 32, workers))
 	}
