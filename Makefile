@@ -22,6 +22,7 @@ check: ## format, build, vet, lint, imports, what is generated
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) test -run TestImports .
+	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
 	@tmp=$$(mktemp -d) && cp $(KERNELS)/*.s $$tmp && $(MAKE) -s generate && \
 	  for f in $(KERNELS)/*.s; do cmp $$f $$tmp/$${f##*/} || { echo "$$f is not what make generate writes"; exit 1; }; done

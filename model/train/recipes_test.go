@@ -381,24 +381,17 @@ func BenchmarkSentinel(b *testing.B) {
 	}
 }
 
-// BenchmarkUpdate is one update of the base model's recipe.
-func BenchmarkUpdate(b *testing.B) {
+// BenchmarkDraw is the drawing of one training window of the base model; what
+// is made of it is BenchmarkStep.
+func BenchmarkDraw(b *testing.B) {
 	cfg := DefaultBase(8)
-	arch := TCNArch(0, cfg.Channels, cfg.Taps, cfg.Dilations, 8)
-	net, err := nn.New(arch.Spec, 1)
-	if err != nil {
-		b.Fatal(err)
-	}
-	fc := FitConfig{Steps: 1 << 30, Batch: cfg.Batch}
-	if err := fc.defaults(); err != nil {
-		b.Fatal(err)
-	}
-	f := newFitter(net, &baseData{arch: arch, seed: 1, window: cfg.Window}, fc)
-	defer f.crew.close()
+	d := &baseData{arch: TCNArch(0, cfg.Channels, cfg.Taps, cfg.Dilations, 8), seed: 1, window: cfg.Window}
+	var e Example
+	i := 0
 	for b.Loop() {
-		f.update()
+		d.Example(&e, i, 0)
+		i++
 	}
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "steps_per_second")
 }
 
 func ExampleDenoise() {
