@@ -10,6 +10,34 @@ TEXT ·convAVX512Tile12x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+12, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+12, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+12, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -334,99 +362,87 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      96(AX), BX
-	MOVQ      24(AX), SI
-	LEAQ      (SI)(BX*2), DI
-	ADDQ      BX, DI
-	LEAQ      (DI)(BX*2), R8
-	ADDQ      BX, R8
-	LEAQ      (R8)(BX*2), R9
-	ADDQ      BX, R9
-	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z24
+	MOVQ      96(AX), DX
+	MOVQ      24(AX), BX
+	LEAQ      (BX)(DX*2), SI
+	ADDQ      DX, SI
+	LEAQ      (SI)(DX*2), DI
+	ADDQ      DX, DI
+	LEAQ      (DI)(DX*2), R8
+	ADDQ      DX, R8
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z24
 	VADDPS    Z24, Z1, Z1
-	VADDPS    (SI)(BX*1), Z2, Z2
-	VMOVUPS.Z 64(SI)(BX*1), K1, Z24
+	VADDPS    (BX)(DX*1), Z2, Z2
+	VMOVUPS.Z 64(BX)(DX*1), K1, Z24
 	VADDPS    Z24, Z3, Z3
-	VADDPS    (SI)(BX*2), Z4, Z4
-	VMOVUPS.Z 64(SI)(BX*2), K1, Z24
+	VADDPS    (BX)(DX*2), Z4, Z4
+	VMOVUPS.Z 64(BX)(DX*2), K1, Z24
 	VADDPS    Z24, Z5, Z5
-	VADDPS    (DI), Z6, Z6
-	VMOVUPS.Z 64(DI), K1, Z24
+	VADDPS    (SI), Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z24
 	VADDPS    Z24, Z7, Z7
-	VADDPS    (DI)(BX*1), Z8, Z8
-	VMOVUPS.Z 64(DI)(BX*1), K1, Z24
+	VADDPS    (SI)(DX*1), Z8, Z8
+	VMOVUPS.Z 64(SI)(DX*1), K1, Z24
 	VADDPS    Z24, Z9, Z9
-	VADDPS    (DI)(BX*2), Z10, Z10
-	VMOVUPS.Z 64(DI)(BX*2), K1, Z24
+	VADDPS    (SI)(DX*2), Z10, Z10
+	VMOVUPS.Z 64(SI)(DX*2), K1, Z24
 	VADDPS    Z24, Z11, Z11
-	VADDPS    (R8), Z12, Z12
-	VMOVUPS.Z 64(R8), K1, Z24
+	VADDPS    (DI), Z12, Z12
+	VMOVUPS.Z 64(DI), K1, Z24
 	VADDPS    Z24, Z13, Z13
-	VADDPS    (R8)(BX*1), Z14, Z14
-	VMOVUPS.Z 64(R8)(BX*1), K1, Z24
+	VADDPS    (DI)(DX*1), Z14, Z14
+	VMOVUPS.Z 64(DI)(DX*1), K1, Z24
 	VADDPS    Z24, Z15, Z15
-	VADDPS    (R8)(BX*2), Z16, Z16
-	VMOVUPS.Z 64(R8)(BX*2), K1, Z24
+	VADDPS    (DI)(DX*2), Z16, Z16
+	VMOVUPS.Z 64(DI)(DX*2), K1, Z24
 	VADDPS    Z24, Z17, Z17
-	VADDPS    (R9), Z18, Z18
-	VMOVUPS.Z 64(R9), K1, Z24
+	VADDPS    (R8), Z18, Z18
+	VMOVUPS.Z 64(R8), K1, Z24
 	VADDPS    Z24, Z19, Z19
-	VADDPS    (R9)(BX*1), Z20, Z20
-	VMOVUPS.Z 64(R9)(BX*1), K1, Z24
+	VADDPS    (R8)(DX*1), Z20, Z20
+	VMOVUPS.Z 64(R8)(DX*1), K1, Z24
 	VADDPS    Z24, Z21, Z21
-	VADDPS    (R9)(BX*2), Z22, Z22
-	VMOVUPS.Z 64(R9)(BX*2), K1, Z24
+	VADDPS    (R8)(DX*2), Z22, Z22
+	VMOVUPS.Z 64(R8)(DX*2), K1, Z24
 	VADDPS    Z24, Z23, Z23
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    (SI)(BX*2), DI
-	ADDQ    BX, DI
-	LEAQ    (DI)(BX*2), R8
-	ADDQ    BX, R8
-	LEAQ    (R8)(BX*2), R9
-	ADDQ    BX, R9
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, K1, 64(SI)
-	VMOVUPS Z2, (SI)(BX*1)
-	VMOVUPS Z3, K1, 64(SI)(BX*1)
-	VMOVUPS Z4, (SI)(BX*2)
-	VMOVUPS Z5, K1, 64(SI)(BX*2)
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, K1, 64(DI)
-	VMOVUPS Z8, (DI)(BX*1)
-	VMOVUPS Z9, K1, 64(DI)(BX*1)
-	VMOVUPS Z10, (DI)(BX*2)
-	VMOVUPS Z11, K1, 64(DI)(BX*2)
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, K1, 64(R8)
-	VMOVUPS Z14, (R8)(BX*1)
-	VMOVUPS Z15, K1, 64(R8)(BX*1)
-	VMOVUPS Z16, (R8)(BX*2)
-	VMOVUPS Z17, K1, 64(R8)(BX*2)
-	VMOVUPS Z18, (R9)
-	VMOVUPS Z19, K1, 64(R9)
-	VMOVUPS Z20, (R9)(BX*1)
-	VMOVUPS Z21, K1, 64(R9)(BX*1)
-	VMOVUPS Z22, (R9)(BX*2)
-	VMOVUPS Z23, K1, 64(R9)(BX*2)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+12, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+12, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	LEAQ    (BX)(DX*2), SI
+	ADDQ    DX, SI
+	LEAQ    (SI)(DX*2), DI
+	ADDQ    DX, DI
+	LEAQ    (DI)(DX*2), R8
+	ADDQ    DX, R8
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	VMOVUPS Z2, (BX)(DX*1)
+	VMOVUPS Z3, K1, 64(BX)(DX*1)
+	VMOVUPS Z4, (BX)(DX*2)
+	VMOVUPS Z5, K1, 64(BX)(DX*2)
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	VMOVUPS Z8, (SI)(DX*1)
+	VMOVUPS Z9, K1, 64(SI)(DX*1)
+	VMOVUPS Z10, (SI)(DX*2)
+	VMOVUPS Z11, K1, 64(SI)(DX*2)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	VMOVUPS Z14, (DI)(DX*1)
+	VMOVUPS Z15, K1, 64(DI)(DX*1)
+	VMOVUPS Z16, (DI)(DX*2)
+	VMOVUPS Z17, K1, 64(DI)(DX*2)
+	VMOVUPS Z18, (R8)
+	VMOVUPS Z19, K1, 64(R8)
+	VMOVUPS Z20, (R8)(DX*1)
+	VMOVUPS Z21, K1, 64(R8)(DX*1)
+	VMOVUPS Z22, (R8)(DX*2)
+	VMOVUPS Z23, K1, 64(R8)(DX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+12, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -435,6 +451,34 @@ next:
 TEXT ·convAVX512Tile12x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -598,75 +642,63 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	LEAQ      (SI)(DX*2), DI
-	ADDQ      DX, DI
-	LEAQ      (DI)(DX*2), R8
-	ADDQ      DX, R8
-	VMOVUPS.Z (BX), K1, Z12
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	LEAQ      (BX)(CX*2), SI
+	ADDQ      CX, SI
+	LEAQ      (SI)(CX*2), DI
+	ADDQ      CX, DI
+	VMOVUPS.Z (DX), K1, Z12
 	VADDPS    Z12, Z0, Z0
-	VMOVUPS.Z (BX)(DX*1), K1, Z12
+	VMOVUPS.Z (DX)(CX*1), K1, Z12
 	VADDPS    Z12, Z1, Z1
-	VMOVUPS.Z (BX)(DX*2), K1, Z12
+	VMOVUPS.Z (DX)(CX*2), K1, Z12
 	VADDPS    Z12, Z2, Z2
-	VMOVUPS.Z (SI), K1, Z12
+	VMOVUPS.Z (BX), K1, Z12
 	VADDPS    Z12, Z3, Z3
-	VMOVUPS.Z (SI)(DX*1), K1, Z12
+	VMOVUPS.Z (BX)(CX*1), K1, Z12
 	VADDPS    Z12, Z4, Z4
-	VMOVUPS.Z (SI)(DX*2), K1, Z12
+	VMOVUPS.Z (BX)(CX*2), K1, Z12
 	VADDPS    Z12, Z5, Z5
-	VMOVUPS.Z (DI), K1, Z12
+	VMOVUPS.Z (SI), K1, Z12
 	VADDPS    Z12, Z6, Z6
-	VMOVUPS.Z (DI)(DX*1), K1, Z12
+	VMOVUPS.Z (SI)(CX*1), K1, Z12
 	VADDPS    Z12, Z7, Z7
-	VMOVUPS.Z (DI)(DX*2), K1, Z12
+	VMOVUPS.Z (SI)(CX*2), K1, Z12
 	VADDPS    Z12, Z8, Z8
-	VMOVUPS.Z (R8), K1, Z12
+	VMOVUPS.Z (DI), K1, Z12
 	VADDPS    Z12, Z9, Z9
-	VMOVUPS.Z (R8)(DX*1), K1, Z12
+	VMOVUPS.Z (DI)(CX*1), K1, Z12
 	VADDPS    Z12, Z10, Z10
-	VMOVUPS.Z (R8)(DX*2), K1, Z12
+	VMOVUPS.Z (DI)(CX*2), K1, Z12
 	VADDPS    Z12, Z11, Z11
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	LEAQ    (DI)(DX*2), R8
-	ADDQ    DX, R8
-	VMOVUPS Z0, K1, (BX)
-	VMOVUPS Z1, K1, (BX)(DX*1)
-	VMOVUPS Z2, K1, (BX)(DX*2)
-	VMOVUPS Z3, K1, (SI)
-	VMOVUPS Z4, K1, (SI)(DX*1)
-	VMOVUPS Z5, K1, (SI)(DX*2)
-	VMOVUPS Z6, K1, (DI)
-	VMOVUPS Z7, K1, (DI)(DX*1)
-	VMOVUPS Z8, K1, (DI)(DX*2)
-	VMOVUPS Z9, K1, (R8)
-	VMOVUPS Z10, K1, (R8)(DX*1)
-	VMOVUPS Z11, K1, (R8)(DX*2)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+12, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	LEAQ    (SI)(CX*2), DI
+	ADDQ    CX, DI
+	VMOVUPS Z0, K1, (DX)
+	VMOVUPS Z1, K1, (DX)(CX*1)
+	VMOVUPS Z2, K1, (DX)(CX*2)
+	VMOVUPS Z3, K1, (BX)
+	VMOVUPS Z4, K1, (BX)(CX*1)
+	VMOVUPS Z5, K1, (BX)(CX*2)
+	VMOVUPS Z6, K1, (SI)
+	VMOVUPS Z7, K1, (SI)(CX*1)
+	VMOVUPS Z8, K1, (SI)(CX*2)
+	VMOVUPS Z9, K1, (DI)
+	VMOVUPS Z10, K1, (DI)(CX*1)
+	VMOVUPS Z11, K1, (DI)(CX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+12, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -675,6 +707,34 @@ next:
 TEXT ·convAVX512YTile12x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -838,82 +898,98 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	LEAQ      (SI)(DX*2), DI
-	ADDQ      DX, DI
-	LEAQ      (DI)(DX*2), R8
-	ADDQ      DX, R8
-	VMOVUPS.Z (BX), K1, Y12
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	LEAQ      (BX)(CX*2), SI
+	ADDQ      CX, SI
+	LEAQ      (SI)(CX*2), DI
+	ADDQ      CX, DI
+	VMOVUPS.Z (DX), K1, Y12
 	VADDPS    Y12, Y0, Y0
-	VMOVUPS.Z (BX)(DX*1), K1, Y12
+	VMOVUPS.Z (DX)(CX*1), K1, Y12
 	VADDPS    Y12, Y1, Y1
-	VMOVUPS.Z (BX)(DX*2), K1, Y12
+	VMOVUPS.Z (DX)(CX*2), K1, Y12
 	VADDPS    Y12, Y2, Y2
-	VMOVUPS.Z (SI), K1, Y12
+	VMOVUPS.Z (BX), K1, Y12
 	VADDPS    Y12, Y3, Y3
-	VMOVUPS.Z (SI)(DX*1), K1, Y12
+	VMOVUPS.Z (BX)(CX*1), K1, Y12
 	VADDPS    Y12, Y4, Y4
-	VMOVUPS.Z (SI)(DX*2), K1, Y12
+	VMOVUPS.Z (BX)(CX*2), K1, Y12
 	VADDPS    Y12, Y5, Y5
-	VMOVUPS.Z (DI), K1, Y12
+	VMOVUPS.Z (SI), K1, Y12
 	VADDPS    Y12, Y6, Y6
-	VMOVUPS.Z (DI)(DX*1), K1, Y12
+	VMOVUPS.Z (SI)(CX*1), K1, Y12
 	VADDPS    Y12, Y7, Y7
-	VMOVUPS.Z (DI)(DX*2), K1, Y12
+	VMOVUPS.Z (SI)(CX*2), K1, Y12
 	VADDPS    Y12, Y8, Y8
-	VMOVUPS.Z (R8), K1, Y12
+	VMOVUPS.Z (DI), K1, Y12
 	VADDPS    Y12, Y9, Y9
-	VMOVUPS.Z (R8)(DX*1), K1, Y12
+	VMOVUPS.Z (DI)(CX*1), K1, Y12
 	VADDPS    Y12, Y10, Y10
-	VMOVUPS.Z (R8)(DX*2), K1, Y12
+	VMOVUPS.Z (DI)(CX*2), K1, Y12
 	VADDPS    Y12, Y11, Y11
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	LEAQ    (DI)(DX*2), R8
-	ADDQ    DX, R8
-	VMOVUPS Y0, K1, (BX)
-	VMOVUPS Y1, K1, (BX)(DX*1)
-	VMOVUPS Y2, K1, (BX)(DX*2)
-	VMOVUPS Y3, K1, (SI)
-	VMOVUPS Y4, K1, (SI)(DX*1)
-	VMOVUPS Y5, K1, (SI)(DX*2)
-	VMOVUPS Y6, K1, (DI)
-	VMOVUPS Y7, K1, (DI)(DX*1)
-	VMOVUPS Y8, K1, (DI)(DX*2)
-	VMOVUPS Y9, K1, (R8)
-	VMOVUPS Y10, K1, (R8)(DX*1)
-	VMOVUPS Y11, K1, (R8)(DX*2)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+12, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	LEAQ    (SI)(CX*2), DI
+	ADDQ    CX, DI
+	VMOVUPS Y0, K1, (DX)
+	VMOVUPS Y1, K1, (DX)(CX*1)
+	VMOVUPS Y2, K1, (DX)(CX*2)
+	VMOVUPS Y3, K1, (BX)
+	VMOVUPS Y4, K1, (BX)(CX*1)
+	VMOVUPS Y5, K1, (BX)(CX*2)
+	VMOVUPS Y6, K1, (SI)
+	VMOVUPS Y7, K1, (SI)(CX*1)
+	VMOVUPS Y8, K1, (SI)(CX*2)
+	VMOVUPS Y9, K1, (DI)
+	VMOVUPS Y10, K1, (DI)(CX*1)
+	VMOVUPS Y11, K1, (DI)(CX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+12, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile12x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile12x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+12, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -1137,63 +1213,51 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	LEAQ   (DI)(DX*2), R8
-	ADDQ   DX, R8
-	VADDPS (BX), Y0, Y0
-	VADDPS (BX)(DX*1), Y1, Y1
-	VADDPS (BX)(DX*2), Y2, Y2
-	VADDPS (SI), Y3, Y3
-	VADDPS (SI)(DX*1), Y4, Y4
-	VADDPS (SI)(DX*2), Y5, Y5
-	VADDPS (DI), Y6, Y6
-	VADDPS (DI)(DX*1), Y7, Y7
-	VADDPS (DI)(DX*2), Y8, Y8
-	VADDPS (R8), Y9, Y9
-	VADDPS (R8)(DX*1), Y10, Y10
-	VADDPS (R8)(DX*2), Y11, Y11
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	LEAQ   (DX)(CX*2), BX
+	ADDQ   CX, BX
+	LEAQ   (BX)(CX*2), SI
+	ADDQ   CX, SI
+	LEAQ   (SI)(CX*2), DI
+	ADDQ   CX, DI
+	VADDPS (DX), Y0, Y0
+	VADDPS (DX)(CX*1), Y1, Y1
+	VADDPS (DX)(CX*2), Y2, Y2
+	VADDPS (BX), Y3, Y3
+	VADDPS (BX)(CX*1), Y4, Y4
+	VADDPS (BX)(CX*2), Y5, Y5
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(CX*1), Y7, Y7
+	VADDPS (SI)(CX*2), Y8, Y8
+	VADDPS (DI), Y9, Y9
+	VADDPS (DI)(CX*1), Y10, Y10
+	VADDPS (DI)(CX*2), Y11, Y11
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	LEAQ    (DI)(DX*2), R8
-	ADDQ    DX, R8
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, (BX)(DX*1)
-	VMOVUPS Y2, (BX)(DX*2)
-	VMOVUPS Y3, (SI)
-	VMOVUPS Y4, (SI)(DX*1)
-	VMOVUPS Y5, (SI)(DX*2)
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, (DI)(DX*1)
-	VMOVUPS Y8, (DI)(DX*2)
-	VMOVUPS Y9, (R8)
-	VMOVUPS Y10, (R8)(DX*1)
-	VMOVUPS Y11, (R8)(DX*2)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+12, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+12, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	LEAQ    (SI)(CX*2), DI
+	ADDQ    CX, DI
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, (DX)(CX*1)
+	VMOVUPS Y2, (DX)(CX*2)
+	VMOVUPS Y3, (BX)
+	VMOVUPS Y4, (BX)(CX*1)
+	VMOVUPS Y5, (BX)(CX*2)
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, (SI)(CX*1)
+	VMOVUPS Y8, (SI)(CX*2)
+	VMOVUPS Y9, (DI)
+	VMOVUPS Y10, (DI)(CX*1)
+	VMOVUPS Y11, (DI)(CX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+12, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -1203,6 +1267,34 @@ TEXT ·convAVX512Tile8x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -1439,75 +1531,63 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      96(AX), BX
-	MOVQ      24(AX), SI
-	LEAQ      (SI)(BX*2), DI
-	ADDQ      BX, DI
-	LEAQ      (DI)(BX*2), R8
-	ADDQ      BX, R8
-	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z16
+	MOVQ      96(AX), DX
+	MOVQ      24(AX), BX
+	LEAQ      (BX)(DX*2), SI
+	ADDQ      DX, SI
+	LEAQ      (SI)(DX*2), DI
+	ADDQ      DX, DI
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z16
 	VADDPS    Z16, Z1, Z1
-	VADDPS    (SI)(BX*1), Z2, Z2
-	VMOVUPS.Z 64(SI)(BX*1), K1, Z16
+	VADDPS    (BX)(DX*1), Z2, Z2
+	VMOVUPS.Z 64(BX)(DX*1), K1, Z16
 	VADDPS    Z16, Z3, Z3
-	VADDPS    (SI)(BX*2), Z4, Z4
-	VMOVUPS.Z 64(SI)(BX*2), K1, Z16
+	VADDPS    (BX)(DX*2), Z4, Z4
+	VMOVUPS.Z 64(BX)(DX*2), K1, Z16
 	VADDPS    Z16, Z5, Z5
-	VADDPS    (DI), Z6, Z6
-	VMOVUPS.Z 64(DI), K1, Z16
+	VADDPS    (SI), Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z16
 	VADDPS    Z16, Z7, Z7
-	VADDPS    (DI)(BX*1), Z8, Z8
-	VMOVUPS.Z 64(DI)(BX*1), K1, Z16
+	VADDPS    (SI)(DX*1), Z8, Z8
+	VMOVUPS.Z 64(SI)(DX*1), K1, Z16
 	VADDPS    Z16, Z9, Z9
-	VADDPS    (DI)(BX*2), Z10, Z10
-	VMOVUPS.Z 64(DI)(BX*2), K1, Z16
+	VADDPS    (SI)(DX*2), Z10, Z10
+	VMOVUPS.Z 64(SI)(DX*2), K1, Z16
 	VADDPS    Z16, Z11, Z11
-	VADDPS    (R8), Z12, Z12
-	VMOVUPS.Z 64(R8), K1, Z16
+	VADDPS    (DI), Z12, Z12
+	VMOVUPS.Z 64(DI), K1, Z16
 	VADDPS    Z16, Z13, Z13
-	VADDPS    (R8)(BX*1), Z14, Z14
-	VMOVUPS.Z 64(R8)(BX*1), K1, Z16
+	VADDPS    (DI)(DX*1), Z14, Z14
+	VMOVUPS.Z 64(DI)(DX*1), K1, Z16
 	VADDPS    Z16, Z15, Z15
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    (SI)(BX*2), DI
-	ADDQ    BX, DI
-	LEAQ    (DI)(BX*2), R8
-	ADDQ    BX, R8
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, K1, 64(SI)
-	VMOVUPS Z2, (SI)(BX*1)
-	VMOVUPS Z3, K1, 64(SI)(BX*1)
-	VMOVUPS Z4, (SI)(BX*2)
-	VMOVUPS Z5, K1, 64(SI)(BX*2)
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, K1, 64(DI)
-	VMOVUPS Z8, (DI)(BX*1)
-	VMOVUPS Z9, K1, 64(DI)(BX*1)
-	VMOVUPS Z10, (DI)(BX*2)
-	VMOVUPS Z11, K1, 64(DI)(BX*2)
-	VMOVUPS Z12, (R8)
-	VMOVUPS Z13, K1, 64(R8)
-	VMOVUPS Z14, (R8)(BX*1)
-	VMOVUPS Z15, K1, 64(R8)(BX*1)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+8, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+8, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	LEAQ    (BX)(DX*2), SI
+	ADDQ    DX, SI
+	LEAQ    (SI)(DX*2), DI
+	ADDQ    DX, DI
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	VMOVUPS Z2, (BX)(DX*1)
+	VMOVUPS Z3, K1, 64(BX)(DX*1)
+	VMOVUPS Z4, (BX)(DX*2)
+	VMOVUPS Z5, K1, 64(BX)(DX*2)
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	VMOVUPS Z8, (SI)(DX*1)
+	VMOVUPS Z9, K1, 64(SI)(DX*1)
+	VMOVUPS Z10, (SI)(DX*2)
+	VMOVUPS Z11, K1, 64(SI)(DX*2)
+	VMOVUPS Z12, (DI)
+	VMOVUPS Z13, K1, 64(DI)
+	VMOVUPS Z14, (DI)(DX*1)
+	VMOVUPS Z15, K1, 64(DI)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -1516,6 +1596,34 @@ next:
 TEXT ·convAVX512Tile8x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -1643,59 +1751,47 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	LEAQ      (SI)(DX*2), DI
-	ADDQ      DX, DI
-	VMOVUPS.Z (BX), K1, Z8
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	LEAQ      (BX)(CX*2), SI
+	ADDQ      CX, SI
+	VMOVUPS.Z (DX), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z (BX)(DX*1), K1, Z8
+	VMOVUPS.Z (DX)(CX*1), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	VMOVUPS.Z (BX)(DX*2), K1, Z8
+	VMOVUPS.Z (DX)(CX*2), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z (SI), K1, Z8
+	VMOVUPS.Z (BX), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	VMOVUPS.Z (SI)(DX*1), K1, Z8
+	VMOVUPS.Z (BX)(CX*1), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z (SI)(DX*2), K1, Z8
+	VMOVUPS.Z (BX)(CX*2), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	VMOVUPS.Z (DI), K1, Z8
+	VMOVUPS.Z (SI), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z (DI)(DX*1), K1, Z8
+	VMOVUPS.Z (SI)(CX*1), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	VMOVUPS Z0, K1, (BX)
-	VMOVUPS Z1, K1, (BX)(DX*1)
-	VMOVUPS Z2, K1, (BX)(DX*2)
-	VMOVUPS Z3, K1, (SI)
-	VMOVUPS Z4, K1, (SI)(DX*1)
-	VMOVUPS Z5, K1, (SI)(DX*2)
-	VMOVUPS Z6, K1, (DI)
-	VMOVUPS Z7, K1, (DI)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+8, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	VMOVUPS Z0, K1, (DX)
+	VMOVUPS Z1, K1, (DX)(CX*1)
+	VMOVUPS Z2, K1, (DX)(CX*2)
+	VMOVUPS Z3, K1, (BX)
+	VMOVUPS Z4, K1, (BX)(CX*1)
+	VMOVUPS Z5, K1, (BX)(CX*2)
+	VMOVUPS Z6, K1, (SI)
+	VMOVUPS Z7, K1, (SI)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -1704,6 +1800,34 @@ next:
 TEXT ·convAVX512YTile8x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -1831,66 +1955,82 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	LEAQ      (SI)(DX*2), DI
-	ADDQ      DX, DI
-	VMOVUPS.Z (BX), K1, Y8
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	LEAQ      (BX)(CX*2), SI
+	ADDQ      CX, SI
+	VMOVUPS.Z (DX), K1, Y8
 	VADDPS    Y8, Y0, Y0
-	VMOVUPS.Z (BX)(DX*1), K1, Y8
+	VMOVUPS.Z (DX)(CX*1), K1, Y8
 	VADDPS    Y8, Y1, Y1
-	VMOVUPS.Z (BX)(DX*2), K1, Y8
+	VMOVUPS.Z (DX)(CX*2), K1, Y8
 	VADDPS    Y8, Y2, Y2
-	VMOVUPS.Z (SI), K1, Y8
+	VMOVUPS.Z (BX), K1, Y8
 	VADDPS    Y8, Y3, Y3
-	VMOVUPS.Z (SI)(DX*1), K1, Y8
+	VMOVUPS.Z (BX)(CX*1), K1, Y8
 	VADDPS    Y8, Y4, Y4
-	VMOVUPS.Z (SI)(DX*2), K1, Y8
+	VMOVUPS.Z (BX)(CX*2), K1, Y8
 	VADDPS    Y8, Y5, Y5
-	VMOVUPS.Z (DI), K1, Y8
+	VMOVUPS.Z (SI), K1, Y8
 	VADDPS    Y8, Y6, Y6
-	VMOVUPS.Z (DI)(DX*1), K1, Y8
+	VMOVUPS.Z (SI)(CX*1), K1, Y8
 	VADDPS    Y8, Y7, Y7
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	VMOVUPS Y0, K1, (BX)
-	VMOVUPS Y1, K1, (BX)(DX*1)
-	VMOVUPS Y2, K1, (BX)(DX*2)
-	VMOVUPS Y3, K1, (SI)
-	VMOVUPS Y4, K1, (SI)(DX*1)
-	VMOVUPS Y5, K1, (SI)(DX*2)
-	VMOVUPS Y6, K1, (DI)
-	VMOVUPS Y7, K1, (DI)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+8, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	VMOVUPS Y0, K1, (DX)
+	VMOVUPS Y1, K1, (DX)(CX*1)
+	VMOVUPS Y2, K1, (DX)(CX*2)
+	VMOVUPS Y3, K1, (BX)
+	VMOVUPS Y4, K1, (BX)(CX*1)
+	VMOVUPS Y5, K1, (BX)(CX*2)
+	VMOVUPS Y6, K1, (SI)
+	VMOVUPS Y7, K1, (SI)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile8x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile8x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -2058,51 +2198,39 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	LEAQ   (SI)(DX*2), DI
-	ADDQ   DX, DI
-	VADDPS (BX), Y0, Y0
-	VADDPS (BX)(DX*1), Y1, Y1
-	VADDPS (BX)(DX*2), Y2, Y2
-	VADDPS (SI), Y3, Y3
-	VADDPS (SI)(DX*1), Y4, Y4
-	VADDPS (SI)(DX*2), Y5, Y5
-	VADDPS (DI), Y6, Y6
-	VADDPS (DI)(DX*1), Y7, Y7
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	LEAQ   (DX)(CX*2), BX
+	ADDQ   CX, BX
+	LEAQ   (BX)(CX*2), SI
+	ADDQ   CX, SI
+	VADDPS (DX), Y0, Y0
+	VADDPS (DX)(CX*1), Y1, Y1
+	VADDPS (DX)(CX*2), Y2, Y2
+	VADDPS (BX), Y3, Y3
+	VADDPS (BX)(CX*1), Y4, Y4
+	VADDPS (BX)(CX*2), Y5, Y5
+	VADDPS (SI), Y6, Y6
+	VADDPS (SI)(CX*1), Y7, Y7
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	LEAQ    (SI)(DX*2), DI
-	ADDQ    DX, DI
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, (BX)(DX*1)
-	VMOVUPS Y2, (BX)(DX*2)
-	VMOVUPS Y3, (SI)
-	VMOVUPS Y4, (SI)(DX*1)
-	VMOVUPS Y5, (SI)(DX*2)
-	VMOVUPS Y6, (DI)
-	VMOVUPS Y7, (DI)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+8, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+8, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	LEAQ    (BX)(CX*2), SI
+	ADDQ    CX, SI
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, (DX)(CX*1)
+	VMOVUPS Y2, (DX)(CX*2)
+	VMOVUPS Y3, (BX)
+	VMOVUPS Y4, (BX)(CX*1)
+	VMOVUPS Y5, (BX)(CX*2)
+	VMOVUPS Y6, (SI)
+	VMOVUPS Y7, (SI)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2112,6 +2240,34 @@ TEXT ·convAVX512Tile4x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -2260,51 +2416,39 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      96(AX), BX
-	MOVQ      24(AX), SI
-	LEAQ      (SI)(BX*2), DI
-	ADDQ      BX, DI
-	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z8
+	MOVQ      96(AX), DX
+	MOVQ      24(AX), BX
+	LEAQ      (BX)(DX*2), SI
+	ADDQ      DX, SI
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	VADDPS    (SI)(BX*1), Z2, Z2
-	VMOVUPS.Z 64(SI)(BX*1), K1, Z8
+	VADDPS    (BX)(DX*1), Z2, Z2
+	VMOVUPS.Z 64(BX)(DX*1), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	VADDPS    (SI)(BX*2), Z4, Z4
-	VMOVUPS.Z 64(SI)(BX*2), K1, Z8
+	VADDPS    (BX)(DX*2), Z4, Z4
+	VMOVUPS.Z 64(BX)(DX*2), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	VADDPS    (DI), Z6, Z6
-	VMOVUPS.Z 64(DI), K1, Z8
+	VADDPS    (SI), Z6, Z6
+	VMOVUPS.Z 64(SI), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	LEAQ    (SI)(BX*2), DI
-	ADDQ    BX, DI
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, K1, 64(SI)
-	VMOVUPS Z2, (SI)(BX*1)
-	VMOVUPS Z3, K1, 64(SI)(BX*1)
-	VMOVUPS Z4, (SI)(BX*2)
-	VMOVUPS Z5, K1, 64(SI)(BX*2)
-	VMOVUPS Z6, (DI)
-	VMOVUPS Z7, K1, 64(DI)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+4, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+4, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	LEAQ    (BX)(DX*2), SI
+	ADDQ    DX, SI
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	VMOVUPS Z2, (BX)(DX*1)
+	VMOVUPS Z3, K1, 64(BX)(DX*1)
+	VMOVUPS Z4, (BX)(DX*2)
+	VMOVUPS Z5, K1, 64(BX)(DX*2)
+	VMOVUPS Z6, (SI)
+	VMOVUPS Z7, K1, 64(SI)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2313,6 +2457,34 @@ next:
 TEXT ·convAVX512Tile4x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -2404,43 +2576,31 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	VMOVUPS.Z (BX), K1, Z4
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	VMOVUPS.Z (DX), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z (BX)(DX*1), K1, Z4
+	VMOVUPS.Z (DX)(CX*1), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	VMOVUPS.Z (BX)(DX*2), K1, Z4
+	VMOVUPS.Z (DX)(CX*2), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z (SI), K1, Z4
+	VMOVUPS.Z (BX), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	VMOVUPS Z0, K1, (BX)
-	VMOVUPS Z1, K1, (BX)(DX*1)
-	VMOVUPS Z2, K1, (BX)(DX*2)
-	VMOVUPS Z3, K1, (SI)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+4, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	VMOVUPS Z0, K1, (DX)
+	VMOVUPS Z1, K1, (DX)(CX*1)
+	VMOVUPS Z2, K1, (DX)(CX*2)
+	VMOVUPS Z3, K1, (BX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2449,6 +2609,34 @@ next:
 TEXT ·convAVX512YTile4x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -2540,50 +2728,66 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	LEAQ      (BX)(DX*2), SI
-	ADDQ      DX, SI
-	VMOVUPS.Z (BX), K1, Y4
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	LEAQ      (DX)(CX*2), BX
+	ADDQ      CX, BX
+	VMOVUPS.Z (DX), K1, Y4
 	VADDPS    Y4, Y0, Y0
-	VMOVUPS.Z (BX)(DX*1), K1, Y4
+	VMOVUPS.Z (DX)(CX*1), K1, Y4
 	VADDPS    Y4, Y1, Y1
-	VMOVUPS.Z (BX)(DX*2), K1, Y4
+	VMOVUPS.Z (DX)(CX*2), K1, Y4
 	VADDPS    Y4, Y2, Y2
-	VMOVUPS.Z (SI), K1, Y4
+	VMOVUPS.Z (BX), K1, Y4
 	VADDPS    Y4, Y3, Y3
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	VMOVUPS Y0, K1, (BX)
-	VMOVUPS Y1, K1, (BX)(DX*1)
-	VMOVUPS Y2, K1, (BX)(DX*2)
-	VMOVUPS Y3, K1, (SI)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+4, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	VMOVUPS Y0, K1, (DX)
+	VMOVUPS Y1, K1, (DX)(CX*1)
+	VMOVUPS Y2, K1, (DX)(CX*2)
+	VMOVUPS Y3, K1, (BX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile4x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile4x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -2695,39 +2899,27 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	VADDPS (BX), Y0, Y0
-	VADDPS (BX)(DX*1), Y1, Y1
-	VADDPS (BX)(DX*2), Y2, Y2
-	VADDPS (SI), Y3, Y3
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	LEAQ   (DX)(CX*2), BX
+	ADDQ   CX, BX
+	VADDPS (DX), Y0, Y0
+	VADDPS (DX)(CX*1), Y1, Y1
+	VADDPS (DX)(CX*2), Y2, Y2
+	VADDPS (BX), Y3, Y3
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, (BX)(DX*1)
-	VMOVUPS Y2, (BX)(DX*2)
-	VMOVUPS Y3, (SI)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+4, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, (DX)(CX*1)
+	VMOVUPS Y2, (DX)(CX*2)
+	VMOVUPS Y3, (BX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2737,6 +2929,34 @@ TEXT ·convAVX512Tile2x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -2839,37 +3059,25 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      96(AX), BX
-	MOVQ      24(AX), SI
-	VADDPS    (SI), Z0, Z0
-	VMOVUPS.Z 64(SI), K1, Z4
+	MOVQ      96(AX), DX
+	MOVQ      24(AX), BX
+	VADDPS    (BX), Z0, Z0
+	VMOVUPS.Z 64(BX), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	VADDPS    (SI)(BX*1), Z2, Z2
-	VMOVUPS.Z 64(SI)(BX*1), K1, Z4
+	VADDPS    (BX)(DX*1), Z2, Z2
+	VMOVUPS.Z 64(BX)(DX*1), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	VMOVUPS Z0, (SI)
-	VMOVUPS Z1, K1, 64(SI)
-	VMOVUPS Z2, (SI)(BX*1)
-	VMOVUPS Z3, K1, 64(SI)(BX*1)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+2, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+2, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	VMOVUPS Z0, (BX)
+	VMOVUPS Z1, K1, 64(BX)
+	VMOVUPS Z2, (BX)(DX*1)
+	VMOVUPS Z3, K1, 64(BX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2878,6 +3086,34 @@ next:
 TEXT ·convAVX512Tile2x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -2949,33 +3185,21 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	VMOVUPS.Z (BX), K1, Z2
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	VMOVUPS.Z (DX), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z (BX)(DX*1), K1, Z2
+	VMOVUPS.Z (DX)(CX*1), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	VMOVUPS Z0, K1, (BX)
-	VMOVUPS Z1, K1, (BX)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+2, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS Z0, K1, (DX)
+	VMOVUPS Z1, K1, (DX)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -2984,6 +3208,34 @@ next:
 TEXT ·convAVX512YTile2x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3055,40 +3307,56 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), BX
-	VMOVUPS.Z (BX), K1, Y2
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), DX
+	VMOVUPS.Z (DX), K1, Y2
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS.Z (BX)(DX*1), K1, Y2
+	VMOVUPS.Z (DX)(CX*1), K1, Y2
 	VADDPS    Y2, Y1, Y1
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	VMOVUPS Y0, K1, (BX)
-	VMOVUPS Y1, K1, (BX)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+2, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS Y0, K1, (DX)
+	VMOVUPS Y1, K1, (DX)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile2x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile2x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3170,31 +3438,19 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	VADDPS (BX), Y0, Y0
-	VADDPS (BX)(DX*1), Y1, Y1
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	VADDPS (DX), Y0, Y0
+	VADDPS (DX)(CX*1), Y1, Y1
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, (BX)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+2, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, (DX)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -3204,6 +3460,34 @@ TEXT ·convAVX512Tile1x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -3285,32 +3569,20 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      96(AX), BX
-	MOVQ      24(AX), BX
-	VADDPS    (BX), Z0, Z0
-	VMOVUPS.Z 64(BX), K1, Z2
+	MOVQ      96(AX), DX
+	MOVQ      24(AX), DX
+	VADDPS    (DX), Z0, Z0
+	VMOVUPS.Z 64(DX), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), BX
-	VMOVUPS Z0, (BX)
-	VMOVUPS Z1, K1, 64(BX)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+1, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+1, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), DX
+	VMOVUPS Z0, (DX)
+	VMOVUPS Z1, K1, 64(DX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -3319,6 +3591,34 @@ next:
 TEXT ·convAVX512Tile1x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3382,30 +3682,18 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), DX
-	VMOVUPS.Z (DX), K1, Z1
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), CX
+	VMOVUPS.Z (CX), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), DX
-	VMOVUPS Z0, K1, (DX)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+1, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS Z0, K1, (CX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -3414,6 +3702,34 @@ next:
 TEXT ·convAVX512YTile1x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3477,37 +3793,53 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      96(AX), DX
-	MOVQ      24(AX), DX
-	VMOVUPS.Z (DX), K1, Y1
+	MOVQ      96(AX), CX
+	MOVQ      24(AX), CX
+	VMOVUPS.Z (CX), K1, Y1
 	VADDPS    Y1, Y0, Y0
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), DX
-	VMOVUPS Y0, K1, (DX)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+1, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS Y0, K1, (CX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile1x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile1x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3576,36 +3908,52 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), DX
-	VADDPS (DX), Y0, Y0
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), CX
+	VADDPS (CX), Y0, Y0
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), DX
-	VMOVUPS Y0, (DX)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+1, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS Y0, (CX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile6x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile6x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -3796,62 +4144,78 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	VADDPS (BX), Y0, Y0
-	VADDPS 32(BX), Y1, Y1
-	VADDPS (BX)(DX*1), Y2, Y2
-	VADDPS 32(BX)(DX*1), Y3, Y3
-	VADDPS (BX)(DX*2), Y4, Y4
-	VADDPS 32(BX)(DX*2), Y5, Y5
-	VADDPS (SI), Y6, Y6
-	VADDPS 32(SI), Y7, Y7
-	VADDPS (SI)(DX*1), Y8, Y8
-	VADDPS 32(SI)(DX*1), Y9, Y9
-	VADDPS (SI)(DX*2), Y10, Y10
-	VADDPS 32(SI)(DX*2), Y11, Y11
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	LEAQ   (DX)(CX*2), BX
+	ADDQ   CX, BX
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS (DX)(CX*1), Y2, Y2
+	VADDPS 32(DX)(CX*1), Y3, Y3
+	VADDPS (DX)(CX*2), Y4, Y4
+	VADDPS 32(DX)(CX*2), Y5, Y5
+	VADDPS (BX), Y6, Y6
+	VADDPS 32(BX), Y7, Y7
+	VADDPS (BX)(CX*1), Y8, Y8
+	VADDPS 32(BX)(CX*1), Y9, Y9
+	VADDPS (BX)(CX*2), Y10, Y10
+	VADDPS 32(BX)(CX*2), Y11, Y11
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	VMOVUPS Y2, (BX)(DX*1)
-	VMOVUPS Y3, 32(BX)(DX*1)
-	VMOVUPS Y4, (BX)(DX*2)
-	VMOVUPS Y5, 32(BX)(DX*2)
-	VMOVUPS Y6, (SI)
-	VMOVUPS Y7, 32(SI)
-	VMOVUPS Y8, (SI)(DX*1)
-	VMOVUPS Y9, 32(SI)(DX*1)
-	VMOVUPS Y10, (SI)(DX*2)
-	VMOVUPS Y11, 32(SI)(DX*2)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+6, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+6, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+6, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, (DX)(CX*1)
+	VMOVUPS Y3, 32(DX)(CX*1)
+	VMOVUPS Y4, (DX)(CX*2)
+	VMOVUPS Y5, 32(DX)(CX*2)
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	VMOVUPS Y8, (BX)(CX*1)
+	VMOVUPS Y9, 32(BX)(CX*1)
+	VMOVUPS Y10, (BX)(CX*2)
+	VMOVUPS Y11, 32(BX)(CX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+6, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile4x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile4x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -4000,54 +4364,70 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	LEAQ   (BX)(DX*2), SI
-	ADDQ   DX, SI
-	VADDPS (BX), Y0, Y0
-	VADDPS 32(BX), Y1, Y1
-	VADDPS (BX)(DX*1), Y2, Y2
-	VADDPS 32(BX)(DX*1), Y3, Y3
-	VADDPS (BX)(DX*2), Y4, Y4
-	VADDPS 32(BX)(DX*2), Y5, Y5
-	VADDPS (SI), Y6, Y6
-	VADDPS 32(SI), Y7, Y7
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	LEAQ   (DX)(CX*2), BX
+	ADDQ   CX, BX
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS (DX)(CX*1), Y2, Y2
+	VADDPS 32(DX)(CX*1), Y3, Y3
+	VADDPS (DX)(CX*2), Y4, Y4
+	VADDPS 32(DX)(CX*2), Y5, Y5
+	VADDPS (BX), Y6, Y6
+	VADDPS 32(BX), Y7, Y7
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	LEAQ    (BX)(DX*2), SI
-	ADDQ    DX, SI
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	VMOVUPS Y2, (BX)(DX*1)
-	VMOVUPS Y3, 32(BX)(DX*1)
-	VMOVUPS Y4, (BX)(DX*2)
-	VMOVUPS Y5, 32(BX)(DX*2)
-	VMOVUPS Y6, (SI)
-	VMOVUPS Y7, 32(SI)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+4, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+4, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	LEAQ    (DX)(CX*2), BX
+	ADDQ    CX, BX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, (DX)(CX*1)
+	VMOVUPS Y3, 32(DX)(CX*1)
+	VMOVUPS Y4, (DX)(CX*2)
+	VMOVUPS Y5, 32(DX)(CX*2)
+	VMOVUPS Y6, (BX)
+	VMOVUPS Y7, 32(BX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile2x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile2x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -4150,42 +4530,58 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), BX
-	VADDPS (BX), Y0, Y0
-	VADDPS 32(BX), Y1, Y1
-	VADDPS (BX)(DX*1), Y2, Y2
-	VADDPS 32(BX)(DX*1), Y3, Y3
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), DX
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS (DX)(CX*1), Y2, Y2
+	VADDPS 32(DX)(CX*1), Y3, Y3
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	VMOVUPS Y2, (BX)(DX*1)
-	VMOVUPS Y3, 32(BX)(DX*1)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+2, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, (DX)(CX*1)
+	VMOVUPS Y3, 32(DX)(CX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile1x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile1x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -4267,39 +4663,55 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   96(AX), DX
-	MOVQ   24(AX), DX
-	VADDPS (DX), Y0, Y0
-	VADDPS 32(DX), Y1, Y1
+	MOVQ   96(AX), CX
+	MOVQ   24(AX), CX
+	VADDPS (CX), Y0, Y0
+	VADDPS 32(CX), Y1, Y1
 
 store:
-	MOVQ    88(AX), DX
-	MOVQ    32(AX), DX
-	VMOVUPS Y0, (DX)
-	VMOVUPS Y1, 32(DX)
-	MOVQ    40(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, (AX)
-	MOVQ    88(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	MOVQ    96(AX), CX
-	IMUL3Q  $+1, CX, CX
-	ADDQ    CX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), CX
+	MOVQ    32(AX), CX
+	VMOVUPS Y0, (CX)
+	VMOVUPS Y1, 32(CX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile3x4(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile3x4(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ 80(AX), CX
+	MOVQ  a+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+3, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+3, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+3, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -4481,59 +4893,75 @@ linear:
 	MOVQ   24(AX), DX
 	TESTQ  DX, DX
 	JZ     store
-	MOVQ   96(AX), BX
-	MOVQ   24(AX), SI
-	VADDPS (SI), Y0, Y0
-	VADDPS 32(SI), Y1, Y1
-	VADDPS 64(SI), Y2, Y2
-	VADDPS 96(SI), Y3, Y3
-	VADDPS (SI)(BX*1), Y4, Y4
-	VADDPS 32(SI)(BX*1), Y5, Y5
-	VADDPS 64(SI)(BX*1), Y6, Y6
-	VADDPS 96(SI)(BX*1), Y7, Y7
-	VADDPS (SI)(BX*2), Y8, Y8
-	VADDPS 32(SI)(BX*2), Y9, Y9
-	VADDPS 64(SI)(BX*2), Y10, Y10
-	VADDPS 96(SI)(BX*2), Y11, Y11
+	MOVQ   96(AX), DX
+	MOVQ   24(AX), BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS (BX)(DX*1), Y4, Y4
+	VADDPS 32(BX)(DX*1), Y5, Y5
+	VADDPS 64(BX)(DX*1), Y6, Y6
+	VADDPS 96(BX)(DX*1), Y7, Y7
+	VADDPS (BX)(DX*2), Y8, Y8
+	VADDPS 32(BX)(DX*2), Y9, Y9
+	VADDPS 64(BX)(DX*2), Y10, Y10
+	VADDPS 96(BX)(DX*2), Y11, Y11
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, 96(SI)
-	VMOVUPS Y4, (SI)(BX*1)
-	VMOVUPS Y5, 32(SI)(BX*1)
-	VMOVUPS Y6, 64(SI)(BX*1)
-	VMOVUPS Y7, 96(SI)(BX*1)
-	VMOVUPS Y8, (SI)(BX*2)
-	VMOVUPS Y9, 32(SI)(BX*2)
-	VMOVUPS Y10, 64(SI)(BX*2)
-	VMOVUPS Y11, 96(SI)(BX*2)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+3, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+3, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+3, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	VMOVUPS Y4, (BX)(DX*1)
+	VMOVUPS Y5, 32(BX)(DX*1)
+	VMOVUPS Y6, 64(BX)(DX*1)
+	VMOVUPS Y7, 96(BX)(DX*1)
+	VMOVUPS Y8, (BX)(DX*2)
+	VMOVUPS Y9, 32(BX)(DX*2)
+	VMOVUPS Y10, 64(BX)(DX*2)
+	VMOVUPS Y11, 96(BX)(DX*2)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+3, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile2x4(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile2x4(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ 80(AX), CX
+	MOVQ  a+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -4678,51 +5106,67 @@ linear:
 	MOVQ   24(AX), DX
 	TESTQ  DX, DX
 	JZ     store
-	MOVQ   96(AX), BX
-	MOVQ   24(AX), SI
-	VADDPS (SI), Y0, Y0
-	VADDPS 32(SI), Y1, Y1
-	VADDPS 64(SI), Y2, Y2
-	VADDPS 96(SI), Y3, Y3
-	VADDPS (SI)(BX*1), Y4, Y4
-	VADDPS 32(SI)(BX*1), Y5, Y5
-	VADDPS 64(SI)(BX*1), Y6, Y6
-	VADDPS 96(SI)(BX*1), Y7, Y7
+	MOVQ   96(AX), DX
+	MOVQ   24(AX), BX
+	VADDPS (BX), Y0, Y0
+	VADDPS 32(BX), Y1, Y1
+	VADDPS 64(BX), Y2, Y2
+	VADDPS 96(BX), Y3, Y3
+	VADDPS (BX)(DX*1), Y4, Y4
+	VADDPS 32(BX)(DX*1), Y5, Y5
+	VADDPS 64(BX)(DX*1), Y6, Y6
+	VADDPS 96(BX)(DX*1), Y7, Y7
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), SI
-	VMOVUPS Y0, (SI)
-	VMOVUPS Y1, 32(SI)
-	VMOVUPS Y2, 64(SI)
-	VMOVUPS Y3, 96(SI)
-	VMOVUPS Y4, (SI)(BX*1)
-	VMOVUPS Y5, 32(SI)(BX*1)
-	VMOVUPS Y6, 64(SI)(BX*1)
-	VMOVUPS Y7, 96(SI)(BX*1)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+2, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+2, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+2, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), BX
+	VMOVUPS Y0, (BX)
+	VMOVUPS Y1, 32(BX)
+	VMOVUPS Y2, 64(BX)
+	VMOVUPS Y3, 96(BX)
+	VMOVUPS Y4, (BX)(DX*1)
+	VMOVUPS Y5, 32(BX)(DX*1)
+	VMOVUPS Y6, 64(BX)(DX*1)
+	VMOVUPS Y7, 96(BX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Tile1x4(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Tile1x4(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
-	MOVQ 80(AX), CX
+	MOVQ  a+0(FP), AX
+	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -4830,35 +5274,23 @@ linear:
 	MOVQ   24(AX), DX
 	TESTQ  DX, DX
 	JZ     store
-	MOVQ   96(AX), BX
-	MOVQ   24(AX), BX
-	VADDPS (BX), Y0, Y0
-	VADDPS 32(BX), Y1, Y1
-	VADDPS 64(BX), Y2, Y2
-	VADDPS 96(BX), Y3, Y3
+	MOVQ   96(AX), DX
+	MOVQ   24(AX), DX
+	VADDPS (DX), Y0, Y0
+	VADDPS 32(DX), Y1, Y1
+	VADDPS 64(DX), Y2, Y2
+	VADDPS 96(DX), Y3, Y3
 
 store:
-	MOVQ    88(AX), BX
-	MOVQ    32(AX), BX
-	VMOVUPS Y0, (BX)
-	VMOVUPS Y1, 32(BX)
-	VMOVUPS Y2, 64(BX)
-	VMOVUPS Y3, 96(BX)
-	MOVQ    40(AX), BX
-	IMUL3Q  $+1, BX, BX
-	ADDQ    BX, (AX)
-	MOVQ    88(AX), BX
-	IMUL3Q  $+1, BX, BX
-	ADDQ    BX, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	MOVQ    96(AX), DX
-	IMUL3Q  $+1, DX, DX
-	ADDQ    DX, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    88(AX), DX
+	MOVQ    32(AX), DX
+	VMOVUPS Y0, (DX)
+	VMOVUPS Y1, 32(DX)
+	VMOVUPS Y2, 64(DX)
+	VMOVUPS Y3, 96(DX)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -4868,6 +5300,34 @@ TEXT ·convAVX512Rows8x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+8, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -5103,77 +5563,71 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      24(AX), BX
-	MOVQ      (BX), SI
-	MOVQ      8(BX), DI
-	MOVQ      16(BX), R8
-	MOVQ      24(BX), R9
-	MOVQ      32(BX), R10
-	MOVQ      40(BX), R11
-	MOVQ      48(BX), R12
-	MOVQ      56(BX), BX
-	MOVQ      144(AX), R13
-	VADDPS    (SI)(R13*1), Z0, Z0
-	VMOVUPS.Z 64(SI)(R13*1), K1, Z16
+	MOVQ      24(AX), DX
+	MOVQ      (DX), BX
+	MOVQ      8(DX), SI
+	MOVQ      16(DX), DI
+	MOVQ      24(DX), R8
+	MOVQ      32(DX), R9
+	MOVQ      40(DX), R10
+	MOVQ      48(DX), R11
+	MOVQ      56(DX), DX
+	MOVQ      144(AX), R12
+	VADDPS    (BX)(R12*1), Z0, Z0
+	VMOVUPS.Z 64(BX)(R12*1), K1, Z16
 	VADDPS    Z16, Z1, Z1
-	VADDPS    (DI)(R13*1), Z2, Z2
-	VMOVUPS.Z 64(DI)(R13*1), K1, Z16
+	VADDPS    (SI)(R12*1), Z2, Z2
+	VMOVUPS.Z 64(SI)(R12*1), K1, Z16
 	VADDPS    Z16, Z3, Z3
-	VADDPS    (R8)(R13*1), Z4, Z4
-	VMOVUPS.Z 64(R8)(R13*1), K1, Z16
+	VADDPS    (DI)(R12*1), Z4, Z4
+	VMOVUPS.Z 64(DI)(R12*1), K1, Z16
 	VADDPS    Z16, Z5, Z5
-	VADDPS    (R9)(R13*1), Z6, Z6
-	VMOVUPS.Z 64(R9)(R13*1), K1, Z16
+	VADDPS    (R8)(R12*1), Z6, Z6
+	VMOVUPS.Z 64(R8)(R12*1), K1, Z16
 	VADDPS    Z16, Z7, Z7
-	VADDPS    (R10)(R13*1), Z8, Z8
-	VMOVUPS.Z 64(R10)(R13*1), K1, Z16
+	VADDPS    (R9)(R12*1), Z8, Z8
+	VMOVUPS.Z 64(R9)(R12*1), K1, Z16
 	VADDPS    Z16, Z9, Z9
-	VADDPS    (R11)(R13*1), Z10, Z10
-	VMOVUPS.Z 64(R11)(R13*1), K1, Z16
+	VADDPS    (R10)(R12*1), Z10, Z10
+	VMOVUPS.Z 64(R10)(R12*1), K1, Z16
 	VADDPS    Z16, Z11, Z11
-	VADDPS    (R12)(R13*1), Z12, Z12
-	VMOVUPS.Z 64(R12)(R13*1), K1, Z16
+	VADDPS    (R11)(R12*1), Z12, Z12
+	VMOVUPS.Z 64(R11)(R12*1), K1, Z16
 	VADDPS    Z16, Z13, Z13
-	VADDPS    (BX)(R13*1), Z14, Z14
-	VMOVUPS.Z 64(BX)(R13*1), K1, Z16
+	VADDPS    (DX)(R12*1), Z14, Z14
+	VMOVUPS.Z 64(DX)(R12*1), K1, Z16
 	VADDPS    Z16, Z15, Z15
 
 store:
-	MOVQ    32(AX), BX
-	MOVQ    (BX), SI
-	MOVQ    8(BX), DI
-	MOVQ    16(BX), R8
-	MOVQ    24(BX), R9
-	MOVQ    32(BX), R10
-	MOVQ    40(BX), R11
-	MOVQ    48(BX), R12
-	MOVQ    56(BX), BX
-	MOVQ    136(AX), R13
-	VMOVUPS Z0, (SI)(R13*1)
-	VMOVUPS Z1, K1, 64(SI)(R13*1)
-	VMOVUPS Z2, (DI)(R13*1)
-	VMOVUPS Z3, K1, 64(DI)(R13*1)
-	VMOVUPS Z4, (R8)(R13*1)
-	VMOVUPS Z5, K1, 64(R8)(R13*1)
-	VMOVUPS Z6, (R9)(R13*1)
-	VMOVUPS Z7, K1, 64(R9)(R13*1)
-	VMOVUPS Z8, (R10)(R13*1)
-	VMOVUPS Z9, K1, 64(R10)(R13*1)
-	VMOVUPS Z10, (R11)(R13*1)
-	VMOVUPS Z11, K1, 64(R11)(R13*1)
-	VMOVUPS Z12, (R12)(R13*1)
-	VMOVUPS Z13, K1, 64(R12)(R13*1)
-	VMOVUPS Z14, (BX)(R13*1)
-	VMOVUPS Z15, K1, 64(BX)(R13*1)
-	ADDQ    $+64, (AX)
-	ADDQ    $+64, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	ADDQ    $+64, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), DX
+	MOVQ    (DX), BX
+	MOVQ    8(DX), SI
+	MOVQ    16(DX), DI
+	MOVQ    24(DX), R8
+	MOVQ    32(DX), R9
+	MOVQ    40(DX), R10
+	MOVQ    48(DX), R11
+	MOVQ    56(DX), DX
+	MOVQ    136(AX), R12
+	VMOVUPS Z0, (BX)(R12*1)
+	VMOVUPS Z1, K1, 64(BX)(R12*1)
+	VMOVUPS Z2, (SI)(R12*1)
+	VMOVUPS Z3, K1, 64(SI)(R12*1)
+	VMOVUPS Z4, (DI)(R12*1)
+	VMOVUPS Z5, K1, 64(DI)(R12*1)
+	VMOVUPS Z6, (R8)(R12*1)
+	VMOVUPS Z7, K1, 64(R8)(R12*1)
+	VMOVUPS Z8, (R9)(R12*1)
+	VMOVUPS Z9, K1, 64(R9)(R12*1)
+	VMOVUPS Z10, (R10)(R12*1)
+	VMOVUPS Z11, K1, 64(R10)(R12*1)
+	VMOVUPS Z12, (R11)(R12*1)
+	VMOVUPS Z13, K1, 64(R11)(R12*1)
+	VMOVUPS Z14, (DX)(R12*1)
+	VMOVUPS Z15, K1, 64(DX)(R12*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -5182,6 +5636,34 @@ next:
 TEXT ·convAVX512Rows8x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -5308,61 +5790,55 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), SI
-	MOVQ      16(DX), DI
-	MOVQ      24(DX), R8
-	MOVQ      32(DX), R9
-	MOVQ      40(DX), R10
-	MOVQ      48(DX), R11
-	MOVQ      56(DX), DX
-	MOVQ      144(AX), R12
-	VMOVUPS.Z (BX)(R12*1), K1, Z8
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), BX
+	MOVQ      16(CX), SI
+	MOVQ      24(CX), DI
+	MOVQ      32(CX), R8
+	MOVQ      40(CX), R9
+	MOVQ      48(CX), R10
+	MOVQ      56(CX), CX
+	MOVQ      144(AX), R11
+	VMOVUPS.Z (DX)(R11*1), K1, Z8
 	VADDPS    Z8, Z0, Z0
-	VMOVUPS.Z (SI)(R12*1), K1, Z8
+	VMOVUPS.Z (BX)(R11*1), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	VMOVUPS.Z (DI)(R12*1), K1, Z8
+	VMOVUPS.Z (SI)(R11*1), K1, Z8
 	VADDPS    Z8, Z2, Z2
-	VMOVUPS.Z (R8)(R12*1), K1, Z8
+	VMOVUPS.Z (DI)(R11*1), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	VMOVUPS.Z (R9)(R12*1), K1, Z8
+	VMOVUPS.Z (R8)(R11*1), K1, Z8
 	VADDPS    Z8, Z4, Z4
-	VMOVUPS.Z (R10)(R12*1), K1, Z8
+	VMOVUPS.Z (R9)(R11*1), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	VMOVUPS.Z (R11)(R12*1), K1, Z8
+	VMOVUPS.Z (R10)(R11*1), K1, Z8
 	VADDPS    Z8, Z6, Z6
-	VMOVUPS.Z (DX)(R12*1), K1, Z8
+	VMOVUPS.Z (CX)(R11*1), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), R8
-	MOVQ    32(DX), R9
-	MOVQ    40(DX), R10
-	MOVQ    48(DX), R11
-	MOVQ    56(DX), DX
-	MOVQ    136(AX), R12
-	VMOVUPS Z0, K1, (BX)(R12*1)
-	VMOVUPS Z1, K1, (SI)(R12*1)
-	VMOVUPS Z2, K1, (DI)(R12*1)
-	VMOVUPS Z3, K1, (R8)(R12*1)
-	VMOVUPS Z4, K1, (R9)(R12*1)
-	VMOVUPS Z5, K1, (R10)(R12*1)
-	VMOVUPS Z6, K1, (R11)(R12*1)
-	VMOVUPS Z7, K1, (DX)(R12*1)
-	ADDQ    $+64, (AX)
-	ADDQ    $+64, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+64, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), DI
+	MOVQ    32(CX), R8
+	MOVQ    40(CX), R9
+	MOVQ    48(CX), R10
+	MOVQ    56(CX), CX
+	MOVQ    136(AX), R11
+	VMOVUPS Z0, K1, (DX)(R11*1)
+	VMOVUPS Z1, K1, (BX)(R11*1)
+	VMOVUPS Z2, K1, (SI)(R11*1)
+	VMOVUPS Z3, K1, (DI)(R11*1)
+	VMOVUPS Z4, K1, (R8)(R11*1)
+	VMOVUPS Z5, K1, (R9)(R11*1)
+	VMOVUPS Z6, K1, (R10)(R11*1)
+	VMOVUPS Z7, K1, (CX)(R11*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -5371,6 +5847,34 @@ next:
 TEXT ·convAVX512YRows8x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -5497,68 +6001,90 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), SI
-	MOVQ      16(DX), DI
-	MOVQ      24(DX), R8
-	MOVQ      32(DX), R9
-	MOVQ      40(DX), R10
-	MOVQ      48(DX), R11
-	MOVQ      56(DX), DX
-	MOVQ      144(AX), R12
-	VMOVUPS.Z (BX)(R12*1), K1, Y8
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), BX
+	MOVQ      16(CX), SI
+	MOVQ      24(CX), DI
+	MOVQ      32(CX), R8
+	MOVQ      40(CX), R9
+	MOVQ      48(CX), R10
+	MOVQ      56(CX), CX
+	MOVQ      144(AX), R11
+	VMOVUPS.Z (DX)(R11*1), K1, Y8
 	VADDPS    Y8, Y0, Y0
-	VMOVUPS.Z (SI)(R12*1), K1, Y8
+	VMOVUPS.Z (BX)(R11*1), K1, Y8
 	VADDPS    Y8, Y1, Y1
-	VMOVUPS.Z (DI)(R12*1), K1, Y8
+	VMOVUPS.Z (SI)(R11*1), K1, Y8
 	VADDPS    Y8, Y2, Y2
-	VMOVUPS.Z (R8)(R12*1), K1, Y8
+	VMOVUPS.Z (DI)(R11*1), K1, Y8
 	VADDPS    Y8, Y3, Y3
-	VMOVUPS.Z (R9)(R12*1), K1, Y8
+	VMOVUPS.Z (R8)(R11*1), K1, Y8
 	VADDPS    Y8, Y4, Y4
-	VMOVUPS.Z (R10)(R12*1), K1, Y8
+	VMOVUPS.Z (R9)(R11*1), K1, Y8
 	VADDPS    Y8, Y5, Y5
-	VMOVUPS.Z (R11)(R12*1), K1, Y8
+	VMOVUPS.Z (R10)(R11*1), K1, Y8
 	VADDPS    Y8, Y6, Y6
-	VMOVUPS.Z (DX)(R12*1), K1, Y8
+	VMOVUPS.Z (CX)(R11*1), K1, Y8
 	VADDPS    Y8, Y7, Y7
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), R8
-	MOVQ    32(DX), R9
-	MOVQ    40(DX), R10
-	MOVQ    48(DX), R11
-	MOVQ    56(DX), DX
-	MOVQ    136(AX), R12
-	VMOVUPS Y0, K1, (BX)(R12*1)
-	VMOVUPS Y1, K1, (SI)(R12*1)
-	VMOVUPS Y2, K1, (DI)(R12*1)
-	VMOVUPS Y3, K1, (R8)(R12*1)
-	VMOVUPS Y4, K1, (R9)(R12*1)
-	VMOVUPS Y5, K1, (R10)(R12*1)
-	VMOVUPS Y6, K1, (R11)(R12*1)
-	VMOVUPS Y7, K1, (DX)(R12*1)
-	ADDQ    $+64, (AX)
-	ADDQ    $+64, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+64, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), DI
+	MOVQ    32(CX), R8
+	MOVQ    40(CX), R9
+	MOVQ    48(CX), R10
+	MOVQ    56(CX), CX
+	MOVQ    136(AX), R11
+	VMOVUPS Y0, K1, (DX)(R11*1)
+	VMOVUPS Y1, K1, (BX)(R11*1)
+	VMOVUPS Y2, K1, (SI)(R11*1)
+	VMOVUPS Y3, K1, (DI)(R11*1)
+	VMOVUPS Y4, K1, (R8)(R11*1)
+	VMOVUPS Y5, K1, (R9)(R11*1)
+	VMOVUPS Y6, K1, (R10)(R11*1)
+	VMOVUPS Y7, K1, (CX)(R11*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows8x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows8x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+8, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -5725,53 +6251,47 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), SI
-	MOVQ   16(DX), DI
-	MOVQ   24(DX), R8
-	MOVQ   32(DX), R9
-	MOVQ   40(DX), R10
-	MOVQ   48(DX), R11
-	MOVQ   56(DX), DX
-	MOVQ   144(AX), R12
-	VADDPS (BX)(R12*1), Y0, Y0
-	VADDPS (SI)(R12*1), Y1, Y1
-	VADDPS (DI)(R12*1), Y2, Y2
-	VADDPS (R8)(R12*1), Y3, Y3
-	VADDPS (R9)(R12*1), Y4, Y4
-	VADDPS (R10)(R12*1), Y5, Y5
-	VADDPS (R11)(R12*1), Y6, Y6
-	VADDPS (DX)(R12*1), Y7, Y7
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), BX
+	MOVQ   16(CX), SI
+	MOVQ   24(CX), DI
+	MOVQ   32(CX), R8
+	MOVQ   40(CX), R9
+	MOVQ   48(CX), R10
+	MOVQ   56(CX), CX
+	MOVQ   144(AX), R11
+	VADDPS (DX)(R11*1), Y0, Y0
+	VADDPS (BX)(R11*1), Y1, Y1
+	VADDPS (SI)(R11*1), Y2, Y2
+	VADDPS (DI)(R11*1), Y3, Y3
+	VADDPS (R8)(R11*1), Y4, Y4
+	VADDPS (R9)(R11*1), Y5, Y5
+	VADDPS (R10)(R11*1), Y6, Y6
+	VADDPS (CX)(R11*1), Y7, Y7
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), R8
-	MOVQ    32(DX), R9
-	MOVQ    40(DX), R10
-	MOVQ    48(DX), R11
-	MOVQ    56(DX), DX
-	MOVQ    136(AX), R12
-	VMOVUPS Y0, (BX)(R12*1)
-	VMOVUPS Y1, (SI)(R12*1)
-	VMOVUPS Y2, (DI)(R12*1)
-	VMOVUPS Y3, (R8)(R12*1)
-	VMOVUPS Y4, (R9)(R12*1)
-	VMOVUPS Y5, (R10)(R12*1)
-	VMOVUPS Y6, (R11)(R12*1)
-	VMOVUPS Y7, (DX)(R12*1)
-	ADDQ    $+64, (AX)
-	ADDQ    $+64, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+64, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), DI
+	MOVQ    32(CX), R8
+	MOVQ    40(CX), R9
+	MOVQ    48(CX), R10
+	MOVQ    56(CX), CX
+	MOVQ    136(AX), R11
+	VMOVUPS Y0, (DX)(R11*1)
+	VMOVUPS Y1, (BX)(R11*1)
+	VMOVUPS Y2, (SI)(R11*1)
+	VMOVUPS Y3, (DI)(R11*1)
+	VMOVUPS Y4, (R8)(R11*1)
+	VMOVUPS Y5, (R9)(R11*1)
+	VMOVUPS Y6, (R10)(R11*1)
+	VMOVUPS Y7, (CX)(R11*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+8, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -5781,6 +6301,34 @@ TEXT ·convAVX512Rows4x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+4, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -5928,49 +6476,43 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      24(AX), BX
-	MOVQ      (BX), SI
-	MOVQ      8(BX), DI
-	MOVQ      16(BX), R8
-	MOVQ      24(BX), BX
-	MOVQ      144(AX), R9
-	VADDPS    (SI)(R9*1), Z0, Z0
-	VMOVUPS.Z 64(SI)(R9*1), K1, Z8
+	MOVQ      24(AX), DX
+	MOVQ      (DX), BX
+	MOVQ      8(DX), SI
+	MOVQ      16(DX), DI
+	MOVQ      24(DX), DX
+	MOVQ      144(AX), R8
+	VADDPS    (BX)(R8*1), Z0, Z0
+	VMOVUPS.Z 64(BX)(R8*1), K1, Z8
 	VADDPS    Z8, Z1, Z1
-	VADDPS    (DI)(R9*1), Z2, Z2
-	VMOVUPS.Z 64(DI)(R9*1), K1, Z8
+	VADDPS    (SI)(R8*1), Z2, Z2
+	VMOVUPS.Z 64(SI)(R8*1), K1, Z8
 	VADDPS    Z8, Z3, Z3
-	VADDPS    (R8)(R9*1), Z4, Z4
-	VMOVUPS.Z 64(R8)(R9*1), K1, Z8
+	VADDPS    (DI)(R8*1), Z4, Z4
+	VMOVUPS.Z 64(DI)(R8*1), K1, Z8
 	VADDPS    Z8, Z5, Z5
-	VADDPS    (BX)(R9*1), Z6, Z6
-	VMOVUPS.Z 64(BX)(R9*1), K1, Z8
+	VADDPS    (DX)(R8*1), Z6, Z6
+	VMOVUPS.Z 64(DX)(R8*1), K1, Z8
 	VADDPS    Z8, Z7, Z7
 
 store:
-	MOVQ    32(AX), BX
-	MOVQ    (BX), SI
-	MOVQ    8(BX), DI
-	MOVQ    16(BX), R8
-	MOVQ    24(BX), BX
-	MOVQ    136(AX), R9
-	VMOVUPS Z0, (SI)(R9*1)
-	VMOVUPS Z1, K1, 64(SI)(R9*1)
-	VMOVUPS Z2, (DI)(R9*1)
-	VMOVUPS Z3, K1, 64(DI)(R9*1)
-	VMOVUPS Z4, (R8)(R9*1)
-	VMOVUPS Z5, K1, 64(R8)(R9*1)
-	VMOVUPS Z6, (BX)(R9*1)
-	VMOVUPS Z7, K1, 64(BX)(R9*1)
-	ADDQ    $+32, (AX)
-	ADDQ    $+32, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	ADDQ    $+32, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), DX
+	MOVQ    (DX), BX
+	MOVQ    8(DX), SI
+	MOVQ    16(DX), DI
+	MOVQ    24(DX), DX
+	MOVQ    136(AX), R8
+	VMOVUPS Z0, (BX)(R8*1)
+	VMOVUPS Z1, K1, 64(BX)(R8*1)
+	VMOVUPS Z2, (SI)(R8*1)
+	VMOVUPS Z3, K1, 64(SI)(R8*1)
+	VMOVUPS Z4, (DI)(R8*1)
+	VMOVUPS Z5, K1, 64(DI)(R8*1)
+	VMOVUPS Z6, (DX)(R8*1)
+	VMOVUPS Z7, K1, 64(DX)(R8*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -5979,6 +6521,34 @@ next:
 TEXT ·convAVX512Rows4x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6069,41 +6639,35 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), SI
-	MOVQ      16(DX), DI
-	MOVQ      24(DX), DX
-	MOVQ      144(AX), R8
-	VMOVUPS.Z (BX)(R8*1), K1, Z4
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), BX
+	MOVQ      16(CX), SI
+	MOVQ      24(CX), CX
+	MOVQ      144(AX), DI
+	VMOVUPS.Z (DX)(DI*1), K1, Z4
 	VADDPS    Z4, Z0, Z0
-	VMOVUPS.Z (SI)(R8*1), K1, Z4
+	VMOVUPS.Z (BX)(DI*1), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	VMOVUPS.Z (DI)(R8*1), K1, Z4
+	VMOVUPS.Z (SI)(DI*1), K1, Z4
 	VADDPS    Z4, Z2, Z2
-	VMOVUPS.Z (DX)(R8*1), K1, Z4
+	VMOVUPS.Z (CX)(DI*1), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), DX
-	MOVQ    136(AX), R8
-	VMOVUPS Z0, K1, (BX)(R8*1)
-	VMOVUPS Z1, K1, (SI)(R8*1)
-	VMOVUPS Z2, K1, (DI)(R8*1)
-	VMOVUPS Z3, K1, (DX)(R8*1)
-	ADDQ    $+32, (AX)
-	ADDQ    $+32, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+32, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), CX
+	MOVQ    136(AX), DI
+	VMOVUPS Z0, K1, (DX)(DI*1)
+	VMOVUPS Z1, K1, (BX)(DI*1)
+	VMOVUPS Z2, K1, (SI)(DI*1)
+	VMOVUPS Z3, K1, (CX)(DI*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6112,6 +6676,34 @@ next:
 TEXT ·convAVX512YRows4x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6202,48 +6794,70 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), SI
-	MOVQ      16(DX), DI
-	MOVQ      24(DX), DX
-	MOVQ      144(AX), R8
-	VMOVUPS.Z (BX)(R8*1), K1, Y4
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), BX
+	MOVQ      16(CX), SI
+	MOVQ      24(CX), CX
+	MOVQ      144(AX), DI
+	VMOVUPS.Z (DX)(DI*1), K1, Y4
 	VADDPS    Y4, Y0, Y0
-	VMOVUPS.Z (SI)(R8*1), K1, Y4
+	VMOVUPS.Z (BX)(DI*1), K1, Y4
 	VADDPS    Y4, Y1, Y1
-	VMOVUPS.Z (DI)(R8*1), K1, Y4
+	VMOVUPS.Z (SI)(DI*1), K1, Y4
 	VADDPS    Y4, Y2, Y2
-	VMOVUPS.Z (DX)(R8*1), K1, Y4
+	VMOVUPS.Z (CX)(DI*1), K1, Y4
 	VADDPS    Y4, Y3, Y3
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), DX
-	MOVQ    136(AX), R8
-	VMOVUPS Y0, K1, (BX)(R8*1)
-	VMOVUPS Y1, K1, (SI)(R8*1)
-	VMOVUPS Y2, K1, (DI)(R8*1)
-	VMOVUPS Y3, K1, (DX)(R8*1)
-	ADDQ    $+32, (AX)
-	ADDQ    $+32, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+32, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), CX
+	MOVQ    136(AX), DI
+	VMOVUPS Y0, K1, (DX)(DI*1)
+	VMOVUPS Y1, K1, (BX)(DI*1)
+	VMOVUPS Y2, K1, (SI)(DI*1)
+	VMOVUPS Y3, K1, (CX)(DI*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows4x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows4x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6354,37 +6968,31 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), SI
-	MOVQ   16(DX), DI
-	MOVQ   24(DX), DX
-	MOVQ   144(AX), R8
-	VADDPS (BX)(R8*1), Y0, Y0
-	VADDPS (SI)(R8*1), Y1, Y1
-	VADDPS (DI)(R8*1), Y2, Y2
-	VADDPS (DX)(R8*1), Y3, Y3
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), BX
+	MOVQ   16(CX), SI
+	MOVQ   24(CX), CX
+	MOVQ   144(AX), DI
+	VADDPS (DX)(DI*1), Y0, Y0
+	VADDPS (BX)(DI*1), Y1, Y1
+	VADDPS (SI)(DI*1), Y2, Y2
+	VADDPS (CX)(DI*1), Y3, Y3
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), DX
-	MOVQ    136(AX), R8
-	VMOVUPS Y0, (BX)(R8*1)
-	VMOVUPS Y1, (SI)(R8*1)
-	VMOVUPS Y2, (DI)(R8*1)
-	VMOVUPS Y3, (DX)(R8*1)
-	ADDQ    $+32, (AX)
-	ADDQ    $+32, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+32, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), CX
+	MOVQ    136(AX), DI
+	VMOVUPS Y0, (DX)(DI*1)
+	VMOVUPS Y1, (BX)(DI*1)
+	VMOVUPS Y2, (SI)(DI*1)
+	VMOVUPS Y3, (CX)(DI*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6394,6 +7002,34 @@ TEXT ·convAVX512Rows2x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+2, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -6497,35 +7133,29 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      24(AX), BX
-	MOVQ      (BX), SI
-	MOVQ      8(BX), BX
-	MOVQ      144(AX), DI
-	VADDPS    (SI)(DI*1), Z0, Z0
-	VMOVUPS.Z 64(SI)(DI*1), K1, Z4
+	MOVQ      24(AX), DX
+	MOVQ      (DX), BX
+	MOVQ      8(DX), DX
+	MOVQ      144(AX), SI
+	VADDPS    (BX)(SI*1), Z0, Z0
+	VMOVUPS.Z 64(BX)(SI*1), K1, Z4
 	VADDPS    Z4, Z1, Z1
-	VADDPS    (BX)(DI*1), Z2, Z2
-	VMOVUPS.Z 64(BX)(DI*1), K1, Z4
+	VADDPS    (DX)(SI*1), Z2, Z2
+	VMOVUPS.Z 64(DX)(SI*1), K1, Z4
 	VADDPS    Z4, Z3, Z3
 
 store:
-	MOVQ    32(AX), BX
-	MOVQ    (BX), SI
-	MOVQ    8(BX), BX
-	MOVQ    136(AX), DI
-	VMOVUPS Z0, (SI)(DI*1)
-	VMOVUPS Z1, K1, 64(SI)(DI*1)
-	VMOVUPS Z2, (BX)(DI*1)
-	VMOVUPS Z3, K1, 64(BX)(DI*1)
-	ADDQ    $+16, (AX)
-	ADDQ    $+16, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	ADDQ    $+16, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), DX
+	MOVQ    (DX), BX
+	MOVQ    8(DX), DX
+	MOVQ    136(AX), SI
+	VMOVUPS Z0, (BX)(SI*1)
+	VMOVUPS Z1, K1, 64(BX)(SI*1)
+	VMOVUPS Z2, (DX)(SI*1)
+	VMOVUPS Z3, K1, 64(DX)(SI*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6534,6 +7164,34 @@ next:
 TEXT ·convAVX512Rows2x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6606,31 +7264,25 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), DX
-	MOVQ      144(AX), SI
-	VMOVUPS.Z (BX)(SI*1), K1, Z2
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), CX
+	MOVQ      144(AX), BX
+	VMOVUPS.Z (DX)(BX*1), K1, Z2
 	VADDPS    Z2, Z0, Z0
-	VMOVUPS.Z (DX)(SI*1), K1, Z2
+	VMOVUPS.Z (CX)(BX*1), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), DX
-	MOVQ    136(AX), SI
-	VMOVUPS Z0, K1, (BX)(SI*1)
-	VMOVUPS Z1, K1, (DX)(SI*1)
-	ADDQ    $+16, (AX)
-	ADDQ    $+16, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+16, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), CX
+	MOVQ    136(AX), BX
+	VMOVUPS Z0, K1, (DX)(BX*1)
+	VMOVUPS Z1, K1, (CX)(BX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6639,6 +7291,34 @@ next:
 TEXT ·convAVX512YRows2x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6711,38 +7391,60 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), BX
-	MOVQ      8(DX), DX
-	MOVQ      144(AX), SI
-	VMOVUPS.Z (BX)(SI*1), K1, Y2
+	MOVQ      24(AX), CX
+	MOVQ      (CX), DX
+	MOVQ      8(CX), CX
+	MOVQ      144(AX), BX
+	VMOVUPS.Z (DX)(BX*1), K1, Y2
 	VADDPS    Y2, Y0, Y0
-	VMOVUPS.Z (DX)(SI*1), K1, Y2
+	VMOVUPS.Z (CX)(BX*1), K1, Y2
 	VADDPS    Y2, Y1, Y1
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), DX
-	MOVQ    136(AX), SI
-	VMOVUPS Y0, K1, (BX)(SI*1)
-	VMOVUPS Y1, K1, (DX)(SI*1)
-	ADDQ    $+16, (AX)
-	ADDQ    $+16, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+16, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), CX
+	MOVQ    136(AX), BX
+	VMOVUPS Y0, K1, (DX)(BX*1)
+	VMOVUPS Y1, K1, (CX)(BX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows2x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows2x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -6825,29 +7527,23 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), DX
-	MOVQ   144(AX), SI
-	VADDPS (BX)(SI*1), Y0, Y0
-	VADDPS (DX)(SI*1), Y1, Y1
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), CX
+	MOVQ   144(AX), BX
+	VADDPS (DX)(BX*1), Y0, Y0
+	VADDPS (CX)(BX*1), Y1, Y1
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), DX
-	MOVQ    136(AX), SI
-	VMOVUPS Y0, (BX)(SI*1)
-	VMOVUPS Y1, (DX)(SI*1)
-	ADDQ    $+16, (AX)
-	ADDQ    $+16, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+16, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), CX
+	MOVQ    136(AX), BX
+	VMOVUPS Y0, (DX)(BX*1)
+	VMOVUPS Y1, (CX)(BX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6857,6 +7553,34 @@ TEXT ·convAVX512Rows1x2(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
 	MOVQ  80(AX), CX
+	MOVQ  152(AX), DX
+	TESTQ DX, DX
+	JZ    tile
+	MOVQ  40(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, (AX)
+	MOVQ  88(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), BX
+	IMULQ DX, BX
+	ADDQ  BX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, (AX)
+	MOVQ   88(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), DX
+	IMUL3Q $+1, DX, DX
+	ADDQ   DX, 24(AX)
 
 tile:
 	MOVQ    16(AX), DX
@@ -6938,28 +7662,22 @@ linear:
 	MOVQ      24(AX), DX
 	TESTQ     DX, DX
 	JZ        store
-	MOVQ      24(AX), BX
-	MOVQ      (BX), BX
-	MOVQ      144(AX), SI
-	VADDPS    (BX)(SI*1), Z0, Z0
-	VMOVUPS.Z 64(BX)(SI*1), K1, Z2
+	MOVQ      24(AX), DX
+	MOVQ      (DX), DX
+	MOVQ      144(AX), BX
+	VADDPS    (DX)(BX*1), Z0, Z0
+	VMOVUPS.Z 64(DX)(BX*1), K1, Z2
 	VADDPS    Z2, Z1, Z1
 
 store:
-	MOVQ    32(AX), BX
-	MOVQ    (BX), BX
-	MOVQ    136(AX), SI
-	VMOVUPS Z0, (BX)(SI*1)
-	VMOVUPS Z1, K1, 64(BX)(SI*1)
-	ADDQ    $+8, (AX)
-	ADDQ    $+8, 32(AX)
-	TESTQ   DX, DX
-	JZ      next
-	ADDQ    $+8, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), DX
+	MOVQ    (DX), DX
+	MOVQ    136(AX), BX
+	VMOVUPS Z0, (DX)(BX*1)
+	VMOVUPS Z1, K1, 64(DX)(BX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -6968,6 +7686,34 @@ next:
 TEXT ·convAVX512Rows1x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7031,26 +7777,20 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), DX
-	MOVQ      144(AX), BX
-	VMOVUPS.Z (DX)(BX*1), K1, Z1
+	MOVQ      24(AX), CX
+	MOVQ      (CX), CX
+	MOVQ      144(AX), DX
+	VMOVUPS.Z (CX)(DX*1), K1, Z1
 	VADDPS    Z1, Z0, Z0
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), DX
-	MOVQ    136(AX), BX
-	VMOVUPS Z0, K1, (DX)(BX*1)
-	ADDQ    $+8, (AX)
-	ADDQ    $+8, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+8, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), CX
+	MOVQ    136(AX), DX
+	VMOVUPS Z0, K1, (CX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
@@ -7059,6 +7799,34 @@ next:
 TEXT ·convAVX512YRows1x1(SB), NOSPLIT, $0-8
 	MOVQ  a+0(FP), AX
 	KMOVW 120(AX), K1
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7122,33 +7890,55 @@ linear:
 	MOVQ      24(AX), CX
 	TESTQ     CX, CX
 	JZ        store
-	MOVQ      24(AX), DX
-	MOVQ      (DX), DX
-	MOVQ      144(AX), BX
-	VMOVUPS.Z (DX)(BX*1), K1, Y1
+	MOVQ      24(AX), CX
+	MOVQ      (CX), CX
+	MOVQ      144(AX), DX
+	VMOVUPS.Z (CX)(DX*1), K1, Y1
 	VADDPS    Y1, Y0, Y0
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), DX
-	MOVQ    136(AX), BX
-	VMOVUPS Y0, K1, (DX)(BX*1)
-	ADDQ    $+8, (AX)
-	ADDQ    $+8, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+8, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), CX
+	MOVQ    136(AX), DX
+	VMOVUPS Y0, K1, (CX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows1x1(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows1x1(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7217,32 +8007,54 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), DX
-	MOVQ   144(AX), BX
-	VADDPS (DX)(BX*1), Y0, Y0
+	MOVQ   24(AX), CX
+	MOVQ   (CX), CX
+	MOVQ   144(AX), DX
+	VADDPS (CX)(DX*1), Y0, Y0
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), DX
-	MOVQ    136(AX), BX
-	VMOVUPS Y0, (DX)(BX*1)
-	ADDQ    $+8, (AX)
-	ADDQ    $+8, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+8, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), CX
+	MOVQ    136(AX), DX
+	VMOVUPS Y0, (CX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows6x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows6x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+6, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7434,64 +8246,86 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), SI
-	MOVQ   16(DX), DI
-	MOVQ   24(DX), R8
-	MOVQ   32(DX), R9
-	MOVQ   40(DX), DX
-	MOVQ   144(AX), R10
-	VADDPS (BX)(R10*1), Y0, Y0
-	VADDPS 32(BX)(R10*1), Y1, Y1
-	VADDPS (SI)(R10*1), Y2, Y2
-	VADDPS 32(SI)(R10*1), Y3, Y3
-	VADDPS (DI)(R10*1), Y4, Y4
-	VADDPS 32(DI)(R10*1), Y5, Y5
-	VADDPS (R8)(R10*1), Y6, Y6
-	VADDPS 32(R8)(R10*1), Y7, Y7
-	VADDPS (R9)(R10*1), Y8, Y8
-	VADDPS 32(R9)(R10*1), Y9, Y9
-	VADDPS (DX)(R10*1), Y10, Y10
-	VADDPS 32(DX)(R10*1), Y11, Y11
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), BX
+	MOVQ   16(CX), SI
+	MOVQ   24(CX), DI
+	MOVQ   32(CX), R8
+	MOVQ   40(CX), CX
+	MOVQ   144(AX), R9
+	VADDPS (DX)(R9*1), Y0, Y0
+	VADDPS 32(DX)(R9*1), Y1, Y1
+	VADDPS (BX)(R9*1), Y2, Y2
+	VADDPS 32(BX)(R9*1), Y3, Y3
+	VADDPS (SI)(R9*1), Y4, Y4
+	VADDPS 32(SI)(R9*1), Y5, Y5
+	VADDPS (DI)(R9*1), Y6, Y6
+	VADDPS 32(DI)(R9*1), Y7, Y7
+	VADDPS (R8)(R9*1), Y8, Y8
+	VADDPS 32(R8)(R9*1), Y9, Y9
+	VADDPS (CX)(R9*1), Y10, Y10
+	VADDPS 32(CX)(R9*1), Y11, Y11
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), R8
-	MOVQ    32(DX), R9
-	MOVQ    40(DX), DX
-	MOVQ    136(AX), R10
-	VMOVUPS Y0, (BX)(R10*1)
-	VMOVUPS Y1, 32(BX)(R10*1)
-	VMOVUPS Y2, (SI)(R10*1)
-	VMOVUPS Y3, 32(SI)(R10*1)
-	VMOVUPS Y4, (DI)(R10*1)
-	VMOVUPS Y5, 32(DI)(R10*1)
-	VMOVUPS Y6, (R8)(R10*1)
-	VMOVUPS Y7, 32(R8)(R10*1)
-	VMOVUPS Y8, (R9)(R10*1)
-	VMOVUPS Y9, 32(R9)(R10*1)
-	VMOVUPS Y10, (DX)(R10*1)
-	VMOVUPS Y11, 32(DX)(R10*1)
-	ADDQ    $+48, (AX)
-	ADDQ    $+48, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+48, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), DI
+	MOVQ    32(CX), R8
+	MOVQ    40(CX), CX
+	MOVQ    136(AX), R9
+	VMOVUPS Y0, (DX)(R9*1)
+	VMOVUPS Y1, 32(DX)(R9*1)
+	VMOVUPS Y2, (BX)(R9*1)
+	VMOVUPS Y3, 32(BX)(R9*1)
+	VMOVUPS Y4, (SI)(R9*1)
+	VMOVUPS Y5, 32(SI)(R9*1)
+	VMOVUPS Y6, (DI)(R9*1)
+	VMOVUPS Y7, 32(DI)(R9*1)
+	VMOVUPS Y8, (R8)(R9*1)
+	VMOVUPS Y9, 32(R8)(R9*1)
+	VMOVUPS Y10, (CX)(R9*1)
+	VMOVUPS Y11, 32(CX)(R9*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+6, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows4x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows4x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+4, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7639,52 +8473,74 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), SI
-	MOVQ   16(DX), DI
-	MOVQ   24(DX), DX
-	MOVQ   144(AX), R8
-	VADDPS (BX)(R8*1), Y0, Y0
-	VADDPS 32(BX)(R8*1), Y1, Y1
-	VADDPS (SI)(R8*1), Y2, Y2
-	VADDPS 32(SI)(R8*1), Y3, Y3
-	VADDPS (DI)(R8*1), Y4, Y4
-	VADDPS 32(DI)(R8*1), Y5, Y5
-	VADDPS (DX)(R8*1), Y6, Y6
-	VADDPS 32(DX)(R8*1), Y7, Y7
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), BX
+	MOVQ   16(CX), SI
+	MOVQ   24(CX), CX
+	MOVQ   144(AX), DI
+	VADDPS (DX)(DI*1), Y0, Y0
+	VADDPS 32(DX)(DI*1), Y1, Y1
+	VADDPS (BX)(DI*1), Y2, Y2
+	VADDPS 32(BX)(DI*1), Y3, Y3
+	VADDPS (SI)(DI*1), Y4, Y4
+	VADDPS 32(SI)(DI*1), Y5, Y5
+	VADDPS (CX)(DI*1), Y6, Y6
+	VADDPS 32(CX)(DI*1), Y7, Y7
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), SI
-	MOVQ    16(DX), DI
-	MOVQ    24(DX), DX
-	MOVQ    136(AX), R8
-	VMOVUPS Y0, (BX)(R8*1)
-	VMOVUPS Y1, 32(BX)(R8*1)
-	VMOVUPS Y2, (SI)(R8*1)
-	VMOVUPS Y3, 32(SI)(R8*1)
-	VMOVUPS Y4, (DI)(R8*1)
-	VMOVUPS Y5, 32(DI)(R8*1)
-	VMOVUPS Y6, (DX)(R8*1)
-	VMOVUPS Y7, 32(DX)(R8*1)
-	ADDQ    $+32, (AX)
-	ADDQ    $+32, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+32, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), BX
+	MOVQ    16(CX), SI
+	MOVQ    24(CX), CX
+	MOVQ    136(AX), DI
+	VMOVUPS Y0, (DX)(DI*1)
+	VMOVUPS Y1, 32(DX)(DI*1)
+	VMOVUPS Y2, (BX)(DI*1)
+	VMOVUPS Y3, 32(BX)(DI*1)
+	VMOVUPS Y4, (SI)(DI*1)
+	VMOVUPS Y5, 32(SI)(DI*1)
+	VMOVUPS Y6, (CX)(DI*1)
+	VMOVUPS Y7, 32(CX)(DI*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+4, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows2x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows2x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+2, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7788,40 +8644,62 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), BX
-	MOVQ   8(DX), DX
-	MOVQ   144(AX), SI
-	VADDPS (BX)(SI*1), Y0, Y0
-	VADDPS 32(BX)(SI*1), Y1, Y1
-	VADDPS (DX)(SI*1), Y2, Y2
-	VADDPS 32(DX)(SI*1), Y3, Y3
+	MOVQ   24(AX), CX
+	MOVQ   (CX), DX
+	MOVQ   8(CX), CX
+	MOVQ   144(AX), BX
+	VADDPS (DX)(BX*1), Y0, Y0
+	VADDPS 32(DX)(BX*1), Y1, Y1
+	VADDPS (CX)(BX*1), Y2, Y2
+	VADDPS 32(CX)(BX*1), Y3, Y3
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), BX
-	MOVQ    8(DX), DX
-	MOVQ    136(AX), SI
-	VMOVUPS Y0, (BX)(SI*1)
-	VMOVUPS Y1, 32(BX)(SI*1)
-	VMOVUPS Y2, (DX)(SI*1)
-	VMOVUPS Y3, 32(DX)(SI*1)
-	ADDQ    $+16, (AX)
-	ADDQ    $+16, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+16, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), DX
+	MOVQ    8(CX), CX
+	MOVQ    136(AX), BX
+	VMOVUPS Y0, (DX)(BX*1)
+	VMOVUPS Y1, 32(DX)(BX*1)
+	VMOVUPS Y2, (CX)(BX*1)
+	VMOVUPS Y3, 32(CX)(BX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+2, 152(AX)
 	VZEROUPPER
 	RET
 
 // func convAVX2Rows1x2(a *byte)
 // Requires: AVX, FMA3
 TEXT ·convAVX2Rows1x2(SB), NOSPLIT, $0-8
-	MOVQ a+0(FP), AX
+	MOVQ  a+0(FP), AX
+	MOVQ  152(AX), CX
+	TESTQ CX, CX
+	JZ    tile
+	MOVQ  40(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, (AX)
+	MOVQ  88(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 32(AX)
+	CMPQ  24(AX), $+0
+	JE    tile
+	MOVQ  96(AX), DX
+	IMULQ CX, DX
+	ADDQ  DX, 24(AX)
+	JMP   tile
+
+next:
+	MOVQ   40(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, (AX)
+	MOVQ   88(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 32(AX)
+	CMPQ   24(AX), $+0
+	JE     tile
+	MOVQ   96(AX), CX
+	IMUL3Q $+1, CX, CX
+	ADDQ   CX, 24(AX)
 
 tile:
 	MOVQ    16(AX), CX
@@ -7903,26 +8781,20 @@ linear:
 	MOVQ   24(AX), CX
 	TESTQ  CX, CX
 	JZ     store
-	MOVQ   24(AX), DX
-	MOVQ   (DX), DX
-	MOVQ   144(AX), BX
-	VADDPS (DX)(BX*1), Y0, Y0
-	VADDPS 32(DX)(BX*1), Y1, Y1
+	MOVQ   24(AX), CX
+	MOVQ   (CX), CX
+	MOVQ   144(AX), DX
+	VADDPS (CX)(DX*1), Y0, Y0
+	VADDPS 32(CX)(DX*1), Y1, Y1
 
 store:
-	MOVQ    32(AX), DX
-	MOVQ    (DX), DX
-	MOVQ    136(AX), BX
-	VMOVUPS Y0, (DX)(BX*1)
-	VMOVUPS Y1, 32(DX)(BX*1)
-	ADDQ    $+8, (AX)
-	ADDQ    $+8, 32(AX)
-	TESTQ   CX, CX
-	JZ      next
-	ADDQ    $+8, 24(AX)
-
-next:
-	DECQ 112(AX)
-	JNZ  tile
+	MOVQ    32(AX), CX
+	MOVQ    (CX), CX
+	MOVQ    136(AX), DX
+	VMOVUPS Y0, (CX)(DX*1)
+	VMOVUPS Y1, 32(CX)(DX*1)
+	DECQ    112(AX)
+	JNZ     next
+	MOVQ    $+1, 152(AX)
 	VZEROUPPER
 	RET

@@ -194,9 +194,9 @@ DATA gelu_cut<>+24(SB)/4, $0x43200000
 DATA gelu_cut<>+28(SB)/4, $0x43200000
 GLOBL gelu_cut<>(SB), RODATA|NOPTR, $32
 
-// func reluAVX2(dst *float32, x *float32, n int)
+// func reluSIMD(dst *float32, x *float32, n int)
 // Requires: AVX
-TEXT ·reluAVX2(SB), NOSPLIT, $0-24
+TEXT ·reluSIMD(SB), NOSPLIT, $0-24
 	MOVQ   dst+0(FP), AX
 	MOVQ   x+8(FP), CX
 	MOVQ   n+16(FP), DX
@@ -227,9 +227,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func addAVX2(dst *float32, p *float32, q *float32, n int)
+// func addSIMD(dst *float32, p *float32, q *float32, n int)
 // Requires: AVX
-TEXT ·addAVX2(SB), NOSPLIT, $0-32
+TEXT ·addSIMD(SB), NOSPLIT, $0-32
 	MOVQ   dst+0(FP), AX
 	MOVQ   p+8(FP), CX
 	MOVQ   q+16(FP), DX
@@ -264,9 +264,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func mulAVX2(dst *float32, p *float32, q *float32, n int)
+// func mulSIMD(dst *float32, p *float32, q *float32, n int)
 // Requires: AVX
-TEXT ·mulAVX2(SB), NOSPLIT, $0-32
+TEXT ·mulSIMD(SB), NOSPLIT, $0-32
 	MOVQ   dst+0(FP), AX
 	MOVQ   p+8(FP), CX
 	MOVQ   q+16(FP), DX
@@ -301,9 +301,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func reluGradAVX2(dst *float32, dy *float32, y *float32, n int)
+// func reluGradSIMD(dst *float32, dy *float32, y *float32, n int)
 // Requires: AVX
-TEXT ·reluGradAVX2(SB), NOSPLIT, $0-32
+TEXT ·reluGradSIMD(SB), NOSPLIT, $0-32
 	MOVQ   dst+0(FP), AX
 	MOVQ   dy+8(FP), CX
 	MOVQ   y+16(FP), DX
@@ -341,9 +341,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func geluAVX2(dst *float32, x *float32, n int)
+// func geluSIMD(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluAVX2(SB), NOSPLIT, $0-24
+TEXT ·geluSIMD(SB), NOSPLIT, $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
 	MOVQ    n+16(FP), DX
@@ -395,9 +395,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func geluGradAVX2(dst *float32, grad *float32, x *float32, n int)
+// func geluGradSIMD(dst *float32, grad *float32, x *float32, n int)
 // Requires: AVX, AVX2, FMA3
-TEXT ·geluGradAVX2(SB), NOSPLIT, $0-32
+TEXT ·geluGradSIMD(SB), NOSPLIT, $0-32
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+16(FP), CX
 	MOVQ    grad+8(FP), DX
@@ -453,9 +453,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func adamAVX2(p *float32, dp *float32, m *float32, v *float32, n int, c *float64)
+// func adamSIMD(p *float32, dp *float32, m *float32, v *float32, n int, c *float64)
 // Requires: AVX
-TEXT ·adamAVX2(SB), NOSPLIT, $0-48
+TEXT ·adamSIMD(SB), NOSPLIT, $0-48
 	MOVQ         p+0(FP), AX
 	MOVQ         dp+8(FP), CX
 	MOVQ         m+16(FP), DX

@@ -29,6 +29,7 @@ const (
 	argXAt
 	argYAt
 	argResAt
+	argMade
 )
 
 func conv() {
@@ -133,6 +134,26 @@ func convTile(t tile) {
 			acc[r] = append(acc[r], i.vec())
 		}
 	}
+
+	// forward moves the arguments past the rows of the tile before.
+	forward := func(step func(n reg.GPVirtual)) {
+		for _, f := range [][2]int{{argX, argXRow}, {argY, argYRow}, {argRes, argResRow}} {
+			if f[0] == argRes {
+				CMPQ(Mem{Base: a, Disp: argRes}, I8(0))
+				JE(LabelRef("tile"))
+			}
+			n := field(a, f[1])
+			step(n)
+			ADDQ(n, Mem{Base: a, Disp: f[0]})
+		}
+	}
+	made := field(a, argMade)
+	TESTQ(made, made)
+	JZ(LabelRef("tile"))
+	forward(func(n reg.GPVirtual) { IMULQ(made, n) })
+	JMP(LabelRef("tile"))
+	Label("next")
+	forward(func(n reg.GPVirtual) { IMUL3Q(I8(int8(height)), n, n) })
 
 	Label("tile")
 	// Every sum starts at the bias.
@@ -272,24 +293,9 @@ func convTile(t tile) {
 			}
 		}
 	}
-	// The arguments move on to the rows that follow.
-	forward := func(at, step int) {
-		if t.tables {
-			ADDQ(I8(int8(8*height)), Mem{Base: a, Disp: at})
-			return
-		}
-		n := field(a, step)
-		IMUL3Q(I8(int8(height)), n, n)
-		ADDQ(n, Mem{Base: a, Disp: at})
-	}
-	forward(argX, argXRow)
-	forward(argY, argYRow)
-	TESTQ(res, res)
-	JZ(LabelRef("next"))
-	forward(argRes, argResRow)
-	Label("next")
 	DECQ(Mem{Base: a, Disp: argTiles})
-	JNZ(LabelRef("tile"))
+	JNZ(LabelRef("next"))
+	MOVQ(I32(int32(height)), Mem{Base: a, Disp: argMade})
 	VZEROUPPER()
 	RET()
 }

@@ -31,7 +31,7 @@ func simple(name, p, q string, f func(p, q, zero reg.VecVirtual)) {
 	if q != "" {
 		sig = "func(dst, " + p + ", " + q + " *float32, n int)"
 	}
-	TEXT(name+"AVX2", NOSPLIT, sig)
+	TEXT(name+"SIMD", NOSPLIT, sig)
 	dst, ps := Load(Param("dst"), GP64()), Load(Param(p), GP64())
 	var qs reg.Register
 	if q != "" {
@@ -69,23 +69,30 @@ func simple(name, p, q string, f func(p, q, zero reg.VecVirtual)) {
 	RET()
 }
 
-var constants = map[string]Mem{}
+// A constant of gelu_generic.go.
+type constant struct {
+	name string
+	bits uint32
+}
 
-// consts writes the constants of gelu_generic.go, broadcast to eight lanes.
-func consts() {
+func constantsOfGELU() []constant {
 	ln2 := math.Ln2
 	f := func(v float64) uint32 { return math.Float32bits(float32(v)) }
-	for _, c := range []struct {
-		name string
-		bits uint32
-	}{
+	return []constant{
 		{"sign", 1 << 31}, {"one", f(1)}, {"scale", f(-0.5 * math.Log2E)}, {"round", f(3 << 22)}, {"bias", 127},
 		{"c1", f(ln2)}, {"c2", f(ln2 * ln2 / 2)}, {"c3", f(ln2 * ln2 * ln2 / 6)}, {"c4", f(ln2 * ln2 * ln2 * ln2 / 24)},
 		{"c5", f(ln2 * ln2 * ln2 * ln2 * ln2 / 120)}, {"c6", f(ln2 * ln2 * ln2 * ln2 * ln2 * ln2 / 720)},
 		{"p", f(0.3275911 * (math.Sqrt2 / 2))}, {"a1", f(0.254829592 / 2)}, {"a2", f(-0.284496736 / 2)},
 		{"a3", f(1.421413741 / 2)}, {"a4", f(-1.453152027 / 2)}, {"a5", f(1.061405429 / 2)},
 		{"density", f(0.3989422804014327)}, {"cut", f(160)},
-	} {
+	}
+}
+
+var constants = map[string]Mem{}
+
+// consts writes the constants, broadcast to eight lanes.
+func consts() {
+	for _, c := range constantsOfGELU() {
 		constants[c.name] = GLOBL("gelu_"+c.name, RODATA|NOPTR)
 		for lane := range 8 {
 			DATA(4*lane, U32(c.bits))
@@ -96,9 +103,9 @@ func consts() {
 // gelu writes GELU, and with grad GELUGrad, step for step as cdf of
 // gelu_generic.go, with fused multiply-adds.
 func gelu(grad bool) {
-	name, sig := "geluAVX2", "func(dst, x *float32, n int)"
+	name, sig := "geluSIMD", "func(dst, x *float32, n int)"
 	if grad {
-		name, sig = "geluGradAVX2", "func(dst, grad, x *float32, n int)"
+		name, sig = "geluGradSIMD", "func(dst, grad, x *float32, n int)"
 	}
 	TEXT(name, NOSPLIT, sig)
 	dst, x := Load(Param("dst"), GP64()), Load(Param("x"), GP64())
@@ -171,7 +178,7 @@ func gelu(grad bool) {
 // adam writes kernel.Adam in double precision without fused multiply-adds: the
 // same bits as the definition.
 func adam() {
-	TEXT("adamAVX2", NOSPLIT, "func(p, dp, m, v *float32, n int, c *float64)")
+	TEXT("adamSIMD", NOSPLIT, "func(p, dp, m, v *float32, n int, c *float64)")
 	p, dp := Load(Param("p"), GP64()), Load(Param("dp"), GP64())
 	m, v := Load(Param("m"), GP64()), Load(Param("v"), GP64())
 	n, c := Load(Param("n"), GP64()), Load(Param("c"), GP64())

@@ -1,40 +1,40 @@
-//go:build !purego
+//go:build amd64 && !purego
 
 package kernel
 
-// The kernels of elementwise_amd64.s compute what their generic twins say, for
-// n values, a multiple of 8. Those of relu, reluGrad, add and mul give the same
+// The kernels of elementwise_amd64.s (AVX2) and elementwise_arm64.s (NEON)
+// compute what their generic twins say, for n values, a multiple of 8. Those of relu, reluGrad, add and mul give the same
 // bits; gelu and geluGrad use fused multiply-adds.
 
 //go:noescape
-func reluAVX2(dst, x *float32, n int)
+func reluSIMD(dst, x *float32, n int)
 
 //go:noescape
-func reluGradAVX2(dst, dy, y *float32, n int)
+func reluGradSIMD(dst, dy, y *float32, n int)
 
 //go:noescape
-func addAVX2(dst, p, q *float32, n int)
+func addSIMD(dst, p, q *float32, n int)
 
 //go:noescape
-func mulAVX2(dst, p, q *float32, n int)
+func mulSIMD(dst, p, q *float32, n int)
 
 //go:noescape
-func geluAVX2(dst, x *float32, n int)
+func geluSIMD(dst, x *float32, n int)
 
 //go:noescape
-func geluGradAVX2(dst, grad, x *float32, n int)
+func geluGradSIMD(dst, grad, x *float32, n int)
 
-// adamAVX2 computes adamGeneric, the same bits, for n values, a multiple of 4.
+// adamSIMD computes adamGeneric, the same bits, for n values, a multiple of 4.
 // c are β₁, 1-β₁, β₂, 1-β₂, keep, size, root and ε.
 //
 //go:noescape
-func adamAVX2(p, dp, m, v *float32, n int, c *float64)
+func adamSIMD(p, dp, m, v *float32, n int, c *float64)
 
 func relu(dst, x []float32) {
 	n := 0
 	if level != levelGeneric {
 		if n = len(dst) &^ 7; n > 0 {
-			reluAVX2(&dst[0], &x[0], n)
+			reluSIMD(&dst[0], &x[0], n)
 		}
 	}
 	reluGeneric(dst[n:], x[n:])
@@ -44,7 +44,7 @@ func reluGrad(dx, dy, y []float32) {
 	n := 0
 	if level != levelGeneric {
 		if n = len(dx) &^ 7; n > 0 {
-			reluGradAVX2(&dx[0], &dy[0], &y[0], n)
+			reluGradSIMD(&dx[0], &dy[0], &y[0], n)
 		}
 	}
 	reluGradGeneric(dx[n:], dy[n:], y[n:])
@@ -54,7 +54,7 @@ func add(dst, a, b []float32) {
 	n := 0
 	if level != levelGeneric {
 		if n = len(dst) &^ 7; n > 0 {
-			addAVX2(&dst[0], &a[0], &b[0], n)
+			addSIMD(&dst[0], &a[0], &b[0], n)
 		}
 	}
 	addGeneric(dst[n:], a[n:], b[n:])
@@ -64,7 +64,7 @@ func mul(dst, a, b []float32) {
 	n := 0
 	if level != levelGeneric {
 		if n = len(dst) &^ 7; n > 0 {
-			mulAVX2(&dst[0], &a[0], &b[0], n)
+			mulSIMD(&dst[0], &a[0], &b[0], n)
 		}
 	}
 	mulGeneric(dst[n:], a[n:], b[n:])
@@ -79,12 +79,12 @@ func gelu(dst, x []float32) {
 	}
 	n := len(dst) &^ 7
 	if n > 0 {
-		geluAVX2(&dst[0], &x[0], n)
+		geluSIMD(&dst[0], &x[0], n)
 	}
 	if n < len(dst) {
 		var buf [8]float32
 		copy(buf[:], x[n:])
-		geluAVX2(&buf[0], &buf[0], 8)
+		geluSIMD(&buf[0], &buf[0], 8)
 		copy(dst[n:], buf[:])
 	}
 }
@@ -96,12 +96,12 @@ func geluGrad(dst, grad, x []float32) {
 	}
 	n := len(dst) &^ 7
 	if n > 0 {
-		geluGradAVX2(&dst[0], &grad[0], &x[0], n)
+		geluGradSIMD(&dst[0], &grad[0], &x[0], n)
 	}
 	if n < len(dst) {
 		var buf, g [8]float32
 		copy(buf[:], x[n:])
-		geluGradAVX2(&buf[0], &g[0], &buf[0], 8)
+		geluGradSIMD(&buf[0], &g[0], &buf[0], 8)
 		copy(dst[n:], buf[:])
 		copy(grad[n:], g[:])
 	}
@@ -112,7 +112,7 @@ func adam(p, g, m, v []float32, s *AdamStep) {
 	if level != levelGeneric {
 		if n = len(p) &^ 3; n > 0 {
 			c := [8]float64{s.Beta1, 1 - s.Beta1, s.Beta2, 1 - s.Beta2, s.Keep, s.Size, s.Root, s.Eps}
-			adamAVX2(&p[0], &g[0], &m[0], &v[0], n, &c[0])
+			adamSIMD(&p[0], &g[0], &m[0], &v[0], n, &c[0])
 		}
 	}
 	adamGeneric(p[n:], g[n:], m[n:], v[n:], s)
