@@ -3,10 +3,11 @@ GO ?= go
 SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 RACE := ./bench ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
+ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./window ./drift/... ./internal/...
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross fuzz bench build picture demo quality integration compare perf-table
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality integration compare perf-table
 all: check test
 
 tools: ## fetch modules and the linter
@@ -35,7 +36,8 @@ race:
 
 generate: ## the assembly, from its generator
 	@for op in conv outer elementwise peak; do \
-	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s) || exit 1; done
+	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s && \
+	    $(GO) run . -op $$op-arm64 -out ../$${op}_arm64.s) || exit 1; done
 
 purego: ## the generic kernels only
 	$(GO) test -tags purego ./model/...
@@ -45,6 +47,9 @@ skips: ## no test may be skipped but those listed
 
 cross: ## the other first-class platform
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
+
+arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh installs qemu-user-static)
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static $(ARM64)
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quell ./cmd/quell

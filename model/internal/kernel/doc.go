@@ -13,6 +13,10 @@
 // conversions), so no compiler may contract them into fused multiply-adds and
 // the generic results are the same bits on every architecture.
 //
+// The files named _simd.go, _amd64.go and _arm64.go hold the kernels in assembly,
+// which gen writes: see Tier. Their sums keep the same order with fused
+// multiply-adds, so that they give the same bits as each other.
+//
 // Callers check lengths once; kernels do not, beyond what Go itself checks.
 // Kernels keep no state, allocate nothing and are safe for concurrent use on
 // disjoint destinations.

@@ -1,7 +1,9 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
+	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -464,6 +466,32 @@ func testGELU(t *testing.T) {
 	}
 }
 
+// TestGELUBits checks that GELU has the same bits on every architecture: one
+// result of the generic tier, one of all others.
+func TestGELUBits(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		var x []float32
+		for i := -20000; i <= 20000; i++ {
+			x = append(x, float32(i)/1250) // ±16
+		}
+		y, g := make([]float32, len(x)), make([]float32, len(x))
+		GELUGrad(y, g, x)
+		h, want := fnv.New64a(), uint64(0x50a13d63ecc3a2d8)
+		if Active() == Generic {
+			want = 0x3345b53f0830cfe0
+		}
+		var b []byte
+		for i := range y {
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(y[i]))
+			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(g[i]))
+		}
+		h.Write(b) // never fails
+		if got := h.Sum64(); got != want {
+			t.Errorf("the results have the hash %#x, want %#x", got, want)
+		}
+	})
+}
+
 // TestSigmoidTanh measures the errors that sigmoid_generic.go states.
 func TestSigmoidTanh(t *testing.T) {
 	var x []float32
@@ -501,6 +529,12 @@ func TestSigmoidTanh(t *testing.T) {
 		if !(worst < 3e-7 && worstGrad < 3e-7) {
 			t.Errorf("%s: errors of %.3g and %.3g, want below 3e-7", f.name, worst, worstGrad)
 		}
+	}
+}
+
+func TestPeak(t *testing.T) {
+	if got, want := Peak(time.Millisecond) > 0, len(Tiers()) > 1; got != want {
+		t.Errorf("a rate above 0: %v, want %v with the tiers %v", got, want, Tiers())
 	}
 }
 

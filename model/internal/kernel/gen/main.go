@@ -1,13 +1,17 @@
-// Command gen writes the assembly of package kernel for amd64. It is a module
-// of its own so that avo stays out of the module graph of Quell's users.
+// Command gen writes the assembly of package kernel: that for amd64 with avo,
+// that for arm64, which avo does not know, with the few lines of neon.go. It is
+// a module of its own so that avo stays out of the module graph of Quell's
+// users.
 //
 //	go run . -op conv -out ../conv_amd64.s
+//	go run . -op conv-arm64 -out ../conv_arm64.s
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"strings"
 
 	. "github.com/mmcloughlin/avo/build"
 	. "github.com/mmcloughlin/avo/operand"
@@ -15,8 +19,15 @@ import (
 )
 
 func main() {
-	op := flag.String("op", "", "conv, outer, elementwise or peak")
+	op := flag.String("op", "", "conv, outer, elementwise or peak; with -arm64 behind it for that")
 	flag.Parse()
+	if name, ok := strings.CutSuffix(*op, "-arm64"); ok {
+		if err := neon(name, flag.Lookup("out").Value.String()); err != nil {
+			fmt.Fprintf(os.Stderr, "gen: %v\n", err)
+			os.Exit(2)
+		}
+		return
+	}
 	ConstraintExpr("amd64,!purego")
 	switch *op {
 	case "conv":
