@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # tools.sh - install what the tests need, on Debian or Ubuntu, as root or with
 # sudo: for the integration suite Mosquitto, a Java runtime, Maven, and Kafka's
-# jars; for parity with ONNX Runtime a Python of their own in .cache/python. What
-# is there already is left alone.
+# jars; for parity with ONNX Runtime a Python of their own in .cache/python; for
+# `make arm64` an emulator. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -12,6 +12,7 @@ command -v openssl >/dev/null || want+=(openssl)
 command -v java >/dev/null || want+=(default-jre-headless)
 command -v mvn >/dev/null || want+=(maven)
 python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
+command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
 if [ ${#want[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get -qq update
