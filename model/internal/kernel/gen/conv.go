@@ -116,6 +116,17 @@ func (s *signal) advance(bytes int) {
 	s.rows.advance(bytes)
 }
 
+// madd adds the product of p and q to sum.
+func (i isa) madd(p, q, sum reg.VecVirtual) {
+	if !i.rounded {
+		VFMADD231PS(p, q, sum)
+		return
+	}
+	m := i.vec()
+	VMULPS(p, q, m)
+	VADDPS(m, sum, sum)
+}
+
 func convTile(t tile) {
 	i, height, vecs, perPanel := t.isa, t.height, t.vecs, t.perPanel
 	TEXT(t.name(), NOSPLIT, "func(a *byte)")
@@ -203,14 +214,14 @@ func convTile(t tile) {
 			VMOVUPS(weight(v, u*row), b[v])
 		}
 		for r := range height {
-			if i.evex && vecs == 1 {
+			if i.evex && vecs == 1 && !i.rounded {
 				VFMADD231PS_BCST(xs.at(r, 4*u), b[0], acc[r][0])
 				continue
 			}
 			s := i.vec()
 			VBROADCASTSS(xs.at(r, 4*u), s)
 			for v := range vecs {
-				VFMADD231PS(s, b[v], acc[r][v])
+				i.madd(s, b[v], acc[r][v])
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // The kernels of this file take n values, n a multiple of 8, four of Adam.
 
 func elementwise() {
-	consts()
+	consts("gelu_")
 	simple("relu", "x", "", func(x, _ reg.VecVirtual, z reg.VecVirtual) { VMAXPS(z, x, x) })
 	simple("add", "p", "q", func(p, q, _ reg.VecVirtual) { VADDPS(q, p, p) })
 	simple("mul", "p", "q", func(p, q, _ reg.VecVirtual) { VMULPS(q, p, p) })
@@ -19,8 +19,8 @@ func elementwise() {
 		VCMPPS(U8(14), z, y, y) // y > 0; NaN is not
 		VANDPS(y, dy, dy)
 	})
-	gelu(false)
-	gelu(true)
+	gelu("geluSIMD", y2, false)
+	gelu("geluGradSIMD", y2, true)
 	adam()
 }
 
@@ -91,9 +91,9 @@ func constantsOfGELU() []constant {
 var constants = map[string]Mem{}
 
 // consts writes the constants, broadcast to eight lanes.
-func consts() {
+func consts(prefix string) {
 	for _, c := range constantsOfGELU() {
-		constants[c.name] = GLOBL("gelu_"+c.name, RODATA|NOPTR)
+		constants[c.name] = GLOBL(prefix+c.name, RODATA|NOPTR)
 		for lane := range 8 {
 			DATA(4*lane, U32(c.bits))
 		}
@@ -101,11 +101,20 @@ func consts() {
 }
 
 // gelu writes GELU, and with grad GELUGrad, step for step as cdf of
-// gelu_generic.go, with fused multiply-adds.
-func gelu(grad bool) {
-	name, sig := "geluSIMD", "func(dst, x *float32, n int)"
+// gelu_generic.go, with fused multiply-adds unless i rounds.
+func gelu(name string, i isa, grad bool) {
+	sig := "func(dst, x *float32, n int)"
 	if grad {
-		name, sig = "geluGradSIMD", "func(dst, grad, x *float32, n int)"
+		sig = "func(dst, grad, x *float32, n int)"
+	}
+	// horner computes p·by + add.
+	horner := func(add Op, by, p reg.VecVirtual) {
+		if i.rounded {
+			VMULPS(by, p, p)
+			VADDPS(add, p, p)
+			return
+		}
+		VFMADD213PS(add, by, p)
 	}
 	TEXT(name, NOSPLIT, sig)
 	dst, x := Load(Param("dst"), GP64()), Load(Param("x"), GP64())
@@ -134,9 +143,9 @@ func gelu(grad bool) {
 	VSUBPS(f, y, f)
 	VMOVUPS(c("c6"), p)
 	for _, k := range []string{"c5", "c4", "c3", "c2", "c1"} {
-		VFMADD213PS(c(k), f, p)
+		horner(c(k), f, p)
 	}
-	VFMADD213PS(one, f, p)
+	horner(one, f, p)
 	VPADDD(c("bias"), biased, biased)
 	VPSLLD(U8(23), biased, biased)
 	VMULPS(biased, p, p) // exp(-x²/2)
@@ -146,11 +155,11 @@ func gelu(grad bool) {
 	VANDPS(keep, p, p)
 	t, q := YMM(), YMM()
 	VMOVUPS(c("p"), t)
-	VFMADD213PS(one, u, t)
+	horner(one, u, t)
 	VDIVPS(t, one, t)
 	VMOVUPS(c("a5"), q)
 	for _, k := range []string{"a4", "a3", "a2", "a1"} {
-		VFMADD213PS(c(k), t, q)
+		horner(c(k), t, q)
 	}
 	VMULPS(t, q, q)
 	VMULPS(p, q, q) // Φ(-|x|)

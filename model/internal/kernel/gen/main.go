@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	op := flag.String("op", "", "conv, outer, elementwise or peak; with -arm64 behind it for that")
+	op := flag.String("op", "", "conv, conv8, outer, elementwise or peak; with -arm64 behind it for that")
 	flag.Parse()
 	if name, ok := strings.CutSuffix(*op, "-arm64"); ok {
 		if err := neon(name, flag.Lookup("out").Value.String()); err != nil {
@@ -32,6 +32,8 @@ func main() {
 	switch *op {
 	case "conv":
 		conv()
+	case "conv8":
+		conv8()
 	case "outer":
 		outer()
 	case "elementwise":
@@ -47,15 +49,16 @@ func main() {
 
 // isa is a set of instructions and the width of its vectors in values.
 type isa struct {
-	name  string
-	width int
-	evex  bool
+	name    string
+	width   int
+	evex    bool
+	rounded bool // products are rounded before they are added
 }
 
 var (
-	y2   = isa{"AVX2", 8, false}   // AVX2, FMA
-	z512 = isa{"AVX512", 16, true} // AVX-512, 512 bits
-	y512 = isa{"AVX512Y", 8, true} // AVX-512, 256 bits
+	y2   = isa{name: "AVX2", width: 8}                // AVX2, FMA
+	z512 = isa{name: "AVX512", width: 16, evex: true} // AVX-512, 512 bits
+	y512 = isa{name: "AVX512Y", width: 8, evex: true} // AVX-512, 256 bits
 )
 
 func (i isa) vec() reg.VecVirtual {

@@ -1,0 +1,16 @@
+//go:build !purego
+
+package kernel
+
+import "testing"
+
+// withoutVNNI runs f as on a CPU that lacks VPDPBUSD.
+func withoutVNNI(t *testing.T, f func()) {
+	t.Helper()
+	if !vnni {
+		return // that is what has run
+	}
+	vnni = false
+	defer func() { vnni = true }()
+	f()
+}
