@@ -55,10 +55,32 @@ func TestNoAllocations(t *testing.T) {
 			batch.Push(ys, pair, xs)
 		}
 		check("Batch", func() { batch.Push(ys, pair, xs) })
+		q, err := Quantize(n, [][]float32{x})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r8, s8 := q.NewRunner(600), mustStream(t, q)
+		c8 := mustStream(t, q)
+		dst := make([]float32, 0, 616*out)
+		check("Run, 8 bits", func() { r8.Run(dst, x) })
+		check("Warm, 8 bits", func() { s8.Warm(x, 12345) })
+		for _, k := range []int{1, 3, 16, 17, 64} {
+			check(fmt.Sprintf("Push of %d, 8 bits", k), func() { s8.Push(x[:k*in]) })
+		}
+		check("CopyFrom, Finish, Reset, 8 bits", func() { c8.CopyFrom(s8); c8.Finish(); c8.Reset(); c8.Push(x[:64*in]); c8.Finish() })
+		t.Logf("%s: %d bytes of state per stream, %d with 8-bit weights", m.name, s.Size(), s8.Size())
 		state := s.Size()
-		t.Logf("%s: %d bytes of state per stream", m.name, state)
 		if m.name == "B" && state > 64<<10 {
 			t.Errorf("a stream of model B keeps %d bytes, want at most 64 KiB", state)
 		}
 	}
+}
+
+func mustStream(t *testing.T, q *Quantized) *Stream {
+	t.Helper()
+	s, err := q.NewStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }

@@ -85,7 +85,7 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 		if s.net != b.net {
 			panic("nn: Batch: a stream of another network")
 		}
-		if x := xs[i]; s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
+		if x := xs[i]; s.data != nil && s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
 			s.data.out = s.data.out[:0]
 			b.at = append(b.at, batchAt{s: s, x: x, i: i})
 			if len(b.at) == batchStreams {
@@ -93,7 +93,7 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 			}
 			continue
 		}
-		ys[i] = s.Push(xs[i]) // at one of its ends, or off the grid of hops
+		ys[i] = s.Push(xs[i]) // at one of its ends, off the grid of hops, or with 8-bit weights
 	}
 	b.flush(ys)
 }

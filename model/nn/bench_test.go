@@ -168,3 +168,71 @@ func BenchmarkTrain(b *testing.B) {
 	}
 	gflops(b, 3*macs(n, t))
 }
+
+// BenchmarkInt8 runs a window with 8-bit weights and, to compare, with those of
+// single precision.
+func BenchmarkInt8(b *testing.B) {
+	const cols = 256
+	for _, m := range []struct {
+		name string
+		spec Spec
+	}{{"model=A", modelA()}, {"model=B", modelB()}, {"model=TCN", TCN(6, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8)}} {
+		n := mustNew(b, m.spec, 1)
+		rng := rand.New(rand.NewPCG(1, 2))
+		q, err := Quantize(n, [][]float32{noise(rng, 4096*m.spec.In)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		x := noise(rng, cols*m.spec.In)
+		for _, w := range []struct {
+			name string
+			r    *Runner
+		}{{"weights=8bit", q.NewRunner(cols)}, {"weights=float", n.NewRunner(cols)}} {
+			b.Run(m.name+"/"+w.name, func(b *testing.B) {
+				y := w.r.Run(nil, x)
+				b.ReportAllocs()
+				for b.Loop() {
+					y = w.r.Run(y, x)
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "windows/s")
+				b.ReportMetric(2*macs(n, cols)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOP/s")
+			})
+		}
+	}
+}
+
+// BenchmarkInt8Stream pushes columns into a stream with 8-bit weights.
+func BenchmarkInt8Stream(b *testing.B) {
+	for _, m := range []struct {
+		name string
+		spec Spec
+		hop  int
+	}{
+		{"model=A/hop=4", modelA(), 4},
+		{"model=B/hop=1", modelB(), 1},
+		{"model=B/hop=16", modelB(), 16},
+		{"model=TCN/hop=1", TCN(6, 1, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8), 1},
+	} {
+		b.Run(m.name, func(b *testing.B) {
+			n := mustNew(b, m.spec, 1)
+			rng := rand.New(rand.NewPCG(1, 2))
+			q, err := Quantize(n, [][]float32{noise(rng, 4096*m.spec.In)})
+			if err != nil {
+				b.Fatal(err)
+			}
+			s, err := q.NewStream()
+			if err != nil {
+				b.Fatal(err)
+			}
+			x := noise(rng, m.hop*m.spec.In)
+			for range 300 {
+				s.Push(x)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Push(x)
+			}
+			b.ReportMetric(2*macs(n, 1<<14)/(1<<14)*float64(m.hop)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GOP/s")
+		})
+	}
+}

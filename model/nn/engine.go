@@ -54,6 +54,8 @@ type store interface {
 	// exec computes groups groups of columns of an operation, of which cols
 	// columns count, from the positions of their first columns.
 	exec(o *op, x, y, res, groups, cols int)
+	// size returns the bytes that all of it takes.
+	size() int
 }
 
 type sigState struct {

@@ -8,7 +8,7 @@ const runnerBytes = 512 << 10
 // use; any number of runners may share a Net.
 type Runner struct {
 	e      *engine
-	data   *floats
+	res    *emitted // of e's store
 	spec   Spec
 	window int // the only length, 0 for any
 }
@@ -16,21 +16,27 @@ type Runner struct {
 // NewRunner returns a runner that allocates nothing for windows of up to maxT
 // columns.
 func (n *Net) NewRunner(maxT int) *Runner {
+	r := n.newRunner(maxT, 4, newFloats(n, n.fused))
+	r.res = &r.e.data.(*floats).emitted
+	return r
+}
+
+// newRunner makes one whose store takes so many bytes per value.
+func (n *Net) newRunner(maxT, bytes int, alloc func(rows []int) store) *Runner {
+	r := &Runner{spec: n.spec}
 	if n.spec.Streamable() != nil {
-		return newRunner(n, n.spec.Window, n.spec.Window, n.spec.Window)
+		r.window = n.spec.Window
+		r.e = newEngine(n.fused, r.window, r.window, alloc)
+		return r
 	}
 	hop, perHop := n.fused.hop, 0
 	for _, s := range n.fused.sigs {
-		perHop += hop / s.num * s.den * s.c * 4
+		perHop += hop / s.num * s.den * s.c * bytes
 	}
 	maxT = max(maxT, 64)
 	chunk := max(runnerBytes/perHop, 1, 64/hop) * hop
-	return newRunner(n, min(chunk, maxT), maxT, 0)
-}
-
-func newRunner(n *Net, chunk, whole, window int) *Runner {
-	e := newEngine(n.fused, chunk, whole, newFloats(n, n.fused))
-	return &Runner{e: e, data: e.data.(*floats), spec: n.spec, window: window}
+	r.e = newEngine(n.fused, min(chunk, maxT), maxT, alloc)
+	return r
 }
 
 // Run computes the network over x, [T][In], with zeros before and after the
@@ -50,9 +56,9 @@ func (r *Runner) Run(dst, x []float32) []float32 {
 		dst = make([]float32, 0, size)
 	}
 	r.e.reset(0)
-	r.data.out = dst[:0]
+	r.res.out = dst[:0]
 	r.e.feed(x, len(x)/in, true)
-	out := r.data.out
-	r.data.out = nil
+	out := r.res.out
+	r.res.out = nil
 	return out
 }

@@ -8,13 +8,16 @@ import (
 
 var stagger atomic.Int64
 
+// emitted is where a store puts columns of the output.
+type emitted struct{ out []float32 }
+
 // floats is the store of single precision.
 type floats struct {
+	emitted
 	net  *Net
 	p    *plan
 	bufs [][]float32 // per signal, [columns][channels]
 	slab []float32   // all of them, one after the other; nil once one has grown
-	out  []float32   // where columns of the output go
 }
 
 func newFloats(n *Net, p *plan) func(rows []int) store {
@@ -67,6 +70,14 @@ func (f *floats) emit(at, cols int) {
 	i := f.p.output()
 	c := f.p.sigs[i].c
 	f.out = append(f.out, f.bufs[i][at*c:(at+cols)*c]...)
+}
+
+func (f *floats) size() int {
+	n := 4 * cap(f.out)
+	for _, b := range f.bufs {
+		n += 4 * len(b)
+	}
+	return n
 }
 
 func (f *floats) exec(o *op, x, y, res, groups, cols int) {

@@ -15,7 +15,8 @@ const streamChunk = 16
 type Stream struct {
 	net      *Net
 	e        *engine
-	data     *floats
+	data     *floats  // nil with 8-bit weights
+	res      *emitted // of e's store
 	finished bool
 }
 
@@ -25,12 +26,23 @@ func (n *Net) NewStream() (*Stream, error) {
 	if err := n.spec.Streamable(); err != nil {
 		return nil, err
 	}
-	hop := n.fused.hop
-	s := &Stream{net: n, e: newEngine(n.fused, (streamChunk+hop-1)/hop*hop, 0, newFloats(n, n.fused))}
+	s := n.newStream(newFloats(n, n.fused))
 	s.data = s.e.data.(*floats)
-	out := n.fused.sigs[n.fused.output()]
-	s.data.out = make([]float32, 0, ((64+n.fused.ahead)/hop+2)*hop/out.num*out.den*out.c)
+	s.res = &s.data.emitted
+	s.reserve()
 	return s, nil
+}
+
+func (n *Net) newStream(alloc func(rows []int) store) *Stream {
+	hop := n.fused.hop
+	return &Stream{net: n, e: newEngine(n.fused, (streamChunk+hop-1)/hop*hop, 0, alloc)}
+}
+
+// reserve makes room for what usual calls return.
+func (s *Stream) reserve() {
+	p := s.e.p
+	out := p.sigs[p.output()]
+	s.res.out = make([]float32, 0, ((64+p.ahead)/p.hop+2)*p.hop/out.num*out.den*out.c)
 }
 
 // Push appends the columns of x, [k][In] for any k, and returns the output
@@ -45,11 +57,11 @@ func (s *Stream) Push(x []float32) []float32 {
 	if s.finished {
 		panic("nn: Push: the stream is finished; Reset or Warm it")
 	}
-	s.data.out = s.data.out[:0]
+	s.res.out = s.res.out[:0]
 	if len(x) > 0 {
 		s.e.feed(x, len(x)/in, false)
 	}
-	return s.data.out
+	return s.res.out
 }
 
 // Finish ends the recording and returns the remaining output columns, computed
@@ -57,18 +69,18 @@ func (s *Stream) Push(x []float32) []float32 {
 // follows PyTorch's formulas, also where the number of columns pushed is not a
 // multiple of the stride. A second call returns nothing.
 func (s *Stream) Finish() []float32 {
-	s.data.out = s.data.out[:0]
+	s.res.out = s.res.out[:0]
 	if !s.finished {
 		s.finished = true
 		s.e.feed(nil, 0, true)
 	}
-	return s.data.out
+	return s.res.out
 }
 
 // Reset starts anew at column 0.
 func (s *Stream) Reset() {
 	s.finished = false
-	s.data.out = s.data.out[:0]
+	s.res.out = s.res.out[:0]
 	s.e.reset(0)
 }
 
@@ -79,11 +91,7 @@ func (s *Stream) Position() (in, out int64) {
 
 // Size returns the bytes that the state takes.
 func (s *Stream) Size() int {
-	n := 4 * cap(s.data.out)
-	for _, b := range s.data.bufs {
-		n += 4 * len(b)
-	}
-	return n
+	return s.e.data.size()
 }
 
 // HistoryLen returns the number of columns that Warm needs: the receptive
@@ -120,13 +128,13 @@ func (s *Stream) Warm(history []float32, in int64) {
 	if in > start {
 		s.e.feed(history[int(cols-(in-start))*c:], int(in-start), false)
 	}
-	s.data.out = s.data.out[:0]
+	s.res.out = s.res.out[:0]
 }
 
 // CopyFrom makes s an independent copy of src, a stream of the same Net, to
 // look ahead without disturbing it. It allocates nothing.
 func (s *Stream) CopyFrom(src *Stream) {
-	if s.net != src.net {
+	if s.net != src.net || (s.data == nil) != (src.data == nil) {
 		panic("nn: CopyFrom: streams of different networks")
 	}
 	if s == src {
@@ -134,5 +142,5 @@ func (s *Stream) CopyFrom(src *Stream) {
 	}
 	s.finished = src.finished
 	s.e.copyFrom(src.e)
-	s.data.out = s.data.out[:0]
+	s.res.out = s.res.out[:0]
 }
