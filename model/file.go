@@ -22,11 +22,11 @@ import (
 // are not an intact model.
 var ErrCorrupt = errors.New("not an intact model file")
 
-// The container is that of safetensors: the length of the JSON header as 8
-// bytes little-endian, the header, and the tensors as raw little-endian
-// float32 without gaps, in the order of the layers. "__metadata__" holds our
-// header as a JSON string under "quell", and under "sha256" the digest of the
-// whole file, computed with 64 zeros in its own place.
+// The container is that of safetensors, see docs/formats/model.md: the length of
+// the JSON header as 8 bytes little-endian, the header, and the tensors, raw and
+// little-endian without gaps, in the order of Model.tensors. "__metadata__"
+// holds our header as a JSON string under "quell", and under "sha256" the digest
+// of the whole file, computed with 64 zeros in its own place.
 const (
 	maxHeader = 8 << 20
 	maxFile   = 1 << 30
@@ -62,13 +62,13 @@ func (m *Model) Encode() ([]byte, error) {
 	}
 	head := slices.Concat([]byte(`{"__metadata__":`), meta)
 	offset := int64(0)
-	for _, p := range m.net.Params() {
-		end := offset + 4*int64(len(p.Data))
-		entry, err := json.Marshal(tensorEntry{"F32", p.Shape, [2]int64{offset, end}})
+	for _, t := range m.tensors() {
+		end := offset + t.bytes()
+		entry, err := json.Marshal(tensorEntry{t.dtype(), t.shape, [2]int64{offset, end}})
 		if err != nil {
 			return fail(err)
 		}
-		head = fmt.Appendf(head, ",%q:%s", p.Name, entry)
+		head = fmt.Appendf(head, ",%q:%s", t.name, entry)
 		offset = end
 	}
 	head = append(head, '}')
@@ -81,9 +81,12 @@ func (m *Model) Encode() ([]byte, error) {
 	b := make([]byte, 8, 8+len(head)+int(offset))
 	binary.LittleEndian.PutUint64(b, uint64(len(head)))
 	b = append(b, head...)
-	for _, p := range m.net.Params() {
-		for _, v := range p.Data {
+	for _, t := range m.tensors() {
+		for _, v := range t.f {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+		}
+		for _, v := range t.i {
+			b = append(b, uint8(v))
 		}
 	}
 	at := sumAt
@@ -190,7 +193,11 @@ func decode(b []byte) (*Model, error) {
 		return nil, fmt.Errorf("a look-ahead of %d; the network has %d", m.header.Lookahead, want)
 	}
 	// A spec can ask for far more memory than the file has bytes.
-	if n, _ := leastWeights(m.header.Spec.Layers, m.header.Spec.In); n > int64(len(data)/4) {
+	room := int64(len(data))
+	if m.header.Int8 == nil {
+		room /= 4
+	}
+	if n, _ := leastWeights(m.header.Spec.Layers, m.header.Spec.In); n > room {
 		return nil, fmt.Errorf("%d bytes of tensors; the network has %d weights or more", len(data), n)
 	}
 	net, err := nn.New(m.header.Spec, 0)
@@ -198,10 +205,9 @@ func decode(b []byte) (*Model, error) {
 		return nil, err
 	}
 	m.net = net
-	if err := m.readTensors(entries, data); err != nil {
+	if err := m.readNet(entries, data); err != nil {
 		return nil, err
 	}
-	m.net.Pack()
 	m.setName(b)
 	return &m, nil
 }
@@ -250,37 +256,63 @@ func leastWeights(layers []nn.LayerSpec, in int) (n int64, out int) {
 	return n, in
 }
 
-// readTensors fills in the parameters; the tensors must be those of the
-// network, neither more nor fewer, and fill the data without gaps.
-func (m *Model) readTensors(entries map[string]json.RawMessage, data []byte) error {
-	params := m.net.Params()
-	if len(entries) != len(params) {
-		return fmt.Errorf("%d tensors; the network has %d", len(entries), len(params))
+// readNet fills in the network.
+func (m *Model) readNet(entries map[string]json.RawMessage, data []byte) error {
+	if m.header.Int8 == nil {
+		if err := readTensors(m.tensors(), entries, data); err != nil {
+			return err
+		}
+		m.net.Pack()
+		return nil
+	}
+	layers, err := emptyLayers(m.net, m.header.Int8)
+	if err != nil {
+		return err
+	}
+	if err := readTensors(int8Tensors(layers), entries, data); err != nil {
+		return err
+	}
+	m.quantized, err = nn.NewQuantized(m.header.Spec, layers)
+	if err != nil {
+		return err
+	}
+	m.net = m.quantized.Net()
+	return nil
+}
+
+// readTensors fills in tensors; those of the file must be the same, neither more
+// nor fewer, and fill the data without gaps.
+func readTensors(want []tensor, entries map[string]json.RawMessage, data []byte) error {
+	if len(entries) != len(want) {
+		return fmt.Errorf("%d tensors; the network has %d", len(entries), len(want))
 	}
 	offset := int64(0)
-	for _, p := range params {
-		raw, ok := entries[p.Name]
+	for _, t := range want {
+		raw, ok := entries[t.name]
 		if !ok {
-			return fmt.Errorf("tensor %s is missing", p.Name)
+			return fmt.Errorf("tensor %s is missing", t.name)
 		}
 		var e tensorEntry
 		if err := strict(raw, &e); err != nil {
-			return fmt.Errorf("tensor %s: %w", p.Name, err)
+			return fmt.Errorf("tensor %s: %w", t.name, err)
 		}
-		end := offset + 4*int64(len(p.Data))
+		end := offset + t.bytes()
 		switch {
-		case e.DType != "F32":
-			return fmt.Errorf("tensor %s: type %q; want F32", p.Name, e.DType)
-		case !slices.Equal(e.Shape, p.Shape):
-			return fmt.Errorf("tensor %s: shape %v; want %v", p.Name, e.Shape, p.Shape)
+		case e.DType != t.dtype():
+			return fmt.Errorf("tensor %s: type %q; want %s", t.name, e.DType, t.dtype())
+		case !slices.Equal(e.Shape, t.shape):
+			return fmt.Errorf("tensor %s: shape %v; want %v", t.name, e.Shape, t.shape)
 		case e.Offsets != [2]int64{offset, end} || end > int64(len(data)):
-			return fmt.Errorf("tensor %s: bytes %v of %d", p.Name, e.Offsets, len(data))
+			return fmt.Errorf("tensor %s: bytes %v of %d", t.name, e.Offsets, len(data))
 		}
-		for i := range p.Data {
-			p.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[int(offset)+4*i:]))
+		for i := range t.f {
+			t.f[i] = math.Float32frombits(binary.LittleEndian.Uint32(data[int(offset)+4*i:]))
 		}
-		if !finite(p.Data) {
-			return fmt.Errorf("tensor %s: a weight is not finite", p.Name)
+		for i := range t.i {
+			t.i[i] = int8(data[int(offset)+i])
+		}
+		if !finite(t.f) {
+			return fmt.Errorf("tensor %s: a weight is not finite", t.name)
 		}
 		offset = end
 	}

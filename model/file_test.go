@@ -120,7 +120,12 @@ func TestImmutable(t *testing.T) {
 }
 
 func TestEveryBitIsGuarded(t *testing.T) {
-	b := encode(t, richModel(t))
+	t.Run("float32", func(t *testing.T) { everyBitIsGuarded(t, encode(t, richModel(t))) })
+	t.Run("int8", func(t *testing.T) { everyBitIsGuarded(t, encode(t, mustQuantize(t, richModel(t)))) })
+}
+
+func everyBitIsGuarded(t *testing.T, b []byte) {
+	t.Helper()
 	for i := range b {
 		for bit := range 8 {
 			b[i] ^= 1 << bit
@@ -266,6 +271,9 @@ func FuzzContainer(f *testing.F) {
 	n := int(binary.LittleEndian.Uint64(good))
 	f.Add(string(good[8:8+n]), good[8+n:], true)
 	f.Add(string(good[8:8+n]), good[8+n:], false)
+	bytes8 := encode(f, mustQuantize(f, richModel(f)))
+	n8 := int(binary.LittleEndian.Uint64(bytes8))
+	f.Add(string(bytes8[8:8+n8]), bytes8[8+n8:], true)
 	f.Add(`{"__metadata__":{"sha256":"`+sumZeros+`","quell":"{}"}}`, []byte{}, true)
 	f.Fuzz(func(t *testing.T, head string, data []byte, seal bool) {
 		b := reseal(head, data)

@@ -66,7 +66,7 @@ type Provenance struct {
 	Command string `json:"command,omitempty"`
 	Seed    uint64 `json:"seed,omitempty"`
 	Go      string `json:"go,omitempty"`     // Go version
-	Parent  string `json:"parent,omitempty"` // name of the model it was fine-tuned from
+	Parent  string `json:"parent,omitempty"` // name of the model it was fine-tuned from, or of which it is the int8 form
 }
 
 // Header describes a model: everything but the weights.
@@ -82,6 +82,7 @@ type Header struct {
 	Scaler     Scaler             `json:"scaler"`
 	Lookahead  int                `json:"lookahead"` // set by New from Spec
 	Interval   Interval           `json:"interval,omitzero"`
+	Int8       *Int8              `json:"int8,omitempty"` // of a model of 8-bit weights; set by Quantize
 	Provenance Provenance         `json:"provenance"`
 	Metrics    map[string]float64 `json:"metrics,omitempty"`
 	Licence    string             `json:"licence,omitempty"` // SPDX identifier
@@ -201,6 +202,7 @@ func (h Header) clone() Header {
 	h.Scaler.Dev = slices.Clone(h.Scaler.Dev)
 	h.Scaler.Sigma = slices.Clone(h.Scaler.Sigma)
 	h.Interval = h.Interval.clone()
+	h.Int8 = h.Int8.clone()
 	m := h.Metrics
 	h.Metrics = nil
 	for k, v := range m {

@@ -57,7 +57,23 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
 	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
 		randomNet(t, nn.DAE(2, 1, []int{3, 4, 5}, 5, 2), 5))
+	for _, name := range []string{"tcn3", "joint", "dae"} {
+		h := ms[name].Header()
+		h.Name += "-int8"
+		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))
+	}
 	return ms
+}
+
+// mustQuantize calibrates with random columns.
+func mustQuantize(t testing.TB, m *Model) *Model {
+	t.Helper()
+	h := m.Header()
+	q, err := Quantize(m, [][]Column{randomColumns(200*h.perNet(), 1), randomColumns(30*h.perNet(), 2)}, "random columns")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
 }
 
 func randomColumns(n int, seed uint64) []Column {
@@ -108,7 +124,7 @@ func reference(m *Model, cols []Column, channels int) []float32 {
 				}
 			}
 		}
-		y := m.Net().NewRunner(slots).Run(nil, x)
+		y := runnerOf(m, slots).Run(nil, x)
 		for t := range slots {
 			for k := range per {
 				c := cols[t*channels+first+k]
@@ -127,4 +143,11 @@ func reference(m *Model, cols []Column, channels int) []float32 {
 		}
 	}
 	return clean
+}
+
+func runnerOf(m *Model, slots int) *nn.Runner {
+	if q := m.Quantized(); q != nil {
+		return q.NewRunner(slots)
+	}
+	return m.Net().NewRunner(slots)
 }

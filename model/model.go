@@ -20,13 +20,21 @@ type Model struct {
 	net    *nn.Net
 	name   string
 	bytes  int
+
+	quantized *nn.Quantized // of an int8 model, else nil
 }
 
 // New makes a model of a header and a trained network, which it copies. The
-// header's Format, Spec and Lookahead are set from the network. Weights must
-// be finite.
+// header's Format, Spec and Lookahead are set from the network, and it is no
+// int8 model's any more. Weights must be finite.
 func New(h Header, net *nn.Net) (*Model, error) {
 	h = h.clone()
+	h.Int8 = nil
+	return finish(h, net.Clone(), nil)
+}
+
+// finish makes a model of what it may keep.
+func finish(h Header, net *nn.Net, q *nn.Quantized) (*Model, error) {
 	h.Format, h.Spec = FormatVersion, net.Spec()
 	if err := h.Validate(); err != nil {
 		return nil, fmt.Errorf("model: %q: %w", h.Name, err)
@@ -37,7 +45,7 @@ func New(h Header, net *nn.Net) (*Model, error) {
 			return nil, fmt.Errorf("model: %q: %s has a weight that is not finite", h.Name, p.Name)
 		}
 	}
-	m := &Model{header: h, net: net.Clone()}
+	m := &Model{header: h, net: net, quantized: q}
 	b, err := m.Encode()
 	if err != nil {
 		return nil, err
@@ -53,8 +61,20 @@ func (m *Model) Name() string { return m.name }
 func (m *Model) Header() Header { return m.header.clone() }
 
 // Net returns the network, which the caller must not change; Net().Clone() may
-// be.
+// be. That of an int8 model holds what its weights stand for, in float32; it
+// gives other values than the model's streams, see Quantized.
 func (m *Model) Net() *nn.Net { return m.net }
+
+// Quantized returns the network of an int8 model, nil of others.
+func (m *Model) Quantized() *nn.Quantized { return m.quantized }
+
+// newStream returns a stream of the network.
+func (m *Model) newStream() (*nn.Stream, error) {
+	if m.quantized != nil {
+		return m.quantized.NewStream()
+	}
+	return m.net.NewStream()
+}
 
 // Lookahead returns the number of future samples that a clean value needs.
 func (m *Model) Lookahead() int { return m.header.Lookahead }

@@ -50,7 +50,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 		s.level, s.worth = 0, 1
 	}
 	for range channels / s.per {
-		net, err := m.net.NewStream()
+		net, err := m.newStream()
 		if err != nil {
 			return nil, fmt.Errorf("model: %s: %w", m.name, err)
 		}

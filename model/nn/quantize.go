@@ -127,7 +127,7 @@ func (n *Net) measure(recordings [][]float32) []statistics {
 }
 
 func (n *Net) watch(recordings [][]float32, see func(sig int, x []float32)) {
-	r := n.newRunner(1, 4, func(rows []int) store { return &watched{newFloats(n, n.fused)(rows).(*floats), see} })
+	r := n.newRunner(1, func(rows []int) store { return &watched{newFloats(n, n.fused)(rows).(*floats), see} })
 	r.res = &r.e.data.(*watched).emitted
 	var y []float32
 	for _, x := range recordings {
@@ -207,7 +207,7 @@ func quantize(n *Net, stats []statistics, full bool) (*Quantized, error) {
 			l.Float = p.Data
 		} else {
 			l.InScale, l.InZero = stats[o.in].rangeOf(full)
-			l.round(p.Data, view.outputs(i), view.outStep(i), full)
+			l.round(p.Data, view.outStep(i), full)
 		}
 		layers = append(layers, l)
 	}
@@ -216,7 +216,8 @@ func quantize(n *Net, stats []statistics, full bool) (*Quantized, error) {
 
 // round rounds weights to 8 bits, with a scale per output: that of the largest
 // weight, or a smaller one where that makes the squared error less.
-func (l *QuantizedLayer) round(w []float32, outputs int, step [2]int, full bool) {
+func (l *QuantizedLayer) round(w []float32, step [2]int, full bool) {
+	outputs := step[1]
 	l.Weight, l.Scale = make([]int8, len(w)), make([]float32, outputs)
 	rows := make([][]int, outputs)
 	for j := range w {

@@ -110,13 +110,12 @@ func (q *Quantized) op(i int) *op {
 	panic("nn: a layer without an operation")
 }
 
-// outputs returns the number of outputs with a weight scale of their own, and
-// outStep how the index of a weight tells which is its.
-func (q *Quantized) outputs(i int) int {
-	if o := q.op(i); o.layer.Op == ConvT {
-		return o.layer.Out
-	}
-	return q.weight(i).Shape[0]
+// Outputs returns the number of outputs of a layer with weights, counted from 0
+// in order, that can have a scale of their own: channels, or those times steps
+// of a dense layer.
+func (n *Net) Outputs(layer int) int {
+	q := Quantized{net: n}
+	return q.outStep(layer)[1]
 }
 
 // outStep returns n and m: weight j belongs to output j/n%m.
@@ -177,8 +176,8 @@ func (q *Quantized) check(i int, l *QuantizedLayer) error {
 		return fmt.Errorf("%d weights; want %d", len(l.Weight), len(p.Data))
 	case slices.Contains(l.Weight, -128):
 		return errors.New("a weight is -128; want -127 to 127")
-	case len(l.Scale) != q.outputs(i):
-		return fmt.Errorf("%d scales; want %d", len(l.Scale), q.outputs(i))
+	case len(l.Scale) != q.outStep(i)[1]:
+		return fmt.Errorf("%d scales; want %d", len(l.Scale), q.outStep(i)[1])
 	case !validScale(l.InScale):
 		return fmt.Errorf("the scale of its input is %g", l.InScale)
 	}
@@ -286,7 +285,7 @@ func (q *Quantized) Layers() []QuantizedLayer { return q.layers }
 
 // NewRunner returns a runner as Net.NewRunner does.
 func (q *Quantized) NewRunner(maxT int) *Runner {
-	r := q.net.newRunner(maxT, 4, newBytes(q))
+	r := q.net.newRunner(maxT, newBytes(q))
 	r.res = &r.e.data.(*bytes8).emitted
 	return r
 }

@@ -16,13 +16,13 @@ type Runner struct {
 // NewRunner returns a runner that allocates nothing for windows of up to maxT
 // columns.
 func (n *Net) NewRunner(maxT int) *Runner {
-	r := n.newRunner(maxT, 4, newFloats(n, n.fused))
+	r := n.newRunner(maxT, newFloats(n, n.fused))
 	r.res = &r.e.data.(*floats).emitted
 	return r
 }
 
-// newRunner makes one whose store takes so many bytes per value.
-func (n *Net) newRunner(maxT, bytes int, alloc func(rows []int) store) *Runner {
+// newRunner makes one with a store of its own.
+func (n *Net) newRunner(maxT int, alloc func(rows []int) store) *Runner {
 	r := &Runner{spec: n.spec}
 	if n.spec.Streamable() != nil {
 		r.window = n.spec.Window
@@ -31,7 +31,7 @@ func (n *Net) newRunner(maxT, bytes int, alloc func(rows []int) store) *Runner {
 	}
 	hop, perHop := n.fused.hop, 0
 	for _, s := range n.fused.sigs {
-		perHop += hop / s.num * s.den * s.c * bytes
+		perHop += hop / s.num * s.den * s.c * 4
 	}
 	maxT = max(maxT, 64)
 	chunk := max(runnerBytes/perHop, 1, 64/hop) * hop

@@ -15,7 +15,7 @@ type bytes8 struct {
 
 // block8 is about how many values are taken through the functions of an
 // operation at a time: they stay in the first-level cache.
-const block8 = 2048
+const block8 = 768
 
 func newBytes(q *Quantized) func(rows []int) store {
 	return func(rows []int) store {

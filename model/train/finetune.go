@@ -52,6 +52,9 @@ type FineTuneReport struct {
 // result on held-out data. The same input and seed give the same bytes.
 func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig) (*model.Model, FineTuneReport, error) {
 	var rep FineTuneReport
+	if err := m.Trainable(); err != nil {
+		return nil, rep, fmt.Errorf("train: %w", err)
+	}
 	setDefault(&cfg.Rounds, 1)
 	setDefault(&cfg.Steps, 300)
 	setDefault(&cfg.Batch, 8)

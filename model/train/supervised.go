@@ -116,6 +116,9 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 		return nil, FitReport{}, fmt.Errorf("train: %w", err)
 	}
 	if cfg.From != nil {
+		if err := cfg.From.Trainable(); err != nil {
+			return nil, FitReport{}, fmt.Errorf("train: %w", err)
+		}
 		net = cfg.From.Net().Clone()
 	}
 	data := newPairs(&cfg, parts.Train, 0, .8)

@@ -107,6 +107,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
 	}
 	if c.Model != nil {
+		if err := c.Model.Trainable(); err != nil {
+			return fmt.Errorf("adapt: %w", err)
+		}
 		if _, err := c.Model.NewStream(c.Channels); err != nil {
 			return fmt.Errorf("adapt: %w", err)
 		}
