@@ -1,6 +1,6 @@
 // Command quality trains for a short while on a real recording, scores the
-// result and the base model by quell eval, and compares with what is asked of
-// them: usage: quality PATH-TO-QUELL PATH-TO-SHARED
+// result and the base model by quell eval, makes an int8 model of the base
+// model, and compares with what is asked of them: usage: quality PATH-TO-QUELL PATH-TO-SHARED
 package main
 
 import (
@@ -19,6 +19,7 @@ const (
 	zeroShot = 8.4
 	trained  = 9.2
 	steps    = "1000" // a quarter of what the default recipe takes
+	lostMost = .1     // that an int8 model may lose
 )
 
 type result struct {
@@ -81,7 +82,36 @@ func run(quell, data string) error {
 		}
 		atLeast("base", g)
 	}
+	lost, bytes, err := quantize(quell, data, filepath.Join(dir, "base8.quell"))
+	if err != nil {
+		return err
+	}
+	fmt.Printf("  %-18s %6.2f dB lost, %d bytes\n", "base, int8", lost, bytes)
+	if !(lost <= lostMost) {
+		errs = append(errs, fmt.Errorf("the int8 model of base loses %.2f dB, want at most %.2f", lost, lostMost))
+	}
 	return errors.Join(errs...)
+}
+
+// quantize returns what the int8 model of base loses, and its size.
+func quantize(quell, data, file string) (lost float64, bytes int, err error) {
+	out, err := command(quell, "model", "quantize", "base", "--lookahead", "8", "--data", data, "--channels", "mlii_mv", "--json", "-o", file)
+	if err != nil {
+		return 0, 0, err
+	}
+	var r struct {
+		Bytes    int `json:"bytes"`
+		Channels []struct {
+			Lost float64 `json:"lost_db"`
+		} `json:"channels"`
+	}
+	if err := json.Unmarshal(out, &r); err != nil {
+		return 0, 0, err
+	}
+	if len(r.Channels) != 1 {
+		return 0, 0, fmt.Errorf("%d channels came out of one", len(r.Channels))
+	}
+	return r.Channels[0].Lost, r.Bytes, nil
 }
 
 func command(name string, args ...string) ([]byte, error) {
