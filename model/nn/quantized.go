@@ -285,7 +285,7 @@ func (q *Quantized) Layers() []QuantizedLayer { return q.layers }
 
 // NewRunner returns a runner as Net.NewRunner does.
 func (q *Quantized) NewRunner(maxT int) *Runner {
-	r := q.net.newRunner(maxT, newBytes(q))
+	r := q.net.newRunner(maxT, newBytes(q, 0))
 	r.res = &r.e.data.(*bytes8).emitted
 	return r
 }
@@ -295,7 +295,7 @@ func (q *Quantized) NewStream() (*Stream, error) {
 	if err := q.net.spec.Streamable(); err != nil {
 		return nil, err
 	}
-	s := q.net.newStream(newBytes(q))
+	s := q.net.newStream(newBytes(q, q.net.streamChunk()))
 	s.res = &s.e.data.(*bytes8).emitted
 	s.reserve()
 	return s, nil

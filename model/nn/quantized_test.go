@@ -145,8 +145,10 @@ func (r *reference8) whole(s Spec, x []float32) []float32 {
 	return flat
 }
 
-func genQuantized(t *rapid.T) (*Quantized, *rand.Rand) {
-	n, rng := genNet(t)
+func genQuantized(t *rapid.T) (*Quantized, *rand.Rand) { return quantizedOf(t, genSpec(t)) }
+
+func quantizedOf(t *rapid.T, s Spec) (*Quantized, *rand.Rand) {
+	n, rng := genParams(t, s)
 	q, err := Quantize(n, [][]float32{noise(rng, 30*n.spec.In), noise(rng, 3*n.spec.In)})
 	if err != nil {
 		t.Fatal(err)
@@ -217,64 +219,79 @@ func TestQuantizedShapes(t *testing.T) {
 // TestQuantizedStream is the promise that the stream equals the batch, with
 // everything that a stream can do, and on every tier the same bits.
 func TestQuantizedStream(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		q, rng := genQuantized(t)
-		in := q.Spec().In
-		s, err := q.NewStream()
-		if err != nil {
-			t.Fatal(err)
-		}
-		cols := 3*s.HistoryLen() + rapid.IntRange(0, 60).Draw(t, "more")
-		x := noise(rng, cols*in)
-		want := q.NewRunner(cols).Run(nil, x)
-		sameBits(t, "small runner", q.NewRunner(1).Run(nil, x), want)
-		was := kernel.Active()
-		for _, tier := range kernel.Tiers() {
-			if err := kernel.Use(tier); err != nil {
-				t.Fatal(err)
-			}
-			sameBits(t, string(tier), q.NewRunner(cols).Run(nil, x), want)
-		}
-		if err := kernel.Use(was); err != nil {
-			t.Fatal(err)
-		}
-		chunk := func() int { return rapid.IntRange(0, 50).Draw(t, "chunk") }
-		var got []float32
-		cut := rapid.IntRange(0, cols).Draw(t, "cut")
-		for at := 0; at < cut; {
-			k := min(chunk(), cut-at)
-			got = append(got, s.Push(x[at*in:(at+k)*in])...)
-			at += k
-		}
-		w, _ := q.NewStream()
-		w.Push(noise(rng, 5*in)) // Warm forgets this
-		w.Warm(x[max(0, cut-s.HistoryLen())*in:cut*in], int64(cut))
-		c, _ := q.NewStream()
-		c.Push(noise(rng, 7*in))
-		c.CopyFrom(s)
-		c.Finish() // of the copy only
-		c.CopyFrom(s)
-		batch, ys := q.Net().NewBatch(), make([][]float32, 1)
-		b, _ := q.NewStream()
-		b.CopyFrom(s)
-		for at := cut; at < cols; {
-			k := min(chunk(), cols-at)
-			piece := x[at*in : (at+k)*in]
-			y := s.Push(piece)
-			sameBits(t, "warmed", w.Push(piece), y)
-			sameBits(t, "copied", c.Push(piece), y)
-			batch.Push(ys, []*Stream{b}, [][]float32{piece})
-			sameBits(t, "in a batch", ys[0], y)
-			got = append(got, y...)
-			at += k
-		}
-		y := s.Finish()
-		sameBits(t, "warmed, end", w.Finish(), y)
-		sameBits(t, "copied, end", c.Finish(), y)
-		sameBits(t, "stream", append(got, y...), want)
-		s.Reset()
-		sameBits(t, "after Reset", stream(s, x, in, 16), want)
+	t.Run("any", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) { checkQuantizedStream(t, genSpec(t)) })
 	})
+	// Long dilations, where most of a trunk is forgotten.
+	t.Run("long", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			s := TCN(2, 1, 3, rapid.IntRange(2, 5).Draw(t, "taps"), []int{1, 8, 23, 40}, rapid.IntRange(-1, 70).Draw(t, "look-ahead"))
+			if rapid.Bool().Draw(t, "strided") {
+				s.Layers = append(s.Layers, LayerSpec{Op: Conv, Out: 2, Kernel: 4, Stride: 3})
+				s.Layers = slices.Insert(s.Layers, 3, LayerSpec{Op: ConvT, Out: 3, Kernel: 2, Stride: 2})
+			}
+			checkQuantizedStream(t, s)
+		})
+	})
+}
+
+func checkQuantizedStream(t *rapid.T, spec Spec) {
+	q, rng := quantizedOf(t, spec)
+	in := q.Spec().In
+	s, err := q.NewStream()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cols := 3*s.HistoryLen() + rapid.IntRange(0, 60).Draw(t, "more")
+	x := noise(rng, cols*in)
+	want := q.NewRunner(cols).Run(nil, x)
+	sameBits(t, "small runner", q.NewRunner(1).Run(nil, x), want)
+	was := kernel.Active()
+	for _, tier := range kernel.Tiers() {
+		if err := kernel.Use(tier); err != nil {
+			t.Fatal(err)
+		}
+		sameBits(t, string(tier), q.NewRunner(cols).Run(nil, x), want)
+	}
+	if err := kernel.Use(was); err != nil {
+		t.Fatal(err)
+	}
+	chunk := func() int { return rapid.IntRange(0, 50).Draw(t, "chunk") }
+	var got []float32
+	cut := rapid.IntRange(0, cols).Draw(t, "cut")
+	for at := 0; at < cut; {
+		k := min(chunk(), cut-at)
+		got = append(got, s.Push(x[at*in:(at+k)*in])...)
+		at += k
+	}
+	w, _ := q.NewStream()
+	w.Push(noise(rng, 5*in)) // Warm forgets this
+	w.Warm(x[max(0, cut-s.HistoryLen())*in:cut*in], int64(cut))
+	c, _ := q.NewStream()
+	c.Push(noise(rng, 7*in))
+	c.CopyFrom(s)
+	c.Finish() // of the copy only
+	c.CopyFrom(s)
+	batch, ys := q.Net().NewBatch(), make([][]float32, 1)
+	b, _ := q.NewStream()
+	b.CopyFrom(s)
+	for at := cut; at < cols; {
+		k := min(chunk(), cols-at)
+		piece := x[at*in : (at+k)*in]
+		y := s.Push(piece)
+		sameBits(t, "warmed", w.Push(piece), y)
+		sameBits(t, "copied", c.Push(piece), y)
+		batch.Push(ys, []*Stream{b}, [][]float32{piece})
+		sameBits(t, "in a batch", ys[0], y)
+		got = append(got, y...)
+		at += k
+	}
+	y := s.Finish()
+	sameBits(t, "warmed, end", w.Finish(), y)
+	sameBits(t, "copied, end", c.Finish(), y)
+	sameBits(t, "stream", append(got, y...), want)
+	s.Reset()
+	sameBits(t, "after Reset", stream(s, x, in, 16), want)
 }
 
 // TestQuantizeError bounds what rounding adds, against the output's own power.

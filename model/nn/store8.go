@@ -10,26 +10,44 @@ type bytes8 struct {
 	p      *plan
 	floats [][]float32 // per signal, [columns][channels], or nil
 	bytes  [][]uint8   // the same, with kernel.Slack8 more
+	trunks []trunk     // per signal
 	tmp    []float32   // what nobody wants in single precision
+}
+
+// trunk says which columns there are of a signal whose values in single
+// precision are only added to what a residual block makes of its bytes. Its taps
+// may reach far back, for which bytes do; the sum is of columns hardly older
+// than the newest. So most of the values can be forgotten.
+type trunk struct {
+	short bool // else all columns are there
+	first int  // position of the first one there is, below 0 after a shift
+	next  int  // position of the first one still to be added
 }
 
 // block8 is about how many values are taken through the functions of an
 // operation at a time: they stay in the first-level cache.
 const block8 = 768
 
-func newBytes(q *Quantized) func(rows []int) store {
+// newBytes makes a store for pieces of chunk columns that forgets what it can, or
+// for whole windows if chunk is 0.
+func newBytes(q *Quantized, chunk int) func(rows []int) store {
 	return func(rows []int) store {
-		f := &bytes8{q: q, p: q.net.fused, tmp: make([]float32, q.block())}
+		f := &bytes8{q: q, p: q.net.fused, trunks: make([]trunk, len(rows)), tmp: make([]float32, q.block())}
 		nf, nb := 0, 0
 		size := func(i int) (floats, bytes int) {
-			n := rows[i] * f.p.sigs[i].c
+			c := f.p.sigs[i].c
 			if q.inner[i].float {
-				floats = n
+				floats = rows[i]
+				if lag := q.lag(i); lag >= 0 && chunk > 0 {
+					few := lag + f.p.sigs[i].perHop(chunk)
+					f.trunks[i].short = few < rows[i]
+					floats = min(floats, few)
+				}
 			}
 			if q.inner[i].bytes {
-				bytes = n + kernel.Slack8
+				bytes = rows[i]*c + kernel.Slack8
 			}
-			return floats, bytes
+			return floats * c, bytes
 		}
 		for i := range f.p.sigs {
 			a, b := size(i)
@@ -62,6 +80,26 @@ func (q *Quantized) block() int {
 	return n
 }
 
+// lag returns how many columns of a signal there are from the oldest that is
+// still to be added in single precision to the newest, where nothing else is
+// done with its values, else -1.
+func (q *Quantized) lag(sig int) int {
+	p, lag := q.net.fused, -1
+	if p.rhythm == nil || sig == p.output() || !q.inner[sig].bytes {
+		return -1
+	}
+	for i := range p.ops {
+		o := &p.ops[i]
+		if o.in == sig && (o.param < 0 || q.layers[o.param].Float != nil) || o.res == sig && lag >= 0 {
+			return -1 // read otherwise, or added twice
+		}
+		if o.res == sig {
+			lag = p.rhythm.keep[sig] - p.rhythm.beats[i].res
+		}
+	}
+	return lag
+}
+
 // fused says whether the kernel does all of an operation.
 func (q *Quantized) fused(o *op) bool {
 	return o.param >= 0 && q.ops[o.param].bytes != nil && o.act <= actReLU && o.post == actNone
@@ -69,7 +107,7 @@ func (q *Quantized) fused(o *op) bool {
 
 func (f *bytes8) grow(sig, rows, used int) {
 	c := f.p.sigs[sig].c
-	if old := f.floats[sig]; old != nil {
+	if old := f.floats[sig]; old != nil && !f.trunks[sig].short {
 		f.floats[sig] = make([]float32, rows*c)
 		copy(f.floats[sig], old[:used*c])
 	}
@@ -81,7 +119,10 @@ func (f *bytes8) grow(sig, rows, used int) {
 
 func (f *bytes8) shift(sig, from, cols int) {
 	c := f.p.sigs[sig].c
-	if b := f.floats[sig]; b != nil {
+	if t := &f.trunks[sig]; t.short {
+		t.first -= from
+		t.next -= from
+	} else if b := f.floats[sig]; b != nil {
 		copy(b, b[from*c:(from+cols)*c])
 	}
 	if b := f.bytes[sig]; b != nil {
@@ -91,7 +132,13 @@ func (f *bytes8) shift(sig, from, cols int) {
 
 func (f *bytes8) zero(sig, at, cols int) {
 	c := f.p.sigs[sig].c
-	if b := f.floats[sig]; b != nil {
+	if t := &f.trunks[sig]; t.short {
+		// Nobody adds padding. At the start of a buffer it is the one before the
+		// signal, which starts anew.
+		if at == 0 {
+			t.first, t.next = cols, cols
+		}
+	} else if b := f.floats[sig]; b != nil {
 		clear(b[at*c : (at+cols)*c])
 	}
 	if b := f.bytes[sig]; b != nil {
@@ -105,7 +152,13 @@ func (f *bytes8) zero(sig, at, cols int) {
 func (f *bytes8) copyFrom(src store, sig, cols int) {
 	c := f.p.sigs[sig].c
 	s := src.(*bytes8)
-	if b := f.floats[sig]; b != nil {
+	if t := &f.trunks[sig]; t.short {
+		*t = s.trunks[sig]
+		if need := (cols - t.first) * c; need > len(f.floats[sig]) {
+			f.floats[sig] = make([]float32, len(s.floats[sig]))
+		}
+		copy(f.floats[sig], s.floats[sig][:max(0, cols-t.first)*c])
+	} else if b := f.floats[sig]; b != nil {
 		copy(b, s.floats[sig][:cols*c])
 	}
 	if b := f.bytes[sig]; b != nil {
@@ -116,12 +169,35 @@ func (f *bytes8) copyFrom(src store, sig, cols int) {
 func (f *bytes8) load(x []float32, at, cols int) {
 	c := f.p.sigs[0].c
 	x = x[:cols*c]
-	if b := f.floats[0]; b != nil {
-		copy(b[at*c:], x)
+	if f.floats[0] != nil {
+		copy(f.room(0, at, cols), x)
 	}
 	if b := f.bytes[0]; b != nil {
 		f.q.inner[0].round.Bytes(b[at*c:(at+cols)*c], x)
 	}
+}
+
+// room returns where columns from a position on are to be written in single
+// precision. Of a trunk it lets go of those before that nobody needs.
+func (f *bytes8) room(sig, at, cols int) []float32 {
+	c, t, b := f.p.sigs[sig].c, &f.trunks[sig], f.floats[sig]
+	if t.short && (at+cols-t.first)*c > len(b) {
+		held := b[(t.next-t.first)*c : (at-t.first)*c]
+		if need := len(held) + cols*c; need > len(b) { // longer pieces than was said
+			b = make([]float32, need)
+			f.floats[sig] = b
+		}
+		copy(b, held)
+		t.first = t.next
+	}
+	return b[(at-t.first)*c:]
+}
+
+// added returns the columns that are to be added, cols from a position on.
+func (f *bytes8) added(sig, at, cols int) []float32 {
+	t := &f.trunks[sig]
+	t.next = at + cols
+	return f.floats[sig][(at-t.first)*f.p.sigs[sig].c:]
 }
 
 func (f *bytes8) emit(at, cols int) {
@@ -142,14 +218,14 @@ func (f *bytes8) exec(o *op, x, y, res, groups, cols int) {
 	ci, co := f.p.sigs[o.in].c, f.p.sigs[o.out].c
 	var to, add, fx []float32
 	var q, qx []uint8
-	if b := f.floats[o.out]; b != nil {
-		to = b[y*co:]
+	if f.floats[o.out] != nil {
+		to = f.room(o.out, y, max(cols, groups*o.phases()))
 	}
 	if b := f.bytes[o.out]; b != nil {
 		q = b[y*co:]
 	}
 	if o.res >= 0 {
-		add = f.floats[o.res][res*co:]
+		add = f.added(o.res, res, cols)
 	}
 	if b := f.floats[o.in]; b != nil {
 		fx = b[x*ci:]

@@ -34,9 +34,11 @@ func (n *Net) NewStream() (*Stream, error) {
 }
 
 func (n *Net) newStream(alloc func(rows []int) store) *Stream {
-	hop := n.fused.hop
-	return &Stream{net: n, e: newEngine(n.fused, (streamChunk+hop-1)/hop*hop, 0, alloc)}
+	return &Stream{net: n, e: newEngine(n.fused, n.streamChunk(), 0, alloc)}
 }
+
+// streamChunk is that of the network.
+func (n *Net) streamChunk() int { return (streamChunk + n.fused.hop - 1) / n.fused.hop * n.fused.hop }
 
 // reserve makes room for what usual calls return.
 func (s *Stream) reserve() {
