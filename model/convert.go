@@ -85,7 +85,7 @@ func NameOf(path string) string {
 // in its metadata, so that FromONNX gives the same model again. What lies
 // around the network, such as scaling, is only in the header.
 func (m *Model) ONNX() ([]byte, error) {
-	own, err := json.Marshal(m.header)
+	own, err := m.exportHeader()
 	if err != nil {
 		return nil, fmt.Errorf("model: export %s: %w", m.name, err)
 	}
@@ -101,7 +101,7 @@ func (m *Model) ONNX() ([]byte, error) {
 // nn.Param, with the header in its metadata, so that FromSafetensors gives the
 // same model again.
 func (m *Model) Safetensors() ([]byte, error) {
-	own, err := json.Marshal(m.header)
+	own, err := m.exportHeader()
 	if err != nil {
 		return nil, fmt.Errorf("model: export %s: %w", m.name, err)
 	}
@@ -114,6 +114,15 @@ func (m *Model) Safetensors() ([]byte, error) {
 		return nil, fmt.Errorf("model: export %s: %w", m.name, err)
 	}
 	return b, nil
+}
+
+// exportHeader returns the header for other formats, in which int8 models would
+// be others: they are refused.
+func (m *Model) exportHeader() ([]byte, error) {
+	if m.quantized != nil {
+		return nil, errors.New("int8 models are not exported: name the float32 model")
+	}
+	return json.Marshal(m.header)
 }
 
 // FromONNX makes a model of an ONNX file. One that Model.ONNX made has its

@@ -54,6 +54,7 @@ type inspection struct {
 	Window    int              `json:"window,omitempty"` // of a dense layer
 	Weights   int              `json:"weights"`
 	Bytes     int              `json:"bytes"`
+	Int8      bool             `json:"int8,omitempty"`
 	Layers    []layerLine      `json:"layers"`
 }
 
@@ -77,7 +78,7 @@ func inspect(m *model.Model) *inspection {
 	h := m.Header()
 	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma,
 		Scaler: h.Scaler.Kind, Lookahead: m.Lookahead(), Field: h.Spec.ReceptiveField(), Hop: h.Spec.Stride(), Window: h.Spec.Window,
-		Weights: m.Net().NumParams(), Bytes: m.Size()}
+		Weights: m.Net().NumParams(), Bytes: m.Size(), Int8: m.Quantized() != nil}
 	if h.Spec.Window > 0 {
 		in.Hop = h.Spec.Window
 	}
@@ -120,12 +121,16 @@ func (in *inspection) print(out io.Writer) error {
 	case in.Residual:
 		gives = "the noise"
 	}
+	bits := ""
+	if in.Int8 {
+		bits = " of 8 bits"
+	}
 	var inputs []string
 	for _, x := range in.Inputs {
 		inputs = append(inputs, string(x))
 	}
-	if _, err := fmt.Fprintf(out, "%s: %s, %s\ninputs %s; scaler %s; gives %s\nlook-ahead %d, receptive field %d, hop %d samples\n%d weights, %d bytes\n\n",
-		in.Model, in.Kind, serves, strings.Join(inputs, ", "), in.Scaler, gives, in.Lookahead, in.Field, in.Hop, in.Weights, in.Bytes); err != nil {
+	if _, err := fmt.Fprintf(out, "%s: %s, %s\ninputs %s; scaler %s; gives %s\nlook-ahead %d, receptive field %d, hop %d samples\n%d weights%s, %d bytes\n\n",
+		in.Model, in.Kind, serves, strings.Join(inputs, ", "), in.Scaler, gives, in.Lookahead, in.Field, in.Hop, in.Weights, bits, in.Bytes); err != nil {
 		return err
 	}
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
