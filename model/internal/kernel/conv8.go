@@ -90,7 +90,7 @@ type Conv8Op struct {
 }
 
 // Ready prepares a convolution. Start, Scale and Bias have Padded8(Shape.Out)
-// values. Values may change between runs.
+// values, which must not change any more.
 func (c Conv8) Ready() Conv8Op {
 	n := Padded8(c.Shape.Out)
 	if len(c.W) < PackedLen8(c.Shape) || len(c.Start) < n || len(c.Scale) < n || len(c.Bias) < n {

@@ -5742,9 +5742,9 @@ DATA gelu8_cut<>+24(SB)/4, $0x43200000
 DATA gelu8_cut<>+28(SB)/4, $0x43200000
 GLOBL gelu8_cut<>(SB), RODATA|NOPTR, $32
 
-// func geluRoundAVX2(dst *float32, x *float32, n int)
+// func geluRoundSIMD(dst *float32, x *float32, n int)
 // Requires: AVX, AVX2
-TEXT ·geluRoundAVX2(SB), NOSPLIT, $0-24
+TEXT ·geluRoundSIMD(SB), NOSPLIT, $0-24
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
 	MOVQ    n+16(FP), DX
@@ -5807,9 +5807,9 @@ loop:
 	VZEROUPPER
 	RET
 
-// func quantize8AVX2(dst *byte, x *float32, n int, r *byte)
+// func quantize8SIMD(dst *byte, x *float32, n int, r *byte)
 // Requires: AVX, AVX2
-TEXT ·quantize8AVX2(SB), NOSPLIT, $0-32
+TEXT ·quantize8SIMD(SB), NOSPLIT, $0-32
 	MOVQ         dst+0(FP), AX
 	MOVQ         x+8(FP), CX
 	MOVQ         n+16(FP), DX

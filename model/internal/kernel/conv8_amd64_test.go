@@ -4,8 +4,8 @@ package kernel
 
 import "testing"
 
-// withoutVNNI runs f as on a CPU that lacks VPDPBUSD.
-func withoutVNNI(t *testing.T, f func()) {
+// withoutDot runs f as on a CPU that lacks VPDPBUSD.
+func withoutDot(t *testing.T, f func()) {
 	t.Helper()
 	if !vnni {
 		return // that is what has run

@@ -135,11 +135,12 @@ func (l *layer8) check(t *testing.T) {
 	}
 }
 
-// eachTier8 is eachTier, with AVX-512 also as on a CPU without VNNI.
+// eachTier8 is eachTier, and again as on a CPU without instructions for sums of
+// products of bytes.
 func eachTier8(t *testing.T, f func(t *testing.T)) {
 	t.Helper()
 	eachTier(t, f)
-	withoutVNNI(t, func() { eachTier(t, f) })
+	withoutDot(t, func() { eachTier(t, f) })
 }
 
 // TestConv8 checks every value, bit for bit, against the definition. Numbers of

@@ -54,7 +54,7 @@ func conv8() {
 		convTile(tile{round(y2), height, 2, 2, false})
 	}
 	consts("gelu8_")
-	gelu("geluRoundAVX2", round(y2), false)
+	gelu("geluRoundSIMD", round(y2), false)
 	quantize8()
 }
 
@@ -353,7 +353,7 @@ func store16(a, b, low reg.VecVirtual, m Mem) {
 
 // quantize8 writes kernel.Rounding.Bytes for n values, a multiple of 16.
 func quantize8() {
-	TEXT("quantize8AVX2", NOSPLIT, "func(dst *byte, x *float32, n int, r *byte)")
+	TEXT("quantize8SIMD", NOSPLIT, "func(dst *byte, x *float32, n int, r *byte)")
 	dst, x := Load(Param("dst"), GP64()), Load(Param("x"), GP64())
 	n, r := Load(Param("n"), GP64()), Load(Param("r"), GP64()).(reg.GPVirtual)
 	round := newRounding(y2, r, 0)

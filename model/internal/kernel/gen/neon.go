@@ -20,6 +20,8 @@ func neon(op, out string) error {
 	switch op {
 	case "conv":
 		a.conv()
+	case "conv8":
+		a.conv8()
 	case "outer":
 		a.outer()
 	case "elementwise":
@@ -65,6 +67,9 @@ var (
 	fcmge = opcode{0x6e20e400, "fcmge", "4s"}
 	smax  = opcode{0x4ea06400, "smax", "4s"}
 
+	fmaxnm = opcode{0x4e20c400, "fmaxnm", "4s"} // of a NaN and a number the number
+	fminnm = opcode{0x4ea0c400, "fminnm", "4s"}
+
 	faddD = opcode{0x4e60d400, "fadd", "2d"}
 	fsubD = opcode{0x4ee0d400, "fsub", "2d"}
 	fmulD = opcode{0x6e60dc00, "fmul", "2d"}
@@ -81,12 +86,24 @@ func (a *arm64) fmla(d, n, m, lane int) {
 	a.word(0x4f801000|uint32(lane&1<<21|lane>>1<<11|m<<16|n<<5|d), "fmla v%d.4s, v%d.4s, v%d.s[%d]", d, n, m, lane)
 }
 
+// fmulLane writes d = n·m[lane].
+func (a *arm64) fmulLane(d, n, m, lane int) {
+	a.word(0x4f809000|uint32(lane&1<<21|lane>>1<<11|m<<16|n<<5|d), "fmul v%d.4s, v%d.4s, v%d.s[%d]", d, n, m, lane)
+}
+
+// sdot adds to each of four sums the products of four signed bytes of n, its
+// own, and of m, those of the lane.
+func (a *arm64) sdot(d, n, m, lane int) {
+	a.word(0x4f80e000|uint32(lane&1<<21|lane>>1<<11|m<<16|n<<5|d), "sdot v%d.4s, v%d.16b, v%d.4b[%d]", d, n, m, lane)
+}
+
 // two writes an instruction with one source; text names the registers, first
 // the destination.
 func (a *arm64) two(code uint32, d, n int, text string) {
 	a.word(code|uint32(n<<5|d), text, d, n)
 }
 
+func (a *arm64) scvtf(d, n int)      { a.two(0x4e21d800, d, n, "scvtf v%d.4s, v%d.4s") }
 func (a *arm64) fabs(d, n int)       { a.two(0x4ea0f800, d, n, "fabs v%d.4s, v%d.4s") }
 func (a *arm64) fcmgtZero(d, n int)  { a.two(0x4ea0c800, d, n, "fcmgt v%d.4s, v%d.4s, #0.0") }
 func (a *arm64) cmgeZero(d, n int)   { a.two(0x6ea08800, d, n, "cmge v%d.4s, v%d.4s, #0") }

@@ -5,14 +5,14 @@ import "fmt"
 func (a *arm64) conv() {
 	for _, tables := range []bool{false, true} {
 		for _, height := range []int{4, 3, 2, 1} {
-			a.convTile(height, 4, 4, tables)
+			a.convTile(height, 4, 4, tables, false)
 		}
 		for _, height := range []int{3, 2, 1} {
-			a.convTile(height, 8, 4, tables)
+			a.convTile(height, 8, 4, tables, false)
 		}
 		for _, vecs := range []int{2, 1} {
 			for _, height := range []int{8, 4, 2, 1} {
-				a.convTile(height, vecs, 2, tables)
+				a.convTile(height, vecs, 2, tables, false)
 			}
 		}
 	}
@@ -22,8 +22,9 @@ func (a *arm64) conv() {
 // of the weights are perPanel vectors wide, of which one kernel leaves the
 // second be. All the sums of a tile stay in registers, four values of x per row
 // beside them, and what registers are left hold weights loaded ahead. The rows
-// lie a fixed step apart, or where tables say.
-func (a *arm64) convTile(height, vecs, perPanel int, tables bool) {
+// lie a fixed step apart, or where tables say. Products are rounded before they
+// are added if rounded is set.
+func (a *arm64) convTile(height, vecs, perPanel int, tables, rounded bool) {
 	const ( // R0 to R7 are the rows of x, R20 the arguments
 		w, w2    = 8, 9 // weights, of the second panel
 		segs     = 10   // segments left
@@ -40,12 +41,21 @@ func (a *arm64) convTile(height, vecs, perPanel int, tables bool) {
 	acc := split(32-height*vecs, height*vecs, vecs)
 	free := split(height, (32-height*vecs-height)/min(vecs, 2)*min(vecs, 2), min(vecs, 2))
 	free = free[:min(len(free), 4)]
+	product := 0 // a register for it
+	if rounded {
+		free = free[:min(len(free), 2)]
+		product = 31 - height*vecs
+	}
 
 	kind := "Tile"
 	if tables {
 		kind = "Rows"
 	}
-	a.fn(fmt.Sprintf("convNEON%s%dx%d", kind, height, vecs), "(a *convArgs)", 8)
+	round := ""
+	if rounded {
+		round = "Round"
+	}
+	a.fn(fmt.Sprintf("conv%sNEON%s%dx%d", round, kind, height, vecs), "(a *convArgs)", 8)
 	a.op("MOVD a+0(FP), R20")
 	a.field(argSegGap, segGap)
 	a.field(argSegLen, segLen)
@@ -156,6 +166,11 @@ func (a *arm64) convTile(height, vecs, perPanel int, tables bool) {
 			}
 			for r, sums := range acc {
 				for j, b := range free[i%len(free)] {
+					if rounded {
+						a.fmulLane(product, b, r, p.k)
+						a.three(fadd, sums[p.v+j], sums[p.v+j], product)
+						continue
+					}
 					a.fmla(sums[p.v+j], b, r, p.k)
 				}
 			}

@@ -6,7 +6,7 @@ import "fmt"
 // multiple of 8, four of Adam.
 
 func (a *arm64) elementwise() {
-	a.geluTable()
+	a.geluTable("gelu")
 	// The larger of two integers: zero where the sign bit is set, never -0.
 	a.simple("relu", "x", "", func(x, _ int) { a.three(smax, x, x, 31) })
 	a.simple("add", "p", "q", func(p, q int) { a.three(fadd, p, p, q) })
@@ -15,8 +15,8 @@ func (a *arm64) elementwise() {
 		a.fcmgtZero(y, y) // NaN is not
 		a.op("VAND V%d.B16, V%d.B16, V%d.B16", y, dy, dy)
 	})
-	a.gelu(false)
-	a.gelu(true)
+	a.gelu("gelu", false, false)
+	a.gelu("gelu", true, false)
 	a.adam()
 }
 
@@ -50,22 +50,28 @@ func (a *arm64) simple(name, p, q string, f func(p, q int)) {
 }
 
 // geluTable writes the constants, broadcast to four lanes.
-func (a *arm64) geluTable() {
+func (a *arm64) geluTable(name string) {
 	all := constantsOfGELU()
 	a.WriteString("\n")
 	for i, c := range all {
 		fmt.Fprintf(a, "// %s\n", c.name)
 		for lane := range 4 {
-			fmt.Fprintf(a, "DATA gelu<>+%d(SB)/4, $0x%08x\n", 16*i+4*lane, c.bits)
+			fmt.Fprintf(a, "DATA %s<>+%d(SB)/4, $0x%08x\n", name, 16*i+4*lane, c.bits)
 		}
 	}
-	fmt.Fprintf(a, "GLOBL gelu<>(SB), RODATA|NOPTR, $%d\n", 16*len(all))
+	fmt.Fprintf(a, "GLOBL %s<>(SB), RODATA|NOPTR, $%d\n", name, 16*len(all))
 }
 
 // gelu writes GELU, and with grad GELUGrad, step for step as the kernel for
-// amd64: the same bits. Two vectors go through it at a time.
-func (a *arm64) gelu(grad bool) {
-	if grad {
+// amd64: the same bits. Two vectors go through it at a time. Products are
+// rounded before they are added if rounded is set.
+func (a *arm64) gelu(table string, grad, rounded bool) {
+	if rounded {
+		a.fn("geluRoundSIMD", "(dst, x *float32, n int)", 24)
+		a.op("MOVD dst+0(FP), R0")
+		a.op("MOVD x+8(FP), R1")
+		a.op("MOVD n+16(FP), R3")
+	} else if grad {
 		a.fn("geluGradSIMD", "(dst, grad, x *float32, n int)", 32)
 		a.op("MOVD dst+0(FP), R0")
 		a.op("MOVD grad+8(FP), R2")
@@ -77,7 +83,7 @@ func (a *arm64) gelu(grad bool) {
 		a.op("MOVD x+8(FP), R1")
 		a.op("MOVD n+16(FP), R3")
 	}
-	a.op("MOVD $gelu<>(SB), R4")
+	a.op("MOVD $%s<>(SB), R4", table)
 	// constant loads a constant: as quick as a copy of a register, which a
 	// multiply-add onto it needs anyway.
 	constant := func(name string, to int) {
@@ -101,7 +107,15 @@ func (a *arm64) gelu(grad bool) {
 			step(r)
 		}
 	}
-	madd := func(sum, x, y int) { a.op("VFMLA V%d.S4, V%d.S4, V%d.S4", x, y, sum) }
+	// madd adds x·y to sum; x may be changed.
+	madd := func(sum, x, y int) {
+		if rounded {
+			a.three(fmul, x, x, y)
+			a.three(fadd, sum, sum, x)
+			return
+		}
+		a.op("VFMLA V%d.S4, V%d.S4, V%d.S4", x, y, sum)
+	}
 	// horner makes p ← c + p·x, one constant c after the other.
 	horner := func(p func(r *regs) *int, x func(r *regs) int, names ...string) {
 		for _, name := range names {
