@@ -90,10 +90,16 @@ func Tile() Case {
 		Make: func() (Op, error) { return loop(nn.TileKernel()), nil }}
 }
 
+// Network is what Infer runs: an *nn.Net or an *nn.Quantized.
+type Network interface {
+	Spec() nn.Spec
+	NewRunner(maxT int) *nn.Runner
+}
+
 // Infer is inference over batches of windows; an operation is one batch. There
 // is no call for a batch: it goes window by window, which keeps a window's
 // activations in the cache.
-func Infer(name string, net *nn.Net, batch, threads int) Case {
+func Infer(name string, net Network, batch, threads int) Case {
 	s := net.Spec()
 	t := window(s)
 	return Case{

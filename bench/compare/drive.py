@@ -217,6 +217,7 @@ def main():
     print(report.subjects(d), end="\n\n")
     rss = {k.removeprefix("memory."): v for k, v in result["extra"].items() if k.startswith("memory.")}
     print("resident MiB:", ", ".join(f"{k} {v / 2**20:.1f}" if isinstance(v, int) else v for k, v in rss.items()), end="\n\n")
+    print(report.int8(d), end="\n\n")
     print(report.table(rows))
     if args.out and not args.source:
         pathlib.Path(args.out).write_text(json.dumps(result) + "\n")

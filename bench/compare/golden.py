@@ -45,6 +45,12 @@ def error(got, want):
     return float(np.abs(got - want).max() / max(1.0, np.abs(want).max()))
 
 
+def nrmse(got, want):
+    """The root mean square of the error, as a share of that of want."""
+    got, want = np.asarray(got, np.float64), np.asarray(want, np.float64)
+    return float(np.sqrt(np.mean((got - want) ** 2) / np.mean(want**2)))
+
+
 def check(what, got, want, limit=LIMIT):
     """Returns the error, or raises: a fast wrong answer is no rival."""
     e = error(got, want)

@@ -231,6 +231,16 @@ def subjects(d):
     return aligned(out)
 
 
+def int8(d):
+    """How far the outputs of int8 networks are from the golden ones."""
+    told = []
+    for process, head in d.heads.items():
+        for key, error in head.get("errors", {}).items():
+            if "int8" in key:
+                told.append(f"{process} {key} {100 * error:.2f} %")
+    return "int8, RMS of the error ÷ RMS of the output: " + (", ".join(told) or "not measured")
+
+
 BEGIN, END = "<!-- perf:begin -->", "<!-- perf:end -->"
 
 

@@ -111,7 +111,7 @@ def main(folder, only_memory):
             got = exact.output().reshape(want.shape)
             name = f"{m}.{form}"
             # The noise of quantisation is a matter of accuracy, not of a broken export.
-            errors[name] = golden.error(got, want) if "int8" in form else golden.check(name, got, want)
+            errors[name] = golden.nrmse(got, want) if "int8" in form else golden.check(name, got, want)
             for n in BATCHES[:1] if "int8" in form else BATCHES:
                 subjects[f"{name}.b{n}"] = bound(s, windows(xs, n))
     want = golden.outputs(folder, "B")[0]

@@ -16,6 +16,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"slices"
@@ -59,7 +60,8 @@ type head struct {
 	Subjects map[string]subject `json:"subjects"`
 	Absent   map[string]string  `json:"absent"` // subject → why it can't be run
 	// Errors are the largest errors against the golden outputs, as shares of
-	// max(1, peak): "A.whole", "A.streamed".
+	// max(1, peak): "A.whole", "A.streamed". "A.int8" is the root mean square of
+	// the error of the 8-bit network, as a share of that of the output.
 	Errors map[string]float64 `json:"errors"`
 	Allocs map[string]uint64  `json:"allocs"`
 	// StateBytes is what one more stream of B takes.
@@ -106,8 +108,8 @@ func run(o options, in io.Reader, out io.Writer) error {
 		return memory(nets, out)
 	}
 	h := head{Name: "quell", Version: "Quell, " + runtime.Version(), Tier: nn.KernelTier(), Tiers: nn.KernelTiers(),
-		Subjects: map[string]subject{}, Errors: map[string]float64{}, Allocs: map[string]uint64{},
-		Absent: map[string]string{"A.int8.b1": "int8 is not built yet", "B.int8.b1": "int8 is not built yet"}}
+		Subjects: map[string]subject{}, Errors: map[string]float64{}, Allocs: map[string]uint64{}, Absent: map[string]string{}}
+	quantized := map[string]*nn.Quantized{}
 	for name, net := range nets {
 		pairs, err := pairs(o.golden, name)
 		if err != nil {
@@ -117,6 +119,14 @@ func run(o options, in io.Reader, out io.Writer) error {
 		if err != nil {
 			return err
 		}
+		var xs [][]float32
+		for _, p := range pairs {
+			xs = append(xs, p.X)
+		}
+		if quantized[name], err = nn.Quantize(net, xs); err != nil {
+			return err
+		}
+		h.Errors[name+".int8"] = nrmse(quantized[name], pairs)
 		most := max(1, acc.Peak)
 		h.Errors[name+".whole"], h.Errors[name+".streamed"] = acc.Whole/most, acc.Streamed/most
 	}
@@ -126,7 +136,7 @@ func run(o options, in io.Reader, out io.Writer) error {
 	}
 	h.StateBytes = bytes
 
-	cases, err := cases(nets, o.workers)
+	cases, err := cases(nets, quantized, o.workers)
 	if err != nil {
 		return err
 	}
@@ -165,11 +175,28 @@ func run(o options, in io.Reader, out io.Writer) error {
 	return serve(timers, in, out)
 }
 
+// nrmse returns the error of an int8 network over the golden windows as a share
+// of what comes out.
+func nrmse(q *nn.Quantized, pairs []bench.Pair) float64 {
+	r := q.NewRunner(bench.Window)
+	var y []float32
+	var sum, size float64
+	for _, p := range pairs {
+		y = r.Run(y, p.X)
+		for i, v := range y {
+			d := float64(v) - p.Want[i]
+			sum, size = sum+d*d, size+p.Want[i]*p.Want[i]
+		}
+	}
+	return math.Sqrt(sum / size)
+}
+
 // cases are the subjects but for the peak.
-func cases(nets map[string]*nn.Net, workers int) ([]bench.Case, error) {
+func cases(nets map[string]*nn.Net, quantized map[string]*nn.Quantized, workers int) ([]bench.Case, error) {
 	out := []bench.Case{bench.Tile()}
 	for _, m := range []string{"A", "B"} {
-		out = append(out, bench.Infer(m+".b1", nets[m], 1, 1), bench.Infer(m+".b256", nets[m], 256, 1), bench.Train(m+".train.b32", nets[m], 32, workers))
+		out = append(out, bench.Infer(m+".b1", nets[m], 1, 1), bench.Infer(m+".b256", nets[m], 256, 1),
+			bench.Infer(m+".int8.b1", quantized[m], 1, 1), bench.Train(m+".train.b32", nets[m], 32, workers))
 	}
 	for _, s := range []struct {
 		name        string
