@@ -90,10 +90,19 @@ func Tile() Case {
 		Make: func() (Op, error) { return loop(nn.TileKernel()), nil }}
 }
 
-// Network is what Infer runs: an *nn.Net or an *nn.Quantized.
+// Network is what is run: an *nn.Net or an *nn.Quantized.
 type Network interface {
 	Spec() nn.Spec
 	NewRunner(maxT int) *nn.Runner
+	NewStream() (*nn.Stream, error)
+}
+
+// exact returns the network of single precision that a network stands for.
+func exact(net Network) *nn.Net {
+	if q, ok := net.(*nn.Quantized); ok {
+		return q.Net()
+	}
+	return net.(*nn.Net)
 }
 
 // Infer is inference over batches of windows; an operation is one batch. There
@@ -121,7 +130,7 @@ func Infer(name string, net Network, batch, threads int) Case {
 // Stream is exact streaming inference of several series that move in step; an
 // operation pushes hop new columns into each of them. The error is that of
 // nn.Spec.Streamable.
-func Stream(name string, net *nn.Net, hop, series, threads int) (Case, error) {
+func Stream(name string, net Network, hop, series, threads int) (Case, error) {
 	s := net.Spec()
 	if err := s.Streamable(); err != nil {
 		return Case{}, err
@@ -148,8 +157,8 @@ func Stream(name string, net *nn.Net, hop, series, threads int) (Case, error) {
 }
 
 // lockstep returns what moves so many streams on by the same columns: together,
-// where there are several.
-func lockstep(net *nn.Net, series int) (func(x []float32), error) {
+// where there are several and the network can.
+func lockstep(net Network, series int) (func(x []float32), error) {
 	streams := make([]*nn.Stream, series)
 	for i := range streams {
 		var err error
@@ -157,10 +166,15 @@ func lockstep(net *nn.Net, series int) (func(x []float32), error) {
 			return nil, err
 		}
 	}
-	if series == 1 {
-		return func(x []float32) { streams[0].Push(x) }, nil
+	single, ok := net.(*nn.Net)
+	if !ok || series == 1 {
+		return func(x []float32) {
+			for _, s := range streams {
+				s.Push(x)
+			}
+		}, nil
 	}
-	batch, xs, ys := net.NewBatch(), make([][]float32, series), make([][]float32, series)
+	batch, xs, ys := single.NewBatch(), make([][]float32, series), make([][]float32, series)
 	return func(x []float32) {
 		for i := range xs {
 			xs[i] = x
@@ -170,7 +184,7 @@ func lockstep(net *nn.Net, series int) (func(x []float32), error) {
 }
 
 // StreamBytes returns the memory that one more stream of a network takes.
-func StreamBytes(net *nn.Net) (int, error) {
+func StreamBytes(net Network) (int, error) {
 	const n = 32
 	streams := make([]*nn.Stream, n)
 	x := noise(Window*net.Spec().In, 3)
@@ -217,14 +231,14 @@ type Accuracy struct {
 func (a Accuracy) Share() float64 { return max(a.Whole, a.Streamed) / max(1, a.Peak) }
 
 // Check compares a network with its evaluation in float64, on three windows of
-// noise.
-func Check(net *nn.Net) (Accuracy, error) {
+// noise. Of one with 8-bit signals the error is that of their rounding.
+func Check(net Network) (Accuracy, error) {
 	s := net.Spec()
 	t := window(s)
 	var pairs []Pair
 	for i := range 3 {
 		x := noise(t*s.In, uint64(10+i))
-		pairs = append(pairs, Pair{x, Forward(net, x)})
+		pairs = append(pairs, Pair{x, Forward(exact(net), x)})
 	}
 	return Compare(net, pairs)
 }
@@ -236,7 +250,7 @@ type Pair struct {
 }
 
 // Compare returns how far a network is from what is wanted.
-func Compare(net *nn.Net, pairs []Pair) (Accuracy, error) {
+func Compare(net Network, pairs []Pair) (Accuracy, error) {
 	s := net.Spec()
 	a := Accuracy{Streams: s.Streamable() == nil, Equal: true}
 	for i, p := range pairs {

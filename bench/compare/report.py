@@ -245,10 +245,16 @@ BEGIN, END = "<!-- perf:begin -->", "<!-- perf:end -->"
 
 
 def markdown(rows, about, command):
-    lines = [f"`{command}`: {about}.", "", "| figure | measured | must | aim |", "|---|---|---|---|"]
+    """The figures for readers: without targets, and the errors as the largest of them."""
+    lines = [f"`{command}`: {about}. A is a strided autoencoder of 15,332 weights, B a dilated residual network of 18,916, both over",
+             "256 samples of 4 channels; N × means N times as fast.", "", "| figure | measured |", "|---|---|"]
+    errors = [r for r in rows if r.figure.startswith("largest error") and r.value is not None]
     for r in rows:
-        missed = " (missed)" if r.verdict == MISSED else ""
-        lines.append(f"| {r.figure} | {r.format(r.value) or r.verdict}{missed} | {r.target(r.must)} | {r.target(r.aim)} |")
+        if not r.figure.startswith("largest error"):
+            lines.append(f"| {r.figure} | {r.format(r.value) or r.verdict} |")
+    if errors:
+        worst = max(errors, key=lambda r: r.value)
+        lines.append(f"| largest error against float64 on any kernels, whole or streamed | {worst.format(worst.value)} of the output's peak |")
     return "\n".join(lines)
 
 

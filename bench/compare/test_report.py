@@ -100,6 +100,8 @@ class Report(unittest.TestCase):
         new = report.insert(doc, report.markdown(rows, "here", "make perf-table"))
         self.assertTrue(new.startswith("before\n") and new.endswith("\nafter\n"))
         self.assertNotIn("old", new)
+        self.assertEqual(new.count("largest error"), 1)
+        self.assertIn("2.0e-05 of the output's peak", new)  # the larger of two
         self.assertIn("| A ÷ ORT 1-D | 3.00 × |", new)
         self.assertEqual(report.insert(new, "x"), report.insert(doc, "x"))
         with self.assertRaises(ValueError):

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/bench"
+	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -132,8 +133,19 @@ func (o *benchOptions) check() error {
 // benchModel is a network to measure, and how right it is.
 type benchModel struct {
 	name string
-	net  *nn.Net
+	net  bench.Network
 	acc  bench.Accuracy
+}
+
+// parameters returns the number of weights.
+func (m *benchModel) parameters() int {
+	switch n := m.net.(type) {
+	case *nn.Net:
+		return n.NumParams()
+	case *nn.Quantized:
+		return n.Net().NumParams()
+	}
+	return 0
 }
 
 func (o *benchOptions) load() ([]benchModel, error) {
@@ -156,7 +168,7 @@ func (o *benchOptions) load() ([]benchModel, error) {
 }
 
 // benchNet returns the network that a name stands for.
-func benchNet(name string) (*nn.Net, error) {
+func benchNet(name string) (bench.Network, error) {
 	switch name {
 	case "A":
 		return nn.New(bench.ModelA(), 1)
@@ -166,6 +178,9 @@ func benchNet(name string) (*nn.Net, error) {
 	m, err := loadModel(name, anyLookahead)
 	if err != nil {
 		return nil, err
+	}
+	if q := m.Quantized(); q != nil {
+		return q, nil
 	}
 	return m.Net(), nil
 }
@@ -184,7 +199,7 @@ func benchInfer(ctx context.Context, s streams, o *benchOptions) error {
 	}
 	return benchCases(ctx, s, o, "infer", cases, func(i int, figures map[string]any) error {
 		m := models[i]
-		figures["model"], figures["parameters"], figures["batch"] = m.name, m.net.NumParams(), o.batch
+		figures["model"], figures["parameters"], figures["batch"] = m.name, m.parameters(), o.batch
 		m.accuracy(figures)
 		return nil
 	})
@@ -212,7 +227,7 @@ func benchStream(ctx context.Context, s streams, o *benchOptions) error {
 	}
 	return benchCases(ctx, s, o, "stream", cases, func(i int, figures map[string]any) error {
 		m := models[i]
-		figures["model"], figures["parameters"], figures["hop"], figures["series"] = m.name, m.net.NumParams(), hops[i], o.series
+		figures["model"], figures["parameters"], figures["hop"], figures["series"] = m.name, m.parameters(), hops[i], o.series
 		m.accuracy(figures)
 		bytes, err := bench.StreamBytes(m.net)
 		figures["state_bytes"] = bytes
@@ -230,17 +245,27 @@ func benchTrain(ctx context.Context, s streams, o *benchOptions) error {
 	}
 	var cases []bench.Case
 	for _, m := range models {
-		cases = append(cases, bench.Train(m.name, m.net, o.batch, o.threads))
+		net, ok := m.net.(*nn.Net)
+		if !ok {
+			return usageError("%s: %w", m.name, model.ErrInt8)
+		}
+		cases = append(cases, bench.Train(m.name, net, o.batch, o.threads))
 	}
 	return benchCases(ctx, s, o, "train", cases, func(i int, figures map[string]any) error {
 		m := models[i]
-		figures["model"], figures["parameters"], figures["batch"] = m.name, m.net.NumParams(), o.batch
+		figures["model"], figures["parameters"], figures["batch"] = m.name, m.parameters(), o.batch
 		return nil
 	})
 }
 
 func (m *benchModel) accuracy(figures map[string]any) {
-	figures["max_error"], figures["max_error_share"] = max(m.acc.Whole, m.acc.Streamed), m.acc.Share()
+	if _, ok := m.net.(*nn.Quantized); ok {
+		// How far 8-bit signals are off depends on the signals, and they are none of
+		// the business of the multiply-add units.
+		figures["peak_share"] = nil
+	} else {
+		figures["max_error"], figures["max_error_share"] = max(m.acc.Whole, m.acc.Streamed), m.acc.Share()
+	}
 	if m.acc.Streams {
 		figures["streamed_equals_whole"] = m.acc.Equal
 	}
