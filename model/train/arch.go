@@ -83,7 +83,11 @@ type target struct {
 func (a Arch) fill(e *Example, cols []model.Column, want []target) {
 	n := a.perNet()
 	e.resize(0, 0, 0)
-	e.X = model.NewFeatures(a.Inputs, n).Append(e.X, cols, n, 0)
+	if e.desk.features == nil { // an Example stays with one Batcher, and so with one layout
+		e.desk.features = model.NewFeatures(a.Inputs, n)
+	}
+	e.desk.features.Reset()
+	e.X = e.desk.features.Append(e.X, cols, n, 0)
 	e.Y, e.W = grow(e.Y, len(cols)), grow(e.W, len(cols))
 	for i, w := range want {
 		if math.IsNaN(w.sigma) {

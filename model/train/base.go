@@ -84,8 +84,10 @@ type baseData struct {
 }
 
 // draw returns a generator that depends on nothing but its arguments.
-func draw(seed uint64, step, i int) *rand.Rand {
-	return rand.New(rand.NewPCG(mix(seed^mix(uint64(step))), mix(uint64(i)+1)))
+func draw(seed uint64, step, i int) *rand.Rand { return rand.New(rand.NewPCG(seeds(seed, step, i))) }
+
+func seeds(seed uint64, step, i int) (uint64, uint64) {
+	return mix(seed ^ mix(uint64(step))), mix(uint64(i) + 1)
 }
 
 // mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): generators
@@ -104,21 +106,23 @@ const longest = 2048
 // Example draws a clean signal, adds noise, scales it causally and cuts the
 // window out of its end.
 func (b *baseData) Example(e *Example, step, i int) {
-	rng := draw(b.seed, step, i)
+	rng := e.draw(b.seed, step, i)
 	before := 0 // a quarter of the windows begin with the series
 	if rng.Float64() < .75 {
 		before = 64 + rng.IntN(longest)
 	}
 	n := before + b.window
-	clean := make([]float64, n)
+	clean := e.float(0, n)
 	synth.Sample(clean, rng)
 	snr := -2 + 27*rng.Float64()
 	if rng.Float64() < .1 {
 		snr = 25 + 20*rng.Float64() // nearly clean
 	}
-	noisy, sigma := addNoise(clean, math.Pow(10, -snr/20), rng)
-	lost := loseSome(noisy, before, rng)
-	scales := make([]scale, n)
+	noisy, sigma := e.float(1, n), e.float(2, n)
+	addNoise(noisy, sigma, clean, math.Pow(10, -snr/20), rng)
+	lost := loseSome(e, n, before, rng)
+	e.desk.scales = grow(e.desk.scales, n)
+	scales := e.desk.scales
 	running(noisy, lost, func(i int, s scale) { scales[i] = s })
 	gain, offset := 1.0, 0.0
 	if rng.Float64() < .25 { // the series changed after the scale was learnt
@@ -126,7 +130,7 @@ func (b *baseData) Example(e *Example, step, i int) {
 		offset = -3 + 6*rng.Float64()
 	}
 	wrong := math.Pow(10, -.08+.16*rng.Float64()) // σ̂ is off by up to a fifth
-	cols, want := make([]model.Column, b.window), make([]target, b.window)
+	cols, want := e.columns(b.window)
 	held := 0.0
 	for t := range cols {
 		at := before + t
@@ -148,10 +152,9 @@ func (b *baseData) Example(e *Example, step, i int) {
 	b.arch.fill(e, cols, want)
 }
 
-// addNoise returns the signal with white noise and the noise's deviation at
-// each sample; it varies along the signal now and then.
-func addNoise(clean []float64, level float64, rng *rand.Rand) (noisy, sigma []float64) {
-	noisy, sigma = make([]float64, len(clean)), make([]float64, len(clean))
+// addNoise sets noisy to the signal with white noise and sigma to the noise's
+// deviation at each sample; it varies along the signal now and then.
+func addNoise(noisy, sigma, clean []float64, level float64, rng *rand.Rand) {
 	depth, period, phase := 0.0, 1.0, 0.0
 	if rng.Float64() < .15 {
 		depth, period, phase = .8*rng.Float64(), math.Pow(10, 2.3+rng.Float64()), 2*math.Pi*rng.Float64()
@@ -163,25 +166,24 @@ func addNoise(clean []float64, level float64, rng *rand.Rand) (noisy, sigma []fl
 		}
 		noisy[i] = c + sigma[i]*rng.NormFloat64()
 	}
-	return noisy, sigma
 }
 
-// loseSome marks samples from at on as missing in a fifth of the cases, one by
-// one or in a run, and returns nil in the others.
-func loseSome(x []float64, at int, rng *rand.Rand) []bool {
+// loseSome marks some of n samples, from at on, as missing in a fifth of the
+// cases, one by one or in a run, and returns nil in the others.
+func loseSome(e *Example, n, at int, rng *rand.Rand) []bool {
 	if rng.Float64() >= .2 {
 		return nil
 	}
-	lost := make([]bool, len(x))
+	lost := e.bools(n)
 	if rng.Uint64()&1 == 0 {
 		p := .1 * rng.Float64()
-		for i := at + 1; i < len(x); i++ {
+		for i := at + 1; i < n; i++ {
 			lost[i] = rng.Float64() < p
 		}
 		return lost
 	}
-	from := at + 1 + rng.IntN(len(x)-at-1)
-	to := min(len(x), from+1+rng.IntN(20))
+	from := at + 1 + rng.IntN(n-at-1)
+	to := min(n, from+1+rng.IntN(20))
 	for i := from; i < to; i++ {
 		lost[i] = true
 	}

@@ -191,7 +191,7 @@ func (r *refinement) denoise(m *model.Model, windows []Window) error {
 // Example cuts a window and adds fresh noise to its pseudo-clean values. What
 // was missing is missing again and holds the noisy value before it.
 func (r *refinement) Example(e *Example, step, i int) {
-	rng := draw(r.seed, step, i)
+	rng := e.draw(r.seed, step, i)
 	if r.rehearse > 0 && r.arch.Channels == 0 && rng.Float64() < r.rehearse {
 		r.base.Example(e, step, i)
 		return
@@ -201,7 +201,7 @@ func (r *refinement) Example(e *Example, step, i int) {
 	slots := len(w.cols) / n
 	start := rng.IntN(slots - r.length + 1)
 	gain := math.Pow(10, -.15+.3*rng.Float64())
-	cols, want := make([]model.Column, r.length*n), make([]target, r.length*n)
+	cols, want := e.columns(r.length * n)
 	for k := range n {
 		held := w.clean[start*n+k]
 		for t := range r.length {

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 
 	"github.com/quell-stream/quell/model/nn"
 )
@@ -65,7 +64,7 @@ type sentinelData struct {
 }
 
 func (d *sentinelData) Example(e *Example, step, i int) {
-	rng := rand.New(rand.NewPCG(mix(d.seed^mix(uint64(step))), mix(uint64(i)+1)))
+	rng := e.draw(d.seed, step, i)
 	w, c := d.windows[rng.IntN(len(d.windows))], d.channels
 	slots := len(w) / (2 * c)
 	e.resize(slots, 2*c, c)

@@ -238,11 +238,11 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 // Example cuts a window at random, corrupts each channel by itself and scales
 // it. The noise level is off by up to a fifth.
 func (p *pairs) Example(e *Example, step, i int) {
-	rng := draw(p.cfg.Seed^uint64(p.part.From), step, i)
+	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
 	start := p.part.From + rng.IntN(p.part.Len()-n+1)
-	cols, want := make([]model.Column, n*c), make([]target, n*c)
-	x, lost := make([]float64, n), make([]bool, n)
+	cols, want := e.columns(n * c)
+	x, lost := e.float(0, n), e.bools(n)
 	for k, s := range p.scales {
 		clean := p.cfg.Clean[k][start : start+n]
 		copy(x, clean)
