@@ -40,7 +40,7 @@ generate: ## the assembly, from its generator
 	    $(GO) run . -op $$op-arm64 -out ../$${op}_arm64.s) || exit 1; done
 
 purego: ## the generic kernels only
-	$(GO) test -tags purego ./model/...
+	$(GO) test -tags purego ./...
 
 skips: ## no test may be skipped but those listed
 	@$(GO) test -json ./... | $(GO) run ./.ci/skips .ci/skips.txt
