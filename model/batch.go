@@ -52,5 +52,7 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, cols [][]Column) {
 		outs = outs[len(s.nets):]
 		ys[i] = s.take(func(net int) []float32 { return mine[net] })
 	}
-	clear(b.nets) // let go of the streams
+	// Let go of the streams and what they returned.
+	clear(b.nets)
+	clear(b.ys)
 }

@@ -81,11 +81,16 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 	}
 	hop := b.net.fused.hop
 	in := b.net.fused.sigs[0].c
-	for i, s := range streams {
+	for _, s := range streams {
 		if s.net != b.net {
 			panic("nn: Batch: a stream of another network")
 		}
-		if x := xs[i]; s.data != nil && s.e.steady && !s.finished && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
+		if s.finished {
+			panic("nn: Batch: a stream is finished; Reset or Warm it")
+		}
+	}
+	for i, s := range streams {
+		if x := xs[i]; s.data != nil && s.e.steady && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
 			s.data.out = s.data.out[:0]
 			b.at = append(b.at, batchAt{s: s, x: x, i: i})
 			if len(b.at) == batchStreams {
@@ -158,9 +163,9 @@ func (b *Batch) flush(ys [][]float32) {
 	}
 	// Let go of what the caller owns.
 	clear(b.at)
-	clear(b.hops)
+	clear(b.hops[:cap(b.hops)])
 	for _, t := range b.tables {
-		clear(t)
+		clear(t[:cap(t)])
 	}
 	b.at, b.hops = b.at[:0], b.hops[:0]
 }

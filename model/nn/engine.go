@@ -40,7 +40,9 @@ type engine struct {
 type store interface {
 	// grow makes room for rows columns of a signal, keeping the first used.
 	grow(sig, rows, used int)
-	// shift moves cols columns from a position to the start of the buffer.
+	// shift moves cols columns from a position to the start of the buffer. It is
+	// not called in rhythm for a signal of which nothing is kept between hops:
+	// that one is written from the start of its buffer again.
 	shift(sig, from, cols int)
 	// zero sets columns to zero.
 	zero(sig, at, cols int)

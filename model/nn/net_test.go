@@ -269,9 +269,19 @@ func TestMisuse(t *testing.T) {
 
 // TestGradients checks the networks that matter; the random ones are in
 // TestTapeGradients.
+// nested is a convolution inside so many residual blocks.
+func nested(depth int) Spec {
+	l := LayerSpec{Op: Conv, Out: 2, Kernel: 3, Pad: [2]int{1, 1}}
+	for range depth {
+		l = LayerSpec{Op: Residual, Layers: []LayerSpec{l}}
+	}
+	return Spec{In: 2, Layers: []LayerSpec{l}}
+}
+
 func TestGradients(t *testing.T) {
 	for _, spec := range []Spec{
 		TCN(3, 1, 6, 5, []int{1, 2, 4}, 3), DAE(2, 2, []int{4, 5, 6}, 5, 2), DAE(1, 2, []int{3, 4}, 4, 2), modelA(), denseSpec(),
+		nested(4),
 	} {
 		rng := rand.New(rand.NewPCG(9, 9))
 		n := mustNew(t, spec, 1)

@@ -18,7 +18,10 @@ func Quantize(n *Net, recordings [][]float32) (*Quantized, error) {
 	if err := checkRecordings(n, recordings); err != nil {
 		return nil, err
 	}
-	stats := n.measure(recordings)
+	stats, err := n.measure(recordings)
+	if err != nil {
+		return nil, err
+	}
 	var best *Quantized
 	least := math.Inf(1)
 	for _, full := range []bool{true, false} {
@@ -101,16 +104,20 @@ func (w *watched) seen(sig, at, cols int) {
 
 // measure runs the network over recordings, twice: for the ranges, and for
 // what lies where in them.
-func (n *Net) measure(recordings [][]float32) []statistics {
+// The error says which layer's values are not finite.
+func (n *Net) measure(recordings [][]float32) ([]statistics, error) {
 	stats := make([]statistics, len(n.fused.sigs))
 	n.watch(recordings, func(sig int, x []float32) {
 		s := &stats[sig]
 		for _, v := range x {
-			s.low, s.high = min(s.low, float64(v)), max(s.high, float64(v))
+			s.low, s.high = min(s.low, float64(v)), max(s.high, float64(v)) // they keep NaN
 		}
 	})
 	for i := range stats {
 		s := &stats[i]
+		if d := s.high - s.low; d-d != 0 {
+			return nil, fmt.Errorf("nn: quantize: what operation %d of the network makes of the recordings is not finite", n.fused.sigs[i].maker+1)
+		}
 		if s.high-s.low < 1e-20 { // nothing but zeros
 			s.low, s.high = -1, 1
 		}
@@ -123,7 +130,7 @@ func (n *Net) measure(recordings [][]float32) []statistics {
 			s.bins[min(int((float64(v)-s.low)*f), statBins-1)]++
 		}
 	})
-	return stats
+	return stats, nil
 }
 
 func (n *Net) watch(recordings [][]float32, see func(sig int, x []float32)) {

@@ -222,6 +222,12 @@ func TestQuantizedStream(t *testing.T) {
 	t.Run("any", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) { checkQuantizedStream(t, genSpec(t)) })
 	})
+	// A trunk of which the rhythm keeps nothing: it begins anew with each beat.
+	t.Run("nothing kept", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			checkQuantizedStream(t, Spec{In: 1, Layers: []LayerSpec{{Op: Conv, Out: 2, Pad: [2]int{1, 0}}, {Op: Residual, Layers: []LayerSpec{{Op: Conv, Out: 2}}}}})
+		})
+	})
 	// Long dilations, where most of a trunk is forgotten.
 	t.Run("long", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
@@ -336,6 +342,17 @@ func TestQuantizeBadInput(t *testing.T) {
 		if _, err := Quantize(tc.net, tc.x); err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("got %v, want %q", err, tc.want)
 		}
+	}
+	// Weights may be finite and what they make not.
+	huge := mustNew(t, Spec{In: 1, Layers: []LayerSpec{{Op: Conv, Out: 1}, {Op: Conv, Out: 1}, {Op: Conv, Out: 1}}}, 1)
+	for _, p := range huge.Params() {
+		for i := range p.Data {
+			p.Data[i] = 1e30
+		}
+	}
+	huge.Pack()
+	if _, err := Quantize(huge, [][]float32{{1, 2, 3}}); err == nil || !strings.Contains(err.Error(), "not finite") {
+		t.Errorf("got %v, want that values are not finite", err)
 	}
 	// A silent network can be made, of silence.
 	silent := mustNew(t, TCN(1, 1, 4, 3, []int{1, 2}, 1), 1)

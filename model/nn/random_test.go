@@ -28,7 +28,7 @@ func genSpec(t *rapid.T) Spec {
 func genLayer(t *rapid.T, c, depth int) LayerSpec {
 	draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
 	ops := []Op{Conv, Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual}
-	if depth == 2 {
+	if depth == 5 {
 		ops = ops[:len(ops)-1] // no deeper
 	}
 	l := LayerSpec{Op: rapid.SampledFrom(ops).Draw(t, "op")}

@@ -1,12 +1,6 @@
 package nn
 
-import (
-	"sync/atomic"
-
-	"github.com/quell-stream/quell/model/internal/kernel"
-)
-
-var stagger atomic.Int64
+import "github.com/quell-stream/quell/model/internal/kernel"
 
 // emitted is where a store puts columns of the output.
 type emitted struct{ out []float32 }
@@ -27,8 +21,7 @@ func newFloats(n *Net, p *plan) func(rows []int) store {
 		for i, s := range p.sigs {
 			size += rows[i] * s.c
 		}
-		off := int(stagger.Add(1)%12) * 9 * 16
-		f.slab = make([]float32, size+off)[off:]
+		f.slab = make([]float32, size)
 		at := 0
 		for i, s := range p.sigs {
 			k := rows[i] * s.c

@@ -39,9 +39,11 @@ func newBytes(q *Quantized, chunk int) func(rows []int) store {
 			if q.inner[i].float {
 				floats = rows[i]
 				if lag := q.lag(i); lag >= 0 && chunk > 0 {
-					few := lag + f.p.sigs[i].perHop(chunk)
-					f.trunks[i].short = few < rows[i]
-					floats = min(floats, few)
+					// A signal of which the rhythm keeps nothing is not shifted: it begins
+					// anew with each beat.
+					if few := lag + f.p.sigs[i].perHop(chunk); few < rows[i] && f.p.rhythm.keep[i] > 0 {
+						f.trunks[i].short, floats = true, few
+					}
 				}
 			}
 			if q.inner[i].bytes {

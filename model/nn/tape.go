@@ -75,8 +75,9 @@ func (n *Net) NewTape(maxT int) *Tape {
 			t.margins(o)
 		}
 	}
-	// A plane stands in for those of the signals that are added to its own.
-	for i := len(p.ops) - 1; i >= 0; i-- {
+	// A plane stands in for those of the signals that are added to its own, and so
+	// for those that these stand in for.
+	for i := range p.ops {
 		o := &p.ops[i]
 		to := &t.grad[o.out]
 		if o.kind == opAdd {
