@@ -5,20 +5,29 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"weak"
 
 	"github.com/quell-stream/quell/model"
 )
 
 // Bank keeps the models that series were switched to, one file per model, by
 // name. It is safe for concurrent use.
-type Bank struct{ dir string }
+type Bank struct {
+	dir string
+
+	// What is in use anywhere, by name: series that one model serves are to share
+	// it, and to go through its net together.
+	mu    sync.Mutex
+	known map[string]weak.Pointer[model.Model]
+}
 
 // NewBank returns the bank in dir, which it creates.
 func NewBank(dir string) (*Bank, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("model bank: %w", err)
 	}
-	return &Bank{dir}, nil
+	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model])}, nil
 }
 
 func (b *Bank) path(name string) string {
@@ -33,6 +42,7 @@ func (b *Bank) path(name string) string {
 // Save makes a model durable under its name, which holds its checksum: one that
 // is there already is left alone.
 func (b *Bank) Save(m *model.Model) error {
+	b.know(m)
 	if _, err := os.Stat(b.path(m.Name())); err == nil {
 		return nil
 	}
@@ -42,8 +52,42 @@ func (b *Bank) Save(m *model.Model) error {
 	return nil
 }
 
-// Load returns a saved model, or the embedded base variant of that name.
+// know remembers a model for as long as somebody uses it, and returns it, or the
+// one that is known by its name already.
+func (b *Bank) know(m *model.Model) *model.Model {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if w, ok := b.known[m.Name()]; ok {
+		if had := w.Value(); had != nil {
+			return had
+		}
+	}
+	for name, w := range b.known {
+		if w.Value() == nil {
+			delete(b.known, name)
+		}
+	}
+	b.known[m.Name()] = weak.Make(m)
+	return m
+}
+
+// Load returns a saved model, or the embedded base variant of that name. As long
+// as a model is in use it is the same one each time.
 func (b *Bank) Load(name string) (*model.Model, error) {
+	b.mu.Lock()
+	had := b.known[name].Value()
+	b.mu.Unlock()
+	if had != nil {
+		return had, nil
+	}
+	m, err := b.read(name)
+	if err != nil {
+		return nil, err
+	}
+	return b.know(m), nil
+}
+
+func (b *Bank) read(name string) (*model.Model, error) {
 	for _, l := range model.BaseVariants() {
 		if m, err := model.Base(l); err == nil && m.Name() == name {
 			return m, nil

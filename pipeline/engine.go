@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
@@ -97,14 +96,15 @@ func (c EngineConfig) defaults() EngineConfig {
 // never on the clock, nor on how the input was cut into calls. An Engine is not
 // safe for concurrent use.
 type Engine struct {
-	cfg   EngineConfig
-	out   Out
-	lanes map[string]*lane
-	dirty []*lane // lanes with slots that the net has not seen
-	ready []*ready
-	fits  *fitter
-	spare window.Fates // fates of samples that no lane holds
-	gone  window.Fates // fates of dropped lanes' samples
+	cfg    EngineConfig
+	out    Out
+	lanes  map[string]*lane
+	dirty  []*lane                 // lanes with slots that the net has not seen
+	groups map[*model.Model]*group // by the model that serves
+	active []*group                // with lanes of this Run
+	fits   *fitter
+	spare  window.Fates // fates of samples that no lane holds
+	gone   window.Fates // fates of dropped lanes' samples
 }
 
 // NewEngine returns an engine without series.
@@ -116,7 +116,7 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 	if err := cfg.Window.Validate(); err != nil {
 		return nil, fmt.Errorf("stream %q: %w", cfg.Stream, err)
 	}
-	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), fits: newFitter()}, nil
+	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter()}, nil
 }
 
 // Close stops background fits and waits for them.
@@ -141,69 +141,85 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 	return nil
 }
 
-// ready are the lanes of one model that a Run takes through the net together.
-type ready struct {
+// group are the lanes that one model serves. Those of them that have something
+// to compute in a Run go through its net together.
+type group struct {
 	m       *model.Model
+	refs    int // lanes
 	batch   *model.Batch
-	lanes   []*lane
+	lanes   []*lane // of this Run
 	streams []*model.Stream
 	cols    [][]model.Column
 	ys      [][]float32
-	idle    int // Runs without a lane
 }
 
-// idleRuns is after how many of them what is kept for a model is let go.
-const idleRuns = 1000
-
-// Run computes everything that is computable and hands it out. Series of one
-// model go through its net together.
+// Run computes everything that is computable and hands it out.
 func (e *Engine) Run() {
 	for _, l := range e.dirty {
 		l.queued = false
-		if l.stream == nil || len(l.switches) > 0 || len(l.cols) == 0 {
+		g := l.group
+		if g == nil || g.refs == 1 || l.stream == nil || len(l.switches) > 0 || len(l.cols) == 0 {
 			l.run()
 			continue
 		}
-		r := e.readyFor(l.mod)
-		r.lanes, r.streams, r.cols = append(r.lanes, l), append(r.streams, l.stream), append(r.cols, l.cols)
-		r.ys = append(r.ys, nil)
-		l.history.add(l.cols)
+		if len(g.lanes) == 0 {
+			e.active = append(e.active, g)
+		}
+		g.lanes = append(g.lanes, l)
 	}
 	clear(e.dirty)
 	e.dirty = e.dirty[:0]
-	for _, r := range e.ready {
-		r.run()
+	for _, g := range e.active {
+		g.run()
 	}
-	e.ready = slices.DeleteFunc(e.ready, func(r *ready) bool { return r.idle > idleRuns })
+	clear(e.active)
+	e.active = e.active[:0]
 }
 
-func (e *Engine) readyFor(m *model.Model) *ready {
-	for _, r := range e.ready { // a stream has few models
-		if r.m == m {
-			return r
-		}
-	}
-	r := &ready{m: m, batch: m.NewBatch()}
-	e.ready = append(e.ready, r)
-	return r
-}
-
-func (r *ready) run() {
-	if len(r.lanes) == 0 {
-		r.idle++
+func (g *group) run() {
+	if len(g.lanes) == 1 {
+		g.lanes[0].run()
+		g.lanes[0] = nil
+		g.lanes = g.lanes[:0]
 		return
 	}
-	r.idle = 0
-	r.batch.Push(r.ys, r.streams, r.cols)
-	for i, l := range r.lanes {
-		l.emit(r.ys[i], false)
+	if g.batch == nil {
+		g.batch = g.m.NewBatch()
+	}
+	for _, l := range g.lanes {
+		g.streams, g.cols, g.ys = append(g.streams, l.stream), append(g.cols, l.cols), append(g.ys, nil)
+		l.history.add(l.cols)
+	}
+	g.batch.Push(g.ys, g.streams, g.cols)
+	for i, l := range g.lanes {
+		l.emit(g.ys[i], false)
 		l.cols = l.cols[:0]
 	}
-	clear(r.lanes)
-	clear(r.streams)
-	clear(r.cols)
-	clear(r.ys)
-	r.lanes, r.streams, r.cols, r.ys = r.lanes[:0], r.streams[:0], r.cols[:0], r.ys[:0]
+	clear(g.lanes)
+	clear(g.streams)
+	clear(g.cols)
+	clear(g.ys)
+	g.lanes, g.streams, g.cols, g.ys = g.lanes[:0], g.streams[:0], g.cols[:0], g.ys[:0]
+}
+
+// regroup puts a lane among those that m serves; nil: none.
+func (e *Engine) regroup(l *lane, m *model.Model) {
+	if g := l.group; g != nil {
+		if g.refs--; g.refs == 0 {
+			delete(e.groups, g.m)
+		}
+		l.group = nil
+	}
+	if m == nil {
+		return
+	}
+	g := e.groups[m]
+	if g == nil {
+		g = &group{m: m}
+		e.groups[m] = g
+	}
+	g.refs++
+	l.group = g
 }
 
 // Finish ends the input of all series: what waits is computed without its
@@ -248,6 +264,7 @@ func (e *Engine) drop(series string) {
 	f := l.fates()
 	e.gone.Add(&f)
 	delete(e.lanes, series)
+	e.regroup(l, nil)
 	if e.cfg.Tap != nil {
 		e.cfg.Tap.Dropped(series)
 	}

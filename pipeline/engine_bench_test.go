@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/sink"
@@ -25,10 +26,24 @@ func BenchmarkEngine(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	for _, count := range []int{1, 16, 1000} {
-		b.Run(fmt.Sprintf("series=%d", count), func(b *testing.B) {
+	for _, c := range []struct {
+		series int
+		own    bool // a model of its own for each
+	}{{1, false}, {16, false}, {1000, false}, {200, true}} {
+		count := c.series
+		b.Run(fmt.Sprintf("series=%d/own=%v", count, c.own), func(b *testing.B) {
 			out := &nowhere{}
-			e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"v"}, Model: m, Window: window.Config{RateHz: 1}, Interval: .9}, out)
+			cfg := EngineConfig{Stream: "s", Channels: []string{"v"}, Model: m, Window: window.Config{RateHz: 1}, Interval: .9}
+			if c.own {
+				cfg.AtRate = func(float64) (*model.Model, monitor.Rate) {
+					own, err := model.New(m.Header(), m.Net())
+					if err != nil {
+						b.Fatal(err)
+					}
+					return own, 0
+				}
+			}
+			e, err := NewEngine(cfg, out)
 			if err != nil {
 				b.Fatal(err)
 			}

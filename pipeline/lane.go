@@ -34,6 +34,7 @@ type lane struct {
 	begun   bool // model and monitor are chosen
 	mod     *model.Model
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
+	group   *group          // of mod
 	half    model.HalfWidth // of the intervals of mod
 	stream  *model.Stream
 	history *history // the latest input columns, from which the stream can be warmed
@@ -115,21 +116,26 @@ func (l *lane) begin() error {
 }
 
 // serve makes m the model of the lane, from the next record on. The new stream
-// is warmed with the input that the old one has seen.
+// is warmed with the input that the old one has seen. After an error all is as
+// before.
 func (l *lane) serve(m *model.Model) error {
+	old := l.stream
+	var st *model.Stream
+	if m != nil {
+		var err error
+		if st, err = m.NewStream(len(l.scalers)); err != nil {
+			return err
+		}
+	}
 	if t := l.eng.cfg.Tap; t != nil {
 		t.Serving(l.series, m)
 	}
-	old := l.stream
-	l.mod, l.stream = m, nil
+	l.mod, l.stream = m, st
+	l.eng.regroup(l, m)
 	if m == nil {
 		return nil
 	}
-	st, err := m.NewStream(len(l.scalers))
-	if err != nil {
-		return err
-	}
-	l.stream, l.half = st, m.HalfWidth(l.eng.cfg.Interval)
+	l.half = m.HalfWidth(l.eng.cfg.Interval)
 	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
 	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
 	if l.history == nil {
@@ -185,6 +191,7 @@ func (l *lane) Slot(s *window.Slot) {
 	if !l.begun {
 		if err := l.begin(); err != nil { // the model does not fit: raw passes through, and says why
 			l.mod, l.stream = nil, nil
+			l.eng.regroup(l, nil)
 			l.eng.event(l, s.Time, "series.reset", "warning", "not denoised: "+err.Error(), nil)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -301,4 +302,96 @@ func TestCheckpointNamesKernels(t *testing.T) {
 	if err := w.restoreExtra(now[:len(now)-1]); err == nil {
 		t.Error("a state that is cut short is taken")
 	}
+}
+
+// TestGroups follows a lane from model to model, and away: what is kept per
+// model goes with its last lane.
+func TestGroups(t *testing.T) {
+	a, b := testModel(t, 1), testModel(t, 2)
+	e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a", "b"}, Model: a, Window: window.Config{RateHz: 1}}, &nowhere{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	var lanes []*lane
+	for _, s := range []string{"x", "y"} {
+		l, err := e.lane("p", s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lanes = append(lanes, l)
+	}
+	refs := func(m *model.Model, want int) {
+		t.Helper()
+		got := 0
+		if g := e.groups[m]; g != nil {
+			got = g.refs
+		}
+		if got != want || want == 0 && len(e.groups) > 1 {
+			t.Errorf("%s serves %d lanes, want %d; %d groups", m.Name(), got, want, len(e.groups))
+		}
+	}
+	refs(a, 2)
+	if err := lanes[0].serve(b); err != nil {
+		t.Fatal(err)
+	}
+	refs(a, 1)
+	refs(b, 1)
+	// A model that does not fit leaves all as it was.
+	net, err := nn.New(nn.TCN(3, 3, 4, 3, []int{1}, 1), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	three, err := model.New(model.Header{Name: "three", Kind: model.TCN, Channels: 3, Inputs: []model.Input{model.Signal},
+		Scaler: model.Scaler{Kind: model.ScaleRunning}}, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := lanes[1].serve(three); err == nil || lanes[1].mod != a || lanes[1].stream == nil {
+		t.Errorf("a model for three channels serves two: %v", err)
+	}
+	refs(a, 1)
+	e.drop("y")
+	refs(a, 0)
+	e.drop("x")
+	if len(e.groups) != 0 {
+		t.Errorf("%d groups without lanes", len(e.groups))
+	}
+}
+
+// TestBankShares loads a model twice, and once after it was forgotten.
+func TestBankShares(t *testing.T) {
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := testModel(t, 1)
+	if err := bank.Save(m); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{m.Name(), baseName(t)} {
+		a, err := bank.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := bank.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a != b {
+			t.Errorf("%s was read twice", name)
+		}
+	}
+	if had, err := bank.Load(m.Name()); err != nil || had != m {
+		t.Errorf("the model that was saved is not the one that is loaded: %v", err)
+	}
+}
+
+func baseName(t *testing.T) string {
+	t.Helper()
+	m, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m.Name()
 }
