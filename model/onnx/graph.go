@@ -273,7 +273,7 @@ func (im *importer) ends() (in *signal, out string) {
 		}
 	}
 	if len(inputs) != 1 {
-		im.refuse(nil, "%d inputs; a network here has one", len(inputs))
+		im.refuse(nil, "%d inputs; a network here has one, without state of its own: streaming is done here", len(inputs))
 	}
 	for i, v := range inputs {
 		s, err := im.input(v)

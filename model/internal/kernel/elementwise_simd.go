@@ -3,8 +3,9 @@
 package kernel
 
 // The kernels of elementwise_amd64.s (AVX2) and elementwise_arm64.s (NEON)
-// compute what their generic twins say, for n values, a multiple of 8. Those of relu, reluGrad, add and mul give the same
-// bits; gelu and geluGrad use fused multiply-adds.
+// compute what their generic twins say, for n values, a multiple of 8. Those of
+// relu, reluGrad, add and mul give the same bits; gelu and geluGrad use fused
+// multiply-adds.
 
 //go:noescape
 func reluSIMD(dst, x *float32, n int)

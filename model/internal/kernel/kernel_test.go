@@ -14,7 +14,8 @@ import (
 const guard = 16
 
 // guarded returns n random values with NaN guard words around them: a kernel
-// that reads them spoils its result, one that writes them is found by intact.
+// that uses them spoils its result, one that writes them is found by intact. One
+// that only reads them is found by TestFences.
 func guarded(rng *rand.Rand, n int) (v, all []float32) {
 	all = make([]float32, n+2*guard)
 	for i := range all {
