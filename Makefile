@@ -2,7 +2,7 @@
 GO ?= go
 SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-RACE := ./bench ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
+RACE := ./bench ./model ./model/train ./model/onnx ./model/internal/kernel ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./web/... ./cmd/quell/demo
 ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./window ./drift/... ./internal/...
 
 KERNELS := model/internal/kernel
@@ -78,7 +78,10 @@ COMPARE := bench/compare
 VENV := $(COMPARE)/.venv
 MEASURE = $(VENV)/bin/python $(COMPARE)/drive.py --golden $(SHARED)/golden/model --server bin/compare-server --quell bin/quell-stripped --rounds $(ROUNDS) --out bin/compare.json
 
-compare: $(VENV)/installed ## every figure of the kernels beside ONNX Runtime, LiteRT and PyTorch: minutes, on a quiet machine
+$(SHARED)/golden/model:
+	@echo "compare: the networks A and B are not there: SHARED=FOLDER names the folder with golden/model"; exit 1
+
+compare: $(SHARED)/golden/model $(VENV)/installed ## every figure of the kernels beside ONNX Runtime, LiteRT and PyTorch: minutes, on a quiet machine
 	cd $(COMPARE) && .venv/bin/python -m unittest -q
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/compare-server ./$(COMPARE)/server
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/quell-stripped ./cmd/quell

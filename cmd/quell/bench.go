@@ -32,7 +32,7 @@ const (
 	maxThreads = 1 << 10
 	maxRounds  = 1 << 20
 	maxHop     = 1 << 14
-	maxSeries  = 1 << 20
+	maxSeries  = 1 << 14
 )
 
 func benchCmd(s streams) *cobra.Command {
@@ -150,7 +150,7 @@ func (m *benchModel) parameters() int {
 
 func (o *benchOptions) load() ([]benchModel, error) {
 	if len(o.models) == 0 { // --model ""
-		return nil, usageError("--model needs a name: A, B, base or a .quell file")
+		return nil, usageError("--model needs a name: A, B, base, or a .quell or .onnx file")
 	}
 	var out []benchModel
 	for _, name := range o.models {
@@ -262,7 +262,8 @@ func (m *benchModel) accuracy(figures map[string]any) {
 	if _, ok := m.net.(*nn.Quantized); ok {
 		// How far 8-bit signals are off depends on the signals, and they are none of
 		// the business of the multiply-add units.
-		figures["peak_share"] = nil
+		delete(figures, "gflops")
+		delete(figures, "peak_share")
 	} else {
 		figures["max_error"], figures["max_error_share"] = max(m.acc.Whole, m.acc.Streamed), m.acc.Share()
 	}

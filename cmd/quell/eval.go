@@ -151,7 +151,7 @@ func (o *evalOptions) load() ([]*model.Model, error) {
 		if n == "base" {
 			ahead = o.lookahead
 		}
-		m, err := loadModel(n, ahead)
+		m, err := loadStreaming(n, ahead)
 		if err != nil {
 			return nil, err
 		}

@@ -79,6 +79,7 @@ func root(s streams) *cobra.Command {
 		Use:           "quell",
 		Short:         "Quell quiets sensors",
 		Long:          "Quell denoises live sensor streams, watches them for drift, and delivers clean values, raw values and alerts.",
+		Version:       release(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		PersistentPreRunE: func(*cobra.Command, []string) error {

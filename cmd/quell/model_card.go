@@ -29,10 +29,17 @@ func modelCardCmd(s streams) *cobra.Command {
 // card returns a model's card; for a model without one what its header knows.
 func card(m *model.Model) string {
 	h := m.Header()
-	if h.Card != "" {
-		return strings.TrimRight(h.Card, "\n") + "\n"
-	}
 	var b strings.Builder
+	if h.Int8 != nil {
+		fmt.Fprintf(&b, "%s is %s with weights of 8 bits; their ranges come from %s.", m.Name(), h.Provenance.Parent, h.Int8.Calibration)
+		if h.Card != "" {
+			fmt.Fprintf(&b, " This is the card of %s:", h.Provenance.Parent)
+		}
+		b.WriteString("\n\n")
+	}
+	if h.Card != "" {
+		return b.String() + strings.TrimRight(h.Card, "\n") + "\n"
+	}
 	fmt.Fprintf(&b, "# %s\n\nThis model has no card of its own. Its header says:\n\n", m.Name())
 	fmt.Fprintf(&b, "- kind %s, %d weights, look-ahead %d samples\n", h.Kind, m.Net().NumParams(), m.Lookahead())
 	for _, l := range [][2]string{{"data", h.Provenance.Data}, {"made by", h.Provenance.Command}, {"made from", h.Provenance.Parent}, {"licence", h.Licence}} {

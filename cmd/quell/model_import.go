@@ -57,7 +57,7 @@ func importModel(s streams, in string, o *importOptions) error {
 	case sameFile(in, o.out):
 		return usageError("-o %s is the input: name another file", o.out)
 	}
-	if err := checkOut(o.out); err != nil {
+	if err := outModel(o.out); err != nil {
 		return err
 	}
 	m, err := readForeign(in, ext, o)
@@ -66,6 +66,9 @@ func importModel(s streams, in string, o *importOptions) error {
 	}
 	if err := m.Save(o.out); err != nil {
 		return err
+	}
+	if err := m.Header().Spec.Streamable(); err != nil {
+		fmt.Fprintf(s.err, "quell: %s cannot run on a stream, only be exported and looked into: %v\n", m.Name(), err)
 	}
 	_, err = fmt.Fprintf(s.out, "%s: %s of %d weights, look-ahead %d, written to %s\n", m.Name(), m.Kind(), m.Net().NumParams(), m.Lookahead(), o.out)
 	return err

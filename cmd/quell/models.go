@@ -14,12 +14,21 @@ import (
 const anyLookahead = -1
 
 // loadModel loads a model as a command line names it: base (or nothing) for the
-// one that comes with the binary, else a .quell or .onnx file. lookahead is the number of
+// one that comes with the binary, base@HASH for a certain one, else a .quell or
+// .onnx file. lookahead is the number of
 // samples that the model must look ahead, or anyLookahead: of the base models
 // that is the one that looks furthest.
 func loadModel(s string, lookahead int) (*model.Model, error) {
 	if s == "" || s == "base" {
 		return loadBase(lookahead)
+	}
+	if strings.HasPrefix(s, "base@") {
+		for _, l := range model.BaseVariants() {
+			if m, err := model.Base(l); err == nil && m.Name() == s {
+				return m, nil
+			}
+		}
+		return nil, usageError("there is no base model %s: quell version names those there are", s)
 	}
 	if strings.EqualFold(filepath.Ext(s), ".safetensors") {
 		return nil, usageError("%s holds weights, not a model: quell model import makes one of it", s)
@@ -34,6 +43,28 @@ func loadModel(s string, lookahead int) (*model.Model, error) {
 		return nil, usageError("%s looks %d samples ahead, not %d: leave --lookahead out", m.Name(), m.Lookahead(), lookahead)
 	}
 	return m, nil
+}
+
+// loadStreaming loads a model that is to run sample by sample.
+func loadStreaming(s string, lookahead int) (*model.Model, error) {
+	m, err := loadModel(s, lookahead)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.Header().Spec.Streamable(); err != nil {
+		return nil, fmt.Errorf("%s cannot run on a stream: %w", m.Name(), err)
+	}
+	return m, nil
+}
+
+// outModel checks the name of a model to be written: it would not be read back
+// as a .quell file under the ending of another format.
+func outModel(path string) error {
+	switch ext := strings.ToLower(filepath.Ext(path)); ext {
+	case ".onnx", ".safetensors":
+		return usageError("-o %s: what is written is a .quell file; quell model export writes %s", path, ext)
+	}
+	return checkOut(path)
 }
 
 func loadBase(lookahead int) (*model.Model, error) {

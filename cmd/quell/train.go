@@ -28,6 +28,7 @@ type trainOptions struct {
 	clean, channels                                   []string
 	seed                                              uint64
 	lookahead, steps                                  int
+	aheadSet                                          bool // --lookahead was given
 	budget                                            time.Duration
 	asJSON, card                                      bool
 }
@@ -59,7 +60,10 @@ of the machine, and is told, so that --steps repeats it.`,
 			}
 			return nil
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return runTrain(cmd.Context(), s, args, &o) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.aheadSet = cmd.Flags().Changed("lookahead")
+			return runTrain(cmd.Context(), s, args, &o)
+		},
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of channel CH (repeatable)")
@@ -80,7 +84,7 @@ func trainFlags(cmd *cobra.Command, o *trainOptions, lookahead int) {
 	f.StringVarP(&o.out, "out", "o", "", "`file` of the model")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of weights, noise and order")
 	f.IntVar(&o.lookahead, "lookahead", lookahead, "`samples` of look-ahead")
-	f.IntVar(&o.steps, "steps", 0, "number of updates; default: that of the recipe")
+	f.IntVar(&o.steps, "steps", 0, "number of updates, rounded up to an even one without truth; default: that of the recipe")
 	f.DurationVar(&o.budget, "budget", 0, "`time` that training may take, in place of --steps")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`file` to save progress to, and to go on from if it exists")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
@@ -348,8 +352,15 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 
 // trainNoisy fine-tunes on recordings of which nothing is known.
 func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions) error {
-	m, err := loadModel(o.from, o.lookahead)
+	ahead := o.lookahead
+	if o.from != "" && o.from != "base" && !o.aheadSet {
+		ahead = anyLookahead
+	}
+	m, err := loadStreaming(o.from, ahead)
 	if err != nil {
+		return err
+	}
+	if err := m.Trainable(); err != nil {
 		return err
 	}
 	if c := m.Header().Channels; c > 1 {
@@ -372,7 +383,11 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale and to train on", files[0], 2*length)
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
-		tuned, rep, err := train.FineTune(ctx, m, windows, train.FineTuneConfig{Name: "tuned", Rounds: 2, Steps: r.steps, Seed: o.seed, Progress: r.progress})
+		rounds := 2 // each learns from the guesses of the one before
+		if r.steps == 1 {
+			rounds = 1
+		}
+		tuned, rep, err := train.FineTune(ctx, m, windows, train.FineTuneConfig{Name: "tuned", Rounds: rounds, Steps: (r.steps + rounds - 1) / rounds, Seed: o.seed, Progress: r.progress})
 		var fit train.FitReport
 		for _, round := range rep.Rounds {
 			fit.Steps += round.Steps

@@ -99,6 +99,16 @@ func NotYet(cfg *config.Config) []string {
 			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
 	}
+	for i := range cfg.Streams {
+		s := &cfg.Streams[i]
+		if s.Model.Use == "" || s.Model.Use == "base" || s.Adapt.Mode == "off" {
+			continue
+		}
+		// Whether the file is there and intact is found out when it is used.
+		if m, err := Load(s.Model.Use); err == nil && cannotLearn(m) != "" {
+			out = append(out, fmt.Sprintf("streams.%s: adapt is off for %s: %s", s.Name, m.Name(), cannotLearn(m)))
+		}
+	}
 	for i := range cfg.Sinks {
 		if s := &cfg.Sinks[i]; s.Spool != nil {
 			out = append(out, fmt.Sprintf("sinks.%s: spool is not built yet: while the sink is down acks are held back, and the source's journal fills", s.Name))
@@ -232,8 +242,8 @@ func Base(s *config.Stream) (func(rateHz float64) *model.Model, error) {
 
 // adapter returns what adapts the models of a stream, nil where nothing does.
 func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.Adapter, error) {
-	if s.Adapt.Mode == "off" {
-		return nil, nil
+	if s.Adapt.Mode == "off" || e.Model != nil && cannotLearn(e.Model) != "" {
+		return nil, nil // NotYet tells
 	}
 	c := adapt.Config{
 		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels),
@@ -243,6 +253,17 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		b.opt.Tune(&c)
 	}
 	return adapt.New(c)
+}
+
+// cannotLearn says why a model cannot be fine-tuned without truth, "" if it can.
+func cannotLearn(m *model.Model) string {
+	switch {
+	case m.Trainable() != nil:
+		return "int8 models cannot be fine-tuned"
+	case m.Header().Scaler.Kind == model.ScaleNone:
+		return "it has no scaler, which would tell the noise level"
+	}
+	return ""
 }
 
 // secret reads a secret given as text or as a file.
