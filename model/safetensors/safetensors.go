@@ -331,6 +331,9 @@ func (p parser) entry(name string) (entry, error) {
 			list, err = p.integers(maxRank)
 			e.shape = make([]int, len(list))
 			for i, d := range list {
+				if d > maxFile { // before it is cut to what an int holds on small platforms
+					return fmt.Errorf("shape: an axis of %d", d)
+				}
 				e.shape[i] = int(d)
 			}
 		case "data_offsets":
@@ -412,7 +415,7 @@ func (f *File) Encode() ([]byte, error) {
 	for _, t := range f.Tensors {
 		n := 1
 		for _, d := range t.Shape {
-			if d < 0 || d > maxFile || n*d > maxFile {
+			if d < 0 || d > maxFile || int64(n)*int64(d) > maxFile {
 				return fail("tensor %s: shape %v", quote(t.Name), t.Shape)
 			}
 			n *= d

@@ -105,6 +105,7 @@ func TestDecodeErrors(t *testing.T) {
 		"two values":         {file(`{}{}`), "something follows its end"},
 		"not JSON":           {file(`{"a"=1}`), "header: "},
 		"not an object":      {file(`{"a":[]}`), `tensor "a": [ where { should be`},
+		"huge axis":          {file(`{"a":{"dtype":"F32","shape":[4294967297],"data_offsets":[0,4]}}`, one...), "shape: an axis of 4294967297"},
 		"twice":              {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}}`, two...), `"a" is there twice`},
 		"field twice":        {file(`{"a":{"dtype":"F32","dtype":"F32","shape":[1],"data_offsets":[0,4]}}`, one...), "dtype is there twice"},
 		"other field":        {file(`{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"Shape":[1]}}`, one...), `it has a field "Shape"`},
