@@ -55,7 +55,7 @@ type lane struct {
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	scales          []window.Scale
-	levels          []level // per channel
+	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
 }
 
 // waitSlot is a slot between the grid and its record.
@@ -81,7 +81,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), levels: make([]level, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
 	if placed := e.cfg.Placed; placed != nil {
@@ -389,7 +389,7 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
 		v.Quality, v.Method = sink.Bad, "raw"
 	}
 	if v.Method == "net" && wc.scale.Sigma > 0 {
-		half := wc.scale.Sigma * l.half.At(float64(l.levels[ch].of(wc.scale)))
+		half := wc.scale.Sigma * l.half.At(float64(l.levelsY[ch].of(wc.scale)))
 		v.Lo, v.Hi = v.Clean-half, v.Clean+half
 	}
 }
