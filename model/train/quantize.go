@@ -47,8 +47,8 @@ func Quantize(m *model.Model, recordings [][]float64, lost [][]bool, seed uint64
 		if !(v > 0) {
 			continue // there is no ratio to a signal that does not move
 		}
-		for _, snr := range calibrationSNRs {
-			noisy, _ := eval.AddNoise(x, snr, eval.White, seed, v)
+		for k, snr := range calibrationSNRs {
+			noisy, _ := eval.AddNoise(x, snr, eval.White, seed+uint64(i*len(calibrationSNRs)+k), v)
 			add(noisy, gone)
 		}
 	}

@@ -77,8 +77,9 @@ type builder struct {
 	opt Options
 }
 
-// NotYet lists, a sentence each, the settings of a configuration that this
-// version accepts and does not act on, so that nobody relies on them.
+// NotYet lists, a sentence each, the settings of a configuration that are
+// accepted and not acted on, by this version or with the model that is named, so
+// that nobody relies on them.
 func NotYet(cfg *config.Config) []string {
 	var out []string
 	for i := range cfg.Streams {
@@ -98,15 +99,11 @@ func NotYet(cfg *config.Config) []string {
 		if s.Source.Type == config.Kafka {
 			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
-	}
-	for i := range cfg.Streams {
-		s := &cfg.Streams[i]
-		if s.Model.Use == "" || s.Model.Use == "base" || s.Adapt.Mode == "off" {
-			continue
-		}
-		// Whether the file is there and intact is found out when it is used.
-		if m, err := Load(s.Model.Use); err == nil && cannotLearn(m) != "" {
-			out = append(out, fmt.Sprintf("streams.%s: adapt is off for %s: %s", s.Name, m.Name(), cannotLearn(m)))
+		if s.Model.Use != "" && s.Model.Use != "base" && s.Adapt.Mode != "off" {
+			// Whether the file is there and intact is found out when it is used.
+			if m, err := Load(s.Model.Use); err == nil && cannotLearn(m) != "" {
+				say("adapt is off for %s: %s", m.Name(), cannotLearn(m))
+			}
 		}
 	}
 	for i := range cfg.Sinks {
