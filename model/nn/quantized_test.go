@@ -228,6 +228,16 @@ func TestQuantizedStream(t *testing.T) {
 			checkQuantizedStream(t, Spec{In: 1, Layers: []LayerSpec{{Op: Conv, Out: 2, Pad: [2]int{1, 0}}, {Op: Residual, Layers: []LayerSpec{{Op: Conv, Out: 2}}}}})
 		})
 	})
+	// A short trunk that is read as bytes past the end of its floats.
+	t.Run("short", func(t *testing.T) {
+		rapid.Check(t, func(t *rapid.T) {
+			checkQuantizedStream(t, Spec{In: 1, Layers: []LayerSpec{
+				{Op: Conv, Out: 1, Stride: 2, Pad: [2]int{1, 0}},
+				{Op: Conv, Out: 1, Stride: 2, Pad: [2]int{2, 0}},
+				{Op: Residual, Layers: []LayerSpec{{Op: ConvT, Out: 1, Kernel: 2, Pad: [2]int{0, 1}}}},
+			}})
+		})
+	})
 	// Long dilations, where most of a trunk is forgotten.
 	t.Run("long", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {

@@ -229,7 +229,7 @@ func (f *bytes8) exec(o *op, x, y, res, groups, cols int) {
 	if o.res >= 0 {
 		add = f.added(o.res, res, cols)
 	}
-	if b := f.floats[o.in]; b != nil {
+	if b := f.floats[o.in]; b != nil && !f.trunks[o.in].short { // a short one is read as bytes only
 		fx = b[x*ci:]
 	}
 	if b := f.bytes[o.in]; b != nil {
