@@ -121,12 +121,12 @@ func TestOneCycle(t *testing.T) {
 func TestSquaredError(t *testing.T) {
 	y, target, w := []float32{1, 2, -3, 0}, []float32{0, 0, 0, 0}, []float32{1, .25, 1, 5}
 	dy := make([]float32, 4)
-	near(t, "loss", squaredError(dy, y, target, w, 0, .5), (1+1+9)/4., 1e-6)
+	near(t, "loss", SquaredError{}.Gradient(dy, y, target, w, .5), (1+1+9)/4., 1e-6)
 	for i, want := range []float64{.25, .125, -.75, 0} {
 		near(t, "gradient", float64(dy[i]), want, 1e-6)
 	}
 	// Beyond 2 the loss is 2·(2|r| - 2) and its slope stays 2·2.
-	near(t, "Huber", squaredError(dy, y, target, w, 2, 1), (1+1+8)/4., 1e-6)
+	near(t, "Huber", SquaredError{Huber: 2}.Gradient(dy, y, target, w, 1), (1+1+8)/4., 1e-6)
 	near(t, "Huber gradient", float64(dy[2]), -1, 1e-6)
-	near(t, "unweighted", squaredError(dy, y, target, nil, 0, 1), 14/4., 1e-6)
+	near(t, "unweighted", SquaredError{}.Gradient(dy, y, target, nil, 1), 14/4., 1e-6)
 }

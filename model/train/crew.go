@@ -1,7 +1,6 @@
 package train
 
 import (
-	"math"
 	"sync"
 	"sync/atomic"
 
@@ -17,7 +16,7 @@ const crewShards = 8
 type crew struct {
 	net    *nn.Net
 	batch  Batcher
-	huber  float64
+	loss   Loss
 	size   int // examples per batch
 	losses []float64
 	shards []*nn.Gradient
@@ -32,8 +31,8 @@ type crew struct {
 	wg   sync.WaitGroup
 }
 
-func newCrew(net *nn.Net, b Batcher, huber float64, batch, workers int) *crew {
-	c := &crew{net: net, batch: b, huber: huber, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
+func newCrew(net *nn.Net, b Batcher, loss Loss, batch, workers int) *crew {
+	c := &crew{net: net, batch: b, loss: loss, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
 		ex: make([]Example, workers), dy: make([][]float32, workers), tapes: make([]*nn.Tape, workers)}
 	for range min(batch, crewShards) {
 		c.shards = append(c.shards, net.NewGradient())
@@ -100,37 +99,6 @@ func (c *crew) example(w, i int) {
 	y := tape.Forward(ex.X)
 	c.dy[w] = grow(c.dy[w], len(y))
 	// Dividing by the batch here makes the sum over the examples the mean.
-	c.losses[i] = squaredError(c.dy[w], y, ex.Y, ex.W, c.huber, 1/float64(c.size))
+	c.losses[i] = c.loss.Gradient(c.dy[w], y, ex.Y, ex.W, 1/float64(c.size))
 	tape.Backward(c.dy[w])
-}
-
-// squaredError returns the loss Σ ρ(√w·(y-target))/n and sets dy to its gradient
-// times scale, where ρ(r) is r² up to huber and goes on as a straight line
-// (Huber 1964, eq. 2); without end if huber is 0. A nil w weights all alike.
-func squaredError(dy, y, target, w []float32, huber, scale float64) float64 {
-	if len(y) != len(target) {
-		panic("train: the net's output and the target differ in length")
-	}
-	if len(y) == 0 {
-		return 0
-	}
-	n := float64(len(y))
-	k := float32(2 * scale / n)
-	most := float32(huber * huber)
-	sum := 0.0
-	for i, v := range y {
-		e, wi := v-target[i], float32(1)
-		if w != nil {
-			wi = w[i]
-		}
-		r2 := wi * e * e
-		if most > 0 && r2 > most {
-			r := float32(math.Sqrt(float64(r2)))
-			wi *= float32(huber) / r
-			r2 = float32(huber) * (2*r - float32(huber))
-		}
-		dy[i] = k * wi * e
-		sum += float64(r2)
-	}
-	return sum / n
 }

@@ -96,7 +96,7 @@ type FitConfig struct {
 	Batch   int      // examples per update, default 8
 	Cycle   OneCycle // Steps is filled in
 	Decay   float64  // weight decay, default 0
-	Huber   float64  // weighted errors beyond it count linearly, not squared; default 0: all are squared
+	Loss    Loss     // default SquaredError{}
 	Clip    float64  // largest norm of the gradient, default 1, negative for none
 	Workers int      // goroutines, default GOMAXPROCS; does not change the result
 
@@ -187,6 +187,9 @@ func (c *FitConfig) defaults() error {
 	if c.Batch == 0 {
 		c.Batch = 8
 	}
+	if c.Loss == nil {
+		c.Loss = SquaredError{}
+	}
 	if c.Clip == 0 {
 		c.Clip = 1
 	}
@@ -233,7 +236,7 @@ func newFitter(net *nn.Net, b Batcher, cfg FitConfig) *fitter {
 	}
 	f.adam = NewAdam(f.params)
 	f.adam.Decay = cfg.Decay
-	f.crew = newCrew(net, b, cfg.Huber, cfg.Batch, cfg.Workers)
+	f.crew = newCrew(net, b, cfg.Loss, cfg.Batch, cfg.Workers)
 	return f
 }
 

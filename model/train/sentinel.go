@@ -52,7 +52,7 @@ func Sentinel(windows [][]float32, channels int, seed uint64) (*nn.Net, error) {
 	data := &sentinelData{windows: windows, channels: channels, seed: seed}
 	// One worker: fits run beside serving.
 	_, err = Fit(context.Background(), net, data, FitConfig{Steps: sentinelSteps, Batch: sentinelBatch, Workers: 1,
-		Cycle: OneCycle{Peak: 1e-2}, Huber: 3})
+		Cycle: OneCycle{Peak: 1e-2}, Loss: SquaredError{Huber: 3}})
 	return net, err
 }
 

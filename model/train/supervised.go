@@ -201,7 +201,7 @@ func validator(b Batcher, n int) func(*nn.Net) float64 {
 		for i := range ex {
 			y = run.Run(y, ex[i].X)
 			dy = grow(dy, len(y))
-			sum += squaredError(dy, y, ex[i].Y, ex[i].W, 0, 1)
+			sum += SquaredError{}.Gradient(dy, y, ex[i].Y, ex[i].W, 1)
 		}
 		return sum / float64(n)
 	}
