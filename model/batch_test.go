@@ -15,10 +15,11 @@ func TestBatch(t *testing.T) {
 			var streams []*Stream
 			var rest [][]Column
 			got, want := make([][]float32, count), make([][]float32, count)
+			gotDev, wantDev := make([][]float32, count), make([][]float32, count)
 			for i := range count {
 				cols := randomColumns(slots*c, uint64(i))
 				streams, rest = append(streams, mustStream(t, m, c)), append(rest, cols)
-				want[i] = reference(m, cols, c)
+				want[i], wantDev[i] = referenceSpread(m, cols, c)
 			}
 			b := m.NewBatch()
 			for left := true; left; {
@@ -39,11 +40,13 @@ func TestBatch(t *testing.T) {
 				b.Push(ys, some, cols)
 				for j, i := range at {
 					got[i] = append(got[i], ys[j]...)
+					gotDev[i] = append(gotDev[i], streams[i].Spread()...)
 				}
 			}
 			for i, s := range streams {
 				got[i] = append(got[i], s.Finish()...)
-				if !slices.Equal(got[i], want[i]) {
+				gotDev[i] = append(gotDev[i], s.Spread()...)
+				if !slices.Equal(got[i], want[i]) || !slices.Equal(gotDev[i], wantDev[i]) {
 					t.Fatalf("%s, %d channels: stream %d of a batch differs from one pass", name, c, i)
 				}
 			}

@@ -79,6 +79,7 @@ type Header struct {
 	Channels   int                `json:"channels,omitempty"` // 0: the net serves each channel by itself; else all at once
 	Residual   bool               `json:"residual"`           // clean = signal - output; else clean = output
 	InSigma    bool               `json:"in_sigma,omitempty"` // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
+	Spread     bool               `json:"spread,omitempty"`   // the net also tells how far it may be off, see Stream.Spread
 	Scaler     Scaler             `json:"scaler"`
 	Lookahead  int                `json:"lookahead"` // set by New from Spec
 	Interval   Interval           `json:"interval,omitzero"`
@@ -91,6 +92,15 @@ type Header struct {
 
 // perNet returns the number of channels one run of the net serves.
 func (h *Header) perNet() int { return max(h.Channels, 1) }
+
+// outputs returns the number of channels a net has to put out: one per channel,
+// and with Spread another.
+func (h *Header) outputs() int {
+	if h.Spread {
+		return 2 * h.perNet()
+	}
+	return h.perNet()
+}
 
 // Validate returns nil if the header describes a model that can run, and else
 // every mistake, joined by errors.Join.
@@ -140,8 +150,8 @@ func (h *Header) Validate() error {
 	if want := h.perNet() * len(h.Inputs); h.Spec.In != want {
 		bad("spec: %d input channels; want %d for %d inputs of %d channels", h.Spec.In, want, len(h.Inputs), h.perNet())
 	}
-	if out := h.Spec.OutChannels(); out != h.perNet() {
-		bad("spec: %d output channels; want %d", out, h.perNet())
+	if out := h.Spec.OutChannels(); out != h.outputs() {
+		bad("spec: %d output channels; want %d", out, h.outputs())
 	}
 	return errors.Join(errs...)
 }

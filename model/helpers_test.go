@@ -53,11 +53,15 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.TCN(3, 1, 4, 3, []int{1, 2}, 2), 2))
 	ms["joint"] = mustNew(t, Header{Name: "joint", Kind: TCN, Channels: 2, Inputs: all, Residual: true, InSigma: true, Scaler: running},
 		randomNet(t, nn.TCN(12, 2, 5, 3, []int{1, 2}, 3), 3))
+	ms["spread"] = mustNew(t, Header{Name: "spread", Kind: TCN, Inputs: all, Residual: true, InSigma: true, Spread: true, Scaler: running},
+		randomNet(t, nn.TCN(6, 2, 4, 3, []int{1, 2, 4}, 2), 6))
+	ms["joint-spread"] = mustNew(t, Header{Name: "joint-spread", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Spread: true, Scaler: running},
+		randomNet(t, nn.DAE(4, 4, []int{4, 6}, 4, 3), 7))
 	ms["dae"] = mustNew(t, Header{Name: "dae", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
 	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
 		randomNet(t, nn.DAE(2, 1, []int{3, 4, 5}, 5, 2), 5))
-	for _, name := range []string{"tcn3", "joint", "dae"} {
+	for _, name := range []string{"tcn3", "joint", "dae", "spread"} {
 		h := ms[name].Header()
 		h.Name += "-int8"
 		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))
@@ -91,10 +95,20 @@ func randomColumns(n int, seed uint64) []Column {
 
 // reference denoises a whole series in one pass, straight from the definition.
 func reference(m *Model, cols []Column, channels int) []float32 {
+	clean, _ := referenceSpread(m, cols, channels)
+	return clean
+}
+
+// referenceSpread is reference with what Stream.Spread has to return.
+func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float32) {
 	h := m.Header()
 	per := max(h.Channels, 1)
 	slots := len(cols) / channels
-	clean := make([]float32, len(cols))
+	clean = make([]float32, len(cols))
+	outs := per
+	if h.Spread {
+		outs, dev = 2*per, make([]float32, len(cols))
+	}
 	for first := 0; first < channels; first += per {
 		var x []float32
 		for t := range slots {
@@ -129,10 +143,15 @@ func reference(m *Model, cols []Column, channels int) []float32 {
 			for k := range per {
 				c := cols[t*channels+first+k]
 				v := c.X // what a net leaves at the end stays as it came
-				if i := t*per + k; i < len(y) {
+				if i := t*outs + k; i < len(y) {
 					v = y[i]
+					unit := float32(1)
 					if h.InSigma {
-						v *= float32(math.Pow(10, float64(c.Level)))
+						unit = float32(math.Pow(10, float64(c.Level)))
+						v *= unit
+					}
+					if h.Spread {
+						dev[t*channels+first+k] = unit * float32(math.Exp(min(max(float64(y[i+per]), -7), 3)))
 					}
 					if h.Residual {
 						v = c.X - v
@@ -142,7 +161,7 @@ func reference(m *Model, cols []Column, channels int) []float32 {
 			}
 		}
 	}
-	return clean
+	return clean, dev
 }
 
 func runnerOf(m *Model, slots int) *nn.Runner {

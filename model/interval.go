@@ -8,8 +8,9 @@ import (
 )
 
 // Interval says how far clean values are from the truth: Half[i][j] is the
-// quantile Coverages[j] of |clean-truth|/σ̂ at the noise level Levels[i], as
-// measured on a hold-out. It is a calibration to start with: an online
+// quantile Coverages[j] of |clean-truth|/u at the noise level Levels[i], as
+// measured on a hold-out, where u is the spread that the net tells (see
+// Header.Spread) or else σ̂. It is a calibration to start with: an online
 // correction has to take over where coverage matters. The zero Interval knows
 // nothing.
 type Interval struct {
@@ -19,7 +20,7 @@ type Interval struct {
 }
 
 // At returns the half width of an interval of the given coverage at a noise
-// level, in units of σ̂, see Of.
+// level, in units of u, see Of.
 func (v Interval) At(level, coverage float64) float64 { return v.Of(coverage).At(level) }
 
 // Of returns the half widths at one coverage: on the scale of normal quantiles
@@ -54,7 +55,7 @@ func (v Interval) Of(coverage float64) HalfWidth {
 // It is immutable.
 type HalfWidth struct{ levels, half []float64 }
 
-// At returns the half width at a noise level, in units of σ̂: linear between
+// At returns the half width at a noise level, in units of u: linear between
 // levels, constant outside them.
 func (w HalfWidth) At(level float64) float64 {
 	if len(w.levels) == 0 {

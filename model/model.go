@@ -86,7 +86,8 @@ func (m *Model) Kind() Kind { return m.header.Kind }
 func (m *Model) Size() int { return m.bytes }
 
 // HalfWidth returns the half widths of the intervals of the given coverage
-// around clean values, by noise level (see Column.Level).
+// around clean values, by noise level (see Column.Level): in units of the spread
+// that the net tells (see Stream.Spread), or of σ̂ where it tells none.
 func (m *Model) HalfWidth(coverage float64) HalfWidth { return m.header.Interval.Of(coverage) }
 
 func finite(x []float32) bool {

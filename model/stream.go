@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/quell-stream/quell/model/nn"
 )
@@ -29,6 +30,7 @@ type Stream struct {
 	unit []float32 // with InSigma: what one unit of the net's output is worth there
 	x    []float32 // input of one net
 	y    []float32 // clean values
+	dev  []float32 // with Spread: parallel to y
 
 	level, worth float32 // worth is unitOf(level)
 }
@@ -94,8 +96,17 @@ func (s *Stream) Finish() []float32 {
 	y = append(y, s.wait...)
 	s.out += int64(len(s.wait) / s.channels)
 	s.wait, s.unit, s.y = s.wait[:0], s.unit[:0], y
+	for s.m.header.Spread && len(s.dev) < len(y) {
+		s.dev = append(s.dev, 0)
+	}
 	return y
 }
+
+// Spread returns how far the clean values of the latest call of Push or Finish
+// may be off, in scaled units and parallel to them: with Header.Spread what the
+// net thinks the mean absolute error is there, positive, or 0 where it does not
+// know; else nil. It stays valid until the next call.
+func (s *Stream) Spread() []float32 { return s.dev }
 
 // Reset starts anew at slot 0.
 func (s *Stream) Reset() {
@@ -165,28 +176,33 @@ func (s *Stream) input(cols []Column, i int) []float32 {
 // take collects what the nets return into slot-major clean values.
 func (s *Stream) take(run func(net int) []float32) []float32 {
 	c, waiting := s.channels, len(s.wait)/s.channels
-	n := 0
-	s.y = s.y[:0]
+	n, outs := 0, s.m.header.outputs()
+	s.y, s.dev = s.y[:0], s.dev[:0]
 	for i := range s.nets {
 		o := run(i)
 		if i == 0 {
 			// A strided net may round the length up; no slot waits for the rest.
-			n = min(len(o)/s.per, waiting)
-			for len(s.y) < n*c {
-				s.y = append(s.y, 0)
+			n = min(len(o)/outs, waiting)
+			s.y = extend(s.y, n*c)
+			if s.m.header.Spread {
+				s.dev = extend(s.dev, n*c)
 			}
 		}
 		for t := range n {
 			for k := range s.per {
 				at := t*c + i*s.per + k
-				v := o[t*s.per+k]
+				v, unit := o[t*outs+k], float32(1)
 				if s.unit != nil {
-					v *= s.unit[at]
+					unit = s.unit[at]
+					v *= unit
 				}
 				if s.m.header.Residual {
 					v = s.wait[at] - v
 				}
 				s.y[at] = v
+				if s.m.header.Spread {
+					s.dev[at] = unit * spread(o[t*outs+s.per+k])
+				}
 			}
 		}
 	}
@@ -196,4 +212,20 @@ func (s *Stream) take(run func(net int) []float32) []float32 {
 	}
 	s.out += int64(n)
 	return s.y
+}
+
+// extend returns x with a length of n.
+func extend(x []float32, n int) []float32 {
+	if n > cap(x) {
+		return make([]float32, n)
+	}
+	return x[:n]
+}
+
+// The logarithm of a spread is held within what can be told of an error.
+const spreadLeast, spreadMost = -7, 3
+
+// spread returns what the second output of a net stands for, its logarithm.
+func spread(log float32) float32 {
+	return float32(math.Exp(min(max(float64(log), spreadLeast), spreadMost)))
 }

@@ -31,14 +31,15 @@ func TestStreamEqualsOnePass(t *testing.T) {
 		for _, c := range channelsOf(m) {
 			for _, slots := range []int{0, 1, 2, 7, 8, 61, 150} {
 				cols := randomColumns(slots*c, uint64(slots))
-				want := reference(m, cols, c)
+				want, wantDev := referenceSpread(m, cols, c)
 				for _, chunk := range []int{1, 3, 16, 1000} {
 					s := mustStream(t, m, c)
 					for range 2 { // the second time after a Reset
-						var got []float32
+						var got, gotDev []float32
 						for rest := cols; len(rest) > 0; {
 							n := min(chunk*c, len(rest))
 							got = append(got, s.Push(rest[:n])...)
+							gotDev = append(gotDev, s.Spread()...)
 							rest = rest[n:]
 							in, out := s.Position()
 							if int(out) != len(got)/c || int(in) != (len(cols)-len(rest))/c {
@@ -49,11 +50,15 @@ func TestStreamEqualsOnePass(t *testing.T) {
 							}
 						}
 						got = append(got, s.Finish()...)
+						gotDev = append(gotDev, s.Spread()...)
 						if len(s.Finish()) != 0 {
 							t.Errorf("%s: a second Finish returns something", name)
 						}
 						if !slices.Equal(got, want) {
 							t.Fatalf("%s, %d channels, %d slots, chunk %d: differs from one pass", name, c, slots, chunk)
+						}
+						if !slices.Equal(gotDev, wantDev) {
+							t.Fatalf("%s, %d channels, %d slots, chunk %d: the spread differs from one pass", name, c, slots, chunk)
 						}
 						s.Reset()
 					}

@@ -192,7 +192,7 @@ func (g *group) run() {
 	}
 	g.batch.Push(g.ys, g.streams, g.cols)
 	for i, l := range g.lanes {
-		l.emit(g.ys[i], false)
+		l.emit(g.ys[i], l.stream.Spread(), false)
 		l.cols = l.cols[:0]
 	}
 	clear(g.lanes)

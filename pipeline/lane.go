@@ -263,7 +263,7 @@ func (l *lane) Reset(reason string) {
 	last := l.win.Newest()
 	l.run()
 	if l.stream != nil {
-		l.emit(l.stream.Finish(), true)
+		l.emit(l.stream.Finish(), l.stream.Spread(), true)
 		l.stream.Reset()
 		l.history.reset()
 	}
@@ -308,7 +308,7 @@ func (l *lane) run() {
 			}
 		}
 		l.history.add(l.cols[:n])
-		l.emit(l.stream.Push(l.cols[:n]), false)
+		l.emit(l.stream.Push(l.cols[:n]), l.stream.Spread(), false)
 		l.cols = l.cols[:copy(l.cols, l.cols[n:])]
 	}
 	for len(l.switches) > 0 && l.switches[0].Record <= l.emitted {
@@ -319,20 +319,25 @@ func (l *lane) run() {
 // drainRaw gives out what waits as raw values: there is no net.
 func (l *lane) drainRaw() {
 	for l.waiting.len() > 0 {
-		l.record(l.waiting.pop(), nil, true)
+		l.record(l.waiting.pop(), nil, nil, true)
 	}
 }
 
-// emit turns net outputs, slot-major, into records.
-func (l *lane) emit(y []float32, early bool) {
+// emit turns net outputs, slot-major, into records. spread is parallel to them,
+// or nil.
+func (l *lane) emit(y, spread []float32, early bool) {
 	c := len(l.scalers)
-	for ; len(y) >= c && l.waiting.len() > 0; y = y[c:] {
-		l.record(l.waiting.pop(), y[:c], early)
+	for i := 0; i+c <= len(y) && l.waiting.len() > 0; i += c {
+		s := spread
+		if s != nil {
+			s = s[i : i+c]
+		}
+		l.record(l.waiting.pop(), y[i:i+c], s, early)
 	}
 }
 
 // record hands one record out. y is nil where there is no net.
-func (l *lane) record(w *waitSlot, y []float32, early bool) {
+func (l *lane) record(w *waitSlot, y, spread []float32, early bool) {
 	r := &l.rec
 	r.Time, r.Epoch, r.Score, r.Drift = w.time, w.epoch, w.score, w.state
 	r.TimeSource = w.source.String()
@@ -366,7 +371,7 @@ func (l *lane) record(w *waitSlot, y []float32, early bool) {
 				v.Flags |= sink.FlagNull
 			}
 		}
-		l.clean(v, wc, y, i)
+		l.clean(v, wc, y, spread, i)
 	}
 	l.emitted++
 	l.eng.out.Record(r)
@@ -376,7 +381,7 @@ func (l *lane) record(w *waitSlot, y []float32, early bool) {
 const warmUp = 256
 
 // clean fills in clean value, interval, quality and method of one channel.
-func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
+func (l *lane) clean(v *sink.Value, wc *waitCell, y, spread []float32, ch int) {
 	usable := y != nil && wc.scale.Known() && !math.IsNaN(float64(y[ch])) && !math.IsInf(float64(y[ch]), 0)
 	switch {
 	case usable && wc.Valid():
@@ -388,8 +393,12 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, y []float32, ch int) {
 	default:
 		v.Quality, v.Method = sink.Bad, "raw"
 	}
-	if v.Method == "net" && wc.scale.Sigma > 0 {
-		half := wc.scale.Sigma * l.half.At(float64(l.levelsY[ch].of(wc.scale)))
+	unit := wc.scale.Sigma
+	if spread != nil {
+		unit = wc.scale.Dev * float64(spread[ch])
+	}
+	if v.Method == "net" && unit > 0 {
+		half := unit * l.half.At(float64(l.levelsY[ch].of(wc.scale)))
 		v.Lo, v.Hi = v.Clean-half, v.Clean+half
 	}
 }

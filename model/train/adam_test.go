@@ -130,3 +130,41 @@ func TestSquaredError(t *testing.T) {
 	near(t, "Huber gradient", float64(dy[2]), -1, 1e-6)
 	near(t, "unweighted", SquaredError{}.Gradient(dy, y, target, nil, 1), 14/4., 1e-6)
 }
+
+// TestSpreadGradient compares with finite differences, in the spread with the
+// error held, and the estimates with SquaredError.
+func TestSpreadGradient(t *testing.T) {
+	rng := draw(4, 0, 0)
+	const slots, n = 5, 2
+	loss := Spread{Huber: 2, Weight: .3, Targets: n}
+	y, target, w := make([]float32, 2*n*slots), make([]float32, n*slots), make([]float32, n*slots)
+	for i := range y {
+		y[i] = float32(rng.NormFloat64())
+	}
+	for i := range target {
+		target[i], w[i] = float32(rng.NormFloat64()), rng.Float32()
+	}
+	w[3] = 0
+	var est []float32
+	for t := range slots {
+		est = append(est, y[2*n*t:2*n*t+n]...)
+	}
+	dy, want := make([]float32, len(y)), make([]float32, len(est))
+	near(t, "loss", loss.Gradient(dy, y, target, w, .5), SquaredError{2}.Gradient(want, est, target, w, .5), 1e-6)
+	likelihood := func(k int, l float64) float64 { // of target k
+		e := math.Abs(float64(est[k] - target[k]))
+		return .5 * .3 * (e*math.Exp(-l) + l) / (n * slots)
+	}
+	for k := range target {
+		i := k/n*2*n + k%n
+		near(t, "estimate", float64(dy[i]), float64(want[k]), 1e-6)
+		l := float64(y[i+n])
+		slope := (likelihood(k, l+1e-5) - likelihood(k, l-1e-5)) / 2e-5
+		if k == 3 {
+			slope = 0
+		}
+		near(t, "spread", float64(dy[i+n]), slope, 1e-6)
+	}
+	loss.Gradient(dy, append(y[:n:n], -9, -9), target[:n], w[:n], 1)
+	near(t, "bounded", float64(dy[n]), .3/n*(1-8), 1e-6)
+}

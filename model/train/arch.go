@@ -16,6 +16,7 @@ type Arch struct {
 	Channels int  // signals, as Header.Channels
 	Residual bool // the net returns noise
 	InSigma  bool // in units of σ̂
+	Spread   bool // and tells how far it may be off
 }
 
 // tcnInputs are the input channels of a TCNArch.
@@ -24,13 +25,13 @@ func tcnInputs() []model.Input {
 }
 
 // TCNArch returns a dilated residual net (nn.TCN) that estimates the noise from
-// signal, noise level, mask and steps. With 0 signals it serves each channel by
-// itself, else so many at once.
+// signal, noise level, mask and steps, and how far it may be off. With 0 signals
+// it serves each channel by itself, else so many at once.
 func TCNArch(signals, channels, taps int, dilations []int, lookahead int) Arch {
 	in := tcnInputs()
 	n := max(signals, 1)
-	return Arch{Kind: model.TCN, Spec: nn.TCN(n*len(in), n, channels, taps, dilations, lookahead),
-		Inputs: in, Channels: signals, Residual: true, InSigma: true}
+	return Arch{Kind: model.TCN, Spec: nn.TCN(n*len(in), 2*n, channels, taps, dilations, lookahead),
+		Inputs: in, Channels: signals, Residual: true, InSigma: true, Spread: true}
 }
 
 // DAEArch returns a strided autoencoder (nn.DAE) of so many signals, with a
@@ -43,7 +44,7 @@ func DAEArch(signals int, widths []int, taps, latent int) Arch {
 // archOf returns the architecture of a model.
 func archOf(m *model.Model) Arch {
 	h := m.Header()
-	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma}
+	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma, h.Spread}
 }
 
 func (a Arch) perNet() int { return max(a.Channels, 1) }
@@ -51,7 +52,19 @@ func (a Arch) perNet() int { return max(a.Channels, 1) }
 // header returns the header of a model of the architecture.
 func (a Arch) header(name string) model.Header {
 	return model.Header{Name: name, Kind: a.Kind, Spec: a.Spec, Inputs: a.Inputs, Channels: a.Channels,
-		Residual: a.Residual, InSigma: a.InSigma, Scaler: model.Scaler{Kind: model.ScaleRunning}}
+		Residual: a.Residual, InSigma: a.InSigma, Spread: a.Spread, Scaler: model.Scaler{Kind: model.ScaleRunning}}
+}
+
+// spreadWeight is what the spread counts beside the estimate, see Spread.Weight:
+// enough to be learnt, too little to shape what the layers below do.
+const spreadWeight = .1
+
+// loss returns the loss of a net of the architecture, see SquaredError.Huber.
+func (a Arch) loss(huber float64) Loss {
+	if a.Spread {
+		return Spread{Huber: huber, Weight: spreadWeight, Targets: a.perNet()}
+	}
+	return SquaredError{Huber: huber}
 }
 
 // checkWindow says whether windows of t columns come out as long as they went in.

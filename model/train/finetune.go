@@ -82,7 +82,7 @@ func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTun
 		}
 		data.base = baseData{arch: arch, seed: data.seed, window: length}
 		fit, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
-			Decay: cfg.Decay, Workers: cfg.Workers, Progress: cfg.Progress})
+			Decay: cfg.Decay, Loss: arch.loss(0), Workers: cfg.Workers, Progress: cfg.Progress})
 		rep.Rounds = append(rep.Rounds, fit)
 		if err != nil {
 			return nil, rep, err

@@ -91,7 +91,7 @@ func TestResume(t *testing.T) {
 	run := func(cfg FitConfig) ([]byte, FitReport) {
 		net := smallNet(t)
 		cfg.Steps, cfg.Every = 40, 7
-		val := validator(halving{2}, 4)
+		val := validator(halving{2}, SquaredError{}, 4)
 		cfg.Validate = func(n *nn.Net) float64 { return math.Round(val(n) * 1e3) }
 		rep, err := Fit(t.Context(), net, halving{1}, cfg)
 		if err != nil {

@@ -46,3 +46,51 @@ func (l SquaredError) Gradient(dy, y, target, w []float32, scale float64) float6
 	}
 	return sum / n
 }
+
+// Spread trains a net whose output is [T][2·n] for targets [T][n]: per slot n
+// estimates, then for each the logarithm l of the spread, the mean absolute
+// error that is to be expected of it. The estimates are trained by SquaredError;
+// the spreads by the negative log-likelihood |e|/exp(l) + l of a Laplace
+// distribution, the error e taken as given (as β-NLL does it with β = 1: Seitzer
+// et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation", 2022), so
+// that it pays nowhere to be unsure instead of right.
+type Spread struct {
+	Huber   float64 // of the SquaredError
+	Weight  float64 // of the likelihood in the loss
+	Targets int     // n
+}
+
+// Gradient implements Loss. It returns the SquaredError of the estimates only.
+func (l Spread) Gradient(dy, y, target, w []float32, scale float64) float64 {
+	if len(y) != 2*len(target) {
+		panic("train: the net's output is not twice as long as the target")
+	}
+	if len(y) == 0 {
+		return 0
+	}
+	n := l.Targets
+	sum, values := 0.0, float64(len(target))
+	one := SquaredError{l.Huber}
+	k := float32(l.Weight * scale / values)
+	for t := 0; t < len(target); t += n {
+		est, spr := y[2*t:2*t+n], y[2*t+n:2*t+2*n]
+		d, ds := dy[2*t:2*t+n], dy[2*t+n:2*t+2*n]
+		ws := w
+		if w != nil {
+			ws = w[t : t+n]
+		}
+		sum += one.Gradient(d, est, target[t:t+n], ws, scale*float64(n)/values)
+		for i, v := range spr {
+			ds[i] = 0
+			if w != nil && ws[i] == 0 {
+				continue
+			}
+			e := math.Abs(float64(est[i] - target[t+i]))
+			ds[i] = k * float32(1-min(e*math.Exp(-float64(v)), spreadRatio))
+		}
+	}
+	return sum * float64(n) / values
+}
+
+// spreadRatio bounds how many times the spread an error counts.
+const spreadRatio = 8

@@ -151,7 +151,7 @@ func Denoise(m *model.Model, x []float64, lost []bool) ([]float64, error) {
 }
 
 // DenoiseInterval is Denoise with the interval of the given coverage around each
-// value; where the noise level is unknown it is NaN.
+// value; where nothing is known of the error it is NaN.
 func DenoiseInterval(m *model.Model, x []float64, lost []bool, coverage float64) (clean, lo, hi []float64, err error) {
 	clean, scales, err := denoise(m, x, lost)
 	if err != nil {
@@ -161,12 +161,19 @@ func DenoiseInterval(m *model.Model, x []float64, lost []bool, coverage float64)
 	width := m.HalfWidth(coverage)
 	for i, s := range scales {
 		half := math.NaN()
-		if s.dev > 0 && s.sigma > 0 {
-			half = s.sigma * width.At(float64(s.level()))
+		if s.unit > 0 {
+			half = s.unit * width.At(float64(s.level()))
 		}
 		lo[i], hi[i] = clean[i]-half, clean[i]+half
 	}
 	return clean, lo, hi, nil
+}
+
+// served is the scale of a sample and what half widths of intervals count in
+// there: the spread of a net that tells it, else the noise level; 0 if unknown.
+type served struct {
+	scale
+	unit float64
 }
 
 // Windows cuts a recording of one channel, scaled as the pipeline would scale
@@ -183,17 +190,22 @@ func Windows(m *model.Model, x []float64, lost []bool, length int) []Window {
 	return out
 }
 
-func denoise(m *model.Model, x []float64, lost []bool) ([]float64, []scale, error) {
+func denoise(m *model.Model, x []float64, lost []bool) ([]float64, []served, error) {
 	st, err := m.NewStream(1)
 	if err != nil {
 		return nil, nil, err
 	}
 	cols, scales := columns(m, x, lost)
-	clean := make([]float64, 0, len(x))
+	clean, out := make([]float64, 0, len(x)), make([]served, len(x))
 	take := func(y []float32) {
-		for _, v := range y {
+		spread := st.Spread()
+		for k, v := range y {
 			i := len(clean)
 			s := scales[i]
+			out[i] = served{s, s.sigma}
+			if spread != nil {
+				out[i].unit = s.dev * float64(spread[k])
+			}
 			switch {
 			case s.dev <= 0:
 				clean = append(clean, x[i])
@@ -209,5 +221,5 @@ func denoise(m *model.Model, x []float64, lost []bool) ([]float64, []scale, erro
 		take(st.Push(cols[at:min(at+piece, len(cols))]))
 	}
 	take(st.Finish())
-	return clean, scales, nil
+	return clean, out, nil
 }

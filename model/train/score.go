@@ -99,11 +99,12 @@ var (
 // leastPerBin is the number of errors that a quantile of .99 can be read from.
 const leastPerBin = 1000
 
-func (c *calibration) add(s scale, err float64) {
-	if s.dev <= 0 || s.sigma <= 0 {
+// add takes the error of a sample.
+func (c *calibration) add(s served, err float64) {
+	if s.unit <= 0 || s.dev <= 0 {
 		return
 	}
-	level := math.Log10(s.sigma / s.dev)
+	level := float64(s.level())
 	best := 0
 	for i, l := range calibrationLevels {
 		if math.Abs(l-level) < math.Abs(calibrationLevels[best]-level) {
@@ -112,7 +113,7 @@ func (c *calibration) add(s scale, err float64) {
 	}
 	// What is far outside the table would blur its ends.
 	if math.Abs(calibrationLevels[best]-level) < .3 {
-		c.bins[best] = append(c.bins[best], float32(err/s.sigma))
+		c.bins[best] = append(c.bins[best], float32(err/s.unit))
 	}
 }
 

@@ -125,8 +125,8 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	val := newPairs(&cfg, parts.Tune, .8, 1)
 	val.scales = data.scales
 	rep, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
-		Decay: cfg.Decay, Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint,
-		Patience: cfg.Patience, Validate: validator(val, 64)})
+		Decay: cfg.Decay, Loss: arch.loss(0), Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint,
+		Patience: cfg.Patience, Validate: validator(val, arch.loss(0), 64)})
 	if err != nil {
 		return nil, rep, err
 	}
@@ -155,17 +155,15 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
-		sigma := p.addRecorded(x, 0, rng)
-		if a := p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng); a.Sigma > 0 {
-			sigma = math.Hypot(sigma, a.Sigma)
-		}
-		clean, err := Denoise(m, x, lost)
+		p.addRecorded(x, 0, rng)
+		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
+		clean, scales, err := denoise(m, x, lost)
 		if err != nil {
 			return model.Interval{}, err
 		}
 		for t := warmUp; t < n; t++ {
 			if !lost[t] {
-				cal.add(scale{dev: p.scales[0].dev, sigma: sigma}, math.Abs(clean[t]-truth[t]))
+				cal.add(scales[t], math.Abs(clean[t]-truth[t]))
 			}
 		}
 	}
@@ -189,7 +187,7 @@ func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*mode
 
 // validator returns the mean loss over the first n examples of a batcher's
 // step 0, which are always the same.
-func validator(b Batcher, n int) func(*nn.Net) float64 {
+func validator(b Batcher, loss Loss, n int) func(*nn.Net) float64 {
 	ex := make([]Example, n)
 	for i := range ex {
 		b.Example(&ex[i], 0, i)
@@ -201,7 +199,7 @@ func validator(b Batcher, n int) func(*nn.Net) float64 {
 		for i := range ex {
 			y = run.Run(y, ex[i].X)
 			dy = grow(dy, len(y))
-			sum += SquaredError{}.Gradient(dy, y, ex[i].Y, ex[i].W, 1)
+			sum += loss.Gradient(dy, y, ex[i].Y, ex[i].W, 1)
 		}
 		return sum / float64(n)
 	}

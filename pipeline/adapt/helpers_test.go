@@ -77,7 +77,7 @@ func identity(t *testing.T) *model.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := model.New(model.Header{Name: "copy", Kind: arch.Kind, Inputs: arch.Inputs, Residual: true, InSigma: true,
+	m, err := model.New(model.Header{Name: "copy", Kind: arch.Kind, Inputs: arch.Inputs, Residual: true, InSigma: true, Spread: true,
 		Scaler: model.Scaler{Kind: model.ScaleRunning}}, net)
 	if err != nil {
 		t.Fatal(err)
