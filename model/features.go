@@ -78,6 +78,8 @@ func (f *Features) value(in Input, c Column, k int) float32 {
 			return 1
 		}
 		return 0
+	case Colour:
+		return c.Colour
 	case Signal:
 		return c.X
 	}

@@ -31,6 +31,7 @@ const (
 	Signal Input = "signal" // (raw-mean)/dev; the held value where the sample is missing
 	Level  Input = "level"  // log10(σ̂/dev) within -3…0.5
 	Mask   Input = "mask"   // 1 where the sample is missing, else 0
+	Colour Input = "colour" // lag-1 autocorrelation of the noise, 0 for white
 
 	// The steps are the change of the signal over so many slots in units of
 	// σ̂, within ±8: what stands out of the noise looks the same at every level.
@@ -123,7 +124,7 @@ func (h *Header) Validate() error {
 		bad("inputs: %q is missing", Signal)
 	}
 	for i, in := range h.Inputs {
-		if in != Signal && in != Level && in != Mask && in.lag() == 0 {
+		if in != Signal && in != Level && in != Mask && in != Colour && in.lag() == 0 {
 			bad("inputs: unknown input %q", in)
 		} else if slices.Contains(h.Inputs[:i], in) {
 			bad("inputs: %q is given twice", in)

@@ -42,6 +42,7 @@ var running = Scaler{Kind: ScaleRunning}
 // models returns one model of every way to be used, by name.
 func models(t testing.TB) map[string]*Model {
 	all := []Input{Signal, Level, Mask, Step1, Step4, Step16}
+	coloured := append(all[:6:6], Colour)
 	plain := []Input{Signal, Level, Mask}
 	ms := make(map[string]*Model)
 	for _, l := range []int{0, 3, 8, -1} {
@@ -53,8 +54,8 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.TCN(3, 1, 4, 3, []int{1, 2}, 2), 2))
 	ms["joint"] = mustNew(t, Header{Name: "joint", Kind: TCN, Channels: 2, Inputs: all, Residual: true, InSigma: true, Scaler: running},
 		randomNet(t, nn.TCN(12, 2, 5, 3, []int{1, 2}, 3), 3))
-	ms["spread"] = mustNew(t, Header{Name: "spread", Kind: TCN, Inputs: all, Residual: true, InSigma: true, Spread: true, Scaler: running},
-		randomNet(t, nn.TCN(6, 2, 4, 3, []int{1, 2, 4}, 2), 6))
+	ms["spread"] = mustNew(t, Header{Name: "spread", Kind: TCN, Inputs: coloured, Residual: true, InSigma: true, Spread: true, Scaler: running},
+		randomNet(t, nn.TCN(7, 2, 4, 3, []int{1, 2, 4}, 2), 6))
 	ms["joint-spread"] = mustNew(t, Header{Name: "joint-spread", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Spread: true, Scaler: running},
 		randomNet(t, nn.DAE(4, 4, []int{4, 6}, 4, 3), 7))
 	ms["dae"] = mustNew(t, Header{Name: "dae", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
@@ -88,7 +89,7 @@ func randomColumns(n int, seed uint64) []Column {
 		if i%64 == 0 {
 			level = float32(-2 * rng.Float64())
 		}
-		cols[i] = Column{X: float32(rng.NormFloat64()), Level: level, Missing: rng.Float64() < .1}
+		cols[i] = Column{X: float32(rng.NormFloat64()), Level: level, Colour: float32(i%5) / 5, Missing: rng.Float64() < .1}
 	}
 	return cols
 }
@@ -120,6 +121,8 @@ func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float3
 						x = append(x, c.X)
 					case Level:
 						x = append(x, c.Level)
+					case Colour:
+						x = append(x, c.Colour)
 					case Mask:
 						v := float32(0)
 						if c.Missing {

@@ -38,7 +38,7 @@ func (m *Model) Trainable() error {
 // found by running it over recordings, each slot-major for as many channels as
 // one net serves (one, for a per-channel model), scaled as the model's header
 // says, and like what it will see, noise included; calibration tells people
-// what they are. X and Level must be finite. It is an error if the model has
+// what they are. X, Level and Colour must be finite. It is an error if the model has
 // 8-bit weights already, or if there is nothing to run it over.
 func Quantize(m *Model, recordings [][]Column, calibration string) (*Model, error) {
 	fail := func(err error) (*Model, error) { return nil, fmt.Errorf("model: quantize %s: %w", m.name, err) }

@@ -11,6 +11,7 @@ import (
 type Column struct {
 	X       float32 // (raw-mean)/dev; where the sample is missing, of the value held from before, or 0
 	Level   float32 // noise level log10(σ̂/dev) within -3…0.5
+	Colour  float32 // lag-1 autocorrelation of the noise within 0…1, 0 where it is white or nothing is known
 	Missing bool    // the sample is missing, or its scale is unknown
 }
 
@@ -64,7 +65,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 
 // Push appends slots, slot-major, and returns the clean values, in scaled
 // units, of those slots that became complete, slot-major and in order. They
-// stay valid until the next call. X and Level must be finite. After some calls
+// stay valid until the next call. X, Level and Colour must be finite. After some calls
 // of the same length Push allocates nothing.
 func (s *Stream) Push(cols []Column) []float32 {
 	s.accept(cols)

@@ -10,7 +10,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 2
+const laneVersion = 3
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
@@ -127,15 +127,15 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 func appendColumns(dst []byte, cols []model.Column) []byte {
 	dst = wire.U64(dst, uint64(len(cols)))
 	for i := range cols {
-		dst = wire.Bool(wire.F32(wire.F32(dst, cols[i].X), cols[i].Level), cols[i].Missing)
+		dst = wire.Bool(wire.F32(wire.F32(wire.F32(dst, cols[i].X), cols[i].Level), cols[i].Colour), cols[i].Missing)
 	}
 	return dst
 }
 
 func readColumns(r *wire.Reader) []model.Column {
-	cols := make([]model.Column, r.Len(9))
+	cols := make([]model.Column, r.Len(13))
 	for i := range cols {
-		cols[i] = model.Column{X: r.F32(), Level: r.F32(), Missing: r.Bool()}
+		cols[i] = model.Column{X: r.F32(), Level: r.F32(), Colour: r.F32(), Missing: r.Bool()}
 	}
 	return cols
 }

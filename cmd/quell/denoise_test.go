@@ -29,7 +29,7 @@ func tinyModel(t *testing.T, channels, lookahead int) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := model.New(model.Header{Name: "tiny", Kind: arch.Kind, Inputs: arch.Inputs, Channels: channels,
+	m, err := model.New(model.Header{Name: "tiny", Kind: arch.Kind, Inputs: arch.Inputs, Channels: channels, Spread: arch.Spread,
 		Residual: arch.Residual, InSigma: arch.InSigma, Scaler: model.Scaler{Kind: model.ScaleRunning}}, net)
 	if err != nil {
 		t.Fatal(err)

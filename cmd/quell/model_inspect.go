@@ -47,6 +47,7 @@ type inspection struct {
 	Inputs    []model.Input    `json:"inputs"`
 	Residual  bool             `json:"residual"`
 	InSigma   bool             `json:"in_sigma"`
+	Spread    bool             `json:"spread"`
 	Scaler    model.ScalerKind `json:"scaler"`
 	Lookahead int              `json:"lookahead"`
 	Field     int              `json:"receptive_field"`
@@ -76,7 +77,7 @@ type layerLine struct {
 
 func inspect(m *model.Model) *inspection {
 	h := m.Header()
-	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma,
+	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma, Spread: h.Spread,
 		Scaler: h.Scaler.Kind, Lookahead: m.Lookahead(), Field: h.Spec.ReceptiveField(), Hop: h.Spec.Stride(), Window: h.Spec.Window,
 		Weights: m.Net().NumParams(), Bytes: m.Size(), Int8: m.Quantized() != nil}
 	if h.Spec.Window > 0 {
@@ -120,6 +121,9 @@ func (in *inspection) print(out io.Writer) error {
 		gives = "the noise in units of its level"
 	case in.Residual:
 		gives = "the noise"
+	}
+	if in.Spread {
+		gives += " and its own spread"
 	}
 	bits := ""
 	if in.Int8 {

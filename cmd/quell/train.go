@@ -27,7 +27,8 @@ type trainOptions struct {
 	out, arch, corrupt, noise, from, time, checkpoint string
 	clean, channels                                   []string
 	seed                                              uint64
-	lookahead, steps                                  int
+	lookahead                                         lookahead
+	steps                                             int
 	aheadSet                                          bool // --lookahead was given
 	budget                                            time.Duration
 	asJSON, card                                      bool
@@ -79,11 +80,12 @@ of the machine, and is told, so that --steps repeats it.`,
 }
 
 // trainFlags adds the flags that all ways of training have.
-func trainFlags(cmd *cobra.Command, o *trainOptions, lookahead int) {
+func trainFlags(cmd *cobra.Command, o *trainOptions, ahead lookahead) {
 	f := cmd.Flags()
 	f.StringVarP(&o.out, "out", "o", "", "`file` of the model")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of weights, noise and order")
-	f.IntVar(&o.lookahead, "lookahead", lookahead, "`samples` of look-ahead")
+	o.lookahead = ahead
+	f.Var(&o.lookahead, "lookahead", "`samples` of look-ahead, or full: as far ahead as back")
 	f.IntVar(&o.steps, "steps", 0, "number of updates, rounded up to an even one without truth; default: that of the recipe")
 	f.DurationVar(&o.budget, "budget", 0, "`time` that training may take, in place of --steps")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`file` to save progress to, and to go on from if it exists")
@@ -101,7 +103,7 @@ in this binary was. With --card the card of the shipped one is printed instead.`
 		Args:    exactly(0, "no files: its signals are synthetic"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.card {
-				m, err := loadBase(o.lookahead)
+				m, err := loadBase(int(o.lookahead))
 				if err != nil {
 					return err
 				}
@@ -124,8 +126,6 @@ func (o *trainOptions) check() error {
 		return usageError("--steps and --budget must not be negative")
 	case o.steps > 0 && o.budget > 0:
 		return usageError("--steps and --budget exclude each other")
-	case o.lookahead < 0:
-		return usageError("--lookahead %d: 0 samples or more", o.lookahead)
 	}
 	// What could not be written is told before the training, not after it.
 	return checkOut(o.out)
@@ -301,8 +301,8 @@ func readNet(path string, lookahead int) (*netFile, error) {
 		if n.Dilations == nil {
 			n.Dilations = []int{1, 2, 4, 8, 16, 32}
 		}
-		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < 0 || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
-			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead not negative", path)
+		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
+			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
 		}
 	case "dae":
 		or(&n.Latent, 8)
@@ -324,7 +324,7 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	if channels > 1 {
 		signals = channels
 	}
-	n, err := readNet(o.arch, o.lookahead)
+	n, err := readNet(o.arch, int(o.lookahead))
 	if err != nil {
 		return train.Arch{}, err
 	}
@@ -337,6 +337,7 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	}
 	if n.Layers != nil {
 		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
+		a.Spread = a.Spread && a.Spec.OutChannels() == 2*max(1, channels)
 	}
 	net, err := nn.New(a.Spec, 0)
 	if err != nil {
@@ -344,7 +345,11 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	}
 	const window = 512
 	got := len(net.NewRunner(window).Run(nil, make([]float32, window*a.Spec.In)))
-	if want := window * max(1, channels); got != want {
+	want := window * max(1, channels)
+	if a.Spread {
+		want *= 2
+	}
+	if got != want {
 		return a, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
 	}
 	return a, nil
@@ -352,7 +357,7 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 
 // trainNoisy fine-tunes on recordings of which nothing is known.
 func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions) error {
-	ahead := o.lookahead
+	ahead := int(o.lookahead)
 	if o.from != "" && o.from != "base" && !o.aheadSet {
 		ahead = anyLookahead
 	}
@@ -401,7 +406,7 @@ func trainBase(ctx context.Context, s streams, o *trainOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	cfg := train.DefaultBase(o.lookahead)
+	cfg := train.DefaultBase(int(o.lookahead))
 	cfg.Seed = o.seed
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save

@@ -1,7 +1,8 @@
 // Package synth makes the synthetic signals that the base model is trained on:
 // families of shapes that sensors see (oscillations, pulse trains, coloured
-// random walks, steps, geometric waves, ringing), and their mix. Everything is
-// drawn from the generator that the caller passes.
+// random walks, steps, geometric waves, ringing, and the ways of machines and
+// processes), and their mix. Everything is drawn from the generator that the
+// caller passes.
 package synth
 
 import (
@@ -14,18 +15,26 @@ type Family uint8
 
 // The families.
 const (
-	Sines  Family = iota // up to six sinusoids, modulated in amplitude and phase
-	Pulses               // quasi-periodic trains of bumps, as of a heart or a machine cycle
-	Colour               // Gaussian noise with a power-law spectrum
-	Steps                // jumps, with or without a slow response
-	Wave                 // rectangles, saw teeth and rectified sines
-	Ring                 // decaying oscillations
+	Sines    Family = iota // up to six sinusoids, modulated in amplitude and phase
+	Pulses                 // quasi-periodic trains of bumps, as of a heart or a machine cycle
+	Colour                 // Gaussian noise with a power-law spectrum
+	Steps                  // jumps, with or without a slow response
+	Wave                   // rectangles, saw teeth and rectified sines
+	Ring                   // decaying oscillations
+	Waveform               // trains of pulses that rise fast and fall slowly, as of pressure
+	Beating                // vibrations a little apart, and modulated ones
+	Relay                  // exponential courses between the thresholds of a switch, with dead time
+	Process                // a plant of second order behind a dead time, after steps of its set point
+	Batch                  // a recipe of ramps, holds and approaches, again and again
+	Calendar               // days and weeks, on slow weather
+	OnOff                  // a machine that runs now and then, with surge, hum and after-run
 	families
 )
 
 // String returns the family's name.
 func (f Family) String() string {
-	return [...]string{"sines", "pulses", "colour", "steps", "wave", "ring"}[f]
+	return [...]string{"sines", "pulses", "colour", "steps", "wave", "ring",
+		"waveform", "beating", "relay", "process", "batch", "calendar", "on-off"}[f]
 }
 
 // Families returns all families.
@@ -38,7 +47,8 @@ func Families() []Family {
 }
 
 // share is how often Sample picks each family.
-var share = [families]float64{Sines: .18, Pulses: .30, Colour: .24, Steps: .12, Wave: .08, Ring: .08}
+var share = [families]float64{Sines: .12, Pulses: .28, Colour: .18, Steps: .08, Wave: .05, Ring: .05,
+	Waveform: .08, Beating: .04, Relay: .02, Process: .03, Batch: .03, Calendar: .02, OnOff: .02}
 
 // eventsPer is the length that densities of events refer to.
 const eventsPer = 512
@@ -63,6 +73,20 @@ func (f Family) Generate(dst []float64, rng *rand.Rand) {
 		wave(dst, rng)
 	case Ring:
 		ring(dst, rng)
+	case Waveform:
+		waveform(dst, rng)
+	case Beating:
+		beating(dst, rng)
+	case Relay:
+		relay(dst, rng)
+	case Process:
+		process(dst, rng)
+	case Batch:
+		batch(dst, rng)
+	case Calendar:
+		calendar(dst, rng)
+	case OnOff:
+		onOff(dst, rng)
 	default:
 		panic("synth: Generate: unknown family")
 	}
@@ -81,6 +105,10 @@ func Sample(dst []float64, rng *rand.Rand) {
 		addTo(dst, second, uniform(rng, .1, 1))
 	}
 	standardise(dst)
+	if rng.Float64() < .06 { // the sensor's range ends within the signal's
+		saturate(dst, rng)
+		standardise(dst)
+	}
 }
 
 func pick(rng *rand.Rand) Family {

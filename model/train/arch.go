@@ -21,12 +21,12 @@ type Arch struct {
 
 // tcnInputs are the input channels of a TCNArch.
 func tcnInputs() []model.Input {
-	return []model.Input{model.Signal, model.Level, model.Mask, model.Step1, model.Step4, model.Step16}
+	return []model.Input{model.Signal, model.Level, model.Mask, model.Step1, model.Step4, model.Step16, model.Colour}
 }
 
 // TCNArch returns a dilated residual net (nn.TCN) that estimates the noise from
-// signal, noise level, mask and steps, and how far it may be off. With 0 signals
-// it serves each channel by itself, else so many at once.
+// signal, noise level and colour, mask and steps, and how far it may be off. With
+// 0 signals it serves each channel by itself, else so many at once.
 func TCNArch(signals, channels, taps int, dilations []int, lookahead int) Arch {
 	in := tcnInputs()
 	n := max(signals, 1)

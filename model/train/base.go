@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"strconv"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
@@ -37,7 +38,15 @@ type BaseConfig struct {
 // DefaultBase returns the recipe of the shipped base model of a look-ahead.
 func DefaultBase(lookahead int) BaseConfig {
 	return BaseConfig{Lookahead: lookahead, Channels: 32, Taps: 5, Dilations: []int{1, 2, 4, 8, 16, 32},
-		Steps: 10000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
+		Steps: 14000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
+}
+
+// ahead names the look-ahead as the command line does.
+func (c *BaseConfig) ahead() string {
+	if c.Lookahead < 0 {
+		return "full"
+	}
+	return strconv.Itoa(c.Lookahead)
 }
 
 // Base trains the base model on synthetic signals. The same config gives the
@@ -57,7 +66,7 @@ func Base(ctx context.Context, cfg BaseConfig) (*model.Model, FitReport, error) 
 	h := arch.header("base")
 	h.Licence = "Apache-2.0"
 	h.Provenance = model.Provenance{Data: "synthetic signals only (package synth)", Seed: cfg.Seed, Go: runtime.Version(),
-		Command: fmt.Sprintf("quell train base --lookahead %d --seed %d", cfg.Lookahead, cfg.Seed)}
+		Command: fmt.Sprintf("quell train base --lookahead %s --seed %d", cfg.ahead(), cfg.Seed)}
 	m, err := model.New(h, net)
 	if err != nil {
 		return nil, rep, err
@@ -119,7 +128,11 @@ func (b *baseData) Example(e *Example, step, i int) {
 		snr = 25 + 20*rng.Float64() // nearly clean
 	}
 	noisy, sigma := e.float(1, n), e.float(2, n)
-	addNoise(noisy, sigma, clean, math.Pow(10, -snr/20), rng)
+	rho := 0.0
+	if rng.Float64() < colouredShare {
+		rho = rng.Float64()
+	}
+	addNoise(noisy, sigma, clean, math.Pow(10, -snr/20), rho, rng)
 	lost := loseSome(e, n, before, rng)
 	e.desk.scales = grow(e.desk.scales, n)
 	scales := e.desk.scales
@@ -130,6 +143,10 @@ func (b *baseData) Example(e *Example, step, i int) {
 		offset = -3 + 6*rng.Float64()
 	}
 	wrong := math.Pow(10, -.08+.16*rng.Float64()) // σ̂ is off by up to a fifth
+	told := float32(min(max(rho+.05*rng.NormFloat64(), 0), 1))
+	if rho == 0 && rng.Float64() < .8 { // most often white noise is taken for white
+		told = 0
+	}
 	cols, want := e.columns(b.window)
 	held := 0.0
 	for t := range cols {
@@ -145,26 +162,36 @@ func (b *baseData) Example(e *Example, step, i int) {
 			continue
 		}
 		x := (held-s.mean)/s.dev*gain + offset
+		if rho > 0 { // the level of coloured noise can't be read from the series: it is told
+			s.sigma = sigma[before]
+		}
 		level := scale{dev: s.dev, sigma: s.sigma * gain * wrong}.level()
-		cols[t] = model.Column{X: float32(min(max(x, -inputLimit), inputLimit)), Level: level, Missing: gone}
-		want[t] = target{(clean[at]-s.mean)/s.dev*gain + offset, sigma[at] / s.dev * gain}
+		cols[t] = model.Column{X: float32(min(max(x, -inputLimit), inputLimit)), Level: level, Colour: told, Missing: gone}
+		// More of coloured noise can't be told from the signal: its errors weigh less.
+		want[t] = target{(clean[at]-s.mean)/s.dev*gain + offset, sigma[at] / s.dev * gain * (1 + rho)}
 	}
 	b.arch.fill(e, cols, want)
 }
 
-// addNoise sets noisy to the signal with white noise and sigma to the noise's
-// deviation at each sample; it varies along the signal now and then.
-func addNoise(noisy, sigma, clean []float64, level float64, rng *rand.Rand) {
+// colouredShare is the share of training windows whose noise is not white.
+const colouredShare = .2
+
+// addNoise sets noisy to the signal with noise of the lag-1 autocorrelation rho
+// (autoregressive, of first order), and sigma to the noise's deviation at each
+// sample; it varies along the signal now and then.
+func addNoise(noisy, sigma, clean []float64, level, rho float64, rng *rand.Rand) {
 	depth, period, phase := 0.0, 1.0, 0.0
 	if rng.Float64() < .15 {
 		depth, period, phase = .8*rng.Float64(), math.Pow(10, 2.3+rng.Float64()), 2*math.Pi*rng.Float64()
 	}
+	z, fresh := rng.NormFloat64(), math.Sqrt(1-rho*rho)
 	for i, c := range clean {
 		sigma[i] = level
 		if depth > 0 {
 			sigma[i] *= math.Exp(depth * math.Sin(2*math.Pi*float64(i)/period+phase))
 		}
-		noisy[i] = c + sigma[i]*rng.NormFloat64()
+		z = rho*z + fresh*rng.NormFloat64()
+		noisy[i] = c + sigma[i]*z
 	}
 }
 

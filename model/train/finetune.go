@@ -213,7 +213,7 @@ func (r *refinement) Example(e *Example, step, i int) {
 			} else if !c.Missing {
 				held = w.clean[at]
 			}
-			cols[to] = model.Column{X: held, Level: c.Level, Missing: c.Missing}
+			cols[to] = model.Column{X: held, Level: c.Level, Colour: c.Colour, Missing: c.Missing}
 			if !math.IsNaN(sigma) {
 				cols[to].Level = scale{dev: 1, sigma: sigma}.level()
 			}

@@ -86,7 +86,7 @@ func TestBaseExamplesAreSane(t *testing.T) {
 	loss, n := 0.0, 300
 	for i := range n {
 		b.Example(&e, i, 0)
-		if len(e.X) != 6*128 || len(e.Y) != 128 || len(e.W) != 128 {
+		if len(e.X) != 7*128 || len(e.Y) != 128 || len(e.W) != 128 {
 			t.Fatalf("lengths %d, %d, %d", len(e.X), len(e.Y), len(e.W))
 		}
 		for k, v := range e.X {

@@ -144,11 +144,12 @@ func baseCard(cfg BaseConfig, net *nn.Net, s score) string {
 	fmt.Fprintf(&b, `# base, look-ahead %d
 
 A dilated residual network (%d weights, receptive field %d samples) that estimates the noise of one channel from the
-scaled signal, the noise level and a mask of missing samples. It is meant as a start for any slowly or regularly
-varying sensor with roughly white noise.
+scaled signal, the level and the colour of the noise and a mask of missing samples, and tells how far it may be off. It
+is meant as a start for any slowly or regularly varying sensor with roughly white noise.
 
-Data: %d batches of %d synthetic windows of %d samples; nothing recorded. White noise from -2 to 25 dB, a tenth nearly
-clean; scale, offset and noise level as wrong as a causal scaler has them; some samples missing.
+Data: %d batches of %d synthetic windows of %d samples; nothing recorded. Noise from -2 to 25 dB, a tenth nearly clean,
+a fifth autoregressive of first order and told so; scale, offset and noise level as wrong as a causal scaler has them;
+some samples missing.
 
 Mean gain in dB on the synthetic hold-out, streaming behind the running scaler:
 
@@ -168,8 +169,9 @@ Mean gain in dB on the synthetic hold-out, streaming behind the running scaler:
 	}
 	b.WriteString(`
 
-Limits: coloured noise is taken for signal; spikes are not removed; on nearly clean input it may do harm (negative
-figures above), which the guard has to catch. The interval table is a provisional calibration on the same hold-out.
+Limits: coloured noise that it is not told of is taken for signal; spikes are not removed; on nearly clean input it may
+do harm (negative figures above), which the guard has to catch. The interval table is a calibration to start with, on
+the same hold-out.
 `)
 	return b.String()
 }
