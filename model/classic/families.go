@@ -11,7 +11,8 @@ type Family struct {
 	// Learn completes p from a clean recording and the variance of the noise to
 	// come. Nil where a filter needs no learning.
 	Learn func(x []float64, noiseVar float64, p Params) Params
-	// LearnBlind does so from a noisy recording and the deviation of its noise.
+	// LearnBlind completes p of a linear filter from a noisy recording and the
+	// deviation of its white noise.
 	LearnBlind func(y []float64, sigma float64, p Params) Params
 }
 
@@ -101,7 +102,7 @@ func FamiliesAt(lookahead int) []Family {
 // wienerGrid goes from 200 taps that reach back, as published, to few, which less
 // can be learnt wrongly. As many look ahead where nothing limits them.
 func wienerGrid(lookahead int) (grid []Params) {
-	for _, past := range []int{200, 50, 12} {
+	for _, past := range []int{200, 50, 25, 12} {
 		ahead := past
 		if lookahead != Full {
 			ahead = min(lookahead, past)

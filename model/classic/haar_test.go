@@ -82,7 +82,7 @@ func TestHaarThresholds(t *testing.T) {
 			t.Errorf("%v: σ̂ is %.2f after 160 blocks of noise of deviation 10", rule, s)
 		}
 		// Noise alone: nearly all of its energy has to go. The risk is flat there, so
-		// SURE's minimum may lie anywhere beyond 1.5, where 1 % is left.
+		// SURE's minimum may lie anywhere beyond 1.5, where 5 % is left.
 		least := map[Rule]float64{Bayes: 3, SURE: 1.5}[rule]
 		for j, l := range h.stats.limits {
 			if u := l / levelSigma(10, j); u < least {

@@ -125,26 +125,14 @@ func LearnWiener(x []float64, noiseVar float64, p Params) Params {
 // LearnWienerBlind is LearnWiener for who has no clean recording, but the noisy
 // y and the deviation sigma of the white noise in it: the noise adds its
 // variance to the autocovariance at lag 0 and nothing elsewhere, and is taken
-// off there. As what is left is an estimate, it fades out towards its last lag
-// with Parzen's window (1961), which keeps the matrix positive definite and the
-// taps from following chance. A recording of nothing but noise yields a filter
+// off there. The more taps, the more of the noise they learn: a few dozen do best
+// with some thousand samples. A recording of nothing but noise yields a filter
 // that returns its mean.
 func LearnWienerBlind(y []float64, sigma float64, p Params) Params {
 	p = p.wienerShape()
 	r, m := autocovariance(y, p.Window)
 	r[0] -= sigma * sigma
-	for k := range r {
-		r[k] *= parzen(float64(k) / float64(len(r)))
-	}
 	return p.solve(r, m, sigma*sigma)
-}
-
-// parzen is Parzen's lag window for 0 <= u <= 1.
-func parzen(u float64) float64 {
-	if u <= .5 {
-		return 1 - 6*u*u*(1-u)
-	}
-	return 2 * (1 - u) * (1 - u) * (1 - u)
 }
 
 // wienerShape returns p with window and look-ahead made definite.
