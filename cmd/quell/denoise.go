@@ -57,10 +57,12 @@ says why: duplicate, conflicting (the same time, another value), surplus (a late
 reading of the slot counts), late or quarantined (its time lies too far back).
 A row whose slot is long gone has no values, quality bad and method raw.
 
-Filters are moving_average, ema, savitzky_golay, median, hampel and kalman, with
-settings after a colon:
+Filters are moving_average, ema, savitzky_golay, median, hampel, kalman,
+butterworth, haar (wavelet shrinkage on a stream) and identity, with settings
+after a colon:
   median:w=5   savitzky_golay:w=11,p=2   hampel:w=7,t=3   ema:a=0.3
-  kalman:model=trend,lambda=10`,
+  kalman:model=trend,lambda=10   butterworth:order=2,fc=0.1,l=2
+  haar:level=3,rule=bayes`,
 		Example: `  quell denoise pump.csv -o clean.csv
   quell denoise ecg.csv.gz --rate 360 --channels mlii_mv
   quell denoise pump.csv --filter median:w=7`,

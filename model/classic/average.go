@@ -15,11 +15,6 @@ import (
 // reaches one sample further into the past than into the future.
 func MovingAverage(dst, y []float64, p Params) { runStream(dst, y, p, MovingAverageName) }
 
-// EMA writes the exponential moving average of y to dst, which may alias y:
-//
-//	dst[0] = y[0],  dst[t] = a·y[t] + (1-a)·dst[t-1],  a = p.Alpha
-func EMA(dst, y []float64, p Params) { runStream(dst, y, p, EMAName) }
-
 func runStream(dst, y []float64, p Params, family string) {
 	checkLengths(dst, y)
 	p.Family = family
@@ -100,26 +95,6 @@ func (a *average) restore(r *wire.Reader) {
 		r.Fail(errOtherFilter)
 	}
 }
-
-// ema is the exponential moving average.
-type ema struct {
-	alpha, y float64
-	started  bool
-}
-
-func (e *ema) push(x float64) (float64, bool) {
-	if !e.started {
-		e.started, e.y = true, x
-		return x, true
-	}
-	e.y = e.alpha*x + (1-e.alpha)*e.y
-	return e.y, true
-}
-
-func (e *ema) finish(dst []float64) []float64 { return dst }
-func (e *ema) reset()                         { e.started, e.y = false, 0 }
-func (e *ema) appendState(dst []byte) []byte  { return wire.F64(wire.Bool(dst, e.started), e.y) }
-func (e *ema) restore(r *wire.Reader)         { e.started, e.y = r.Bool(), r.F64() }
 
 var errOtherFilter = errors.New("it belongs to a filter with other parameters")
 

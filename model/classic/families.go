@@ -11,6 +11,9 @@ type Family struct {
 	// Learn completes p from a clean recording and the variance of the noise to
 	// come. Nil where a filter needs no learning.
 	Learn func(x []float64, noiseVar float64, p Params) Params
+	// LearnBlind completes p of a linear filter from a noisy recording and the
+	// deviation of its white noise.
+	LearnBlind func(y []float64, sigma float64, p Params) Params
 }
 
 // Apply filters y into dst, which may alias it, with the filter that p names.
@@ -33,6 +36,12 @@ func Apply(dst, y []float64, p Params) {
 		Wavelet(dst, y, p)
 	case WienerName:
 		Wiener(dst, y, p)
+	case ButterworthName:
+		Butterworth(dst, y, p)
+	case HaarName:
+		Haar(dst, y, p)
+	case IdentityName:
+		runStream(dst, y, p, IdentityName)
 	default:
 		panic("classic: " + unknownFamily(p.Family).Error())
 	}
@@ -40,11 +49,13 @@ func Apply(dst, y []float64, p Params) {
 
 // Families returns all families with the grids that the published comparisons
 // use, free to look ahead as far as they can. The first five are the ones that
-// quality targets name; ema, hampel and wiener follow.
+// quality targets name; ema, hampel, wiener, butterworth and haar follow.
 func Families() []Family { return FamiliesAt(Full) }
 
 // FamiliesAt returns the families that can do with the given look-ahead in
-// samples, or all of them for Full. The wavelet is missing where it is limited.
+// samples, or all of them for Full. The wavelet is missing where it is limited,
+// haar where there is none. A causal Butterworth filter makes up for its delay as
+// far as the look-ahead allows.
 func FamiliesAt(lookahead int) []Family {
 	var all []Family
 	add := func(name string, grid []Params) {
@@ -79,15 +90,51 @@ func FamiliesAt(lookahead int) []Family {
 	}
 	add(HampelName, hampels)
 
-	// 200 taps reach back; as many look ahead where nothing limits them.
-	const past = 200
-	ahead := min(lookahead, past)
-	if lookahead == Full {
-		ahead = past
+	all = append(all, Family{Name: WienerName, Grid: wienerGrid(lookahead), Apply: Apply,
+		Learn: LearnWiener, LearnBlind: LearnWienerBlind},
+		Family{Name: ButterworthName, Grid: butterworthGrid(lookahead), Apply: Apply})
+	if lookahead != 0 {
+		add(HaarName, haarGrid(lookahead))
 	}
-	all = append(all, Family{Name: WienerName, Apply: Apply, Learn: LearnWiener,
-		Grid: []Params{{Family: WienerName, Window: past + 1 + ahead, Lookahead: ahead}}})
 	return all
+}
+
+// wienerGrid goes from 200 taps that reach back, as published, to few, which less
+// can be learnt wrongly. As many look ahead where nothing limits them.
+func wienerGrid(lookahead int) (grid []Params) {
+	for _, past := range []int{200, 50, 25, 12} {
+		ahead := past
+		if lookahead != Full {
+			ahead = min(lookahead, past)
+		}
+		grid = append(grid, Params{Family: WienerName, Window: past + 1 + ahead, Lookahead: ahead})
+	}
+	return grid
+}
+
+func butterworthGrid(lookahead int) (grid []Params) {
+	for _, order := range []int{1, 2, 4} {
+		for _, fc := range []float64{.005, .01, .02, .035, .05, .07, .1, .14, .2, .3, .4} {
+			p := Params{Family: ButterworthName, Order: order, Cutoff: fc, Lookahead: lookahead}
+			if lookahead != Full {
+				// The delay of slow signals is that of the analogue prototype.
+				delay := 1 / (2 * math.Tan(math.Pi*fc) * math.Sin(math.Pi/float64(2*order)))
+				p.Lookahead = min(lookahead, int(math.Round(delay)))
+			}
+			grid = append(grid, p)
+		}
+	}
+	return grid
+}
+
+func haarGrid(lookahead int) (grid []Params) {
+	for l := 1; l <= 7; l++ {
+		if p := (Params{Levels: l, Lookahead: lookahead}); p.haarLevels() < l {
+			break
+		}
+		grid = append(grid, Params{Levels: l, Rule: Bayes}, Params{Levels: l, Rule: SURE})
+	}
+	return grid
 }
 
 func savGolGrid() (grid []Params) {

@@ -28,8 +28,8 @@ type Filter interface {
 	RestoreState(src []byte) (rest []byte, err error)
 }
 
-// NewFilter returns the streaming form of p: moving_average, ema,
-// savitzky_golay, median, hampel, or kalman with a limited look-ahead.
+// NewFilter returns the streaming form of p: any family but wavelet, kalman and
+// butterworth with a limited look-ahead, wiener once it has been learnt.
 //
 // The window filters read Full as half a window. One value differs from the
 // function over the whole recording then: Savitzky-Golay can't know the first
@@ -39,7 +39,7 @@ func NewFilter(p Params) (Filter, error) {
 		return nil, err
 	}
 	switch {
-	case p.Family == WaveletName || p.Family == WienerName:
+	case p.Family == WaveletName:
 		return nil, fmt.Errorf("filter %s: it needs the whole recording and can't run on a stream", p.Family)
 	case p.Latency() == Full:
 		return nil, fmt.Errorf("filter %s: without a limit it needs the whole recording, give a look-ahead such as l=8", p.Family)
@@ -79,9 +79,17 @@ func newStream(p Params) *stream {
 	case SavitzkyGolayName:
 		s.core = newSavGol(p.Window, p.Order, s.ahead)
 	case EMAName:
-		s.core = &ema{alpha: p.Alpha}
+		s.core, s.hold = &ema{alpha: p.Alpha}, false
 	case KalmanName:
 		s.core, s.hold = newKalman(p.Lambda, p.Trend, s.ahead), false
+	case WienerName:
+		s.core = newWiener(p)
+	case ButterworthName:
+		s.core = newButter(p.Order, p.Cutoff, s.ahead)
+	case HaarName:
+		s.core, s.hold = newHaar(p), false
+	case IdentityName:
+		s.core = identity{}
 	default:
 		panic("classic: no streaming form of " + p.Family)
 	}
@@ -157,6 +165,15 @@ func (s *stream) RestoreState(src []byte) ([]byte, error) {
 	}
 	return r.Rest(), nil
 }
+
+// identity returns what it is given.
+type identity struct{}
+
+func (identity) push(x float64) (float64, bool) { return x, true }
+func (identity) finish(dst []float64) []float64 { return dst }
+func (identity) reset()                         {}
+func (identity) appendState(dst []byte) []byte  { return dst }
+func (identity) restore(*wire.Reader)           {}
 
 // run filters y into dst, which may alias it.
 func (s *stream) run(dst, y []float64) {

@@ -277,7 +277,8 @@ func TestWienerHalves(t *testing.T) {
 
 func BenchmarkFilter(b *testing.B) {
 	y := noise(4096, 1)
-	for _, s := range []string{"moving_average:w=9", "ema", "savitzky_golay:w=11", "median:w=9", "hampel:w=9", "kalman:l=8"} {
+	for _, s := range []string{"moving_average:w=9", "ema", "savitzky_golay:w=11", "median:w=9", "hampel:w=9", "kalman:l=8",
+		"butterworth:order=4", "haar:level=3", "identity"} {
 		p, err := ParseFilter(s)
 		if err != nil {
 			b.Fatal(err)

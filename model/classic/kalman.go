@@ -54,7 +54,8 @@ type kalman struct {
 	p11         float64
 	d00, d01    float64 // its diffuse part
 	d11         float64
-	lags        []lag // ring: slot t is at t mod len
+	lags        []lag     // ring: slot t is at t mod len
+	vars        []float64 // their variances, where somebody asks for them
 	initialised bool
 }
 
@@ -101,6 +102,9 @@ func (k *kalman) update(y float64) {
 	}
 	e, f := y-k.l, k.p00+1
 	g0, g1 := k.p00/f, k.p01/f
+	for i := range k.vars {
+		k.vars[i] -= k.lags[i].c0 / f * k.lags[i].c0
+	}
 	for i := range k.lags {
 		g := &k.lags[i]
 		a := g.c0
@@ -125,6 +129,10 @@ func (k *kalman) updateDiffuse(y float64) {
 	e, f, fi := y-k.l, k.p00+1, k.d00
 	m0, m1, i0, i1 := k.p00, k.p01, k.d00, k.d01
 	r := f / (fi * fi)
+	for j := range k.vars {
+		a, b := k.lags[j].c0, k.lags[j].d0
+		k.vars[j] += b * (b*r - 2*a/fi)
+	}
 	for j := range k.lags {
 		g := &k.lags[j]
 		a, b := g.c0, g.d0
@@ -154,6 +162,9 @@ func (k *kalman) push(y float64) (float64, bool) {
 	}
 	k.initialised = true
 	k.lags[k.n%int64(len(k.lags))] = lag{x: k.l, c0: k.p00, c1: k.p01, d0: k.d00, d1: k.d01}
+	if k.vars != nil {
+		k.vars[k.n%int64(len(k.vars))] = k.p00
+	}
 	if finite(y) {
 		k.update(y)
 	}

@@ -3,6 +3,7 @@ package classic
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -17,6 +18,9 @@ const (
 	KalmanName        = "kalman"
 	WaveletName       = "wavelet"
 	WienerName        = "wiener"
+	ButterworthName   = "butterworth"
+	HaarName          = "haar"
+	IdentityName      = "identity"
 )
 
 // Full is the Lookahead of a filter that may use all that follows.
@@ -28,6 +32,16 @@ const maxWindow = 1 << 20
 // maxOrder bounds the degree of a Savitzky-Golay polynomial: beyond it the
 // filter passes everything.
 const maxOrder = 12
+
+// maxButterworth bounds the order of a Butterworth filter, minCutoff its cutoff
+// from below: rounding would show beyond them.
+const (
+	maxButterworth = 8
+	minCutoff      = 1e-4
+)
+
+// maxHaarLevels bounds the look-ahead of the streaming wavelet to 1023 samples.
+const maxHaarLevels = 10
 
 // A Rule chooses the threshold of a wavelet level.
 type Rule uint8
@@ -57,23 +71,24 @@ type Params struct {
 	Family string // one of the names above
 
 	// Lookahead is the number of samples after t that the estimate at t may use,
-	// or Full. The zero value is the causal form. ema never uses any; wavelet
-	// always uses the whole recording.
+	// or Full. The zero value is the causal form. ema and identity never use any;
+	// wavelet always uses the whole recording, haar at least one sample.
 	Lookahead int
 
 	Window    int     // moving_average, savitzky_golay, median, hampel: samples; wiener: taps
-	Order     int     // savitzky_golay: degree of the polynomial, below Window
+	Order     int     // savitzky_golay: degree of the polynomial, below Window; butterworth: 1..8
 	Threshold float64 // hampel: deviations beyond which a sample is replaced by the median
 	Alpha     float64 // ema: weight of the newest sample, in (0, 1]
 	Lambda    float64 // kalman: measurement variance over process variance, > 0
 	Trend     bool    // kalman: level and slope (process noise on the slope) rather than the level alone
-	Levels    int     // wavelet: levels, reduced to what the length allows
-	Rule      Rule    // wavelet
+	Cutoff    float64 // butterworth: frequency at which 3 dB are lost, cycles per sample, below 0.5
+	Levels    int     // wavelet: levels, reduced to what the length allows; haar: to what the look-ahead allows
+	Rule      Rule    // wavelet; haar: Bayes or SURE
 	Hard      bool    // wavelet: keep or kill, rather than shrink
 	Shifts    int     // wavelet: cycle spins that are averaged
-	Sigma     float64 // wavelet: noise deviation; 0: estimated from the finest details
+	Sigma     float64 // wavelet, haar: noise deviation; 0: estimated from the finest details
 
-	Taps []float64 // wiener: Taps[k] weighs y[t+Lookahead-k]; learnt by LearnWiener, read only
+	Taps []float64 // wiener: Taps[k] weighs y[t+Lookahead-k]; learnt by LearnWiener or LearnWienerBlind, read only
 	Mean float64   // wiener: mean of the signal it was learnt from
 }
 
@@ -118,8 +133,27 @@ func (p Params) Validate() error {
 		}
 	case WienerName:
 		if len(p.Taps) == 0 || p.Lookahead < 0 || p.Lookahead >= len(p.Taps) {
-			return bad("it has to be learnt from a clean recording first; quell eval does that")
+			return bad("it has to be learnt from a recording first; quell eval does that")
 		}
+	case ButterworthName:
+		if p.Order < 1 || p.Order > maxButterworth {
+			return bad("order=%d must lie in 1..%d", p.Order, maxButterworth)
+		}
+		if !(p.Cutoff >= minCutoff && p.Cutoff < .5) {
+			return bad("cutoff fc=%g must lie from %g to below 0.5 cycles per sample", p.Cutoff, minCutoff)
+		}
+	case HaarName:
+		switch {
+		case p.Levels < 1 || p.Levels > maxHaarLevels:
+			return bad("level=%d must lie in 1..%d", p.Levels, maxHaarLevels)
+		case p.Lookahead == 0:
+			return bad("look-ahead l=0 leaves it no level, give at least l=1")
+		case p.Rule != Bayes && p.Rule != SURE:
+			return bad("rule must be bayes or sure")
+		case !(p.Sigma >= 0 && p.Sigma <= math.MaxFloat64):
+			return bad("sigma=%g must be a finite number that is not negative", p.Sigma)
+		}
+	case IdentityName:
 	default:
 		return unknownFamily(p.Family)
 	}
@@ -141,13 +175,24 @@ func (p Params) Latency() int {
 		return limit(half)
 	case HampelName:
 		return limit(2 * half) // half a window for the median, half for the deviations from it
-	case KalmanName, WienerName:
+	case KalmanName, WienerName, ButterworthName:
 		return p.Lookahead
+	case HaarName:
+		return 1<<p.haarLevels() - 1
 	case WaveletName:
 		return Full
 	default:
 		return 0
 	}
+}
+
+// haarLevels returns the levels of the streaming wavelet: those asked for, as
+// far as their lag of 2^J - 1 samples fits into the look-ahead.
+func (p Params) haarLevels() int {
+	if p.Lookahead == Full {
+		return p.Levels
+	}
+	return min(p.Levels, bits.Len(uint(p.Lookahead+1))-1)
 }
 
 // String returns the form that ParseFilter reads, with every setting of the
@@ -201,6 +246,20 @@ func (p Params) String() string {
 		if p.Sigma > 0 {
 			put("sigma", num(p.Sigma))
 		}
+	case ButterworthName:
+		put("order", strconv.Itoa(p.Order))
+		put("fc", num(p.Cutoff))
+		if p.Lookahead == Full { // not its default
+			put("l", "full")
+		}
+		ahead()
+	case HaarName:
+		put("level", strconv.Itoa(p.Levels))
+		put("rule", p.Rule.String())
+		if p.Sigma > 0 {
+			put("sigma", num(p.Sigma))
+		}
+		ahead()
 	case WienerName:
 		put("taps", strconv.Itoa(max(p.Window, len(p.Taps))))
 		ahead()

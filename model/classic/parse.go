@@ -93,6 +93,18 @@ func settings(family string) (keys map[string]setting, def Params, ok bool) {
 			"sigma":  floatTo(func(p *Params) *float64 { return &p.Sigma }),
 			"rule":   oneOf(ruleNames[:], func(p *Params, i int) { p.Rule = Rule(i) }),
 			"mode":   oneOf([]string{"soft", "hard"}, func(p *Params, i int) { p.Hard = i == 1 })}
+	case ButterworthName:
+		def.Order, def.Cutoff, def.Lookahead = 2, .1, 0
+		keys = map[string]setting{"l": lookahead,
+			"order": intTo(func(p *Params) *int { return &p.Order }),
+			"fc":    floatTo(func(p *Params) *float64 { return &p.Cutoff })}
+	case HaarName:
+		def.Levels = 3
+		keys = map[string]setting{"l": lookahead,
+			"level": intTo(func(p *Params) *int { return &p.Levels }),
+			"sigma": floatTo(func(p *Params) *float64 { return &p.Sigma }),
+			"rule":  oneOf(ruleNames[:SURE+1], func(p *Params, i int) { p.Rule = Rule(i) })}
+	case IdentityName:
 	default:
 		return nil, def, false
 	}
@@ -109,6 +121,9 @@ func settings(family string) (keys map[string]setting, def Params, ok bool) {
 //	hampel:w=7,t=3,l=full
 //	kalman:model=trend,lambda=10,l=full       model: level, trend
 //	wavelet:level=5,rule=bayes,mode=soft,shifts=8    rule: bayes, sure, universal; mode: soft, hard
+//	butterworth:order=2,fc=0.1,l=0
+//	haar:level=3,rule=bayes,l=full            rule: bayes, sure
+//	identity
 //
 // Here l is the look-ahead in samples; the values shown are the defaults. The
 // result is valid. Errors are one sentence that says what to write instead.
@@ -131,6 +146,8 @@ func ParseFilter(s string) (Params, error) {
 			switch {
 			case !found:
 				return Params{}, fmt.Errorf("filter %s: %q must be written as key=value", family, strings.TrimSpace(item))
+			case len(keys) == 0:
+				return Params{}, fmt.Errorf("filter %s: it has no settings, leave out %q", family, key)
 			case set == nil:
 				return Params{}, fmt.Errorf("filter %s: there is no setting %q, it knows %s",
 					family, key, strings.Join(slices.Sorted(maps.Keys(keys)), ", "))
@@ -151,5 +168,6 @@ func ParseFilter(s string) (Params, error) {
 
 func unknownFamily(name string) error {
 	return fmt.Errorf("filter: there is no filter %q, choose one of %s", name, strings.Join([]string{
-		MovingAverageName, EMAName, SavitzkyGolayName, MedianName, HampelName, KalmanName, WaveletName}, ", "))
+		MovingAverageName, EMAName, SavitzkyGolayName, MedianName, HampelName, KalmanName, WaveletName,
+		ButterworthName, HaarName, IdentityName}, ", "))
 }

@@ -16,6 +16,12 @@ func TestParseFilter(t *testing.T) {
 		"ema:a=0.1":                        {Family: EMAName, Lookahead: Full, Alpha: .1},
 		"kalman:model=level,lambda=3,l=8":  {Family: KalmanName, Lookahead: 8, Lambda: 3},
 		"kalman:l=full":                    {Family: KalmanName, Lookahead: Full, Lambda: 10, Trend: true},
+		"butterworth:fc=0.05,order=4,l=6":  {Family: ButterworthName, Lookahead: 6, Order: 4, Cutoff: .05},
+		"butterworth:l=full":               {Family: ButterworthName, Lookahead: Full, Order: 2, Cutoff: .1},
+		"butterworth":                      {Family: ButterworthName, Order: 2, Cutoff: .1},
+		"haar:level=5,rule=sure,l=8":       {Family: HaarName, Lookahead: 8, Levels: 5, Rule: SURE},
+		"haar:sigma=2":                     {Family: HaarName, Lookahead: Full, Levels: 3, Sigma: 2},
+		"identity":                         {Family: IdentityName, Lookahead: Full},
 		"wavelet:level=3,rule=sure":        {Family: WaveletName, Lookahead: Full, Levels: 3, Shifts: 8, Rule: SURE},
 		"wavelet:mode=hard,rule=universal": {Family: WaveletName, Lookahead: Full, Levels: 5, Shifts: 8, Rule: Universal, Hard: true},
 	} {
@@ -56,8 +62,8 @@ func TestParseGrid(t *testing.T) {
 
 func TestParseFilterErrors(t *testing.T) {
 	for in, want := range map[string]string{
-		"mediam":                 `filter: there is no filter "mediam", choose one of moving_average, ema, savitzky_golay, median, hampel, kalman, wavelet`,
-		"":                       `filter: there is no filter "", choose one of moving_average, ema, savitzky_golay, median, hampel, kalman, wavelet`,
+		"mediam":                 `filter: there is no filter "mediam", choose one of moving_average, ema, savitzky_golay, median, hampel, kalman, wavelet, butterworth, haar, identity`,
+		"":                       `filter: there is no filter "", choose one of moving_average, ema, savitzky_golay, median, hampel, kalman, wavelet, butterworth, haar, identity`,
 		"median:w":               `filter median: "w" must be written as key=value`,
 		"median:":                `filter median: "" must be written as key=value`,
 		"median:x=3":             `filter median: there is no setting "x", it knows l, w`,
@@ -72,7 +78,13 @@ func TestParseFilterErrors(t *testing.T) {
 		"kalman:model=x":         `filter kalman: model is "x", it must be one of level, trend`,
 		"hampel:t=Inf":           `filter hampel: threshold t=+Inf must be a finite number that is not negative`,
 		"wavelet:level=0":        `filter wavelet: level=0 must lie in 1..30`,
-		"wiener":                 `filter wiener: it has to be learnt from a clean recording first; quell eval does that`,
+		"butterworth:order=9":    `filter butterworth: order=9 must lie in 1..8`,
+		"butterworth:fc=0.5":     `filter butterworth: cutoff fc=0.5 must lie from 0.0001 to below 0.5 cycles per sample`,
+		"haar:l=0":               `filter haar: look-ahead l=0 leaves it no level, give at least l=1`,
+		"haar:level=11":          `filter haar: level=11 must lie in 1..10`,
+		"haar:rule=universal":    `filter haar: rule is "universal", it must be one of bayes, sure`,
+		"identity:l=3":           `filter identity: it has no settings, leave out "l"`,
+		"wiener":                 `filter wiener: it has to be learnt from a recording first; quell eval does that`,
 	} {
 		if _, err := ParseFilter(in); err == nil || err.Error() != want {
 			t.Errorf("%q: %v\nwant %s", in, err, want)

@@ -49,28 +49,32 @@ func headLength(y []float64, w int) int {
 // P_{k+1} = x·P_k - b_k·P_{k-1}, b_k = k²(m²-k²) / (4(4k²-1)) (Gorry 1990).
 // The recurrence keeps all digits where normal equations lose them.
 func polyWeights(w []float64, degree, at int) {
-	m := float64(len(w))
-	centre := (m - 1) / 2
-	xa := float64(at) - centre
 	for i := range w {
-		x := float64(i) - centre
-		norm := m
-		pa, p := 1.0, 1.0 // P_k at `at` and at i
-		var qa, q float64 // P_{k-1}
-		sum := 1 / m
-		for k := 1; k <= degree; k++ {
-			kk := float64(k) * float64(k)
-			b := 0.0
-			if j := float64(k-1) * float64(k-1); k > 1 {
-				b = j * (m*m - j) / (4 * (4*j - 1))
-			}
-			pa, qa = xa*pa-b*qa, pa
-			p, q = x*p-b*q, p
-			norm *= kk * (m*m - kk) / (4 * (4*kk - 1))
-			sum += pa * p / norm
-		}
-		w[i] = sum
+		w[i] = polyWeight(len(w), degree, at, i)
 	}
+}
+
+// polyWeight returns weight i of polyWeights for n samples.
+func polyWeight(n, degree, at, i int) float64 {
+	m := float64(n)
+	centre := (m - 1) / 2
+	xa, x := float64(at)-centre, float64(i)-centre
+	norm := m
+	pa, p := 1.0, 1.0 // P_k at `at` and at i
+	var qa, q float64 // P_{k-1}
+	sum := 1 / m
+	for k := 1; k <= degree; k++ {
+		kk := float64(k) * float64(k)
+		b := 0.0
+		if j := float64(k-1) * float64(k-1); k > 1 {
+			b = j * (m*m - j) / (4 * (4*j - 1))
+		}
+		pa, qa = xa*pa-b*qa, pa
+		p, q = x*p-b*q, p
+		norm *= kk * (m*m - kk) / (4 * (4*kk - 1))
+		sum += pa * p / norm
+	}
+	return sum
 }
 
 func dot(a, b []float64) float64 {

@@ -17,6 +17,13 @@ func Wavelet(dst, y []float64, p Params) {
 	if err := p.Validate(); err != nil {
 		panic("classic: " + err.Error())
 	}
+	wavelet(dst, y, p)
+}
+
+// wavelet is Wavelet. It returns the number of coefficients that survive, the
+// mean over the shifts: with soft shrinkage and thresholds held fixed it is the
+// sum of ∂dst[t]/∂y[t], the transform being orthonormal.
+func wavelet(dst, y []float64, p Params) (kept float64) {
 	z, lead := fill(y)
 	noValue(dst[:lead])
 	out := dst[lead:]
@@ -28,7 +35,7 @@ func Wavelet(dst, y []float64, p Params) {
 	}
 	if levels == 0 || sigma == 0 {
 		copy(out, z)
-		return
+		return float64(n)
 	}
 	clear(out)
 	t := newTransform(n)
@@ -39,8 +46,9 @@ func Wavelet(dst, y []float64, p Params) {
 		copy(shifted, z[n-k:])
 		t.forward(shifted, levels)
 		for _, d := range t.details {
-			shrink(d, p.threshold(d, sigma, n, scratch), p.Hard)
+			kept += float64(shrink(d, p.threshold(d, sigma, n, scratch), p.Hard))
 		}
+		kept += float64(len(t.approx))
 		x := t.inverse()
 		for i := range out {
 			j := i + k
@@ -53,6 +61,7 @@ func Wavelet(dst, y []float64, p Params) {
 	for i := range out {
 		out[i] /= float64(p.Shifts)
 	}
+	return kept / float64(p.Shifts)
 }
 
 // threshold returns the threshold of the details d of n samples.
@@ -96,16 +105,20 @@ func sureThreshold(d []float64, sigma float64, scratch []float64) float64 {
 	return sigma * math.Sqrt(best)
 }
 
-// shrink applies threshold t to d.
-func shrink(d []float64, t float64, hard bool) {
+// shrink applies threshold t to d and returns how many of it survive.
+func shrink(d []float64, t float64, hard bool) (kept int) {
 	for i, v := range d {
-		switch a := math.Abs(v); {
-		case a < t || (!hard && a == t):
+		a := math.Abs(v)
+		if a < t || (!hard && a == t) {
 			d[i] = 0
-		case !hard:
+			continue
+		}
+		kept++
+		if !hard {
 			d[i] = math.Copysign(a-t, v)
 		}
 	}
+	return kept
 }
 
 // medianOf returns the median of v, the mean of the middle two where their

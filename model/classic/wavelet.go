@@ -144,13 +144,21 @@ func mod(i, n int) int {
 }
 
 // noiseLevel estimates the deviation of white noise from the median of the
-// finest details over 0.6745 (Donoho and Johnstone 1994). The signal is
+// finest details over 0.6745 (Donoho and Johnstone 1994). It is NaN of nothing.
+func noiseLevel(y []float64) float64 {
+	return medianOf(fineDetails(y)) / 0.6745
+}
+
+// fineDetails returns the magnitudes of the finest wavelet details of y,
 // continued by its mirror image, so that a step from end to start, which
 // periodising would make, adds nothing.
-func noiseLevel(y []float64) float64 {
+func fineDetails(y []float64) []float64 {
 	const taps = len(sym8)
 	high := sym8High()
 	n := len(y)
+	if n == 0 {
+		return nil
+	}
 	d := make([]float64, 0, (n+taps-1)/2)
 	for o := range cap(d) {
 		v := 0.0
@@ -163,5 +171,5 @@ func noiseLevel(y []float64) float64 {
 		}
 		d = append(d, math.Abs(v))
 	}
-	return medianOf(d) / 0.6745
+	return d
 }

@@ -1,49 +1,108 @@
 package classic
 
-import "math"
+import (
+	"math"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// wienerEdge is the number of samples whose mean stands for what lies beyond an
+// end of a recording.
+const wienerEdge = 20
 
 // Wiener writes to dst the best linear estimate of each sample given the
 // samples that its taps reach (Wiener 1949; Levinson 1947 in discrete time).
-// dst may alias y. p must have been learnt by LearnWiener.
+// dst may alias y. p must have been learnt by LearnWiener or LearnWienerBlind.
 //
 //	dst[t] = Mean + Σ_k Taps[k]·(y[t+L-k] - Mean),  L = p.Lookahead
 //
-// Before its start y continues with the mean of its first 20 samples, after its
-// end with that of its last 20.
-func Wiener(dst, y []float64, p Params) {
-	checkLengths(dst, y)
-	p.Family = WienerName
-	if err := p.Validate(); err != nil {
-		panic("classic: " + err.Error())
+// Before its start y continues with the mean of its first 20 samples, as far as
+// they are known at t+L, after its end with that of its last 20.
+func Wiener(dst, y []float64, p Params) { runStream(dst, y, p, WienerName) }
+
+// wiener is the streaming form. It keeps the latest samples, less the mean,
+// twice over as savGol does.
+type wiener struct {
+	mean    float64
+	ahead   int
+	keep    int
+	weights []float64 // the taps, oldest sample first
+	before  []float64 // before[m]: sum of the first m weights
+	buf     []float64
+	head    float64 // sum of the first samples, up to wienerEdge
+	n       int64
+}
+
+func newWiener(p Params) *wiener {
+	taps := len(p.Taps)
+	w := &wiener{mean: p.Mean, ahead: p.Lookahead, keep: max(taps, wienerEdge),
+		weights: make([]float64, taps), before: make([]float64, taps+1)}
+	for k, h := range p.Taps {
+		w.weights[taps-1-k] = h
 	}
-	z, lead := fill(y)
-	noValue(dst[:lead])
-	n := len(z)
-	if n == 0 {
-		return
+	for i, h := range w.weights {
+		w.before[i+1] = w.before[i] + h
 	}
-	const edge = 20
-	first, last := mean(z[:min(n, edge)])-p.Mean, mean(z[max(0, n-edge):])-p.Mean
-	taps, ahead := len(p.Taps), p.Lookahead
-	// x[i] is the sample i-(taps-1) in the padded signal, less the mean; the
-	// taps are turned round, so that each output is one dot product.
-	x := make([]float64, taps-1+n+ahead)
-	for i := range x {
-		switch j := i - (taps - 1); {
-		case j < 0:
-			x[i] = first
-		case j < n:
-			x[i] = z[j] - p.Mean
-		default:
-			x[i] = last
+	return w
+}
+
+// latest returns up to m samples, oldest first.
+func (w *wiener) latest(m int) []float64 { return w.buf[max(0, len(w.buf)-m):] }
+
+func (w *wiener) push(x float64) (float64, bool) {
+	x -= w.mean
+	if w.n < wienerEdge {
+		w.head += x
+	}
+	w.n++
+	y := w.slide(x)
+	return y, w.n > int64(w.ahead)
+}
+
+// slide takes in a sample, or what stands for one beyond the end.
+func (w *wiener) slide(x float64) float64 {
+	if w.buf == nil {
+		w.buf = make([]float64, 0, 2*w.keep)
+	}
+	if len(w.buf) == 2*w.keep {
+		w.buf = w.buf[:copy(w.buf, w.buf[w.keep+1:])]
+	}
+	w.buf = append(w.buf, x)
+	win := w.latest(len(w.weights))
+	missing := len(w.weights) - len(win)
+	y := w.mean + dot(w.weights[missing:], win)
+	if missing > 0 {
+		y += w.before[missing] * w.head / float64(min(w.n, wienerEdge))
+	}
+	return y
+}
+
+func (w *wiener) finish(dst []float64) []float64 {
+	tail := mean(w.latest(wienerEdge))
+	due := int(min(w.n, int64(w.ahead)))
+	for i := range w.ahead {
+		y := w.slide(tail)
+		if i >= w.ahead-due {
+			dst = append(dst, y)
 		}
 	}
-	h := make([]float64, taps)
-	for k, v := range p.Taps {
-		h[taps-1-k] = v
+	return dst
+}
+
+func (w *wiener) reset() { w.n, w.head, w.buf = 0, 0, w.buf[:0] }
+
+func (w *wiener) appendState(dst []byte) []byte {
+	return wire.F64s(wire.F64(wire.I64(dst, w.n), w.head), w.latest(w.keep))
+}
+
+func (w *wiener) restore(r *wire.Reader) {
+	w.n, w.head = r.I64(), r.F64()
+	win := r.F64s(nil)
+	if r.Err() == nil && (w.n < 0 || int64(len(win)) != min(w.n, int64(w.keep))) {
+		r.Fail(errOtherFilter)
 	}
-	for t := range n {
-		dst[lead+t] = p.Mean + dot(h, x[t+ahead:t+ahead+taps])
+	if r.Err() == nil {
+		w.buf = append(make([]float64, 0, 2*w.keep), win...)
 	}
 }
 
@@ -58,13 +117,37 @@ func Wiener(dst, y []float64, p Params) {
 // small share of r[0] keeps them solvable where the signal has empty bands. A
 // recording that does not move yields a filter that returns its mean.
 func LearnWiener(x []float64, noiseVar float64, p Params) Params {
+	p = p.wienerShape()
+	r, m := autocovariance(x, p.Window)
+	return p.solve(r, m, noiseVar)
+}
+
+// LearnWienerBlind is LearnWiener for who has no clean recording, but the noisy
+// y and the deviation sigma of the white noise in it: the noise adds its
+// variance to the autocovariance at lag 0 and nothing elsewhere, and is taken
+// off there. The more taps, the more of the noise they learn: a few dozen do best
+// with some thousand samples. A recording of nothing but noise yields a filter
+// that returns its mean.
+func LearnWienerBlind(y []float64, sigma float64, p Params) Params {
+	p = p.wienerShape()
+	r, m := autocovariance(y, p.Window)
+	r[0] -= sigma * sigma
+	return p.solve(r, m, sigma*sigma)
+}
+
+// wienerShape returns p with window and look-ahead made definite.
+func (p Params) wienerShape() Params {
 	p.Family = WienerName
 	p.Window = max(1, p.Window)
 	if p.Lookahead == Full {
 		p.Lookahead = (p.Window - 1) / 2
 	}
 	p.Lookahead = min(p.Lookahead, p.Window-1)
-	r, m := autocovariance(x, p.Window)
+	return p
+}
+
+// solve sets the taps for a signal of autocovariance r and mean m. It changes r.
+func (p Params) solve(r []float64, m, noiseVar float64) Params {
 	p.Mean, p.Taps = m, make([]float64, p.Window)
 	if !(r[0] > 0) {
 		return p

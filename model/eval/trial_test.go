@@ -59,7 +59,7 @@ func TestCompare(t *testing.T) {
 	for _, r := range results {
 		names = append(names, r.Method)
 	}
-	want := []string{"oracle", "identity", "moving_average", "savitzky_golay", "median", "kalman", "wavelet", "ema", "hampel", "wiener"}
+	want := []string{"oracle", "identity", "moving_average", "savitzky_golay", "median", "kalman", "wavelet", "ema", "hampel", "wiener", "butterworth", "haar"}
 	if d := cmp.Diff(want, names); d != "" {
 		t.Fatalf("methods (-want +got):\n%s", d)
 	}
