@@ -1,0 +1,310 @@
+package guard
+
+import (
+	"math"
+
+	"github.com/quell-stream/quell/model/classic"
+)
+
+const (
+	block  = 512 // slots of evidence at a time
+	part   = 64  // slots whose differences count as one
+	parts  = block / part
+	settle = 256 // slots before the first block, and before each for the filters to settle
+	dense  = 8   // blocks in a row at the start
+	period = 4   // later one block in so many
+	memory = 1 << 15
+	ring   = 1 << 10
+
+	retry      = 8   // a filter that is clearly worse is tried again every so many blocks
+	patience   = 4   // blocks before the network has to be the better one
+	convincing = 1.5 // standard errors by which the network must be better to serve
+	lasting    = .5  // … to go on serving
+	against    = 2.  // standard errors by which a filter must be better for an early verdict
+	hopeless   = 3.  // … for another filter to be left out
+	tolerance  = .01 // of σ², by which another filter must be better to take over
+
+	// MaxLookahead is the largest look-ahead of a Panel, in samples.
+	MaxLookahead = 128
+)
+
+// Value is what is known of a channel at the slot whose estimate is due.
+type Value struct {
+	Net    float64 // the network's estimate, NaN where it has none
+	Spread float64 // deviation of its error as the network sees it, in the channel's unit; 0: unknown
+	Own    float64 // ∂x̂/∂y of the network as the second run tells it; NaN where there was none
+	Sigma  float64 // σ̂ of the slot, 0: unknown
+}
+
+// Choice is what serves a slot.
+type Choice struct {
+	Clean  float64
+	Spread float64 // deviation of the error to be expected; 0: unknown
+	Filter string  // name of the filter's family; "" for the network
+}
+
+// Guard follows the channels of a series. Slots are numbered from the start of a
+// context. It is not safe for concurrent use.
+type Guard struct {
+	panel    *Panel
+	channels []channel
+	schedule schedule
+	in, out  int64 // slots read, and given out
+	blocks   int64 // gathered since the network serves
+}
+
+// schedule says which slots evidence is gathered on: from slot base on the first
+// few blocks in a row, then one of period. It is fixed for a context, and for a
+// network, so that it is known before the evidence is in.
+type schedule struct{ base, first int64 }
+
+func (s schedule) gathers(slot int64) bool {
+	if slot < s.base {
+		return false
+	}
+	b := (slot - s.base) / block
+	return b < s.first || (b-s.first)%period == period-1
+}
+
+// place returns the place of a slot within its block.
+func (s schedule) place(slot int64) int { return int((slot - s.base) % block) }
+
+// New returns a guard of so many channels.
+func New(p *Panel, channels int) *Guard {
+	g := &Guard{panel: p, channels: make([]channel, channels), schedule: schedule{settle, dense}}
+	for i := range g.channels {
+		g.channels[i] = newChannel(p)
+	}
+	return g
+}
+
+// Panel returns the panel of the guard.
+func (g *Guard) Panel() *Panel { return g.panel }
+
+// Ahead returns the number of slots that are to be read before the next one is
+// given out: the look-ahead of the panel and itself, less what is read already.
+func (g *Guard) Ahead() int { return g.panel.lookahead + 1 - int(g.in-g.out) }
+
+// Nudged says whether the reading of a slot is moved for the second run of the
+// network, whose values Own is computed from. The second run is needed up to the
+// values of those slots.
+func (g *Guard) Nudged(slot int64) bool { return g.schedule.gathers(slot) }
+
+// Nudge returns by how many σ̂ the reading of a channel is moved, to a side that
+// hangs on nothing but the arguments.
+func Nudge(seed uint64, channel int, slot int64) float32 {
+	x := seed ^ uint64(slot)*0x9e3779b97f4a7c15 ^ uint64(channel)<<32
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // the finaliser of SplitMix64 (Steele, Lea and Flood 2014)
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	if (x^x>>31)&1 == 0 {
+		return -step
+	}
+	return step
+}
+
+// step is small beside the noise, and large beside what rounding leaves.
+const step = 1. / 64
+
+// Read takes the readings of the next slot, one per channel, NaN where one is
+// missing.
+func (g *Guard) Read(ys ...float64) {
+	for i := range g.channels {
+		g.channels[i].read(g.in, ys[i])
+	}
+	g.in++
+}
+
+// Estimate takes what the network makes of the oldest slot that was read and not
+// given out, and sets choices to what serves it. Ahead slots must have been read
+// before, or all there are.
+func (g *Guard) Estimate(choices []Choice, values []Value) {
+	t := g.out
+	g.out++
+	gathers := g.schedule.gathers(t)
+	for i := range g.channels {
+		c := &g.channels[i]
+		choices[i] = c.choose(g.panel, t, values[i])
+		if gathers {
+			c.gather(g.schedule.place(t), t, values[i], choices[i])
+		}
+		if c.judged.open {
+			c.judgeNext(g.panel, g.in, g.blocks)
+		}
+	}
+	if gathers && g.schedule.place(t) == block-1 {
+		g.blocks++
+		for i := range g.channels {
+			g.channels[i].close(t + 1 - block)
+		}
+	}
+}
+
+// Finish ends the readings: what is left is given out without a look-ahead.
+func (g *Guard) Finish() {
+	for i := range g.channels {
+		g.channels[i].finish()
+	}
+}
+
+// Reset starts a new context, whose first slot is read next. What was learnt
+// stays.
+func (g *Guard) Reset() {
+	g.in, g.out = 0, 0
+	g.schedule = schedule{settle, max(0, dense-g.blocks)}
+	for i := range g.channels {
+		g.channels[i].reset(g.panel)
+	}
+}
+
+// Renew forgets what is known of the network and of its evidence: another one
+// serves from the slot that is given out next.
+func (g *Guard) Renew() {
+	g.schedule = schedule{g.out + settle, dense}
+	g.blocks = 0
+	for i := range g.channels {
+		c := &g.channels[i]
+		raw := c.raw
+		*c = newChannel(g.panel)
+		c.raw = raw
+	}
+}
+
+// Serving returns the settings of the filter that serves a channel; ok is false
+// where it is the network.
+func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
+	c := &g.channels[channel]
+	if !c.serving {
+		return classic.Params{}, false
+	}
+	return g.panel.params[c.filter], true
+}
+
+// channel is what a guard knows of one channel.
+type channel struct {
+	raw   []float64 // the latest readings, a ring; NaN where missing
+	sigma float64   // of the newest slot that was given out
+
+	now    evidence // of the block that is being gathered
+	judged judged   // the block that the filters are being run over
+	net    network
+	tally  []tally // of each filter
+
+	filter  int            // that serves, or would; -1: none yet
+	serving bool           // the filter serves
+	live    classic.Filter // of filter, while it serves
+	due     []float64      // what live gave out: slot t is at t mod len
+	dueTo   int64          // the slot after the newest
+	mix     float64        // factor of the deviations of the filter's error
+}
+
+// evidence sums up a block.
+type evidence struct {
+	squares [parts]float64 // Σ (y-x̂)² of the network
+	own     [parts]float64 // Σ ∂x̂/∂y
+	n       [parts]float64 // slots
+	claim   float64        // Σ of the variance that the network claims
+	mixed   float64        // Σ of the variance that the filter which serves claims
+	mixedN  float64        // slots that it served
+}
+
+// network is what is known of the network: sums over slots, with memory.
+type network struct {
+	risk   float64 // of the estimated squared error, in σ²
+	claim  float64 // of what it claims, in σ²
+	weight float64 // slots
+}
+
+func newChannel(p *Panel) channel {
+	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), filter: -1,
+		due: make([]float64, p.lookahead+1), mix: 1}
+}
+
+func (c *channel) read(t int64, y float64) {
+	if y-y != 0 {
+		y = math.NaN()
+	}
+	c.raw[t%ring] = y
+	if c.live != nil {
+		c.take(c.live.Push(y))
+	}
+}
+
+func (c *channel) take(x float64, ok bool) {
+	if ok {
+		c.due[c.dueTo%int64(len(c.due))] = x
+		c.dueTo++
+	}
+}
+
+func (c *channel) choose(p *Panel, t int64, v Value) Choice {
+	net := Choice{Clean: v.Net, Spread: c.net.factor() * v.Spread}
+	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
+		return net
+	}
+	x := c.due[t%int64(len(c.due))]
+	if x-x != 0 {
+		return net
+	}
+	f := Choice{Clean: x, Filter: p.params[c.filter].Family}
+	if v.Spread > 0 {
+		f.Spread = c.mix * c.mixture(v, x)
+	}
+	return f
+}
+
+// mixture is the deviation of a filter's error as far as the network knows it: a
+// filter is wrong where it differs from the network.
+func (c *channel) mixture(v Value, x float64) float64 {
+	return math.Hypot(c.net.factor()*v.Spread, x-v.Net)
+}
+
+// gather takes a slot, at a place of its block, into the evidence.
+func (c *channel) gather(place int, t int64, v Value, served Choice) {
+	if v.Sigma > 0 {
+		c.sigma = v.Sigma
+	}
+	e := c.raw[t%ring] - v.Net
+	if e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
+		return
+	}
+	i := place / part
+	c.now.squares[i] += e * e
+	c.now.own[i] += v.Own
+	c.now.n[i]++
+	c.now.claim += v.Spread * v.Spread
+	if served.Filter != "" {
+		m := c.mixture(v, served.Clean)
+		c.now.mixed += m * m
+		c.now.mixedN++
+	}
+}
+
+// finish has the filter give out what it has.
+func (c *channel) finish() {
+	if c.live != nil {
+		for _, x := range c.live.Finish(nil) {
+			c.take(x, true)
+		}
+		c.live = nil
+	}
+}
+
+func (c *channel) reset(p *Panel) {
+	c.now, c.judged, c.dueTo, c.live = evidence{}, judged{}, 0, nil
+	if c.serving {
+		c.enter(p, 0)
+	}
+}
+
+// enter starts the filter that is to serve, with the latest readings before slot
+// in: enough for it to settle.
+func (c *channel) enter(p *Panel, in int64) {
+	f, err := classic.NewFilter(p.params[c.filter])
+	if err != nil {
+		panic("guard: a filter of the panel: " + err.Error())
+	}
+	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
+	for t := c.dueTo; t < in; t++ {
+		c.take(f.Push(c.raw[t%ring]))
+	}
+}

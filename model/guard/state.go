@@ -1,0 +1,166 @@
+package guard
+
+import (
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"io"
+
+	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model/classic"
+)
+
+// fingerprint tells panels of different filters apart.
+func (p *Panel) fingerprint() uint64 {
+	h := fnv.New64a()
+	for _, c := range p.params {
+		io.WriteString(h, c.String()+"\n") // a hash takes everything
+	}
+	return h.Sum64()
+}
+
+// AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
+func (g *Guard) AppendState(dst []byte) []byte {
+	dst = wire.U64(dst, g.panel.fingerprint())
+	for _, v := range g.counters() {
+		dst = wire.I64(dst, *v)
+	}
+	dst = wire.U64(dst, uint64(len(g.channels)))
+	for i := range g.channels {
+		dst = g.channels[i].appendState(dst, g)
+	}
+	return dst
+}
+
+func (g *Guard) counters() [5]*int64 {
+	return [...]*int64{&g.schedule.base, &g.schedule.first, &g.in, &g.out, &g.blocks}
+}
+
+// RestoreState reads a snapshot into a guard of the same panel and number of
+// channels, and returns the rest of src. After an error the guard is as new.
+func (g *Guard) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	if r.U64() != g.panel.fingerprint() {
+		r.Fail(errors.New("it was made with other filters"))
+	}
+	for _, v := range g.counters() {
+		*v = r.I64()
+	}
+	if g.out < 0 || g.in < g.out || g.schedule.base < 0 {
+		r.Fail(errors.New("slots out of order"))
+	}
+	if n := r.U64(); n != uint64(len(g.channels)) {
+		r.Fail(fmt.Errorf("%d channels, want %d", n, len(g.channels)))
+	}
+	for i := range g.channels {
+		g.channels[i].restore(r, g)
+	}
+	if err := r.Err(); err != nil {
+		*g = *New(g.panel, len(g.channels))
+		return src, fmt.Errorf("guard state: %w", err)
+	}
+	return r.Rest(), nil
+}
+
+// oldest returns the slot from which on readings may still be wanted.
+func (c *channel) oldest(g *Guard) int64 {
+	from := g.in - settle - int64(g.panel.lookahead) - 1
+	if c.judged.open {
+		from = min(from, c.judged.start-settle)
+	}
+	// The block that the slots still to be given out belong to.
+	if s := g.schedule; g.out >= s.base && s.gathers(g.out) {
+		from = min(from, g.out-int64(s.place(g.out))-settle)
+	}
+	return max(0, from, g.in-ring)
+}
+
+func (c *channel) appendState(dst []byte, g *Guard) []byte {
+	from := c.oldest(g)
+	dst = wire.I64(dst, from)
+	for t := from; t < g.in; t++ {
+		dst = wire.F64(dst, c.raw[t%ring])
+	}
+	for _, v := range c.numbers() {
+		dst = wire.F64(dst, *v)
+	}
+	dst = wire.I64(dst, int64(c.filter))
+	dst = wire.Bool(wire.Bool(dst, c.serving), c.judged.open)
+	dst = wire.I64(wire.I64(dst, c.judged.start), int64(c.judged.next))
+	dst = wire.U64(dst, uint64(len(c.tally)))
+	for i := range c.tally {
+		for _, v := range c.tally[i].numbers() {
+			dst = wire.F64(dst, *v)
+		}
+	}
+	dst = wire.I64(dst, c.dueTo)
+	dst = wire.F64s(dst, c.due)
+	dst = wire.Bool(dst, c.live != nil)
+	if c.live != nil {
+		dst = c.live.AppendState(dst)
+	}
+	return dst
+}
+
+func (c *channel) restore(r *wire.Reader, g *Guard) {
+	from := r.I64()
+	if from < max(0, g.in-ring) || from > g.in {
+		r.Fail(errors.New("readings out of order"))
+	}
+	for t := from; t < g.in && r.Err() == nil; t++ {
+		c.raw[t%ring] = r.F64()
+	}
+	for _, v := range c.numbers() {
+		*v = r.F64()
+	}
+	filter := r.I64()
+	c.serving, c.judged.open = r.Bool(), r.Bool()
+	c.judged.start, c.judged.next = r.I64(), r.Int()
+	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || filter < -1 || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.serving && filter < 0 {
+		r.Fail(errors.New("filters that are not there"))
+	}
+	c.filter = int(filter)
+	for i := range c.tally {
+		for _, v := range c.tally[i].numbers() {
+			*v = r.F64()
+		}
+	}
+	c.dueTo = r.I64()
+	due := r.F64s(nil)
+	if r.Err() == nil && (len(due) != len(c.due) || c.dueTo < 0) {
+		r.Fail(errors.New("values out of order"))
+	}
+	copy(c.due, due)
+	if c.live = nil; !r.Bool() || r.Err() != nil {
+		return
+	}
+	live, err := classic.NewFilter(g.panel.params[c.filter])
+	if err != nil {
+		r.Fail(err)
+		return
+	}
+	r.SetRest(live.RestoreState(r.Rest()))
+	c.live = live
+}
+
+// numbers lists what a channel counts.
+func (c *channel) numbers() []*float64 {
+	j := &c.judged
+	out := []*float64{&c.sigma, &c.mix, &c.net.risk, &c.net.claim, &c.net.weight, &j.sigma2, &j.total}
+	for i := range j.net {
+		out = append(out, &j.net[i])
+	}
+	return append(append(out, c.now.numbers()...), j.now.numbers()...)
+}
+
+func (e *evidence) numbers() []*float64 {
+	out := []*float64{&e.claim, &e.mixed, &e.mixedN}
+	for i := range parts {
+		out = append(out, &e.squares[i], &e.own[i], &e.n[i])
+	}
+	return out
+}
+
+func (t *tally) numbers() [5]*float64 {
+	return [...]*float64{&t.weight, &t.risk, &t.count, &t.diff, &t.squares}
+}
