@@ -6,6 +6,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -35,6 +36,10 @@ type EngineConfig struct {
 	Interval float64
 	// Seed keys every random draw together with the series and the index.
 	Seed uint64
+
+	// Guard has a classical filter serve where the net is not shown to be better,
+	// see package guard, and corrects the intervals by the same evidence.
+	Guard bool
 
 	// Watch switches the drift monitor on.
 	Watch bool
@@ -103,6 +108,7 @@ type Engine struct {
 	groups map[*model.Model]*group // by the model that serves
 	active []*group                // with lanes of this Run
 	fits   *fitter
+	panels map[int]*guard.Panel // by look-ahead
 	spare  window.Fates // fates of samples that no lane holds
 	gone   window.Fates // fates of dropped lanes' samples
 }
@@ -116,7 +122,7 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 	if err := cfg.Window.Validate(); err != nil {
 		return nil, fmt.Errorf("stream %q: %w", cfg.Stream, err)
 	}
-	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter()}, nil
+	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), panels: make(map[int]*guard.Panel)}, nil
 }
 
 // Close stops background fits and waits for them.
@@ -151,6 +157,7 @@ type group struct {
 	streams []*model.Stream
 	cols    [][]model.Column
 	ys      [][]float32
+	seconds [][]float32 // see laneGuard.push
 }
 
 // Run computes everything that is computable and hands it out.
@@ -188,18 +195,20 @@ func (g *group) run() {
 	}
 	for _, l := range g.lanes {
 		g.streams, g.cols, g.ys = append(g.streams, l.stream), append(g.cols, l.cols), append(g.ys, nil)
+		g.seconds = append(g.seconds, l.guard.push(l, l.cols))
 		l.history.add(l.cols)
 	}
 	g.batch.Push(g.ys, g.streams, g.cols)
 	for i, l := range g.lanes {
-		l.emit(g.ys[i], l.stream.Spread(), false)
+		l.emit(g.ys[i], l.stream.Spread(), g.seconds[i], false)
 		l.cols = l.cols[:0]
 	}
 	clear(g.lanes)
 	clear(g.streams)
 	clear(g.cols)
 	clear(g.ys)
-	g.lanes, g.streams, g.cols, g.ys = g.lanes[:0], g.streams[:0], g.cols[:0], g.ys[:0]
+	clear(g.seconds)
+	g.lanes, g.streams, g.cols, g.ys, g.seconds = g.lanes[:0], g.streams[:0], g.cols[:0], g.ys[:0], g.seconds[:0]
 }
 
 // regroup puts a lane among those that m serves; nil: none.

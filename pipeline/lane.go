@@ -36,7 +36,9 @@ type lane struct {
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
 	group   *group          // of mod
 	half    model.HalfWidth // of the intervals of mod
+	dev     model.HalfWidth // that deviations of its errors stand for
 	stream  *model.Stream
+	guard   *laneGuard // nil: the net serves
 	history *history // the latest input columns, from which the stream can be warmed
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
@@ -55,6 +57,7 @@ type lane struct {
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	scales          []window.Scale
+	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
 }
 
@@ -81,7 +84,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
 	if placed := e.cfg.Placed; placed != nil {
@@ -132,10 +135,13 @@ func (l *lane) serve(m *model.Model) error {
 	}
 	l.mod, l.stream = m, st
 	l.eng.regroup(l, m)
+	if err := l.guardOf(m); err != nil {
+		return err
+	}
 	if m == nil {
 		return nil
 	}
-	l.half = m.HalfWidth(l.eng.cfg.Interval)
+	l.half, l.dev = m.HalfWidth(l.eng.cfg.Interval), m.HalfWidth(oneDeviation)
 	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
 	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
 	if l.history == nil {
@@ -263,11 +269,12 @@ func (l *lane) Reset(reason string) {
 	last := l.win.Newest()
 	l.run()
 	if l.stream != nil {
-		l.emit(l.stream.Finish(), l.stream.Spread(), true)
+		l.emit(l.stream.Finish(), l.stream.Spread(), l.guard.finish(), true)
 		l.stream.Reset()
 		l.history.reset()
 	}
 	l.drainRaw()
+	l.guard.reset()
 	for i := range l.scalers {
 		l.scalers[i].ResetIndex()
 	}
@@ -307,8 +314,9 @@ func (l *lane) run() {
 				n = int(need) * c
 			}
 		}
+		second := l.guard.push(l, l.cols[:n])
 		l.history.add(l.cols[:n])
-		l.emit(l.stream.Push(l.cols[:n]), l.stream.Spread(), false)
+		l.emit(l.stream.Push(l.cols[:n]), l.stream.Spread(), second, false)
 		l.cols = l.cols[:copy(l.cols, l.cols[n:])]
 	}
 	for len(l.switches) > 0 && l.switches[0].Record <= l.emitted {
@@ -319,25 +327,30 @@ func (l *lane) run() {
 // drainRaw gives out what waits as raw values: there is no net.
 func (l *lane) drainRaw() {
 	for l.waiting.len() > 0 {
-		l.record(l.waiting.pop(), nil, nil, true)
+		l.record(l.waiting.pop(), false, true)
 	}
 }
 
-// emit turns net outputs, slot-major, into records. spread is parallel to them,
-// or nil.
-func (l *lane) emit(y, spread []float32, early bool) {
+// emit turns net outputs, slot-major, into records. spread and second, what the
+// net makes of nudged readings, are parallel to them, or nil.
+func (l *lane) emit(y, spread, second []float32, early bool) {
 	c := len(l.scalers)
 	for i := 0; i+c <= len(y) && l.waiting.len() > 0; i += c {
-		s := spread
-		if s != nil {
-			s = s[i : i+c]
-		}
-		l.record(l.waiting.pop(), y[i:i+c], s, early)
+		w := l.waiting.pop()
+		l.estimate(w, y[i:i+c], slot(spread, i, c), slot(second, i, c))
+		l.record(w, true, early)
 	}
 }
 
-// record hands one record out. y is nil where there is no net.
-func (l *lane) record(w *waitSlot, y, spread []float32, early bool) {
+func slot(x []float32, from, n int) []float32 {
+	if x == nil {
+		return nil
+	}
+	return x[from : from+n]
+}
+
+// record hands one record out, with the estimates of the slot where it is served.
+func (l *lane) record(w *waitSlot, served, early bool) {
 	r := &l.rec
 	r.Time, r.Epoch, r.Score, r.Drift = w.time, w.epoch, w.score, w.state
 	r.TimeSource = w.source.String()
@@ -354,7 +367,7 @@ func (l *lane) record(w *waitSlot, y, spread []float32, early bool) {
 		if w.index < warmUp {
 			v.Flags |= sink.WarmingUp
 		}
-		if early && y != nil {
+		if early && served {
 			v.Flags |= sink.NoLookahead
 		}
 		switch wc.Missing {
@@ -371,7 +384,7 @@ func (l *lane) record(w *waitSlot, y, spread []float32, early bool) {
 				v.Flags |= sink.FlagNull
 			}
 		}
-		l.clean(v, wc, y, spread, i)
+		l.clean(v, wc, served, i)
 	}
 	l.emitted++
 	l.eng.out.Record(r)
@@ -381,25 +394,22 @@ func (l *lane) record(w *waitSlot, y, spread []float32, early bool) {
 const warmUp = 256
 
 // clean fills in clean value, interval, quality and method of one channel.
-func (l *lane) clean(v *sink.Value, wc *waitCell, y, spread []float32, ch int) {
-	usable := y != nil && wc.scale.Known() && !math.IsNaN(float64(y[ch])) && !math.IsInf(float64(y[ch]), 0)
+func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
+	e := &l.estimates[ch]
 	switch {
-	case usable && wc.Valid():
-		v.Clean = wc.Value - wc.scale.Dev*(wc.x-float64(y[ch]))
-	case usable: // filled from its neighbours
-		v.Clean, v.Quality = wc.scale.Mean+wc.scale.Dev*float64(y[ch]), sink.Filled
+	case served && e.known:
+		v.Clean, v.Method = e.clean, e.method
+		if !wc.Valid() {
+			v.Quality = sink.Filled
+		}
+		if e.dev > 0 {
+			half := e.dev * l.halfPerDev(float64(l.levelsY[ch].of(wc.scale)))
+			v.Lo, v.Hi = v.Clean-half, v.Clean+half
+		}
 	case wc.Valid():
 		v.Clean, v.Method = wc.Value, "raw"
 	default:
 		v.Quality, v.Method = sink.Bad, "raw"
-	}
-	unit := wc.scale.Sigma
-	if spread != nil {
-		unit = wc.scale.Dev * float64(spread[ch])
-	}
-	if v.Method == "net" && unit > 0 {
-		half := unit * l.half.At(float64(l.levelsY[ch].of(wc.scale)))
-		v.Lo, v.Hi = v.Clean-half, v.Clean+half
 	}
 }
 

@@ -45,6 +45,10 @@ func (l *lane) appendState(dst []byte) []byte {
 	for _, at := range l.rebases {
 		dst = wire.I64(dst, at)
 	}
+	dst = wire.Bool(dst, l.guard != nil)
+	if l.guard != nil {
+		dst = l.guard.AppendState(dst)
+	}
 	dst = wire.Bool(dst, l.watch != nil)
 	if l.watch != nil {
 		dst = l.watch.appendState(dst)
@@ -111,6 +115,12 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 	}
 	for range r.Len(8) {
 		l.rebases = append(l.rebases, r.I64())
+	}
+	if guarded := r.Bool(); guarded && r.Err() == nil {
+		if l.guard == nil {
+			return nil, fmt.Errorf("the saved state of series %q has a guard and the configuration has none: switch it on, or move the state away", series)
+		}
+		r.SetRest(l.guard.RestoreState(r.Rest()))
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {

@@ -36,6 +36,7 @@ type denoiseOptions struct {
 	lookahead             string
 	chunk                 int
 	rateGiven, modelGiven bool
+	noGuard               bool
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -81,7 +82,8 @@ after a colon:
 	f.StringVar(&o.series, "series", "", "`column` that names each row's series; default: all rows are one series")
 	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column, 1 Hz where there is none")
 	f.StringVar(&o.tz, "tz", "UTC", "`zone` of times that name none, such as Europe/Berlin")
-	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead; default: 8 where they last no longer than a second, else what fits")
+	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead, or full; default: 8 where they last no longer than a second, else what fits")
+	f.BoolVar(&o.noGuard, "no-guard", false, "the model serves even where a classical filter is better")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
 	return cmd
 }
@@ -91,6 +93,8 @@ func (o *denoiseOptions) check() error {
 	switch {
 	case o.filter != "" && o.modelGiven:
 		return usageError("--model and --filter exclude each other: one of them denoises")
+	case o.filter != "" && o.noGuard:
+		return usageError("--no-guard needs a model: with --filter there is nothing to guard")
 	case o.rateGiven && !(o.rate > 0 && o.rate <= 1e6):
 		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed", o.rate)
 	case o.chunk < 1:
@@ -105,9 +109,9 @@ func (o *denoiseOptions) ahead() (n int, given bool, err error) {
 	switch o.lookahead {
 	case "":
 		return anyLookahead, false, nil
-	case "full":
+	case "full": // of a filter the whole recording, of the base models the one that looks furthest
 		if o.filter == "" {
-			return 0, false, usageError("--lookahead full: no model of this version sees the whole recording; the base models look %s samples ahead", variants())
+			return anyLookahead, true, nil
 		}
 		return classic.Full, true, nil
 	}
@@ -178,7 +182,7 @@ func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 	if err != nil {
 		return err
 	}
-	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: 1, Watch: true, FitSentinel: train.Sentinel}
+	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: 1, Guard: !o.noGuard, Watch: true, FitSentinel: train.Sentinel}
 	ahead, given, err := o.ahead()
 	if err != nil {
 		return err

@@ -85,10 +85,23 @@ func (g *Guard) Panel() *Panel { return g.panel }
 // given out: the look-ahead of the panel and itself, less what is read already.
 func (g *Guard) Ahead() int { return g.panel.lookahead + 1 - int(g.in-g.out) }
 
-// Nudged says whether the reading of a slot is moved for the second run of the
-// network, whose values Own is computed from. The second run is needed up to the
-// values of those slots.
-func (g *Guard) Nudged(slot int64) bool { return g.schedule.gathers(slot) }
+// Slot returns the number of the slot that is given out next.
+func (g *Guard) Slot() int64 { return g.out }
+
+// Pending returns the number of slots that were read and not given out.
+func (g *Guard) Pending() int { return int(g.in - g.out) }
+
+// Wants says whether evidence is gathered on some slot from..to-1: their readings
+// are to be nudged for a second run of the network, and what becomes of them
+// handed to Estimate.
+func (g *Guard) Wants(from, to int64) bool {
+	for t := from; t < to; t += block {
+		if g.schedule.gathers(t) {
+			return true
+		}
+	}
+	return to > from && g.schedule.gathers(to-1)
+}
 
 // Nudge returns by how many σ̂ the reading of a channel is moved, to a side that
 // hangs on nothing but the arguments.
@@ -107,7 +120,7 @@ const step = 1. / 64
 
 // Read takes the readings of the next slot, one per channel, NaN where one is
 // missing.
-func (g *Guard) Read(ys ...float64) {
+func (g *Guard) Read(ys []float64) {
 	for i := range g.channels {
 		g.channels[i].read(g.in, ys[i])
 	}
@@ -156,9 +169,10 @@ func (g *Guard) Reset() {
 	}
 }
 
-// Renew forgets what is known of the network and of its evidence: another one
-// serves from the slot that is given out next.
-func (g *Guard) Renew() {
+// Renew forgets what is known of the network and of its evidence: another one,
+// with the look-ahead of the panel, serves from the slot that is given out next.
+func (g *Guard) Renew(p *Panel) {
+	g.panel = p
 	g.schedule = schedule{g.out + settle, dense}
 	g.blocks = 0
 	for i := range g.channels {

@@ -123,6 +123,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		Window:      windowOf(s),
 		Interval:    s.Model.Interval,
 		Seed:        b.opt.Seed,
+		Guard:       s.Model.Guard == nil || *s.Model.Guard,
 		Watch:       true,
 		FitSentinel: train.Sentinel,
 		Calibration: b.opt.Calibration,

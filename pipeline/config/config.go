@@ -185,6 +185,7 @@ type Model struct {
 	Lookahead *int     `yaml:"lookahead"`                      // nil: by MaxDelay
 	MaxDelay  Duration `yaml:"max_delay"`                      // 0: 8 samples if they last no longer than 1s, else what does
 	Interval  float64  `yaml:"interval"`                       // coverage of lo..hi, default 0.9
+	Guard     *bool    `yaml:"guard"`                          // a filter serves where the net is not shown to be better, default true
 }
 
 // Drift says how easily an alarm is raised.

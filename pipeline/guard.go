@@ -1,0 +1,204 @@
+package pipeline
+
+import (
+	"math"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
+)
+
+// oneDeviation is the coverage of one standard deviation to either side.
+const oneDeviation = 0.6826894921370859
+
+// estimate is what serves one channel of a slot.
+type estimate struct {
+	known  bool
+	clean  float64
+	dev    float64 // deviation of its error, 0: unknown
+	method string
+}
+
+// halfPerDev returns how many deviations of the error half an interval is wide.
+func (l *lane) halfPerDev(level float64) float64 { return l.half.At(level) / l.dev.At(level) }
+
+// estimate sets the estimates of a slot from what the net makes of it.
+func (l *lane) estimate(w *waitSlot, y, spread, second []float32) {
+	for i := range w.cells {
+		e, wc := &l.estimates[i], &w.cells[i]
+		*e = estimate{method: "net"}
+		if !wc.scale.Known() || y[i]-y[i] != 0 {
+			continue
+		}
+		e.known = true
+		if wc.Valid() {
+			e.clean = wc.Value - wc.scale.Dev*(wc.x-float64(y[i]))
+		} else { // filled from its neighbours
+			e.clean = wc.scale.Mean + wc.scale.Dev*float64(y[i])
+		}
+		unit := wc.scale.Sigma
+		if spread != nil {
+			unit = wc.scale.Dev * float64(spread[i])
+		}
+		e.dev = unit * l.dev.At(float64(l.levelsY[i].of(wc.scale)))
+	}
+	if l.guard != nil {
+		l.guard.estimate(l, w, y, second)
+	}
+}
+
+// laneGuard is the guard of a series with the second run of its net. A nil one
+// lets the net serve.
+type laneGuard struct {
+	*guard.Guard
+	second  *model.Stream // over nudged readings, while it is wanted
+	cols    []model.Column
+	reading []float64
+	values  []guard.Value
+	choices []guard.Choice
+
+	level, worth float32 // worth is 10^level
+}
+
+// guardOf gives the lane the guard of a model; nil where there is nothing to
+// guard.
+func (l *lane) guardOf(m *model.Model) error {
+	if m == nil || !l.eng.cfg.Guard || m.Lookahead() > guard.MaxLookahead {
+		l.guard = nil
+		return nil
+	}
+	p := l.eng.panels[m.Lookahead()]
+	if p == nil {
+		var err error
+		if p, err = guard.NewPanel(m.Lookahead()); err != nil {
+			return err
+		}
+		l.eng.panels[m.Lookahead()] = p
+	}
+	if l.guard != nil {
+		l.guard.Renew(p)
+		l.guard.second = nil
+		return nil
+	}
+	c := len(l.scalers)
+	l.guard = &laneGuard{Guard: guard.New(p, c), reading: make([]float64, c), values: make([]guard.Value, c),
+		choices: make([]guard.Choice, c), worth: 1}
+	return nil
+}
+
+// push runs the second stream over columns that the lane's own is to get next,
+// and returns its values, parallel to those of that one; nil where they are not
+// wanted. They stay valid until the next call. The columns are not yet part of
+// the lane's history.
+func (g *laneGuard) push(l *lane, cols []model.Column) []float32 {
+	if g == nil {
+		return nil
+	}
+	c := len(l.scalers)
+	in, out := l.stream.Position()
+	if !g.Wants(out, in+int64(len(cols)/c)) {
+		g.second = nil
+		return nil
+	}
+	if g.second == nil {
+		st, err := l.mod.NewStream(c)
+		if err != nil {
+			panic("pipeline: a second stream of a model that has one: " + err.Error())
+		}
+		past := l.history.columns()
+		st.Warm(g.nudge(l, past, in-int64(len(past)/c)), in)
+		g.second = st
+	}
+	return g.second.Push(g.nudge(l, cols, in))
+}
+
+// nudge returns the columns of slots from a number on with their readings moved
+// where the guard wants it. They stay valid until the next call.
+func (g *laneGuard) nudge(l *lane, cols []model.Column, slot int64) []model.Column {
+	g.cols = append(g.cols[:0], cols...)
+	c := len(l.scalers)
+	for i := range g.cols {
+		col := &g.cols[i]
+		if t := slot + int64(i/c); !col.Missing && g.Wants(t, t+1) {
+			col.X += g.nudgeOf(l, i%c, t, col.Level)
+		}
+	}
+	return g.cols
+}
+
+// nudgeOf returns by how much a scaled reading is moved.
+func (g *laneGuard) nudgeOf(l *lane, channel int, slot int64, level float32) float32 {
+	if level != g.level {
+		g.level, g.worth = level, float32(math.Pow(10, float64(level)))
+	}
+	return guard.Nudge(l.eng.cfg.Seed, channel, slot) * g.worth
+}
+
+// estimate lets the guard choose what serves a slot, just popped from those that
+// wait, where the net says y, and second on nudged readings.
+func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
+	for more := true; more && g.Ahead() > 0; {
+		more = g.readNext(l, w)
+	}
+	t := g.Slot()
+	for i := range w.cells {
+		e, wc := &l.estimates[i], &w.cells[i]
+		v := &g.values[i]
+		*v = guard.Value{Net: nan, Spread: e.dev, Own: nan, Sigma: wc.scale.Sigma}
+		if !e.known {
+			continue
+		}
+		v.Net = e.clean
+		if second != nil && wc.Valid() && g.Wants(t, t+1) {
+			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
+		}
+	}
+	g.Estimate(g.choices, g.values)
+	for i := range w.cells {
+		e := &l.estimates[i]
+		if !e.known {
+			continue
+		}
+		e.dev = g.choices[i].Spread
+		if name := g.choices[i].Filter; name != "" && w.cells[i].Valid() {
+			e.clean, e.method = g.choices[i].Clean, name
+		}
+	}
+}
+
+// readNext hands the guard the readings of the next slot, if it is there, and
+// else says that no more will come.
+func (g *laneGuard) readNext(l *lane, w *waitSlot) bool {
+	next := w
+	if k := g.Pending(); k > l.waiting.len() {
+		g.Finish()
+		return false
+	} else if k > 0 {
+		next = l.waiting.at(k - 1)
+	}
+	for i := range next.cells {
+		g.reading[i] = nan
+		if wc := &next.cells[i]; wc.Valid() {
+			g.reading[i] = wc.Value
+		}
+	}
+	g.Read(g.reading)
+	return true
+}
+
+// finish ends the second run.
+func (g *laneGuard) finish() []float32 {
+	if g == nil || g.second == nil {
+		return nil
+	}
+	y := g.second.Finish()
+	g.second = nil
+	return y
+}
+
+// reset begins a new context.
+func (g *laneGuard) reset() {
+	if g != nil {
+		g.Reset()
+		g.second = nil
+	}
+}
