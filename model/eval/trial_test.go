@@ -121,13 +121,17 @@ func TestTrialErrors(t *testing.T) {
 
 func TestResultJSON(t *testing.T) {
 	r := Result{Channel: "temp", Method: "net", SNRIn: 10, SNROut: math.Inf(1), Gain: 4.5, RMSE: .1, MAD: .2, PRD: 3,
-		Cos: 1, Coverage: nan, Width: nan, Lag: -1, USPerSample: nan}
+		Cos: 1, Coverage: nan, Width: nan, Lag: -1, USPerSample: nan,
+		SSD: 5, RRMSET: .5, RRMSES: .25, CC: .75, CRPS: nan, CoverageBlocks: nan, LSD: 2, Ahead: 8, Reliability: noReliability()}
+	full := r
+	full.Ahead, full.Reliability = classic.Full, [NumNominal]float64{nan, nan, .875, nan}
 	got, err := json.Marshal(map[string]any{"results": []Result{r}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"results":[{"channel":"temp","method":"net","snr_in_db":10,"snr_out_db":null,"gain_db":4.5,"rmse":0.1,"mad":0.2,` +
-		`"prd":3,"cos":1,"coverage":null,"width":null,"lag_samples":-1,"us_per_sample":null}]}`
+		`"prd":3,"cos":1,"coverage":null,"width":null,"lag_samples":-1,"us_per_sample":null,` +
+		`"ssd":5,"rrmse_t":0.5,"rrmse_s":0.25,"cc":0.75,"crps":null,"coverage_blocks":null,"lsd_db":2,"lookahead_samples":8,"reliability":null}]}`
 	if string(got) != want {
 		t.Errorf("JSON is\n%s\nwant\n%s", got, want)
 	}
@@ -138,6 +142,13 @@ func TestResultJSON(t *testing.T) {
 	r.SNROut = nan // an infinity comes back as null
 	if d := cmp.Diff([]Result{r}, back.Results, cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("read back (-want +got):\n%s", d)
+	}
+	if got, err = json.Marshal(full); err != nil || !strings.HasSuffix(string(got), `"lookahead_samples":null,"reliability":[{"nominal":0.9,"coverage":0.875}]}`) {
+		t.Errorf("JSON is %s, %v", got, err)
+	}
+	full.SNROut = nan
+	if err := json.Unmarshal(got, &r); err != nil || !cmp.Equal(full, r, cmpopts.EquateNaNs()) {
+		t.Errorf("read back %+v, %v", r, err)
 	}
 }
 
