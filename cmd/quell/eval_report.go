@@ -95,18 +95,22 @@ func countOf(n int, thing string) string {
 	return fmt.Sprintf("%d %ss", n, thing)
 }
 
-// reportTasks lays the downstream figures of a channel out as tables.
+// reportTasks lays the downstream figures of a channel out as tables: a row per
+// signal, the noise levels side by side.
 func (e *evaluation) reportTasks(t *tasks) (out []report.Task) {
-	beats := report.Task{Name: "Heartbeats found again", Columns: []string{"sensitivity", "positive predictivity"}}
-	faults := report.Task{Name: "Faults told apart", Columns: []string{"AUC"}}
+	beats, faults := report.Task{Name: "Heartbeats found again"}, report.Task{Name: "Faults told apart"}
 	for i := range t.rows {
 		r := &t.rows[i]
-		name := r.signal
-		if !math.IsNaN(r.snr) && len(e.snr) > 1 {
-			name = fmt.Sprintf("%s at %g dB", r.signal, r.snr)
+		if r.signal == t.rows[0].signal { // a new level
+			at := ""
+			if !math.IsNaN(r.snr) {
+				at = fmt.Sprintf(" at %g dB", r.snr)
+			}
+			beats.Columns = append(beats.Columns, "sensitivity"+at, "predictivity"+at)
+			faults.Columns = append(faults.Columns, "AUC"+at)
 		}
-		beats.Rows = append(beats.Rows, report.TaskRow{Signal: name, Values: []float64{r.sensitivity(), r.predictivity()}})
-		faults.Rows = append(faults.Rows, report.TaskRow{Signal: name, Values: []float64{r.auc()}})
+		beats.Add(r.signal, r.sensitivity(), r.predictivity())
+		faults.Add(r.signal, r.auc())
 	}
 	if e.trueBeats != nil {
 		out = append(out, beats)

@@ -92,3 +92,26 @@ func TestAdvise(t *testing.T) {
 		t.Errorf("noisy as it came: %+v", a)
 	}
 }
+
+func TestDelay(t *testing.T) {
+	for _, c := range []struct {
+		ahead int
+		rate  float64
+		want  string
+	}{
+		{0, 10, "it is not late at all"},
+		{classic.Full, 10, "it needs the whole recording"},
+		{1, 0, "1 sample late"},
+		{8, 0, "8 samples late"},
+		{1, 1, "1 sample, 1 s, late"},
+		{8, 360, "8 samples, 0.0222 s, late"},
+		{100, 1, "100 samples, 100 s, late"},
+		{8, 1. / 300, "8 samples, 40 min, late"},
+		{8, 1. / 3600, "8 samples, 8 h, late"},
+		{8, 1. / 86400, "8 samples, 8 d, late"},
+	} {
+		if got := delay(c.ahead, c.rate); got != c.want {
+			t.Errorf("%d samples at %g Hz: %s, want %s", c.ahead, c.rate, got, c.want)
+		}
+	}
+}

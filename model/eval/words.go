@@ -189,7 +189,20 @@ func delay(ahead int, rateHz float64) string {
 	if ahead == 1 {
 		unit = "sample"
 	}
-	return fmt.Sprintf("%d %s, %.2g s, late", ahead, unit, float64(ahead)/rateHz)
+	return fmt.Sprintf("%d %s, %s, late", ahead, unit, lasting(float64(ahead)/rateHz))
+}
+
+// lasting writes a time in the unit that a person would take.
+func lasting(seconds float64) string {
+	switch {
+	case seconds < 120:
+		return fmt.Sprintf("%.3g s", seconds)
+	case seconds < 2*3600:
+		return fmt.Sprintf("%.0f min", seconds/60)
+	case seconds < 48*3600:
+		return fmt.Sprintf("%.0f h", seconds/3600)
+	}
+	return fmt.Sprintf("%.0f d", seconds/86400)
 }
 
 // Where returns the channel and the levels that an advice is about, as a person

@@ -20,9 +20,9 @@ func figures(c *Channel, rateHz float64) (out []figure) {
 	if p != nil {
 		t := clock{p.First, rateHz}
 		if typical, worst, n, ok := stretches(p.Truth, p.Estimate.Clean); ok {
-			out = append(out, p.overlay(t, typical, n, "A usual stretch", "Of all stretches the one whose error is nearest the median."))
+			out = append(out, p.overlay(c.Name, t, typical, n, "A usual stretch", "Of all stretches the one whose error is nearest the median."))
 			if worst != typical {
-				out = append(out, p.overlay(t, worst, n, "The worst stretch", "Of all stretches the one with the largest error."))
+				out = append(out, p.overlay(c.Name, t, worst, n, "The worst stretch", "Of all stretches the one with the largest error."))
 			}
 		}
 		out = append(out, p.residuals(t))
@@ -71,13 +71,13 @@ func (c clock) all(at []int) []float64 {
 }
 
 // overlay draws a stretch: readings, estimate with its interval, truth.
-func (p *Picture) overlay(t clock, from, n int, title, note string) figure {
+func (p *Picture) overlay(channel string, t clock, from, n int, title, note string) figure {
 	to := from + n
 	x := make([]float64, n)
 	for i := range x {
 		x[i] = t.at(from + i)
 	}
-	c := chart{title: title, note: note, xLabel: t.label(), yLabel: "value"}
+	c := chart{title: title, note: note, xLabel: t.label(), yLabel: channel}
 	if b := p.Estimate.Bounds[eval.Ninety]; b.Lo != nil {
 		c.bands = []band{{"90 % interval", "interval", x, b.Lo[from:to], b.Hi[from:to]}}
 	}

@@ -15,6 +15,8 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"regexp"
+	"strings"
 
 	"github.com/quell-stream/quell/model/eval"
 )
@@ -55,6 +57,17 @@ type Task struct {
 type TaskRow struct {
 	Signal string
 	Values []float64
+}
+
+// Add appends figures to the row of a signal, which it makes if there is none.
+func (t *Task) Add(signal string, values ...float64) {
+	for i := range t.Rows {
+		if t.Rows[i].Signal == signal {
+			t.Rows[i].Values = append(t.Rows[i].Values, values...)
+			return
+		}
+	}
+	t.Rows = append(t.Rows, TaskRow{signal, values})
 }
 
 // Picture is a noisy test part and what a method made of it. The signals have
@@ -121,7 +134,7 @@ type verdict struct{ Where, Text string }
 // how many it takes.
 func (v *view) add(c *Channel, most int) (used int, err error) {
 	for i := range c.Advice {
-		a := verdict{c.Advice[i].Where(), c.Advice[i].Text}
+		a := verdict{typeset(c.Advice[i].Where()), typeset(c.Advice[i].Text)}
 		if used += len(a.Where) + len(a.Text) + 100; used > most {
 			v.Left++
 			return 0, nil
@@ -189,7 +202,11 @@ func fixed(decimals int, v float64) string {
 	if math.IsNaN(v) {
 		return "–"
 	}
-	return minus(fmt.Sprintf("%.*f", decimals, v))
+	s := fmt.Sprintf("%.*f", decimals, v)
+	if strings.Trim(s, "-0.") == "" {
+		s = strings.TrimPrefix(s, "-")
+	}
+	return minus(s)
 }
 
 // short formats a figure with three significant digits.
@@ -197,8 +214,10 @@ func short(v float64) string {
 	if math.IsNaN(v) {
 		return "–"
 	}
-	return minus(fmt.Sprintf("%.3g", v))
+	return minus(exponent.Replace(fmt.Sprintf("%.3g", v)))
 }
+
+var exponent = strings.NewReplacer("e+0", "e", "e+", "e", "e-0", "e−", "e-", "e−")
 
 // minus puts a minus sign in the place of a hyphen.
 func minus(s string) string {
@@ -207,6 +226,11 @@ func minus(s string) string {
 	}
 	return s
 }
+
+var negative = regexp.MustCompile(`( )-(\d)`)
+
+// typeset puts minus signs before the negative figures of a sentence.
+func typeset(s string) string { return negative.ReplaceAllString(s, "$1−$2") }
 
 func ahead(n int) string {
 	if n < 0 {

@@ -57,7 +57,12 @@ func channel(t testing.TB, name string, n int) Channel {
 		s.Runs = append(s.Runs, [][]eval.Result{r})
 	}
 	c.Advice, c.Results, c.Sweeps = eval.Advise(s.Verdicts(), 100), s.Results(), s.Sweeps()
-	c.Tasks = []Task{{"Heartbeats found again", []string{"sensitivity"}, []TaskRow{{"truth", []float64{1}}, {"raw", []float64{nan}}}}}
+	task := Task{Name: "Heartbeats found again", Columns: []string{"sensitivity at -10 dB", "at 0 dB"}}
+	for _, v := range []float64{.123, nan} {
+		task.Add("truth", v)
+		task.Add("raw", v)
+	}
+	c.Tasks = []Task{task}
 	return c
 }
 
@@ -99,7 +104,7 @@ func TestPage(t *testing.T) {
 	text := written(t, &r)
 	wellFormed(t, text)
 	for _, want := range []string{"ecg &amp; &lt;co&gt;.csv", "a&lt;b&gt;", "A usual stretch", "The worst stretch", "Residuals", "Spectra", "Gain by noise level",
-		"Coverage by noise level", "Calibration", "All methods", "Heartbeats found again", "A sentence.", "&lt;script&gt;", "time, s", "frequency, Hz",
+		"Coverage by noise level", "Calibration", "All methods", "<td>0.123</td><td>–</td>", "Heartbeats found again", "A sentence.", "&lt;script&gt;", "time, s", "frequency, Hz",
 		"prefers-color-scheme:dark", "@media print", "stroke-dasharray", "Use net@abc123"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the page lacks %q", want)
@@ -235,4 +240,16 @@ func Example() {
 	}
 	fmt.Println(strings.Contains(b.String(), "<title>Denoising of pump.csv</title>"))
 	// Output: true
+}
+
+func TestFigures(t *testing.T) {
+	for _, c := range []struct{ got, want string }{
+		{fixed(1, -.04), "0.0"}, {fixed(1, -1.26), "−1.3"}, {fixed(2, nan), "–"}, {short(2.284e6), "2.28e6"}, {short(-3.2e-7), "−3.2e−7"}, {short(nan), "–"},
+		{ahead(-1), "all"}, {ahead(8), "8"}, {level(-10), "−10"}, {tick(-1e-17), "0"},
+		{typeset("a-1 at -10 dB, -1"), "a-1 at −10 dB, −1"},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s, want %s", c.got, c.want)
+		}
+	}
 }
