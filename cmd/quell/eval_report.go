@@ -33,7 +33,7 @@ func (p *picture) visit(shown string, r eval.Result, est eval.Estimate) {
 
 // writeReport writes the page.
 func (e *evaluation) writeReport(s streams) error {
-	r := report.Report{Source: filepath.Base(e.in), RateHz: e.rate, Seeds: e.seeds, Protocol: e.protocol()}
+	r := report.Report{Source: filepath.Base(e.in), RateHz: e.rate, Protocol: e.protocol()}
 	if e.in == "-" {
 		r.Source = "standard input"
 	}

@@ -79,6 +79,8 @@ type Model struct {
 	// too, as a live stream would have seen them: y begins with them, and what is
 	// returned for them is not scored.
 	Past bool
+
+	filter bool // a classical filter
 }
 
 // Options say how to compare. The zero value compares with every family, free
@@ -121,17 +123,12 @@ func CompareAll(channels []*Trial, opt Options, models ...Model) [][]Result {
 	for i, t := range channels {
 		for _, f := range families {
 			p := t.Tune(f)
-			m := Model{Name: f.Name, Setting: p.String(), Ahead: p.Latency(), Denoise: func(y []float64) (clean, lo, hi []float64) {
+			m := Model{Name: f.Name, Setting: p.String(), Ahead: p.Latency(), filter: true, Denoise: func(y []float64) (clean, lo, hi []float64) {
 				clean = make([]float64, len(y))
 				f.Apply(clean, y, p)
 				return clean, nil, nil
 			}}
 			results[i] = append(results[i], run(channels[i:i+1], m, opt)[0])
-		}
-	}
-	for i := range results {
-		for k := range results[i] {
-			results[i][k].Model = k < len(models)
 		}
 	}
 	return results
@@ -185,7 +182,7 @@ func run(channels []*Trial, m Model, opt Options) []Result {
 	for i, t := range channels {
 		e := estimates[i].from(test.From - part.From)
 		r := t.ScoreEstimate(m.Name, e)
-		r.Setting, r.Ahead, r.USPerSample = m.Setting, m.Ahead, us
+		r.Setting, r.Model, r.Ahead, r.USPerSample = m.Setting, !m.filter, m.Ahead, us
 		results[i] = r
 		if opt.Visit != nil {
 			opt.Visit(t, r, e)

@@ -14,7 +14,7 @@ const (
 	chartWidth  = 720
 	chartHeight = 270
 	marginLeft  = 62
-	marginRight = 14
+	marginRight = 20
 	marginTop   = 10
 	marginBelow = 42
 )

@@ -18,14 +18,13 @@ const tableRows = 25
 func figures(c *Channel, rateHz float64) (out []figure) {
 	p := c.Picture
 	if p != nil {
-		t := clock{p.First, rateHz}
 		if typical, worst, n, ok := stretches(p.Truth, p.Estimate.Clean); ok {
-			out = append(out, p.overlay(c.Name, t, typical, n, "A usual stretch", "Of all stretches the one whose error is nearest the median."))
+			out = append(out, p.overlay(c.Name, rateHz, typical, n, "A usual stretch", "Of all stretches the one whose error is nearest the median."))
 			if worst != typical {
-				out = append(out, p.overlay(c.Name, t, worst, n, "The worst stretch", "Of all stretches the one with the largest error."))
+				out = append(out, p.overlay(c.Name, rateHz, worst, n, "The worst stretch", "Of all stretches the one with the largest error."))
 			}
 		}
-		out = append(out, p.residuals(t))
+		out = append(out, p.residuals(newClock(p.First, len(p.Truth), rateHz)))
 		if f, ok := p.spectra(rateHz); ok {
 			out = append(out, f)
 		}
@@ -44,23 +43,30 @@ func figures(c *Channel, rateHz float64) (out []figure) {
 
 // clock turns samples of the test part into times of the recording.
 type clock struct {
-	first int
-	rate  float64
+	first   int
+	perUnit float64 // samples
+	label   string
 }
 
-func (c clock) at(i int) float64 {
-	if c.rate > 0 {
-		return float64(c.first+i) / c.rate
+// newClock counts in the unit that suits a picture of n samples; in samples
+// where the rate is 0.
+func newClock(first, n int, rateHz float64) clock {
+	if !(rateHz > 0) {
+		return clock{first, 1, "sample"}
 	}
-	return float64(c.first + i)
+	span := float64(n) / rateHz
+	for _, u := range []struct {
+		name          string
+		seconds, from float64
+	}{{"days", 86400, 10}, {"h", 3600, 10}, {"min", 60, 20}} {
+		if span > u.from*u.seconds {
+			return clock{first, rateHz * u.seconds, "time, " + u.name}
+		}
+	}
+	return clock{first, rateHz, "time, s"}
 }
 
-func (c clock) label() string {
-	if c.rate > 0 {
-		return "time, s"
-	}
-	return "sample"
-}
+func (c clock) at(i int) float64 { return float64(c.first+i) / c.perUnit }
 
 func (c clock) all(at []int) []float64 {
 	out := make([]float64, len(at))
@@ -71,13 +77,13 @@ func (c clock) all(at []int) []float64 {
 }
 
 // overlay draws a stretch: readings, estimate with its interval, truth.
-func (p *Picture) overlay(channel string, t clock, from, n int, title, note string) figure {
-	to := from + n
+func (p *Picture) overlay(channel string, rateHz float64, from, n int, title, note string) figure {
+	t, to := newClock(p.First, n, rateHz), from+n
 	x := make([]float64, n)
 	for i := range x {
 		x[i] = t.at(from + i)
 	}
-	c := chart{title: title, note: note, xLabel: t.label(), yLabel: channel}
+	c := chart{title: title, note: note, xLabel: t.label, yLabel: channel}
 	if b := p.Estimate.Bounds[eval.Ninety]; b.Lo != nil {
 		c.bands = []band{{"90 % interval", "interval", x, b.Lo[from:to], b.Hi[from:to]}}
 	}
@@ -117,7 +123,7 @@ func (c *chart) tabulate(n int) {
 // residuals draws what is wrong with the readings and with the estimate over
 // the whole test part.
 func (p *Picture) residuals(t clock) figure {
-	c := chart{title: "Residuals", note: "What is wrong before and after, over the whole test part.", xLabel: t.label(), yLabel: "error"}
+	c := chart{title: "Residuals", note: "What is wrong before and after, over the whole test part.", xLabel: t.label, yLabel: "error"}
 	before, after := difference(p.Raw, p.Truth), difference(p.Estimate.Clean, p.Truth)
 	for _, l := range []struct {
 		name, class string

@@ -26,7 +26,6 @@ type Report struct {
 	Source   string   // the recording
 	RateHz   float64  // 0: unknown, times are in samples
 	Noise    string   // kind of noise that was added; "": none was
-	Seeds    int      // of the noise
 	Protocol []string // sentences: what was measured and how
 	Models   []Model
 	Channels []Channel

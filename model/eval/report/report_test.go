@@ -99,7 +99,7 @@ func wellFormed(t testing.TB, text string) {
 
 func TestPage(t *testing.T) {
 	c := channel(t, `a<b>"&`, 2000)
-	r := Report{Source: "ecg & <co>.csv", RateHz: 100, Noise: "White", Seeds: 1, Protocol: []string{"A sentence."},
+	r := Report{Source: "ecg & <co>.csv", RateHz: 100, Noise: "White", Protocol: []string{"A sentence."},
 		Models: []Model{{"net@abc123", "# A card\n\n<script>alert(1)</script>"}}, Channels: []Channel{c}}
 	text := written(t, &r)
 	wellFormed(t, text)
@@ -250,6 +250,26 @@ func TestFigures(t *testing.T) {
 	} {
 		if c.got != c.want {
 			t.Errorf("%s, want %s", c.got, c.want)
+		}
+	}
+}
+
+func TestClock(t *testing.T) {
+	for _, c := range []struct {
+		first, n int
+		rate     float64
+		label    string
+		at       float64 // of sample 10
+	}{
+		{100, 50, 0, "sample", 110},
+		{1e6, 500, 360, "time, s", 1000010. / 360},
+		{6000, 1300, 1, "time, min", 6010. / 60},
+		{0, 4000, .01, "time, h", 1000. / 3600},
+		{20000, 5000, 1. / 300, "time, days", 20010. * 300 / 86400},
+	} {
+		got := newClock(c.first, c.n, c.rate)
+		if got.label != c.label || math.Abs(got.at(10)-c.at) > 1e-9 {
+			t.Errorf("%+v: %s, sample 10 at %g", c, got.label, got.at(10))
 		}
 	}
 }
