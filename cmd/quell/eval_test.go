@@ -138,3 +138,36 @@ func TestEvalFound(t *testing.T) {
 		t.Error(text)
 	}
 }
+
+// TestChannelNoise: equal channels get different noise, the first the one that it
+// has by itself.
+func TestChannelNoise(t *testing.T) {
+	m, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := make([]float64, 5000)
+	for i := range x {
+		x[i] = math.Sin(float64(i) / 20)
+	}
+	e := evaluation{evalOptions: &evalOptions{seed: 1}, kind: eval.White, models: []*model.Model{m}, subjects: []subject{{"a", x, nil}, {"b", x, nil}}}
+	both, err := e.trials(10, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.subjects = e.subjects[:1]
+	alone, err := e.trials(10, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a, b []float64
+	for i := range x {
+		if both[0].Noisy[i] != alone[0].Noisy[i] {
+			t.Fatal("the noise of a channel depends on what comes after it")
+		}
+		a, b = append(a, both[0].Noisy[i]-x[i]), append(b, both[1].Noisy[i]-x[i])
+	}
+	if cc := eval.CC(a, b); math.Abs(cc) > .05 {
+		t.Errorf("the noise of two channels correlates by %.3f", cc)
+	}
+}

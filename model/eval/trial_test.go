@@ -216,3 +216,45 @@ func TestPast(t *testing.T) {
 		t.Errorf("a perfect estimate got rmse %g, coverage %g, width %g", r.RMSE, r.Coverage, r.Width)
 	}
 }
+
+// A model of several channels gets all of them, and each estimate is scored on
+// its own channel; filters take them one by one.
+func TestTogether(t *testing.T) {
+	var trials []*Trial
+	for i, name := range []string{"a", "b"} {
+		trial, err := NoisyTrial(name, waves(3000), 10, White, uint64(i), 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trials = append(trials, trial)
+	}
+	both := Model{Name: "both", Past: true, Together: func(y [][]float64) []Estimate {
+		if len(y) != 2 || !slices.Equal(y[0], trials[0].Noisy) || !slices.Equal(y[1], trials[1].Noisy) {
+			t.Error("the model was not given both channels")
+		}
+		return []Estimate{{Clean: trials[0].Clean}, {Clean: y[1]}}
+	}}
+	visited := 0
+	r := CompareAll(trials, Options{Families: classic.Families()[:1], Visit: func(tr *Trial, r Result, e Estimate) {
+		visited++
+		if tr.Channel != r.Channel || len(e.Clean) != tr.Parts.Test.Len() || r.Model != (r.Method == "both") {
+			t.Errorf("visited %s with %d samples, for %+v", tr.Channel, len(e.Clean), r)
+		}
+	}}, both)
+	if visited != 4 || len(r) != 2 || len(r[0]) != 2 {
+		t.Fatalf("%d visits, results %+v", visited, r)
+	}
+	if r[0][0].RMSE != 0 || r[1][0].Gain != 0 || r[1][0].Channel != "b" || r[1][1].Method != classic.MovingAverageName {
+		t.Errorf("%+v", r)
+	}
+	other, err := NoisyTrial("c", waves(2000), 10, White, 1, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("channels of different lengths are compared")
+		}
+	}()
+	CompareAll([]*Trial{trials[0], other}, Options{NoFamilies: true}, both)
+}
