@@ -38,7 +38,7 @@ var allowed = map[string][]string{
 	"model/noise":           {},
 	"model/synth":           {"model/noise"},
 	"model/train":           {"model", "model/nn", "model/noise", "model/synth", "model/eval", "window", "internal"},
-	"model/eval":            {"model/classic", "model/noise"},
+	"model/eval":            {"model/eval", "model/classic", "model/noise"},
 	"model/classic":         {"internal"},
 	"model/replay":          {"internal"},
 	"drift":                 {"internal"},

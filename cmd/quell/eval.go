@@ -1,20 +1,15 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/ingest/file"
 	"github.com/quell-stream/quell/model"
-	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/eval"
-	"github.com/quell-stream/quell/model/train"
-	"github.com/quell-stream/quell/pipeline/config"
 )
 
 // evalOptions are the flags of quell eval.
@@ -28,8 +23,11 @@ type evalOptions struct {
 	seeds           int
 	lookahead       int
 	equal, asJSON   bool
+	beats, labels   string
+	rate            float64
+	html            string
 
-	snrGiven, noiseGiven bool
+	snrGiven, noiseGiven, rateGiven bool
 }
 
 func evalCmd(s streams) *cobra.Command {
@@ -52,12 +50,20 @@ may look ahead as far as they like unless --equal-lookahead is given. A model se
 the noisy readings before the test part, as a live stream would have.
 
 gain_db is the improvement of the signal-to-noise ratio, coverage the share of
-truth within lo..hi (90 % is aimed at), lag the delay of the estimate.`,
-		Example: `  quell eval ecg.csv --channels mlii --snr 0,10,20
+truth within lo..hi (90 % is aimed at), lag the delay of the estimate. With several
+levels in --snr each method's breakpoint is told: where it begins to do harm (gain
+below 0 dB) or its interval fails (coverage below .8). The last lines say in words
+what to use. docs/eval.md explains all figures and rules.
+
+With --beats FILE (sample and symbol, as PhysioNet's annotations) heartbeats are
+looked for in the truth, the readings and each estimate; with --labels COL (0 normal,
+1 fault) faults are. --html writes a page with pictures.`,
+		Example: `  quell eval ecg.csv --channels mlii --snr 0,10,20,30 --seeds 3 --rate 360 --html report.html
   quell eval pump.csv --clean pressure=pressure_ref --model mine.quell --json`,
 		Args: exactly(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.snrGiven, o.noiseGiven = cmd.Flags().Changed("snr"), cmd.Flags().Changed("noise")
+			o.rateGiven = cmd.Flags().Changed("rate")
 			return runEval(s, args[0], &o)
 		},
 	}
@@ -73,18 +79,16 @@ truth within lo..hi (90 % is aimed at), lag the delay of the estimate.`,
 	f.IntVar(&o.seeds, "seeds", 1, "how many seeds, of which the median is told, score by score")
 	f.IntVar(&o.lookahead, "lookahead", 8, "`samples` of look-ahead of the base model")
 	f.BoolVar(&o.equal, "equal-lookahead", false, "filters may look ahead no further than the first model")
+	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column")
+	f.StringVar(&o.beats, "beats", "", "`file` with the heartbeats in IN, to be found again")
+	f.StringVar(&o.labels, "labels", "", "`column` that is 1 where there is a fault, to be found again")
+	f.StringVar(&o.html, "html", "", "write a report with pictures to this `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-// subject is a channel to score: its truth, and its readings if they are not
-// to be made by adding noise.
-type subject struct {
-	name         string
-	truth, noisy []float64
-}
-
-func runEval(s streams, in string, o *evalOptions) error {
+// check finds what is wrong with the flags by themselves.
+func (o *evalOptions) check(in string) error {
 	switch {
 	case in == "drift" || in == "adapt":
 		return usageError("quell eval %s comes with a later version; a file of that name is ./%s", in, in)
@@ -96,6 +100,25 @@ func runEval(s streams, in string, o *evalOptions) error {
 		return usageError("--seeds %d: 1 to 99", o.seeds)
 	case len(o.snr) == 0:
 		return usageError("--snr: at least one ratio is needed")
+	case slices.ContainsFunc(o.snr, func(v float64) bool { return !(math.Abs(v) <= 200) }):
+		return usageError("--snr: ratios between -200 and 200 dB are needed")
+	case o.rateGiven && !(o.rate > 0 && o.rate <= 1e6):
+		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed", o.rate)
+	case o.labels != "" && in == file.Stdin:
+		return usageError("--labels reads IN twice, which standard input can't be")
+	case o.html == "-":
+		return usageError("--html -: standard output is for the figures; name a file")
+	case o.html != "" && sameFile(in, o.html):
+		return usageError("--html %s is the input; name another file", o.html)
+	case o.html != "":
+		return checkOut(o.html)
+	}
+	return nil
+}
+
+func runEval(s streams, in string, o *evalOptions) error {
+	if err := o.check(in); err != nil {
+		return err
 	}
 	kind, err := eval.ParseKind(o.noise)
 	if err != nil {
@@ -105,38 +128,22 @@ func runEval(s streams, in string, o *evalOptions) error {
 	if err != nil {
 		return err
 	}
-	subjects, err := o.subjects(s, in)
-	if err != nil {
+	e := evaluation{evalOptions: o, in: in, kind: kind, models: models}
+	if err := e.read(s); err != nil {
 		return err
 	}
-	field, opt := 1, eval.Options{Now: time.Now}
-	for _, m := range models {
-		field = max(field, m.Header().Spec.ReceptiveField())
+	if err := e.run(); err != nil {
+		return fmt.Errorf("%s: %w", in, err)
 	}
-	if o.equal {
-		opt.Families = classic.FamiliesAt(models[0].Lookahead())
-	}
-	var results []eval.Result
-	var levels []level
-	for i := range subjects {
-		r, l, err := o.score(&subjects[i], kind, field, opt, models)
-		if err != nil {
-			return fmt.Errorf("%s: %w", in, err)
+	if o.html != "" {
+		if err := e.writeReport(s); err != nil {
+			return err
 		}
-		results, levels = append(results, r...), append(levels, l...)
 	}
 	if o.asJSON {
-		return json.NewEncoder(s.out).Encode(struct {
-			Results  []eval.Result `json:"results"`
-			Realised []level       `json:"realised_snr"`
-		}{results, levels})
+		return e.writeJSON(s.out)
 	}
-	for _, l := range levels {
-		if l.Asked != nil {
-			fmt.Fprintf(s.out, "%s: %s noise at %g dB came out at %.2f dB\n", l.Channel, kind, *l.Asked, l.Realised)
-		}
-	}
-	return eval.WriteTable(s.out, results)
+	return e.writeText(s.out)
 }
 
 // load loads the models to score.
@@ -155,137 +162,7 @@ func (o *evalOptions) load() ([]*model.Model, error) {
 		if err != nil {
 			return nil, err
 		}
-		if c := m.Header().Channels; c > 1 {
-			return nil, fmt.Errorf("%s serves %d channels at once; this version scores models that serve each channel by itself", m.Name(), c)
-		}
 		out = append(out, m)
 	}
 	return out, nil
-}
-
-// subjects reads the channels to score.
-func (o *evalOptions) subjects(s streams, in string) ([]subject, error) {
-	pairs, err := parsePairs(o.clean)
-	if err != nil {
-		return nil, err
-	}
-	wanted := slices.Clone(o.channels)
-	for _, p := range pairs {
-		wanted = append(wanted, p.channel, p.truth)
-	}
-	t, err := readTable(s, in, o.time, unique(wanted))
-	if err != nil {
-		return nil, err
-	}
-	var out []subject
-	switch {
-	case len(pairs) > 0:
-		for _, p := range pairs {
-			noisy, err := t.column(p.channel)
-			if err != nil {
-				return nil, err
-			}
-			truth, err := t.column(p.truth)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, subject{p.channel, truth, noisy})
-		}
-	case o.truth != "":
-		truth, err := readTable(s, o.truth, o.time, t.names)
-		if err != nil {
-			return nil, err
-		}
-		if a, b := len(t.cols[0]), len(truth.cols[0]); a != b {
-			return nil, fmt.Errorf("%s has %d rows and %s has %d: row i of one must be the truth of row i of the other", in, a, o.truth, b)
-		}
-		for i, n := range t.names {
-			out = append(out, subject{n, truth.cols[i], t.cols[i]})
-		}
-	default:
-		for i, n := range t.names {
-			out = append(out, subject{n, t.cols[i], nil})
-		}
-	}
-	return out, nil
-}
-
-// level is the noise of a whole recording: what was asked for, unless it was
-// noisy already, and what it came out as (the mean over the seeds), in dB.
-type level struct {
-	Channel  string   `json:"channel"`
-	Asked    *float64 `json:"asked_db"`
-	Realised float64  `json:"realised_db"`
-}
-
-// score scores all methods on a channel, at each noise level.
-func (o *evalOptions) score(c *subject, kind eval.Kind, field int, opt eval.Options, models []*model.Model) ([]eval.Result, []level, error) {
-	var methods []eval.Model
-	for _, m := range models {
-		methods = append(methods, methodOf(m))
-	}
-	if c.noisy != nil {
-		t, err := eval.NewTrial(c.name, c.truth, c.noisy, field)
-		if err != nil {
-			return nil, nil, err
-		}
-		if math.IsInf(t.Realised, 0) {
-			return nil, nil, fmt.Errorf("channel %s is the same as its truth: to have noise added leave --clean and --truth out", c.name)
-		}
-		return t.Compare(opt, methods...), []level{{c.name, nil, t.Realised}}, nil
-	}
-	var out []eval.Result
-	var levels []level
-	for _, snr := range o.snr {
-		l := level{Channel: c.name, Asked: &snr}
-		var runs [][]eval.Result
-		for k := range o.seeds {
-			t, err := eval.NoisyTrial(c.name, c.truth, snr, kind, o.seed+uint64(k), field)
-			if err != nil {
-				return nil, nil, err
-			}
-			l.Realised += t.Realised / float64(o.seeds)
-			runs = append(runs, t.Compare(opt, methods...))
-		}
-		out, levels = append(out, eval.Median(runs...)...), append(levels, l)
-	}
-	return out, levels, nil
-}
-
-// methodOf has a model scored as a live stream would run it.
-func methodOf(m *model.Model) eval.Model {
-	return eval.Model{Name: m.Name(), Setting: fmt.Sprintf("look-ahead %d", m.Lookahead()), Past: true, Denoise: func(y []float64) (clean, lo, hi []float64) {
-		x, _ := filled(y)
-		clean, lo, hi, err := train.DenoiseInterval(m, x, lostOf(y), config.DefaultInterval)
-		if err != nil {
-			panic("eval: " + err.Error()) // a model for one channel runs on one channel
-		}
-		return clean, lo, hi
-	}}
-}
-
-// pair names a channel and the column of its truth.
-type pair struct{ channel, truth string }
-
-func parsePairs(args []string) ([]pair, error) {
-	var out []pair
-	for _, a := range args {
-		ch, col, ok := strings.Cut(a, "=")
-		if !ok || ch == "" || col == "" {
-			return nil, usageError("--clean %s: write it as CHANNEL=COLUMN", a)
-		}
-		out = append(out, pair{ch, col})
-	}
-	return out, nil
-}
-
-// unique returns the names without repetitions, in order.
-func unique(names []string) []string {
-	var out []string
-	for _, n := range names {
-		if !slices.Contains(out, n) {
-			out = append(out, n)
-		}
-	}
-	return out
 }

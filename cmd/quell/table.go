@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/file"
@@ -16,6 +17,9 @@ type table struct {
 	path  string
 	names []string
 	cols  [][]float64 // by column; NaN where missing
+	// rateHz is what the first steps of the time column say: their median, 0
+	// where there is none.
+	rateHz float64
 }
 
 // readTable reads the named columns of a file, or its numeric ones.
@@ -29,6 +33,7 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	t = &table{path: path, names: r.Channels(), cols: make([][]float64, len(r.Channels()))}
+	var times []int64
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -36,6 +41,9 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 		}
 		if err != nil {
 			return nil, err
+		}
+		if r.TimeColumn() != "" && len(times) < rateSteps {
+			times = append(times, row.Time)
 		}
 		for i, c := range row.Cells {
 			v := c.Value
@@ -48,7 +56,27 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 	if len(t.cols) == 0 || len(t.cols[0]) == 0 {
 		return nil, fmt.Errorf("%s has no rows", path)
 	}
+	t.rateHz = rateOf(times)
 	return t, nil
+}
+
+// rateSteps is the number of rows whose times tell the rate.
+const rateSteps = 1024
+
+// rateOf returns the rate in Hz of the usual step between times in Unix ns, 0
+// where they don't rise.
+func rateOf(times []int64) float64 {
+	var steps []int64
+	for i := 1; i < len(times); i++ {
+		if d := times[i] - times[i-1]; d > 0 {
+			steps = append(steps, d)
+		}
+	}
+	if len(steps) == 0 {
+		return 0
+	}
+	slices.Sort(steps)
+	return 1e9 / float64(steps[len(steps)/2])
 }
 
 // column returns a column by name.

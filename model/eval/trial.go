@@ -67,14 +67,20 @@ func NoisyTrial(channel string, clean []float64, snrDB float64, kind Kind, seed 
 type Model struct {
 	Name    string // method in the results
 	Setting string // remark for people
-	// Denoise returns the denoised form of y and the interval around it, each of
-	// the length of y; lo and hi are nil where there is none. It must not keep
-	// or change y.
+	Ahead   int    // samples after t that the estimate at t uses
+	// Denoise returns the denoised form of y and its 90 % interval, each of the
+	// length of y; lo and hi are nil where there is none. It must not keep or
+	// change y.
 	Denoise func(y []float64) (clean, lo, hi []float64)
-	// Past says that Denoise is to be given the readings before the test part
+	// Together, when not nil, is called in the place of Denoise with all
+	// channels that are compared, and returns an estimate of each.
+	Together func(y [][]float64) []Estimate
+	// Past says that the model is to be given the readings before the test part
 	// too, as a live stream would have seen them: y begins with them, and what is
 	// returned for them is not scored.
 	Past bool
+
+	filter bool // a classical filter
 }
 
 // Options say how to compare. The zero value compares with every family, free
@@ -87,11 +93,20 @@ type Options struct {
 	NoFamilies bool
 	// Now is the clock for us_per_sample. Nil: it is NaN.
 	Now func() time.Time
+	// Visit, when not nil, gets each score with the estimate of the test part
+	// that it is of.
+	Visit func(t *Trial, r Result, e Estimate)
 }
 
 // Compare scores the models, then each family tuned on the tune part with the
 // truth, on the test part.
 func (t *Trial) Compare(opt Options, models ...Model) []Result {
+	return CompareAll([]*Trial{t}, opt, models...)[0]
+}
+
+// CompareAll is Compare for the channels of one recording. All of them have the
+// same length and parts; else it panics. It returns the results of each.
+func CompareAll(channels []*Trial, opt Options, models ...Model) [][]Result {
 	families := opt.Families
 	if families == nil {
 		families = classic.Families()
@@ -99,17 +114,22 @@ func (t *Trial) Compare(opt Options, models ...Model) []Result {
 	if opt.NoFamilies {
 		families = nil
 	}
-	results := make([]Result, 0, len(models)+len(families))
+	results := make([][]Result, len(channels))
 	for _, m := range models {
-		results = append(results, t.score(m, opt.Now))
+		for i, r := range run(channels, m, opt) {
+			results[i] = append(results[i], r)
+		}
 	}
-	for _, f := range families {
-		p := t.Tune(f)
-		results = append(results, t.score(Model{Name: f.Name, Setting: p.String(), Denoise: func(y []float64) (clean, lo, hi []float64) {
-			clean = make([]float64, len(y))
-			f.Apply(clean, y, p)
-			return clean, nil, nil
-		}}, opt.Now))
+	for i, t := range channels {
+		for _, f := range families {
+			p := t.Tune(f)
+			m := Model{Name: f.Name, Setting: p.String(), Ahead: p.Latency(), filter: true, Denoise: func(y []float64) (clean, lo, hi []float64) {
+				clean = make([]float64, len(y))
+				f.Apply(clean, y, p)
+				return clean, nil, nil
+			}}
+			results[i] = append(results[i], run(channels[i:i+1], m, opt)[0])
+		}
 	}
 	return results
 }
@@ -125,42 +145,68 @@ func (t *Trial) Tune(f classic.Family) classic.Params {
 	return classic.Tune(f, t.Parts.Tune.Of(t.Noisy), t.Parts.Tune.Of(t.Clean))
 }
 
-func (t *Trial) score(m Model, now func() time.Time) Result {
-	part := t.Parts.Test
+// run scores a model on the channels of a recording.
+func run(channels []*Trial, m Model, opt Options) []Result {
+	if m.Together == nil {
+		m.Together = func(y [][]float64) []Estimate {
+			out := make([]Estimate, len(y))
+			for i := range y {
+				b := &out[i].Bounds[Ninety]
+				out[i].Clean, b.Lo, b.Hi = m.Denoise(y[i])
+			}
+			return out
+		}
+	}
+	test := channels[0].Parts.Test
+	part := test
 	if m.Past {
 		part.From = 0
 	}
-	y := part.Of(t.Noisy)
+	y := make([][]float64, len(channels))
+	for i, t := range channels {
+		if t.Parts.Test != test {
+			panic("eval: channels of one recording differ in their parts")
+		}
+		y[i] = part.Of(t.Noisy)
+	}
 	us := math.NaN()
 	var begin time.Time
-	if now != nil {
-		begin = now()
+	if opt.Now != nil {
+		begin = opt.Now()
 	}
-	clean, lo, hi := m.Denoise(y)
-	if now != nil {
-		us = float64(now().Sub(begin).Nanoseconds()) / 1e3 / float64(len(y))
+	estimates := m.Together(y)
+	if opt.Now != nil {
+		us = float64(opt.Now().Sub(begin).Nanoseconds()) / 1e3 / float64(part.Len()*len(channels))
 	}
-	past := t.Parts.Test.From - part.From
-	tail := func(x []float64) []float64 {
-		if x == nil {
-			return nil
+	results := make([]Result, len(channels))
+	for i, t := range channels {
+		e := estimates[i].from(test.From - part.From)
+		r := t.ScoreEstimate(m.Name, e)
+		r.Setting, r.Model, r.Ahead, r.USPerSample = m.Setting, !m.filter, m.Ahead, us
+		results[i] = r
+		if opt.Visit != nil {
+			opt.Visit(t, r, e)
 		}
-		return x[past:]
 	}
-	r := t.Score(m.Name, tail(clean), tail(lo), tail(hi))
-	r.Setting, r.USPerSample = m.Setting, us
-	return r
+	return results
 }
 
-// Score scores a denoised test part over the samples that have both a truth and
-// a reading. Where a method gives no estimate its reading is scored in its
-// place: leaving out what is hard must not pay. lo and hi may be nil.
-// us_per_sample is NaN: whoever measured it puts it in.
+// Score is ScoreEstimate for a 90 % interval, or none where lo and hi are nil.
 func (t *Trial) Score(method string, denoised, lo, hi []float64) Result {
+	e := Estimate{Clean: denoised}
+	e.Bounds[Ninety] = Bounds{lo, hi}
+	return t.ScoreEstimate(method, e)
+}
+
+// ScoreEstimate scores a denoised test part over the samples that have both a
+// truth and a reading. Where a method gives no estimate its reading is scored in
+// its place: leaving out what is hard must not pay. us_per_sample is NaN:
+// whoever measured it puts it in.
+func (t *Trial) ScoreEstimate(method string, e Estimate) Result {
 	y := t.Parts.Test.Of(t.Noisy)
-	checkLengths(y, denoised)
+	checkLengths(y, e.Clean)
 	x := append([]float64(nil), t.Parts.Test.Of(t.Clean)...)
-	denoised = append([]float64(nil), denoised...)
+	denoised := append([]float64(nil), e.Clean...)
 	for i, v := range y {
 		if !finite(v) {
 			x[i] = math.NaN()
@@ -172,10 +218,18 @@ func (t *Trial) Score(method string, denoised, lo, hi []float64) Result {
 	nan := math.NaN()
 	r := Result{Channel: t.Channel, Method: method, Coverage: nan, Width: nan, Lag: nan, USPerSample: nan,
 		SNRIn: SNR(t.SignalVar, x, y), Gain: Gain(x, y, denoised), RMSE: RMSE(x, denoised), MAD: MAD(x, denoised),
-		PRD: PRD(x, denoised), Cos: Cos(x, denoised)}
+		PRD: PRD(x, denoised), Cos: Cos(x, denoised), SSD: SSD(x, denoised), RRMSET: RRMSE(x, denoised), CC: CC(x, denoised),
+		CRPS: nan, CoverageBlocks: nan, Reliability: noReliability()}
 	r.SNROut = r.SNRIn + r.Gain
-	if lo != nil && hi != nil {
-		r.Coverage, r.Width = Coverage(x, lo, hi)
+	r.RRMSES, r.LSD = SpectralErrors(x, denoised)
+	for i, b := range e.Bounds {
+		if b.Lo != nil && b.Hi != nil {
+			r.Reliability[i], _ = Coverage(x, b.Lo, b.Hi)
+		}
+	}
+	if b := e.Bounds[Ninety]; b.Lo != nil && b.Hi != nil {
+		r.Coverage, r.Width = Coverage(x, b.Lo, b.Hi)
+		r.CRPS, r.CoverageBlocks = CRPS(x, b.Lo, b.Hi), CoverageBlocks(x, b.Lo, b.Hi)
 	}
 	if k, ok := Lag(x, denoised, maxLag); ok {
 		r.Lag = float64(k)

@@ -121,13 +121,17 @@ func TestTrialErrors(t *testing.T) {
 
 func TestResultJSON(t *testing.T) {
 	r := Result{Channel: "temp", Method: "net", SNRIn: 10, SNROut: math.Inf(1), Gain: 4.5, RMSE: .1, MAD: .2, PRD: 3,
-		Cos: 1, Coverage: nan, Width: nan, Lag: -1, USPerSample: nan}
+		Cos: 1, Coverage: nan, Width: nan, Lag: -1, USPerSample: nan,
+		SSD: 5, RRMSET: .5, RRMSES: .25, CC: .75, CRPS: nan, CoverageBlocks: nan, LSD: 2, Ahead: 8, Reliability: noReliability()}
+	full := r
+	full.Ahead, full.Reliability = classic.Full, [NumNominal]float64{nan, nan, .875, nan}
 	got, err := json.Marshal(map[string]any{"results": []Result{r}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := `{"results":[{"channel":"temp","method":"net","snr_in_db":10,"snr_out_db":null,"gain_db":4.5,"rmse":0.1,"mad":0.2,` +
-		`"prd":3,"cos":1,"coverage":null,"width":null,"lag_samples":-1,"us_per_sample":null}]}`
+		`"prd":3,"cos":1,"coverage":null,"width":null,"lag_samples":-1,"us_per_sample":null,` +
+		`"ssd":5,"rrmse_t":0.5,"rrmse_s":0.25,"cc":0.75,"crps":null,"coverage_blocks":null,"lsd_db":2,"lookahead_samples":8,"reliability":null}]}`
 	if string(got) != want {
 		t.Errorf("JSON is\n%s\nwant\n%s", got, want)
 	}
@@ -138,6 +142,13 @@ func TestResultJSON(t *testing.T) {
 	r.SNROut = nan // an infinity comes back as null
 	if d := cmp.Diff([]Result{r}, back.Results, cmpopts.EquateNaNs()); d != "" {
 		t.Errorf("read back (-want +got):\n%s", d)
+	}
+	if got, err = json.Marshal(full); err != nil || !strings.HasSuffix(string(got), `"lookahead_samples":null,"reliability":[{"nominal":0.9,"coverage":0.875}]}`) {
+		t.Errorf("JSON is %s, %v", got, err)
+	}
+	full.SNROut = nan
+	if err := json.Unmarshal(got, &r); err != nil || !cmp.Equal(full, r, cmpopts.EquateNaNs()) {
+		t.Errorf("read back %+v, %v", r, err)
 	}
 }
 
@@ -204,4 +215,46 @@ func TestPast(t *testing.T) {
 	if r.RMSE != 0 || r.Coverage != 1 || math.Abs(r.Width-2) > 1e-12 {
 		t.Errorf("a perfect estimate got rmse %g, coverage %g, width %g", r.RMSE, r.Coverage, r.Width)
 	}
+}
+
+// A model of several channels gets all of them, and each estimate is scored on
+// its own channel; filters take them one by one.
+func TestTogether(t *testing.T) {
+	var trials []*Trial
+	for i, name := range []string{"a", "b"} {
+		trial, err := NoisyTrial(name, waves(3000), 10, White, uint64(i), 20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trials = append(trials, trial)
+	}
+	both := Model{Name: "both", Past: true, Together: func(y [][]float64) []Estimate {
+		if len(y) != 2 || !slices.Equal(y[0], trials[0].Noisy) || !slices.Equal(y[1], trials[1].Noisy) {
+			t.Error("the model was not given both channels")
+		}
+		return []Estimate{{Clean: trials[0].Clean}, {Clean: y[1]}}
+	}}
+	visited := 0
+	r := CompareAll(trials, Options{Families: classic.Families()[:1], Visit: func(tr *Trial, r Result, e Estimate) {
+		visited++
+		if tr.Channel != r.Channel || len(e.Clean) != tr.Parts.Test.Len() || r.Model != (r.Method == "both") {
+			t.Errorf("visited %s with %d samples, for %+v", tr.Channel, len(e.Clean), r)
+		}
+	}}, both)
+	if visited != 4 || len(r) != 2 || len(r[0]) != 2 {
+		t.Fatalf("%d visits, results %+v", visited, r)
+	}
+	if r[0][0].RMSE != 0 || r[1][0].Gain != 0 || r[1][0].Channel != "b" || r[1][1].Method != classic.MovingAverageName {
+		t.Errorf("%+v", r)
+	}
+	other, err := NoisyTrial("c", waves(2000), 10, White, 1, 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("channels of different lengths are compared")
+		}
+	}()
+	CompareAll([]*Trial{trials[0], other}, Options{NoFamilies: true}, both)
 }
