@@ -49,7 +49,7 @@ type cell struct {
 func (c *cell) loss() float64 { return c.Blind - c.Gain }
 
 func (c *cell) String() string {
-	s := fmt.Sprintf("%-16s %-46s %5s %2g dB: served %6.2f dB", c.Kind, c.Recording, c.Noise, c.SNR, c.Gain)
+	s := fmt.Sprintf("%-16s %-46s %5s %2g dB (%.2f): served %6.2f dB", c.Kind, c.Recording, c.Noise, c.SNR, c.Realised, c.Gain)
 	if c.Noise == eval.White {
 		s += fmt.Sprintf(", blind %6.2f (%s), oracle %6.2f (%s); coverage %.3f, blocks %d of %d, width %.2f, first %.3f",
 			c.Blind, c.BlindName, c.Oracle, c.OracleName, c.Band.coverage(), c.Band.GoodBlocks, c.Band.Blocks, c.Band.Width, c.First)

@@ -122,7 +122,7 @@ func worstColoured(l *lab) (figure, error) {
 		return figure{}, err
 	}
 	cells = slices.DeleteFunc(slices.Clone(cells), func(c cell) bool { return c.SNR != level })
-	gains := each1(cells, func(c cell) float64 { return c.Gain })
+	gains := collect(cells, func(c cell) float64 { return c.Gain })
 	worst := slices.Index(gains, slices.Min(gains))
 	return figure{gains[worst], fmt.Sprintf("%s; median %.2f of %d", cells[worst].Recording, median(gains), len(gains)), nil}, nil
 }

@@ -27,7 +27,7 @@ func gains(all []subject, n net, kind eval.Kind, margin bool) func(*lab) (figure
 			if err != nil {
 				return figure{}, err
 			}
-			values := each1(scores, func(x score) float64 {
+			values := collect(scores, func(x score) float64 {
 				if margin {
 					return x.margin()
 				}
@@ -48,16 +48,17 @@ func gains(all []subject, n net, kind eval.Kind, margin bool) func(*lab) (figure
 
 // describe says how the runs of one recording came out.
 func describe(s []score) string {
-	g := each1(s, func(x score) float64 { return x.Gain })
-	names := each1(s, func(x score) string { return x.Best })
+	g := collect(s, func(x score) float64 { return x.Gain })
+	names := collect(s, func(x score) string { return x.Best })
 	slices.Sort(names)
 	return fmt.Sprintf("%d runs, %.2f…%.2f; the five: %.2f (%s); noise came out at %.2f dB; coverage %.3f",
-		len(s), slices.Min(g), slices.Max(g), median(each1(s, func(x score) float64 { return x.Five })),
-		strings.Join(slices.Compact(names), ", "), median(each1(s, func(x score) float64 { return x.Realised })),
-		median(each1(s, func(x score) float64 { return x.Coverage })))
+		len(s), slices.Min(g), slices.Max(g), median(collect(s, func(x score) float64 { return x.Five })),
+		strings.Join(slices.Compact(names), ", "), median(collect(s, func(x score) float64 { return x.Realised })),
+		median(collect(s, func(x score) float64 { return x.Coverage })))
 }
 
-func each1[T, V any](x []T, f func(T) V) []V {
+// collect returns f of each.
+func collect[T, V any](x []T, f func(T) V) []V {
 	out := make([]V, len(x))
 	for i, v := range x {
 		out[i] = f(v)

@@ -24,6 +24,7 @@ type lab struct {
 	binary, self   string // hashes of the binary and of this program
 	bases          map[int]string
 	quick, verbose bool
+	seeds          int // of training
 
 	once  sync.Once
 	found []recording
@@ -38,7 +39,7 @@ type lab struct {
 var baseLine = regexp.MustCompile(`^(\S+) \(look-ahead (\d+)\)$`)
 
 func newLab(quell, data string, o *options) (*lab, error) {
-	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, quick: o.quick, verbose: o.verbose}
+	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, quick: o.quick, verbose: o.verbose, seeds: o.seeds}
 	if _, err := os.Stat(data); err != nil {
 		return nil, fmt.Errorf("%w: the recordings are needed", err)
 	}

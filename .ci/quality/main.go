@@ -27,6 +27,7 @@ func main() {
 // options are the flags.
 type options struct {
 	run                     *regexp.Regexp
+	seeds                   int
 	quick, strict, verbose  bool
 	open, markdown, cacheAt string
 }
@@ -35,6 +36,7 @@ func run() error {
 	var o options
 	filter := flag.String("run", "", "only rows whose name matches this `regexp`")
 	flag.BoolVar(&o.quick, "quick", false, "the subset that CI runs: the rows marked so, one training seed, one recording of a kind")
+	flag.IntVar(&o.seeds, "seeds", runs, "training `seeds` of the trained rows, of which the median is told")
 	flag.BoolVar(&o.strict, "strict", false, "what is not available or not met yet (-open) counts as missed")
 	flag.BoolVar(&o.verbose, "v", false, "a line per recording and level too")
 	flag.StringVar(&o.open, "open", "", "`file` with the names of rows that are known to miss their must")
@@ -53,8 +55,13 @@ func run() error {
 	if o.run, err = regexp.Compile(*filter); err != nil {
 		return fmt.Errorf("-run: %w", err)
 	}
-	if o.markdown != "" && (*filter != "" || o.quick) {
-		return errors.New("-markdown takes all rows: leave -run and -quick out")
+	switch {
+	case o.seeds < 1:
+		return errors.New("-seeds: at least one is needed")
+	case o.markdown != "" && (*filter != "" || o.quick || o.seeds != runs):
+		return errors.New("-markdown takes all rows by the whole protocol: leave -run, -quick and -seeds out")
+	case o.quick:
+		o.seeds = 1
 	}
 	if o.cacheAt == "" {
 		dir, err := os.UserCacheDir()

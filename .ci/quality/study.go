@@ -32,7 +32,7 @@ type net struct {
 	ahead   int
 	arch    string // in place of the default net
 	corrupt string // noise to train with; default: white at the level
-	seeds   int    // of training; default runs
+	seeds   int    // of training; default those of -seeds
 }
 
 // score is the gain of one run, in dB, and the best of the five classical
@@ -53,10 +53,7 @@ var five = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classi
 func (l *lab) seedsOf(n net) []int {
 	k := n.seeds
 	if k == 0 {
-		k = runs
-	}
-	if l.quick {
-		k = 1
+		k = l.seeds
 	}
 	seeds := make([]int, k)
 	for i := range seeds {

@@ -61,8 +61,7 @@ func atLevel(snr float64, m func([]cell) (figure, error)) func([]cell) (figure, 
 
 // served is the largest loss against the filter chosen without truth.
 func served(cells []cell) (figure, error) {
-	cells = slices.Clone(cells)
-	slices.SortFunc(cells, func(a, b cell) int { return cmp.Compare(b.loss(), a.loss()) })
+	worst := slices.MaxFunc(cells, func(a, b cell) int { return cmp.Compare(a.loss(), b.loss()) })
 	below := 0
 	methods := map[string]int{}
 	for i := range cells {
@@ -73,24 +72,24 @@ func served(cells []cell) (figure, error) {
 			methods[m] += n
 		}
 	}
-	worst := &cells[0]
-	detail := fmt.Sprintf("%d of %d more than .2 dB below; worst: %s at %g dB, served %.2f, filter %.2f; median %.2f above; served by %s; %s",
-		below, len(cells), worst.Recording, worst.SNR, worst.Gain, worst.Blind, -median(each1(cells, func(c cell) float64 { return c.loss() })), shares(methods), byKind(cells))
-	return figure{worst.loss(), detail, nil}, nil
+	return figure{worst.loss(), fmt.Sprintf("%d of %d more than .2 dB below; worst: %s at %g dB; median %.2f dB above; served by %s",
+		below, len(cells), worst.Recording, worst.SNR, -median(collect(cells, func(c cell) float64 { return c.loss() })), shares(methods)), nil}, nil
 }
 
-// servedWorst is served, with the worst cells listed.
+// servedWorst is served, with a summary and the worst cells.
 func servedWorst(cells []cell) (figure, error) {
 	f, err := served(cells)
 	if err != nil {
 		return f, err
 	}
-	cells = slices.SortedFunc(slices.Values(cells), func(a, b cell) int { return cmp.Compare(b.loss(), a.loss()) })
-	for i := range min(worstShown, len(cells)) {
-		f.below = append(f.below, cells[i].String())
+	f.below = summary(cells)
+	sorted := slices.SortedFunc(slices.Values(cells), func(a, b cell) int { return cmp.Compare(b.loss(), a.loss()) })
+	f.below = append(f.below, "", "the worst:")
+	for i := range min(worstShown, len(sorted)) {
+		f.below = append(f.below, sorted[i].String())
 	}
 	if !slices.ContainsFunc(cells, guarded) {
-		return f, notAvailable(fmt.Sprintf("nothing but the net serves, so there is no guard; without one %.2f dB, %s", f.value, f.detail))
+		return f, notAvailable(fmt.Sprintf("nothing but the net serves, so there is no guard; without one %.2f dB; %s", f.value, f.detail))
 	}
 	return f, nil
 }
@@ -105,22 +104,40 @@ func guarded(c cell) bool {
 	return false
 }
 
-// byKind tells the range of what is served against the filter, by kind.
-func byKind(cells []cell) string {
-	by := map[string][]float64{}
-	var names []string
+// summary is a line per level and one per kind.
+func summary(cells []cell) []string {
+	lines := []string{fmt.Sprintf("%-20s %5s %11s %28s %9s %8s %7s %6s %6s", "", "cells", "served, dB", "over the blind filter, dB", "to oracle", "coverage", "blocks", "width", "first")}
+	for _, snr := range levels {
+		lines = append(lines, summarise(fmt.Sprintf("%g dB", snr), cells, func(c *cell) bool { return c.SNR == snr }))
+	}
+	var kinds []string
 	for i := range cells {
-		k := cells[i].Kind
-		if by[k] == nil {
-			names = append(names, k)
+		kinds = append(kinds, cells[i].Kind)
+	}
+	slices.Sort(kinds)
+	for _, k := range slices.Compact(kinds) {
+		lines = append(lines, summarise(k, cells, func(c *cell) bool { return c.Kind == k }))
+	}
+	return lines
+}
+
+// summarise is a line about the cells of a set: medians, and of the margin the
+// range too.
+func summarise(name string, all []cell, in func(*cell) bool) string {
+	var gain, margin, gap, width, first []float64
+	var sum interval
+	for i := range all {
+		c := &all[i]
+		if !in(c) {
+			continue
 		}
-		by[k] = append(by[k], -cells[i].loss())
+		gain, margin, gap = append(gain, c.Gain), append(margin, -c.loss()), append(gap, c.Oracle-c.Gain)
+		width, first = append(width, c.Band.Width), append(first, c.First)
+		sum.Samples, sum.Covered = sum.Samples+c.Band.Samples, sum.Covered+c.Band.Covered
+		sum.Blocks, sum.GoodBlocks = sum.Blocks+c.Band.Blocks, sum.GoodBlocks+c.Band.GoodBlocks
 	}
-	slices.Sort(names)
-	for i, k := range names {
-		names[i] = fmt.Sprintf("%s %+.2f…%+.2f", k, slices.Min(by[k]), slices.Max(by[k]))
-	}
-	return strings.Join(names, ", ")
+	return fmt.Sprintf("%-20s %5d %11.2f %7.2f, %7.2f … %6.2f  %9.2f %8.3f %5.0f %% %6.2f %6.3f", name, len(gain), median(gain), median(margin), slices.Min(margin), slices.Max(margin),
+		median(gap), sum.coverage(), 100*float64(sum.GoodBlocks)/float64(sum.Blocks), median(width), median(first))
 }
 
 // shares tells who served how much.
@@ -138,8 +155,8 @@ func shares(n map[string]int) string {
 }
 
 func toOracle(cells []cell) (figure, error) {
-	gap := each1(cells, func(c cell) float64 { return c.Oracle - c.Gain })
-	chosen := each1(cells, func(c cell) float64 { return c.Oracle - c.Blind })
+	gap := collect(cells, func(c cell) float64 { return c.Oracle - c.Gain })
+	chosen := collect(cells, func(c cell) float64 { return c.Oracle - c.Blind })
 	return figure{median(gap), fmt.Sprintf("%.2f…%.2f; the choice without truth: median %.2f, at most %.2f", slices.Min(gap), slices.Max(gap), median(chosen), slices.Max(chosen)), nil}, nil
 }
 
@@ -148,7 +165,7 @@ func coverage(cells []cell) (figure, error) {
 	for i := range cells {
 		all, covered, silent = all+cells[i].Band.Samples, covered+cells[i].Band.Covered, silent+cells[i].Band.Silent
 	}
-	share := each1(cells, func(c cell) float64 { return c.Band.coverage() })
+	share := collect(cells, func(c cell) float64 { return c.Band.coverage() })
 	return figure{float64(covered) / float64(all), fmt.Sprintf("by recording %.3f…%.3f; %.2f %% of the samples have no interval",
 		slices.Min(share), slices.Max(share), 100*float64(silent)/float64(all)), nil}, nil
 }
@@ -162,7 +179,7 @@ func blocks(cells []cell) (figure, error) {
 }
 
 func width(cells []cell) (figure, error) {
-	w := slices.DeleteFunc(each1(cells, func(c cell) float64 { return c.Band.Width }), math.IsNaN)
+	w := slices.DeleteFunc(collect(cells, func(c cell) float64 { return c.Band.Width }), math.IsNaN)
 	if len(w) == 0 {
 		return figure{math.NaN(), "no recording has an interval", nil}, nil
 	}
@@ -174,7 +191,7 @@ func width(cells []cell) (figure, error) {
 }
 
 func first(cells []cell) (figure, error) {
-	share := each1(cells, func(c cell) float64 { return c.First })
+	share := collect(cells, func(c cell) float64 { return c.First })
 	sum := 0.0
 	for _, v := range share {
 		sum += v / float64(len(share))
