@@ -57,26 +57,39 @@ func (c *cell) String() string {
 	return s + fmt.Sprintf("; coloured %.0f %%; look-ahead %d", 100*c.Flagged, c.Ahead)
 }
 
-// cells returns the cells of all recordings at the levels.
-func (l *lab) cells(kind eval.Kind, levels ...float64) ([]cell, error) {
+// sweep returns the cells of all recordings at all levels of a kind of noise.
+func (l *lab) sweep(kind eval.Kind) ([]cell, error) {
+	l.sweeping.Lock()
+	defer l.sweeping.Unlock()
+	if cells, ok := l.swept[kind]; ok {
+		return cells, nil
+	}
 	all, err := l.recordings()
 	if err != nil {
 		return nil, err
 	}
-	out := make([]cell, len(all)*len(levels))
-	err = each(len(out), func(i int) (err error) {
-		r := &all[i/len(levels)]
-		if out[i], err = l.cell(r, kind, levels[i%len(levels)], 1); err != nil {
+	at := levels
+	if kind == noiseless {
+		at = at[:1]
+	}
+	cells := make([]cell, len(all)*len(at))
+	err = each(len(cells), func(i int) (err error) {
+		r := &all[i/len(at)]
+		if cells[i], err = l.cell(r, kind, at[i%len(at)], 1); err != nil {
 			return fmt.Errorf("%s, %s: %w", r.File, r.Column, err)
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	if l.verbose {
-		for i := range out {
-			fmt.Println(" ", &out[i])
+		for i := range cells {
+			fmt.Println(" ", &cells[i])
 		}
 	}
-	return out, err
+	l.swept[kind] = cells
+	return cells, nil
 }
 
 // cell measures one, or remembers it: what quell does by the binary, what the

@@ -16,9 +16,9 @@ var recorded = net{from: "recorded", ahead: full}
 
 func colourRows() []row {
 	return []row{
-		{"colour/ar1", "samples flagged coloured_noise under AR(1) noise, ρ .9, all recordings at 0, 5, 10, 20 dB", "%", atLeast(95), atLeast(99), true, flagRate(eval.AR1, levels...)},
-		{"colour/white", "the same under white noise", "%", atMost(2), atMost(1), true, flagRate(eval.White, levels...)},
-		{"colour/clean", "the same with no noise added", "%", atMost(2), atMost(1), true, flagRate(noiseless, 0)},
+		{"colour/ar1", "samples flagged coloured_noise under AR(1) noise, ρ .9, all recordings at 0, 5, 10, 20 dB", "%", atLeast(95), atLeast(99), true, flagRate(eval.AR1)},
+		{"colour/white", "the same under white noise", "%", atMost(2), atMost(1), true, flagRate(eval.White)},
+		{"colour/clean", "the same with no noise added", "%", atMost(2), atMost(1), true, flagRate(noiseless)},
 		{"colour/recorded", "ECG 100, AR(1) noise at 10 dB, trained with recorded noise, full window", "dB", atLeast(5), atLeast(5.5), false, gain(ecg100, recorded, eval.AR1, false)},
 		{"colour/without", "ECG 100, AR(1) noise at 10 dB, what is served without", "dB", atLeast(0), atLeast(3), true, servedColoured},
 		{"colour/without/worst", "the same, worst of all recordings", "dB", none, none, true, worstColoured},
@@ -26,12 +26,12 @@ func colourRows() []row {
 }
 
 // flagRate is the share of samples that carry the flag, once settled.
-func flagRate(kind eval.Kind, levels ...float64) func(*lab) (figure, error) {
+func flagRate(kind eval.Kind) func(*lab) (figure, error) {
 	return func(l *lab) (figure, error) {
 		if err := l.flags(); err != nil {
 			return figure{}, err
 		}
-		cells, err := l.over(kind, levels...)
+		cells, err := l.sweep(kind)
 		if err != nil {
 			return figure{}, err
 		}
@@ -57,7 +57,7 @@ func flagRate(kind eval.Kind, levels ...float64) func(*lab) (figure, error) {
 // flags says so where no recording at all is flagged, which the rates of false
 // flags would look good by.
 func (l *lab) flags() error {
-	cells, err := l.over(eval.AR1, levels...)
+	cells, err := l.sweep(eval.AR1)
 	if err != nil {
 		return err
 	}
@@ -65,14 +65,6 @@ func (l *lab) flags() error {
 		return notAvailable(fmt.Sprintf("quell denoise flags none of %d recordings with AR(1) noise", len(cells)))
 	}
 	return nil
-}
-
-// over returns the cells of a kind of noise; those of white noise are shared.
-func (l *lab) over(kind eval.Kind, levels ...float64) ([]cell, error) {
-	if kind == eval.White {
-		return l.white()
-	}
-	return l.cells(kind, levels...)
 }
 
 func flagsByKind(cells []cell) string {
@@ -117,7 +109,7 @@ func servedColoured(l *lab) (figure, error) {
 }
 
 func worstColoured(l *lab) (figure, error) {
-	cells, err := l.over(eval.AR1, levels...)
+	cells, err := l.sweep(eval.AR1)
 	if err != nil {
 		return figure{}, err
 	}

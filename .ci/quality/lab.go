@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/quell-stream/quell/model/eval"
 )
 
 // lab drives the binary, and keeps what is dear to make. It is safe for
@@ -30,16 +32,15 @@ type lab struct {
 	found []recording
 	fault error
 
-	whiteOnce  sync.Once
-	whites     []cell
-	whiteFault error
+	sweeping sync.Mutex
+	swept    map[eval.Kind][]cell
 }
 
 // baseLine is how quell version names a base model.
 var baseLine = regexp.MustCompile(`^(\S+) \(look-ahead (\d+)\)$`)
 
 func newLab(quell, data string, o *options) (*lab, error) {
-	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, quick: o.quick, verbose: o.verbose, seeds: o.seeds}
+	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, swept: map[eval.Kind][]cell{}, quick: o.quick, verbose: o.verbose, seeds: o.seeds}
 	if _, err := os.Stat(data); err != nil {
 		return nil, fmt.Errorf("%w: the recordings are needed", err)
 	}

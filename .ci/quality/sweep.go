@@ -39,18 +39,12 @@ func sweepRows() []row {
 // overWhite has a figure found over all cells of white noise.
 func overWhite(m func([]cell) (figure, error)) func(*lab) (figure, error) {
 	return func(l *lab) (figure, error) {
-		cells, err := l.white()
+		cells, err := l.sweep(eval.White)
 		if err != nil {
 			return figure{}, err
 		}
 		return m(cells)
 	}
-}
-
-// white returns the cells of white noise.
-func (l *lab) white() ([]cell, error) {
-	l.whiteOnce.Do(func() { l.whites, l.whiteFault = l.cells(eval.White, levels...) })
-	return l.whites, l.whiteFault
 }
 
 func atLevel(snr float64, m func([]cell) (figure, error)) func([]cell) (figure, error) {
