@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./window ./dri
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality integration compare perf-table
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick integration compare perf-table
 all: check test
 
 tools: ## fetch modules and the linter
@@ -60,8 +60,15 @@ picture: ## the README's picture
 demo: build ## the demo with three seeds that are drawn, and once without injections
 	$(GO) run ./.ci/demo bin/quell
 
-quality: build ## a short training on a real recording, and the base model, by quell eval
-	$(GO) run ./.ci/quality bin/quell $(SHARED)
+QUALITY = CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=false -o bin/quell-quality ./cmd/quell && $(GO) run -trimpath ./.ci/quality
+
+quality: ## every row of the denoising targets, and the table of docs/quality.md; QUALITY_FLAGS='-run REGEXP' for some, see there
+	$(QUALITY) $(if $(QUALITY_FLAGS),$(QUALITY_FLAGS),-markdown docs/quality.md) bin/quell-quality $(SHARED)
+
+quality-quick: ## what CI runs of it: two minutes
+	$(GO) vet ./.ci/quality
+	$(GO) test ./.ci/quality
+	$(QUALITY) -quick -open .ci/quality/open.txt bin/quell-quality $(SHARED)
 
 integration: ## against a real Mosquitto and a real Apache Kafka (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration

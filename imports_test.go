@@ -64,6 +64,7 @@ var allowed = map[string][]string{
 	"docs":                  {""},
 	"test":                  {},
 	".ci":                   {},
+	".ci/quality":           {"model", "model/eval", "model/classic", "model/noise", "internal"},
 }
 
 // drivers are client libraries that only the named folders may import.
