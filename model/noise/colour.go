@@ -30,15 +30,16 @@ const (
 const (
 	scoreMemory = 4
 	scoreLimit  = 8
-	raiseAt     = 1.5
-	clearAt     = 0.
+	raiseAt     = 1.8
+	clearAt     = 1.0
 )
 
 // Colour decides block by block whether the noise on one channel is coloured in
 // the way of an AR(1) process: stronger towards low frequencies, and levelling
 // out there. White noise does not raise it, nor does a signal without noise,
 // smooth or sharp, as far as the two can be told apart without knowing the
-// signal.
+// signal: a signal that is itself like AR(1) noise, as weather is by the hour, can raise
+// it, and noise weaker than a broadband signal in every octave does not.
 //
 // It looks at three kinds of figures, all of them free of the signal's scale
 // and robust against its sharp features:
@@ -143,7 +144,7 @@ type Evidence struct {
 	// readings, from their signs: -½ on white noise, -(1-ρ^m)/2 on AR(1).
 	Correlation [lags]float64
 	// Score is the logarithm of the odds of coloured noise, smoothed; the flag is
-	// raised above 1.5 and falls below 0.
+	// raised above 1.8 and falls below 1.
 	Score float64
 }
 

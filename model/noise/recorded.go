@@ -151,7 +151,10 @@ func NewRecorded(x []float64) (*Recorded, error) {
 	return r, nil
 }
 
-const trendOrder = 3
+const (
+	trendOrder  = 3
+	longestFade = 4096
+)
 
 // detrended returns x less its nearest cubic, by orthogonal polynomials.
 func detrended(x []float64) []float64 {
@@ -190,7 +193,7 @@ func remove(y, p []float64) {
 // has fallen to 1/e.
 func (r *Recorded) close() {
 	n := len(r.x)
-	most := n / 8
+	most := min(n/8, longestFade)
 	for lag, low := 1, r.covariance(0)/math.E; r.fade < most; lag++ {
 		if r.fade = min(2*lag-1, most); r.covariance(lag) <= low {
 			break
