@@ -34,6 +34,9 @@ func level() []param {
 
 func fraction(def float64) param { return param{"p", one(def), 0, 1} }
 
+// recordedName is the kind whose noise comes with the step.
+const recordedName = "recorded"
+
 // kinds is the table of corruptions; it is never changed.
 var kinds = []kind{
 	{"gaussian", "white Gaussian noise at snr dB, or of deviation sigma", level(), gaussian},
@@ -53,6 +56,8 @@ var kinds = []kind{
 	{"quantize", "rounds to multiples of step deviations", []param{{"step", one(.1), 0, 1e6}}, quantize},
 	{"wander", "adds a baseline that wanders by amp deviations (root mean square) with period samples",
 		[]param{{"amp", one(.5), 0, 1e6}, {"period", Range{300, 3000}, 2, 1e9}}, wander},
+	{recordedName, "adds gain times a piece of a recording of noise, where one is given",
+		[]param{{"gain", one(1), 0, 1e6}}, nil}, // Chain.Apply adds it
 }
 
 // Kinds returns one line per corruption: name, parameters with defaults, and

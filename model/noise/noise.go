@@ -6,6 +6,7 @@
 //	gaussian:snr=10                white noise at 10 dB
 //	gaussian:snr=-2..25            a level drawn anew for each signal
 //	gaussian:snr=10+spike:p=0.02   both, from left to right
+//	recorded:gain=0.5..2           noise that a sensor gave, see Recorded
 //
 // All randomness comes from the generator that the caller passes, so the same
 // seed gives the same noise.
@@ -44,6 +45,8 @@ func (r Range) String() string {
 type Step struct {
 	Kind string
 	Args []Arg // in the order of the kind's definition, defaults filled in
+	// Recorded is the noise that a step of kind "recorded" adds.
+	Recorded *Recorded
 }
 
 // Arg is a named parameter of a Step.
@@ -59,7 +62,7 @@ type Chain []Step
 // Added says what Apply did.
 type Added struct {
 	// Sigma is the root mean square of the stationary noise added, in the
-	// signal's unit: of gaussian and ar1, summed as variances.
+	// signal's unit: of gaussian, ar1 and recorded, summed as variances.
 	Sigma float64
 	// Lost counts the samples marked as lost.
 	Lost int
@@ -79,6 +82,11 @@ func (c Chain) Apply(x []float64, lost []bool, dev float64, rng *rand.Rand) Adde
 		v := make([]float64, len(c[i].Args))
 		for j, arg := range c[i].Args {
 			v[j] = arg.Value.draw(rng)
+		}
+		if r := c[i].Recorded; r != nil {
+			r.Add(x, v[0], rng)
+			a.Sigma += v[0] * v[0] * r.Sigma() * r.Sigma()
+			continue
 		}
 		k.apply(x, lost, dev, v, rng, &a)
 	}
@@ -112,7 +120,11 @@ func (s Step) kind() int {
 // ParseSpec reads a chain: kinds joined by "+", each with parameters after a
 // colon, "name=value" or "name=lo..hi", joined by commas. "none" and the empty
 // text are the empty chain. Kinds, parameters and defaults are those of Kinds.
-func ParseSpec(spec string) (Chain, error) {
+// The kind "recorded" is an error, as there is no recording to take it from.
+func ParseSpec(spec string) (Chain, error) { return ParseSpecRecorded(spec, nil) }
+
+// ParseSpecRecorded is ParseSpec with the noise that the kind "recorded" adds.
+func ParseSpecRecorded(spec string, r *Recorded) (Chain, error) {
 	var c Chain
 	if s := strings.TrimSpace(spec); s == "" || s == "none" {
 		return c, nil
@@ -121,6 +133,12 @@ func ParseSpec(spec string) (Chain, error) {
 		s, err := parseStep(strings.TrimSpace(part))
 		if err != nil {
 			return nil, fmt.Errorf("noise: %q: %w", spec, err)
+		}
+		if s.Kind == recordedName {
+			if r == nil {
+				return nil, fmt.Errorf("noise: %q: %s needs a recording of noise, and none is given here", spec, recordedName)
+			}
+			s.Recorded = r
 		}
 		c = append(c, s)
 	}

@@ -121,6 +121,24 @@ func TestMoments(t *testing.T) {
 	x, _, _ = apply("quantize:step=0.5", true)
 	within(t, "quantize share", share(x, func(i int) bool { return x[i] == math.Round(x[i]) }), 1, 0)
 
+	x, _, _ = apply("quantize:step=0.5", false) // a step of 1; what matters is the error on values in between
+	mustParse(t, "gaussian:sigma=20").Apply(x, nil, 1, newRand(4))
+	exact := append([]float64(nil), x...)
+	mustParse(t, "quantize:step=0.5").Apply(x, nil, 2, newRand(4))
+	for i := range x {
+		x[i] -= exact[i]
+	}
+	mean, dev = moments(x)
+	if math.Abs(mean) > .002 {
+		t.Errorf("quantize: mean of the error %g, want 0", mean)
+	}
+	within(t, "quantize error", dev*dev, 1./12, .01)
+
+	x, _, _ = apply("spike:p=0.2,amp=3", false)
+	mean, dev = moments(x)
+	within(t, "spike mean", mean, 5, .01)
+	within(t, "spike power", dev*dev, .2*36, .01)
+
 	x, _, _ = apply("wander:amp=0.5,period=500", false)
 	_, dev = moments(x)
 	within(t, "wander dev", dev, 1, .01)
