@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"sink/webhook":            {"sink"},
 	"sink/mqtt":               {"sink", "conn"},
 	"sink/kafka":              {"sink", "conn"},
-	"pipeline":                {"ingest", "window", "model", "model/nn", "drift/monitor", "sink", "internal", "pipeline/state"},
+	"pipeline":                {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "internal", "pipeline/state"},
 	"pipeline/state":          {"internal"},
 	"pipeline/adapt":          {"model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/config":         {""},
