@@ -16,13 +16,14 @@ const (
 	memory = 1 << 15
 	ring   = 1 << 10
 
-	retry      = 8   // a filter that is clearly worse is tried again every so many blocks
-	patience   = 4   // blocks before the network has to be the better one
-	convincing = 1.5 // standard errors by which the network must be better to serve
-	lasting    = .5  // … to go on serving
-	against    = 2.  // standard errors by which a filter must be better for an early verdict
-	hopeless   = 3.  // … for another filter to be left out
-	tolerance  = .01 // of σ², by which another filter must be better to take over
+	retry       = 8     // a filter that is clearly worse is tried again every so many blocks
+	patience    = 4     // blocks before the network has to be the better one
+	convincing  = 1.5   // standard errors by which the network must be better to serve
+	lasting     = .5    // … to go on serving
+	against     = 2.    // standard errors by which a filter must be better for an early verdict
+	hopeless    = 3.    // … for another filter to be left out
+	tolerance   = .02   // of a filter's error, by which another one must be better to take over
+	leastMargin = .0005 // the same, at least, in σ²
 
 	// MaxLookahead is the largest look-ahead of a Panel, in samples.
 	MaxLookahead = 128
@@ -203,7 +204,8 @@ type channel struct {
 	net    network
 	tally  []tally // of each filter
 
-	filter  int            // that serves, or would; -1: none yet
+	best    int            // filter that foretells best; -1: none yet
+	filter  int            // that serves, or would: best or the identity; -1: none yet
 	serving bool           // the filter serves
 	live    classic.Filter // of filter, while it serves
 	due     []float64      // what live gave out: slot t is at t mod len
@@ -221,16 +223,9 @@ type evidence struct {
 	mixedN  float64        // slots that it served
 }
 
-// network is what is known of the network: sums over slots, with memory.
-type network struct {
-	risk   float64 // of the estimated squared error, in σ²
-	claim  float64 // of what it claims, in σ²
-	weight float64 // slots
-}
-
 func newChannel(p *Panel) channel {
-	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), filter: -1,
-		due: make([]float64, p.lookahead+1), mix: 1}
+	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
+		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}}
 }
 
 func (c *channel) read(t int64, y float64) {

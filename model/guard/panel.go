@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/quell-stream/quell/model/classic"
 )
@@ -58,10 +59,17 @@ func (p *Panel) Lookahead() int { return p.lookahead }
 // Params returns the settings of the filters, the identity first.
 func (p *Panel) Params() []classic.Params { return append([]classic.Params(nil), p.params...) }
 
-// run runs filter k over readings, NaN where one is missing, and returns of each
-// part of the block that begins at slot from Σ (y-x̂)² and Σ ∂x̂/∂y. Missing
-// readings don't count.
-func (p *Panel) run(k int, ys []float64, from int) (squares, own [parts]float64) {
+// made is what a filter makes of each part of a block: sums over the readings
+// that are there.
+type made struct {
+	squares [parts]float64 // Σ (y-x̂)²
+	own     [parts]float64 // Σ ∂x̂/∂y
+	alone   [parts]float64 // Σ (y-x̂)² of the filter without the sample itself
+}
+
+// run runs filter k over readings, NaN where one is missing, and returns what it
+// makes of the block that begins at slot from.
+func (p *Panel) run(k int, ys []float64, from int) (m made) {
 	f := p.filters[k]
 	p.out = p.out[:0]
 	for _, y := range ys {
@@ -70,17 +78,49 @@ func (p *Panel) run(k int, ys []float64, from int) (squares, own [parts]float64)
 		}
 	}
 	p.out = f.Finish(p.out)
+	rest := 1 - p.own[k]
 	for i := range block {
-		d := ys[from+i] - p.out[from+i]
+		y, x := ys[from+i], p.out[from+i]
+		d := y - x
 		if d-d != 0 {
 			continue
 		}
-		squares[i/part] += d * d
-		if p.ranks[k] && d == 0 {
-			own[i/part]++
-		} else {
-			own[i/part] += p.own[k]
+		at := i / part
+		m.squares[at] += d * d
+		if !p.ranks[k] {
+			m.own[at] += p.own[k]
+			m.alone[at] += d / rest * (d / rest)
+			continue
+		}
+		if d == 0 {
+			m.own[at]++
+		}
+		last := min(from+i+f.Lookahead(), len(ys)-1)
+		first := max(0, last-p.params[k].Window+1)
+		e := y - medianWithout(ys[first:last+1], y, x)
+		m.alone[at] += e * e
+	}
+	return m
+}
+
+// medianWithout returns the median of a window without the reading y, where with
+// it the median is x: the mean of x and of its neighbour on the side away from y.
+func medianWithout(window []float64, y, x float64) float64 {
+	above, below := math.Inf(1), math.Inf(-1)
+	for _, v := range window {
+		if v > x {
+			above = min(above, v)
+		} else if v < x {
+			below = max(below, v)
 		}
 	}
-	return squares, own
+	switch {
+	case y < x && above < math.Inf(1):
+		return (x + above) / 2
+	case y > x && below > math.Inf(-1):
+		return (x + below) / 2
+	case y == x && above < math.Inf(1) && below > math.Inf(-1):
+		return (above + below) / 2
+	}
+	return x
 }

@@ -84,7 +84,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 	for _, v := range c.numbers() {
 		dst = wire.F64(dst, *v)
 	}
-	dst = wire.I64(dst, int64(c.filter))
+	dst = wire.I64(wire.I64(dst, int64(c.best)), int64(c.filter))
 	dst = wire.Bool(wire.Bool(dst, c.serving), c.judged.open)
 	dst = wire.I64(wire.I64(dst, c.judged.start), int64(c.judged.next))
 	dst = wire.U64(dst, uint64(len(c.tally)))
@@ -113,13 +113,13 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	for _, v := range c.numbers() {
 		*v = r.F64()
 	}
-	filter := r.I64()
+	best, filter := r.I64(), r.I64()
 	c.serving, c.judged.open = r.Bool(), r.Bool()
 	c.judged.start, c.judged.next = r.I64(), r.Int()
-	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || filter < -1 || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.serving && filter < 0 {
+	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || min(best, filter) < -1 || best >= int64(len(c.tally)) || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.serving && filter < 0 {
 		r.Fail(errors.New("filters that are not there"))
 	}
-	c.filter = int(filter)
+	c.best, c.filter = int(best), int(filter)
 	for i := range c.tally {
 		for _, v := range c.tally[i].numbers() {
 			*v = r.F64()
@@ -146,10 +146,7 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 // numbers lists what a channel counts.
 func (c *channel) numbers() []*float64 {
 	j := &c.judged
-	out := []*float64{&c.sigma, &c.mix, &c.net.risk, &c.net.claim, &c.net.weight, &j.sigma2, &j.total}
-	for i := range j.net {
-		out = append(out, &j.net[i])
-	}
+	out := []*float64{&c.sigma, &c.mix, &c.net.squares, &c.net.weights, &c.net.claim, &c.net.slots, &c.net.rho, &j.sigma2, &j.total}
 	return append(append(out, c.now.numbers()...), j.now.numbers()...)
 }
 
@@ -161,6 +158,6 @@ func (e *evidence) numbers() []*float64 {
 	return out
 }
 
-func (t *tally) numbers() [5]*float64 {
-	return [...]*float64{&t.weight, &t.risk, &t.count, &t.diff, &t.squares}
+func (t *tally) numbers() [10]*float64 {
+	return [...]*float64{&t.slots, &t.squares, &t.weights, &t.alone, &t.parts, &t.diff, &t.own, &t.diff2, &t.cross, &t.own2}
 }

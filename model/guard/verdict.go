@@ -10,27 +10,29 @@ type judged struct {
 	next   int // filter
 	sigma2 float64
 	now    evidence
-	net    [parts]float64 // Σ of the network's estimated squared error, in σ²
-	total  float64        // slots
+	total  float64 // slots
 }
 
-// tally is what is known of a filter: sums over parts, with memory.
+// tally is what is known of a filter, in σ̂²: sums over parts, with memory. Where
+// σ² is ρσ̂², a filter is better than the network by diff+ρ·own.
 type tally struct {
-	weight  float64 // slots
-	risk    float64 // estimated squared error, in σ²
-	count   float64 // parts
-	diff    float64 // the network's estimated error less its own
-	squares float64 // of diff
+	slots   float64
+	squares float64 // Σ (y-x̂)²
+	weights float64 // Σ ∂x̂/∂y
+	alone   float64 // Σ (y-x̂)² of the filter without the sample itself
+	parts   float64
+	diff    float64 // Σ (y-x̂)² of the network less its own
+	own     float64 // 2·Σ ∂x̂/∂y of the network less its own
+	diff2   float64
+	cross   float64
+	own2    float64
 }
 
 // close ends a block that began at slot start, and has the filters run over it.
 func (c *channel) close(start int64) {
 	j := judged{open: true, start: start, sigma2: c.sigma * c.sigma, now: c.now}
-	for i, n := range j.now.n {
+	for _, n := range j.now.n {
 		j.total += n
-		if j.sigma2 > 0 {
-			j.net[i] = j.now.squares[i]/j.sigma2 - n + 2*j.now.own[i]
-		}
 	}
 	// Where too much is missing there is nothing to say.
 	j.open = j.sigma2 > 0 && j.total >= block/2
@@ -57,70 +59,102 @@ func (c *channel) judgeNext(p *Panel, in, blocks int64) {
 	for t := from; t < to; t++ {
 		p.raw = append(p.raw, c.raw[t%ring])
 	}
-	squares, own := p.run(k, p.raw, int(j.start-from))
-	y := &c.tally[k]
-	y.decay(1 - j.total/memory)
+	m := p.run(k, p.raw, int(j.start-from))
+	c.tally[k].add(j, &m)
+}
+
+// add takes what a filter made of a block.
+func (t *tally) add(j *judged, m *made) {
+	f := 1 - j.total/memory
+	for _, v := range t.numbers() {
+		*v *= f
+	}
 	for i, n := range j.now.n {
 		if n == 0 {
 			continue
 		}
-		risk := squares[i]/j.sigma2 - n + 2*own[i]
-		d := j.net[i] - risk
-		y.weight += n
-		y.risk += risk
-		y.count++
-		y.diff += d
-		y.squares += d * d
+		s := m.squares[i] / j.sigma2
+		d, o := j.now.squares[i]/j.sigma2-s, 2*(j.now.own[i]-m.own[i])
+		t.slots += n
+		t.squares += s
+		t.weights += m.own[i]
+		t.alone += m.alone[i] / j.sigma2
+		t.parts++
+		t.diff += d
+		t.own += o
+		t.diff2 += d * d
+		t.cross += d * o
+		t.own2 += o * o
 	}
 }
 
-func (t *tally) decay(f float64) {
-	t.weight *= f
-	t.risk *= f
-	t.count *= f
-	t.diff *= f
-	t.squares *= f
-}
-
-// lead returns by how much a filter is better than the network, per part in σ²,
+// lead returns by how much a filter is better than the network, per part in σ̂²,
 // and the standard error of that.
-func (t *tally) lead() (mean, err float64) {
-	if t.count < 2 {
+func (t *tally) lead(rho float64) (mean, err float64) {
+	if t.parts < 2 {
 		return 0, math.Inf(1)
 	}
-	mean = t.diff / t.count
-	return mean, math.Sqrt(max(0, t.squares/t.count-mean*mean) / (t.count - 1))
+	mean = (t.diff + rho*t.own) / t.parts
+	square := (t.diff2 + 2*rho*t.cross + rho*rho*t.own2) / t.parts
+	return mean, math.Sqrt(max(0, square-mean*mean) / (t.parts - 1))
+}
+
+// risk returns Σ of the estimated squared error.
+func (t *tally) risk(rho float64) float64 { return t.squares - rho*t.slots + 2*rho*t.weights }
+
+// loss returns the mean squared error in foretelling a reading without seeing
+// it, which is that of the estimate plus the noise, whatever the noise (Batson and
+// Royer, "Noise2Self", 2019). Of the identity, which needs the reading, it is
+// infinite.
+func (t *tally) loss() float64 {
+	if t.slots == 0 {
+		return math.Inf(1)
+	}
+	return t.alone / t.slots
 }
 
 // skips says whether a filter is clearly worse than the best one, and it is not
 // its turn to be tried again.
 func (c *channel) skips(k int, blocks int64) bool {
 	t := &c.tally[k]
-	if t.count == 0 || c.filter < 0 || k == c.filter || (blocks+int64(k))%retry == 0 {
+	if k == 0 || t.slots == 0 || c.best < 0 || (blocks+int64(k))%retry == 0 {
 		return false
 	}
-	best, _ := c.tally[c.filter].lead()
-	mean, err := t.lead()
-	return best-mean > tolerance*part+hopeless*err
+	return t.loss() > hopeless*c.tally[c.best].loss()
+}
+
+// choose returns the filter that foretells best; it stays unless another one is
+// better by more than a little.
+func (c *channel) chooseFilter() int {
+	best, least := c.best, math.Inf(1)
+	if best >= 0 {
+		t := &c.tally[best]
+		least = t.loss() - max(tolerance*t.risk(c.net.rho)/max(t.slots, 1), leastMargin)
+	}
+	for k := range c.tally {
+		if l := c.tally[k].loss(); l < least {
+			best, least = k, l
+		}
+	}
+	return best
 }
 
 // decide weighs the evidence after a block.
 func (c *channel) decide(p *Panel, in, blocks int64) {
 	j := &c.judged
-	c.net.add(j)
-	best, most := c.filter, math.Inf(-1)
-	if best >= 0 { // it goes on unless another one is better by more than a little
-		most, _ = c.tally[best].lead()
-		most += tolerance * part
+	c.best = c.chooseFilter()
+	// No estimate that does not see a reading foretells it better than to within the
+	// noise. Where the signal itself is rough, σ̂ is too large, and all that is rough
+	// would be taken for noise.
+	c.net.add(j, min(1, c.tally[c.best].loss()))
+	rho := c.net.rho
+	filter := c.best
+	if t := &c.tally[filter]; t.risk(rho) > rho*t.slots {
+		filter = 0 // the identity
 	}
-	for k := range c.tally {
-		if lead, _ := c.tally[k].lead(); c.tally[k].count > 0 && lead > most {
-			best, most = k, lead
-		}
-	}
-	another, was := best != c.filter, c.serving
-	c.filter = best
-	lead, err := c.tally[best].lead()
+	another, was := filter != c.filter, c.serving
+	c.filter = filter
+	lead, err := c.tally[filter].lead(rho)
 	switch {
 	case blocks < patience:
 		c.serving = lead > against*err
@@ -136,31 +170,43 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 		c.mix = 1
 		c.enter(p, in)
 	case j.now.mixedN > 0:
-		t := &c.tally[best]
-		c.mix = factor(t.risk, j.now.mixed/j.sigma2/j.now.mixedN*t.weight, t.weight)
+		t := &c.tally[filter]
+		c.mix = factor(t.risk(rho), j.now.mixed/j.sigma2/j.now.mixedN*t.slots, t.slots)
 	}
 }
 
-func (n *network) add(j *judged) {
+// network is what is known of the network, in σ̂²: sums over slots, with memory.
+type network struct {
+	squares float64 // Σ (y-x̂)²
+	weights float64 // Σ ∂x̂/∂y
+	claim   float64 // Σ of the variance that it claims for its error
+	slots   float64
+	rho     float64 // σ² in σ̂²
+}
+
+func (n *network) add(j *judged, rho float64) {
 	f := 1 - j.total/memory
-	n.risk, n.claim, n.weight = n.risk*f, n.claim*f+j.now.claim/j.sigma2, n.weight*f+j.total
-	for _, r := range j.net {
-		n.risk += r
+	n.squares, n.weights, n.claim, n.slots, n.rho = n.squares*f, n.weights*f, n.claim*f+j.now.claim/j.sigma2, n.slots*f+j.total, rho
+	for i := range parts {
+		n.squares += j.now.squares[i] / j.sigma2
+		n.weights += j.now.own[i]
 	}
 }
 
 // factor is what the deviations are to be multiplied with that the network claims.
-func (n *network) factor() float64 { return factor(n.risk, n.claim, n.weight) }
+func (n *network) factor() float64 {
+	return factor(n.squares-n.rho*n.slots+2*n.rho*n.weights, n.claim, n.slots)
+}
 
 // trust is how many slots of evidence a claim is worth at the start.
 const trust = 1024
 
 // factor returns what deviations are to be multiplied with whose squares sum up
-// to claim over weight slots, where those of the errors are estimated as risk.
-func factor(risk, claim, weight float64) float64 {
-	if !(claim > 0) || !(weight > 0) {
+// to claim over so many slots, where those of the errors are estimated as risk.
+func factor(risk, claim, slots float64) float64 {
+	if !(claim > 0) || !(slots > 0) {
 		return 1
 	}
-	prior := claim / weight * trust
+	prior := claim / slots * trust
 	return math.Sqrt(min(max((risk+prior)/(claim+prior), .25), 9))
 }
