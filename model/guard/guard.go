@@ -21,6 +21,7 @@ const (
 	convincing  = 1.5   // standard errors by which the network must be better to serve
 	lasting     = .5    // … to go on serving
 	against     = 2.    // standard errors by which a filter must be better for an early verdict
+	rough       = .9    // of σ̂², below which the noise cannot be what it is taken for
 	hopeless    = 3.    // … for another filter to be left out
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
 	leastMargin = .0005 // the same, at least, in σ²

@@ -144,8 +144,8 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	j := &c.judged
 	c.best = c.chooseFilter()
 	// No estimate that does not see a reading foretells it better than to within the
-	// noise. Where the signal itself is rough, σ̂ is too large, and all that is rough
-	// would be taken for noise.
+	// noise. If one does, the signal itself is rough and σ̂ is too large: what is
+	// rough would be taken for noise, and there is no telling how good the network is.
 	c.net.add(j, min(1, c.tally[c.best].loss()))
 	rho := c.net.rho
 	filter := c.best
@@ -156,6 +156,8 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	c.filter = filter
 	lead, err := c.tally[filter].lead(rho)
 	switch {
+	case rho < rough:
+		c.serving = true
 	case blocks < patience:
 		c.serving = lead > against*err
 	case was:
@@ -170,9 +172,20 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 		c.mix = 1
 		c.enter(p, in)
 	case j.now.mixedN > 0:
-		t := &c.tally[filter]
-		c.mix = factor(t.risk(rho), j.now.mixed/j.sigma2/j.now.mixedN*t.slots, t.slots)
+		c.mix = math.Sqrt(c.error2(lead-err) / (j.now.mixed / j.sigma2 / j.now.mixedN))
 	}
+}
+
+// error2 returns the mean squared error of the filter that serves, in σ̂², which
+// leads by so much per part, at least: that is known far better than the error of
+// either.
+func (c *channel) error2(lead float64) float64 {
+	if c.net.rho < rough { // error and noise together are not more than this
+		return c.tally[c.filter].loss() / 2
+	}
+	f := c.net.factor()
+	net := f * f * c.net.claim / c.net.slots
+	return max(net-lead/part, net/4)
 }
 
 // network is what is known of the network, in σ̂²: sums over slots, with memory.
@@ -198,15 +211,28 @@ func (n *network) factor() float64 {
 	return factor(n.squares-n.rho*n.slots+2*n.rho*n.weights, n.claim, n.slots)
 }
 
-// trust is how many slots of evidence a claim is worth at the start.
-const trust = 1024
+// A network claims too small an error of signals that are not quite like those it
+// was trained on: on recordings its variance is larger by about so much.
+const transfer = 1.15
+
+// How far such a claim is off, and by how much of σ² an estimated one
+// is: by what σ̂² is off, and by chance, with a variance of 2σ⁴ a slot or more,
+// since errors hang together.
+const (
+	claimError = .3
+	levelError = .02
+	slotError2 = 4
+)
 
 // factor returns what deviations are to be multiplied with whose squares sum up
-// to claim over so many slots, where those of the errors are estimated as risk.
+// to claim over so many slots, where those of the errors are estimated as risk:
+// both count as they can be trusted. The error of a good estimate is so much
+// smaller than the noise that the estimate of it says little.
 func factor(risk, claim, slots float64) float64 {
 	if !(claim > 0) || !(slots > 0) {
-		return 1
+		return math.Sqrt(transfer)
 	}
-	prior := claim / slots * trust
-	return math.Sqrt(min(max((risk+prior)/(claim+prior), .25), 9))
+	off := (levelError*levelError + slotError2/slots) * slots * slots / (claim * claim)
+	trust := claimError * claimError / (claimError*claimError + off)
+	return math.Sqrt(min(max(transfer+trust*(risk/claim-transfer), .25), 9))
 }
