@@ -117,7 +117,7 @@ func (t *tally) loss() float64 {
 // its turn to be tried again.
 func (c *channel) skips(k int, blocks int64) bool {
 	t := &c.tally[k]
-	if k == 0 || t.slots == 0 || c.best < 0 || (blocks+int64(k))%retry == 0 {
+	if k == 0 || blocks <= patience || t.slots == 0 || c.best < 0 || (blocks+int64(k))%retry == 0 {
 		return false
 	}
 	return t.loss() > hopeless*c.tally[c.best].loss()
