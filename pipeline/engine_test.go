@@ -62,7 +62,7 @@ func untrained(_ [][]float32, channels int, seed uint64) (*nn.Net, error) {
 func testEngine(t *testing.T, m *model.Model, out Out) *Engine {
 	t.Helper()
 	e, err := NewEngine(EngineConfig{
-		Stream: "s", Channels: []string{"a", "b"}, Model: m, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate,
+		Stream: "s", Channels: []string{"a", "b"}, Guard: true, Model: m, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate,
 		SentinelSlots: 256, Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond},
 	}, out)
 	if err != nil {

@@ -119,7 +119,7 @@ func testPipeline(t *testing.T, dir string, src *memSource, out, dead *memSink) 
 	p, err := New(Config{
 		StateDir: dir,
 		Streams: []StreamConfig{{
-			Engine: EngineConfig{Stream: "s", Channels: []string{"a", "b"}, Model: testModel(t, 1), Watch: true, FitSentinel: untrained,
+			Engine: EngineConfig{Stream: "s", Channels: []string{"a", "b"}, Model: testModel(t, 1), Guard: true, Watch: true, FitSentinel: untrained,
 				FalseAlarms: monitor.DefaultRate, SentinelSlots: 256,
 				Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond}},
 			Source: src, Sinks: []string{"out"}, Checkpoint: time.Millisecond,

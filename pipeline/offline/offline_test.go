@@ -55,7 +55,7 @@ func untrained(_ [][]float32, channels int, seed uint64) (*nn.Net, error) {
 }
 
 func testEngine(m *model.Model) pipeline.EngineConfig {
-	return pipeline.EngineConfig{Stream: "s", Model: m, Watch: true, FitSentinel: untrained, SentinelSlots: 256, Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond}}
+	return pipeline.EngineConfig{Stream: "s", Model: m, Guard: true, Watch: true, FitSentinel: untrained, SentinelSlots: 256, Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond}}
 }
 
 // disorder is a recording of two series with everything that happens to one:
