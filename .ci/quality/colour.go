@@ -62,7 +62,7 @@ func (l *lab) flags() error {
 		return err
 	}
 	if !slices.ContainsFunc(cells, func(c cell) bool { return c.Flagged > 0 }) {
-		return notAvailable(fmt.Sprintf("quell denoise flags none of %d recordings with AR(1) noise", len(cells)))
+		return notAvailable(fmt.Sprintf("quell denoise flags none of %d noisy recordings under AR(1) noise", len(cells)))
 	}
 	return nil
 }
