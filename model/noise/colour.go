@@ -61,7 +61,7 @@ const (
 // score, and the flag follows the score with hysteresis, from the sixth block on.
 //
 // The decision is a function of the blocks alone. A Colour isn't safe for
-// concurrent use; its size is about 14 KiB.
+// concurrent use; it takes 39 KiB of memory, and its snapshot 11 KiB.
 type Colour struct {
 	blocks  int64
 	bank    bank

@@ -62,13 +62,13 @@ func SigmaLag(x []float64, lag int) float64 {
 }
 
 // SigmaFourth estimates the deviation of white noise in x by the median of the
-// absolute fourth differences, which are 0 for cubic signals (the difference-based
-// estimators of Hall, Kay and Titterington, "Asymptotically Optimal
+// absolute fourth differences, which are 0 for cubic signals (a difference-based
+// estimator as in Hall, Kay and Titterington, "Asymptotically Optimal
 // Difference-Based Estimation of Variance in Nonparametric Regression", 1990, with
-// binomial weights and a median for the mean). Signals with sharp features disturb it less
-// than SigmaMAD and SigmaDiff. Noise that is not white is read as its density at the
-// highest frequencies. With fewer than 16 samples the answer is 0. Values must
-// be finite; x is not changed.
+// binomial weights and a median for the mean). Signals with sharp features
+// disturb it less than SigmaMAD and SigmaDiff. Noise that is not white is read as
+// its density at the highest frequencies. With fewer than 16 samples the answer is
+// 0. Values must be finite; x is not changed.
 func SigmaFourth(x []float64) float64 {
 	if len(x) < 16 {
 		return 0
@@ -88,8 +88,8 @@ func fourth(x []float64) float64 {
 }
 
 // Estimates are figures of the noise level of a recording, in the unit of its
-// readings. If the noise is white and there is no signal, all of them but the last two equal its
-// deviation.
+// readings. If the noise is white and there is no signal, MAD, Difference, Lags,
+// Allan and Sigma equal its deviation.
 type Estimates struct {
 	MAD        float64    // SigmaMAD
 	Difference float64    // SigmaDiff
@@ -104,8 +104,8 @@ type Estimates struct {
 	// exceeds the smallest. It is +Inf where only the smallest is 0.
 	Spread float64
 
-	// Step is the distance that the readings are multiples of, 0 if there is none.
-	// Deviation before quantisation is √(Sigma²-Step²/12).
+	// Step is the distance that changes of the reading are multiples of, 0 if there
+	// is none. The deviation before quantisation is √(Sigma²-Step²/12).
 	Step float64
 	// Repeated is the share of readings that equal the one before.
 	Repeated float64
@@ -114,9 +114,10 @@ type Estimates struct {
 // Level estimates the noise level of x in several ways. Fewer than 16 samples
 // give zeros. Values must be finite; x is not changed.
 //
-// What a signal adds to Sigma, in the median over signals of package synth: at
-// most 2 % at 0 dB, 4 % at 10 dB, 8 % at 20 dB and 20 % at 30 dB (MAD: 2, 7, 16 and 36 %);
-// noise-like signals (synth.Colour) are taken for noise by all of them.
+// What a signal adds to Sigma, in the median over a family of package synth, is
+// at most 2 % at 0 dB, 4 % at 10 dB, 9 % at 20 dB and 20 % at 30 dB (to MAD 2, 8,
+// 17 and 37 %). Signals that are noise themselves (synth.Colour) are taken for
+// noise by all estimates.
 func Level(x []float64) Estimates {
 	var e Estimates
 	if len(x) < 16 {

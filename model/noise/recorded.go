@@ -125,9 +125,10 @@ type Recorded struct {
 }
 
 // NewRecorded makes noise of a recording that holds nothing else, or of a quiet
-// stretch of one (Quietest). Its mean and slow trend, the cubic through it that
-// is nearest by least squares, are taken off. x is copied. A recording of fewer than LeastRecorded samples, one
-// that is nothing but its trend, and values that are not finite are errors.
+// stretch of one (Quietest). Its mean and slow trend, the cubic nearest to it by
+// least squares, are taken off. x is copied. A recording of fewer than
+// LeastRecorded samples, one that is nothing but its trend, and values that are
+// not finite are errors.
 func NewRecorded(x []float64) (*Recorded, error) {
 	if len(x) < LeastRecorded {
 		return nil, fmt.Errorf("noise: a recording of %d samples is too short to be taken for noise, give at least %d", len(x), LeastRecorded)
@@ -245,9 +246,10 @@ func (r *Recorded) covariance(lag int) float64 {
 }
 
 // Add adds gain times a piece of the noise to dst: from a random place and of
-// random sign. Where dst is longer than the recording the piece is made of blocks of random
-// place, length and sign (the stationary bootstrap of Politis and Romano 1994) that
-// fade into each other without a change of the variance. It does not allocate.
+// random sign. Where dst is longer than the recording the piece is made of blocks
+// of random place, length and sign (the stationary bootstrap of Politis and Romano,
+// 1994) that fade into each other without a change of the variance. It does not
+// allocate.
 func (r *Recorded) Add(dst []float64, gain float64, rng *rand.Rand) {
 	at, g := r.pick(gain, rng)
 	if len(dst) <= len(r.ring) {

@@ -18,8 +18,6 @@ type condition struct {
 	rho  float64
 }
 
-func (c condition) coloured() bool { return c.kind == "ar1" }
-
 func (c condition) String() string {
 	if c.kind == "clean" {
 		return c.kind
