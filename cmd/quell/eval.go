@@ -165,7 +165,7 @@ func (o *evalOptions) load() ([]*model.Model, error) {
 
 // subjects reads the channels to score.
 func (o *evalOptions) subjects(s streams, in string) ([]subject, error) {
-	pairs, err := parsePairs(o.clean)
+	pairs, err := parsePairs("--clean", o.clean)
 	if err != nil {
 		return nil, err
 	}
@@ -264,15 +264,15 @@ func methodOf(m *model.Model) eval.Model {
 	}}
 }
 
-// pair names a channel and the column of its truth.
+// pair names a channel and the column of its truth, or of its twin.
 type pair struct{ channel, truth string }
 
-func parsePairs(args []string) ([]pair, error) {
+func parsePairs(flag string, args []string) ([]pair, error) {
 	var out []pair
 	for _, a := range args {
 		ch, col, ok := strings.Cut(a, "=")
 		if !ok || ch == "" || col == "" {
-			return nil, usageError("--clean %s: write it as CHANNEL=COLUMN", a)
+			return nil, usageError("%s %s: write it as CHANNEL=COLUMN", flag, a)
 		}
 		out = append(out, pair{ch, col})
 	}

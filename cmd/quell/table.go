@@ -16,6 +16,7 @@ type table struct {
 	path  string
 	names []string
 	cols  [][]float64 // by column; NaN where missing
+	times []int64     // by row, Unix ns; nil without a time column
 }
 
 // readTable reads the named columns of a file, or its numeric ones.
@@ -36,6 +37,9 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 		}
 		if err != nil {
 			return nil, err
+		}
+		if row.TimeText != nil {
+			t.times = append(t.times, row.Time)
 		}
 		for i, c := range row.Cells {
 			v := c.Value
