@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -74,9 +73,6 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg := train.TruthlessConfig{Method: train.Method(o.method), FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Progress: r.progress}}
 		tuned, rep, err := train.Truthless(ctx, m, windows, cfg)
-		if errors.Is(err, train.ErrColoured) {
-			err = fmt.Errorf("%w; give a recording of it by --noise FILE or a stretch by --quiet FROM..TO, a second sensor by --twin, or name a --method if you know better", err)
-		}
 		fit := train.FitReport{Loss: rep.Fit.Loss, Best: rep.Fit.Best}
 		for _, a := range rep.Attempts {
 			fit.Steps += a.Steps
@@ -139,6 +135,10 @@ func (o *trainOptions) windows(s streams, path string, m *model.Model) ([]train.
 		ws, err := h.Windows(m)
 		if err != nil {
 			return nil, fmt.Errorf("channel %s: %w", name, err)
+		}
+		// Truthless sees all channels together, and knows no names.
+		if err := train.CheckWhite(ws); err != nil && o.method == string(train.Auto) && recorded == nil && len(twins) == 0 {
+			return nil, fmt.Errorf("%s: channel %s: %w; give a recording of it by --noise FILE or a stretch by --quiet FROM..TO, a second sensor by --twin, choose other --channels, or name a --method if you know better", path, name, err)
 		}
 		out = append(out, ws...)
 	}

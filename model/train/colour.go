@@ -1,6 +1,8 @@
 package train
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/quell-stream/quell/model/noise"
@@ -31,6 +33,41 @@ func Coloured(stretches [][]float64) (coloured bool, octave, diff float64) {
 	octave, diff = lowerMedian(octaves), lowerMedian(diffs)
 	r := octave / diff
 	return r > mostColour || r < 1/mostColour, octave, diff
+}
+
+// ErrColoured is what CheckWhite and Truthless return, wrapped with figures, where
+// the noise is not white.
+var ErrColoured = errors.New("the noise is not white")
+
+// colourStretch is the number of slots that CheckWhite looks at together.
+const colourStretch = 512
+
+// CheckWhite returns ErrColoured, wrapped, where the noise of some channel of the
+// windows is not white by Coloured. The windows should be of one series, or of
+// several of the same kind.
+func CheckWhite(windows []Window) error {
+	if len(windows) == 0 {
+		return nil
+	}
+	for c := range windows[0].Channels {
+		var xs [][]float64
+		for i := range windows {
+			w := &windows[i]
+			var x []float64
+			for k := c; k < len(w.Cols); k += w.Channels {
+				if !w.Cols[k].Missing {
+					x = append(x, float64(w.Cols[k].X))
+				}
+				if len(x) == colourStretch {
+					xs, x = append(xs, x), nil
+				}
+			}
+		}
+		if yes, octave, diff := Coloured(xs); yes {
+			return fmt.Errorf("%w: its level is %.2g in the second octave and %.2g between neighbours, in deviations of the readings", ErrColoured, octave, diff)
+		}
+	}
+	return nil
 }
 
 // lowerMedian returns the lower median of x, which it sorts.

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"gonum.org/v1/gonum/stat"
+
 	"github.com/quell-stream/quell/model"
 )
 
@@ -25,10 +27,6 @@ const (
 
 // Methods lists the methods.
 func Methods() []Method { return []Method{Auto, IDR, R2R, Noise2Noise} }
-
-// ErrColoured is what Truthless returns, wrapped, where the noise is not white,
-// no recording of it is there and the choice is its own.
-var ErrColoured = errors.New("train: the noise is not white")
 
 // TruthlessConfig says how to train without clean truth. Zero fields take their
 // defaults; Rounds are those of IDR, default 2, and Steps count for each round,
@@ -71,10 +69,12 @@ const (
 	// longHistory is the number of slots from which R2R pays: on shorter ones it
 	// learns the noise by heart.
 	longHistory = 40000
-	// keepGain and keepLevel are what a round has to show: an estimated gain in
-	// dB, and by the paired test at this level. What is judged here is not yet
-	// served, so that the gate of a live series may be stricter.
-	keepGain, keepLevel = .02, .1
+	// keepGain and keepLevel are what a round has to show: by how much the mean
+	// squared error is lower, in units of the noise's variance, and that by the
+	// paired test at this level. Decibels do not decide: on a short history the
+	// champion's error is hardly told from none. What is judged here is not served
+	// yet; a live gate is stricter.
+	keepGain, keepLevel = .001, .1
 	// leastJudged is the number of pieces that a judgement needs.
 	leastJudged = 8
 	// colouredPiece is CompareConfig.Piece for noise that has a memory.
@@ -104,7 +104,7 @@ func Truthless(ctx context.Context, m *model.Model, windows []Window, cfg Truthl
 		return nil, rep, fmt.Errorf("train: there is no method %q", cfg.Method)
 	}
 	setDefault(&cfg.Rounds, 2)
-	t := truthless{cfg: cfg, ctx: ctx, model: m}
+	t := truthless{cfg: cfg, ctx: ctx, model: m, colour: CheckWhite(windows)}
 	t.hold(windows)
 	for i := range t.train {
 		rep.Slots += t.train[i].slots()
@@ -144,6 +144,8 @@ type truthless struct {
 	train []Window
 	held  []Evidence
 	fit   FitReport
+
+	colour error // of CheckWhite
 }
 
 // stages returns the rounds to be made.
@@ -163,8 +165,8 @@ func (t *truthless) stages(slots int) ([]Method, error) {
 	if twin {
 		return []Method{Noise2Noise}, nil
 	}
-	if coloured, octave, diff := t.coloured(); coloured && !known {
-		return nil, fmt.Errorf("%w: its level is %.2g in the second octave and %.2g between neighbours, in deviations of the readings", ErrColoured, octave, diff)
+	if t.colour != nil && !known {
+		return nil, t.colour
 	}
 	out := slices.Repeat([]Method{IDR}, t.cfg.Rounds)
 	if slots >= longHistory {
@@ -202,7 +204,7 @@ func (t *truthless) attempt(i int, stages []Method) (Attempt, error) {
 	a.Windows = c.Windows
 	if len(c.Gain) >= leastJudged {
 		a.GainDB, a.P = c.DB(), c.P()
-		a.Kept = a.GainDB >= keepGain && a.P < keepLevel
+		a.Kept = stat.Mean(c.Gain, nil) >= keepGain && a.P < keepLevel
 	}
 	if a.Kept {
 		t.model = next
@@ -217,11 +219,10 @@ func (t *truthless) judge() CompareConfig {
 		return cfg
 	}
 	w := &t.held[0].Window
-	coloured, _, _ := t.coloured()
-	if w.Noise != nil || coloured {
+	if w.Noise != nil || t.colour != nil {
 		cfg.Piece = colouredPiece
 	}
-	cfg.ByTwin = w.Twin != nil && w.Noise == nil && coloured
+	cfg.ByTwin = w.Twin != nil && w.Noise == nil && t.colour != nil
 	return cfg
 }
 
@@ -251,30 +252,6 @@ func (t *truthless) progress(i int, stages []Method) func(Progress) {
 		p.Step, p.Steps = before+p.Step, all
 		t.cfg.Progress(p)
 	}
-}
-
-// coloured says whether the noise of the windows is not white.
-func (t *truthless) coloured() (bool, float64, float64) {
-	const stretch = 512
-	for c := range t.train[0].Channels {
-		var xs [][]float64
-		for i := range t.train {
-			w := &t.train[i]
-			var x []float64
-			for k := c; k < len(w.Cols); k += w.Channels {
-				if !w.Cols[k].Missing {
-					x = append(x, float64(w.Cols[k].X))
-				}
-				if len(x) == stretch {
-					xs, x = append(xs, x), nil
-				}
-			}
-		}
-		if yes, octave, diff := Coloured(xs); yes {
-			return true, octave, diff
-		}
-	}
-	return false, 0, 0
 }
 
 // result returns the model that was kept, with its origin.
