@@ -38,7 +38,7 @@ func (e *evaluation) read(s streams) error {
 // readSubjects reads the channels to score and returns the table of the
 // recording.
 func (e *evaluation) readSubjects(s streams) (*table, error) {
-	pairs, err := parsePairs(e.clean)
+	pairs, err := parsePairs("--clean", e.clean)
 	if err != nil {
 		return nil, err
 	}
@@ -122,15 +122,15 @@ func (e *evaluation) readLabels(s streams) error {
 	return nil
 }
 
-// pair names a channel and the column of its truth.
+// pair names a channel and the column of its truth, or of its twin.
 type pair struct{ channel, truth string }
 
-func parsePairs(args []string) ([]pair, error) {
+func parsePairs(flag string, args []string) ([]pair, error) {
 	var out []pair
 	for _, a := range args {
 		ch, col, ok := strings.Cut(a, "=")
 		if !ok || ch == "" || col == "" {
-			return nil, usageError("--clean %s: write it as CHANNEL=COLUMN", a)
+			return nil, usageError("%s %s: write it as CHANNEL=COLUMN", flag, a)
 		}
 		out = append(out, pair{ch, col})
 	}

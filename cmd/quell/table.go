@@ -17,6 +17,7 @@ type table struct {
 	path  string
 	names []string
 	cols  [][]float64 // by column; NaN where missing
+	times []int64     // by row, Unix ns; nil without a time column
 	// rateHz is what the first steps of the time column say: their median, 0
 	// where there is none.
 	rateHz float64
@@ -33,7 +34,6 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
 	t = &table{path: path, names: r.Channels(), cols: make([][]float64, len(r.Channels()))}
-	var times []int64
 	for {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
@@ -42,8 +42,8 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 		if err != nil {
 			return nil, err
 		}
-		if r.TimeColumn() != "" && len(times) < rateSteps {
-			times = append(times, row.Time)
+		if row.TimeText != nil {
+			t.times = append(t.times, row.Time)
 		}
 		for i, c := range row.Cells {
 			v := c.Value
@@ -56,7 +56,7 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 	if len(t.cols) == 0 || len(t.cols[0]) == 0 {
 		return nil, fmt.Errorf("%s has no rows", path)
 	}
-	t.rateHz = rateOf(times)
+	t.rateHz = rateOf(t.times[:min(len(t.times), rateSteps)])
 	return t, nil
 }
 

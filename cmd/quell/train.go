@@ -32,6 +32,11 @@ type trainOptions struct {
 	aheadSet                                          bool // --lookahead was given
 	budget                                            time.Duration
 	asJSON, card                                      bool
+
+	// Without truth.
+	method, quiet string
+	twins         []string
+	sigma         float64
 }
 
 func trainCmd(s streams) *cobra.Command {
@@ -46,13 +51,23 @@ the same column the recording is clean, and --corrupt says what noise to add; wh
 they differ, what they differ by is the noise that is learnt to be removed.
 
 Without --clean the recordings are noisy and nothing else is known: the base model
-(or --from) is fine-tuned on them by iterative data refinement, which needs noise
-that is roughly white.
+(or --from) is fine-tuned on them. A sixth is held out, and each round of training is
+kept only if it is better there, by an estimate that needs no truth. --method says
+how to train:
+  auto  two rounds of idr, then r2r from 40,000 samples on; n2n with --twin. Where
+        the noise is not white it does nothing, and says so: give it recorded noise
+  idr   iterative data refinement: the net's own guess with fresh noise
+  r2r   recorrupted to recorrupted: more noise in, less out; Gaussian noise
+  n2n   noise to noise: from one sensor to its --twin; noise of any kind
+What is known of the noise helps: --noise is a recording of it and --quiet a stretch
+of the recording in which only noise is seen, white or not; --sigma is its deviation.
 
 The same data, flags and seed give the same bytes on the same kind of machine.
 --budget bounds the time instead: the number of steps then follows from the speed
 of the machine, and is told, so that --steps repeats it.`,
 		Example: `  quell train history.csv --channels pressure -o mine.quell
+  quell train history.csv --channels pressure --quiet 2000..6000 -o mine.quell
+  quell train pair.csv --twin pressure=pressure2 -o mine.quell
   quell train ecg.csv --clean mlii=mlii --corrupt gaussian:snr=10 -o ecg.quell
   quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -74,6 +89,10 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringVar(&o.corrupt, "corrupt", "", "noise to add to clean recordings, such as gaussian:snr=0..20+spike:p=0.02")
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names")
 	f.StringVar(&o.from, "from", "", "`model` to start from; default without truth: base")
+	f.StringVar(&o.method, "method", string(train.Auto), "`how` to train without truth: auto, idr, r2r or n2n")
+	f.StringArrayVar(&o.twins, "twin", nil, "`CH=COL`: column COL is a second sensor of what channel CH measures (repeatable)")
+	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
+	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
 	return cmd
@@ -86,7 +105,7 @@ func trainFlags(cmd *cobra.Command, o *trainOptions, ahead lookahead) {
 	f.Uint64Var(&o.seed, "seed", 1, "seed of weights, noise and order")
 	o.lookahead = ahead
 	f.Var(&o.lookahead, "lookahead", "`samples` of look-ahead, or full: as far ahead as back")
-	f.IntVar(&o.steps, "steps", 0, "number of updates, rounded up to an even one without truth; default: that of the recipe")
+	f.IntVar(&o.steps, "steps", 0, "number of updates, without truth of each round; default: that of the recipe")
 	f.DurationVar(&o.budget, "budget", 0, "`time` that training may take, in place of --steps")
 	f.StringVar(&o.checkpoint, "checkpoint", "", "`file` to save progress to, and to go on from if it exists")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
@@ -146,25 +165,28 @@ func runTrain(ctx context.Context, s streams, files []string, o *trainOptions) e
 	if err := o.check(); err != nil {
 		return err
 	}
-	pairs, err := parsePairs(o.clean)
+	pairs, err := parsePairs("--clean", o.clean)
 	if err != nil {
 		return err
 	}
-	if len(pairs) > 0 {
-		if len(files) > 1 {
-			return usageError("with --clean there is one file: its last two fifths are for validation and test")
-		}
-		return trainSupervised(ctx, s, files[0], pairs, o)
+	if len(pairs) == 0 {
+		return trainNoisy(ctx, s, files, o)
 	}
-	for _, f := range []struct {
-		name  string
-		given bool
-	}{{"--corrupt", o.corrupt != ""}, {"--noise", o.noise != ""}, {"--arch", o.arch != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}} {
-		if f.given {
-			return usageError("%s needs --clean: without truth the base model is fine-tuned", f.name)
+	if len(files) > 1 {
+		return usageError("with --clean there is one file: its last two fifths are for validation and test")
+	}
+	for _, f := range []given{{"--method", o.method != string(train.Auto)}, {"--twin", len(o.twins) > 0}, {"--sigma", o.sigma != 0}, {"--quiet", o.quiet != ""}} {
+		if f.is {
+			return usageError("%s is for training without truth: leave it or --clean out", f.flag)
 		}
 	}
-	return trainNoisy(ctx, s, files, o)
+	return trainSupervised(ctx, s, files[0], pairs, o)
+}
+
+// given says whether a flag was given.
+type given struct {
+	flag string
+	is   bool
 }
 
 // trainSupervised trains with truth.
@@ -355,53 +377,6 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	return a, nil
 }
 
-// trainNoisy fine-tunes on recordings of which nothing is known.
-func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions) error {
-	ahead := int(o.lookahead)
-	if o.from != "" && o.from != "base" && !o.aheadSet {
-		ahead = anyLookahead
-	}
-	m, err := loadStreaming(o.from, ahead)
-	if err != nil {
-		return err
-	}
-	if err := m.Trainable(); err != nil {
-		return err
-	}
-	if c := m.Header().Channels; c > 1 {
-		return fmt.Errorf("%s serves %d channels at once; without truth this version trains models that serve each channel by itself", m.Name(), c)
-	}
-	const length = 512
-	var windows []train.Window
-	for _, path := range files {
-		t, err := readTable(s, path, o.time, o.channels)
-		if err != nil {
-			return err
-		}
-		for _, x := range t.cols {
-			if y, ok := filled(x); ok {
-				windows = append(windows, train.Windows(m, y, lostOf(x), length)...)
-			}
-		}
-	}
-	if len(windows) == 0 {
-		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale and to train on", files[0], 2*length)
-	}
-	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
-		rounds := 2 // each learns from the guesses of the one before
-		if r.steps == 1 {
-			rounds = 1
-		}
-		tuned, rep, err := train.FineTune(ctx, m, windows, train.FineTuneConfig{Name: "tuned", Rounds: rounds, Steps: (r.steps + rounds - 1) / rounds, Seed: o.seed, Progress: r.progress})
-		var fit train.FitReport
-		for _, round := range rep.Rounds {
-			fit.Steps += round.Steps
-			fit.Loss, fit.Best = round.Loss, round.Best
-		}
-		return tuned, fit, err
-	})
-}
-
 func trainBase(ctx context.Context, s streams, o *trainOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -423,6 +398,8 @@ type session struct {
 	progress func(train.Progress)
 	resume   *train.Snapshot
 	save     func(*train.Snapshot) error
+
+	attempts []attempt // without truth
 }
 
 // session trains, saves the model and tells how it went. What is interrupted
@@ -459,21 +436,28 @@ func (o *trainOptions) session(ctx context.Context, s streams, fit func(context.
 		return err
 	}
 	out := struct {
-		Model     string   `json:"model"`
-		File      string   `json:"file"`
-		Weights   int      `json:"weights"`
-		Bytes     int      `json:"bytes"`
-		Lookahead int      `json:"lookahead"`
-		Steps     int      `json:"steps"`
-		Loss      float64  `json:"loss"`
-		Best      *float64 `json:"best_validation"`
-		Seconds   float64  `json:"seconds"`
-	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, math.Round(10*time.Since(began).Seconds()) / 10}
+		Model     string    `json:"model"`
+		File      string    `json:"file"`
+		Weights   int       `json:"weights"`
+		Bytes     int       `json:"bytes"`
+		Lookahead int       `json:"lookahead"`
+		Steps     int       `json:"steps"`
+		Loss      float64   `json:"loss"`
+		Best      *float64  `json:"best_validation"`
+		Attempts  []attempt `json:"attempts,omitempty"`
+		Seconds   float64   `json:"seconds"`
+	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, r.attempts, math.Round(10*time.Since(began).Seconds()) / 10}
 	if !math.IsNaN(rep.Best) && !math.IsInf(rep.Best, 0) {
 		out.Best = &rep.Best
 	}
 	if o.asJSON {
 		return json.NewEncoder(s.out).Encode(out)
+	}
+	for _, a := range r.attempts {
+		fmt.Fprintln(s.out, a)
+	}
+	if r.attempts != nil && !slices.ContainsFunc(r.attempts, func(a attempt) bool { return a.Kept }) {
+		fmt.Fprintf(s.out, "nothing was better than %s, which is written as it was\n", m.Name())
 	}
 	_, err = fmt.Fprintf(s.out, "%s: %d weights, look-ahead %d, %d steps in %.0f s, written to %s\n", out.Model, out.Weights, out.Lookahead, out.Steps, out.Seconds, out.File)
 	return err

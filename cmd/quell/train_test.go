@@ -14,7 +14,8 @@ import (
 )
 
 // gen writes a recording of waves for a script: gen FILE ROWS. p and p2 are
-// noisy, p_ref is the truth of both; truth.csv holds it by the name p.
+// noisy, p_ref is the truth of both; truth.csv holds it by the name p, noise.csv
+// noise alone, and r of red.csv has coloured noise and nothing else for 800 rows.
 func gen(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: gen FILE ROWS")
@@ -23,11 +24,17 @@ func gen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	rng := rand.New(rand.NewPCG(1, 1))
 	rec, truth := bytes.NewBufferString("ts,p,p2,p_ref\n"), bytes.NewBufferString("ts,p\n")
+	white, red, hiss := bytes.NewBufferString("p\n"), bytes.NewBufferString("r\n"), 0.0
 	for i := range n {
 		x := 20 + 3*math.Sin(float64(i)/9) + 2*math.Sin(float64(i)/31)
 		fmt.Fprintf(rec, "%d,%.4f,%.4f,%.4f\n", i, x+.8*rng.NormFloat64(), x+.8*rng.NormFloat64(), x)
 		fmt.Fprintf(truth, "%d,%.4f\n", i, x)
+		hiss = .9*hiss + .4*rng.NormFloat64()
+		fmt.Fprintf(white, "%.4f\n", .8*rng.NormFloat64())
+		fmt.Fprintf(red, "%.4f\n", x*min(1, max(0, float64(i-800)/200))+hiss)
 	}
+	ts.Check(os.WriteFile(ts.MkAbs("noise.csv"), white.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("red.csv"), red.Bytes(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rec.Bytes(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("truth.csv"), truth.Bytes(), 0o644))
 }

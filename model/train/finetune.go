@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"runtime"
 
 	"github.com/quell-stream/quell/model"
@@ -15,6 +16,32 @@ import (
 type Window struct {
 	Channels int
 	Cols     []model.Column
+
+	// Sigma are the deviations of the noise of Cols, scaled; NaN where unknown.
+	// Nil: what the columns' levels say.
+	Sigma []float64
+	// Noise, if set, are recordings of the noise of each channel, scaled to a
+	// deviation of 1: fresh noise is taken from there in place of white noise.
+	Noise [][]float64
+	// Twin, if set, are the readings of a second sensor, scaled like Cols; NaN
+	// where there is none. TwinSigma is the deviation of their noise, scaled alike.
+	Twin      []float64
+	TwinSigma []float64
+}
+
+// slots returns T.
+func (w *Window) slots() int { return len(w.Cols) / w.Channels }
+
+// sigma returns the deviation of the noise of column i, scaled; NaN where it is
+// unknown.
+func (w *Window) sigma(i int) float64 {
+	switch {
+	case w.Sigma != nil:
+		return w.Sigma[i]
+	case w.Cols[i].Missing || w.Cols[i].Level <= -3:
+		return math.NaN()
+	}
+	return math.Pow(10, float64(w.Cols[i].Level))
 }
 
 // FineTuneConfig says how to fine-tune without clean truth. Zero fields take
@@ -51,6 +78,36 @@ type FineTuneReport struct {
 // long as the noise is white; the caller has to see to that, and to judge the
 // result on held-out data. The same input and seed give the same bytes.
 func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig) (*model.Model, FineTuneReport, error) {
+	t, rep, err := newTuner(m, windows, cfg)
+	if err != nil {
+		return nil, rep, err
+	}
+	for round := range t.cfg.Rounds {
+		data := &refinement{examples: t.examples(round), rehearse: cfg.Rehearse}
+		data.base = baseData{arch: t.arch, seed: data.seed, window: t.length}
+		if err := data.denoise(t.model); err != nil {
+			return nil, rep, err
+		}
+		fit, err := t.fit(ctx, data, fmt.Sprintf("fine-tune, %d rounds of %d steps", round+1, t.cfg.Steps))
+		rep.Rounds = append(rep.Rounds, fit)
+		if err != nil {
+			return nil, rep, err
+		}
+	}
+	return t.model, rep, nil
+}
+
+// tuner is what all ways of fine-tuning without clean truth have in common.
+type tuner struct {
+	cfg    FineTuneConfig
+	arch   Arch
+	usable []Window
+	length int // of the training windows
+	parent string
+	model  *model.Model // as trained so far
+}
+
+func newTuner(m *model.Model, windows []Window, cfg FineTuneConfig) (*tuner, FineTuneReport, error) {
 	var rep FineTuneReport
 	if err := m.Trainable(); err != nil {
 		return nil, rep, fmt.Errorf("train: %w", err)
@@ -60,41 +117,42 @@ func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTun
 	setDefault(&cfg.Batch, 8)
 	setDefault(&cfg.Length, 512)
 	setDefault(&cfg.Peak, 1e-3)
-	h := m.Header()
-	if cfg.Name != "" {
-		h.Name = cfg.Name
+	t := &tuner{cfg: cfg, arch: archOf(m), model: m, parent: m.Name()}
+	if w := t.arch.Spec.Window; w > 0 {
+		t.cfg.Length = w
 	}
-	arch := archOf(m)
-	if arch.Spec.Window > 0 {
-		cfg.Length = arch.Spec.Window
+	var err error
+	t.usable, t.length, err = selectWindows(t.arch, windows, t.cfg.Length)
+	rep.Windows, rep.Refused = len(t.usable), len(windows)-len(t.usable)
+	return t, rep, err
+}
+
+// examples returns the windows as examples of a round are cut out of them.
+func (t *tuner) examples(round int) examples {
+	x := examples{arch: t.arch, length: t.length, seed: mix(t.cfg.Seed) ^ uint64(round)}
+	for i := range t.usable {
+		x.add(&t.usable[i], t.model.Lookahead())
 	}
-	usable, length, err := selectWindows(arch, windows, cfg.Length)
-	rep.Windows, rep.Refused = len(usable), len(windows)-len(usable)
+	return x
+}
+
+// fit trains a copy of the model's net, which becomes the model.
+func (t *tuner) fit(ctx context.Context, data Batcher, command string) (FitReport, error) {
+	net := t.model.Net().Clone()
+	fit, err := Fit(ctx, net, data, FitConfig{Steps: t.cfg.Steps, Batch: t.cfg.Batch, Cycle: OneCycle{Peak: t.cfg.Peak},
+		Decay: t.cfg.Decay, Loss: t.arch.loss(0), Workers: t.cfg.Workers, Progress: t.cfg.Progress})
 	if err != nil {
-		return nil, rep, err
+		return fit, err
 	}
-	net := m.Net().Clone()
-	current := m
-	for round := range cfg.Rounds {
-		data := &refinement{arch: arch, length: length, seed: mix(cfg.Seed) ^ uint64(round), rehearse: cfg.Rehearse}
-		if err := data.denoise(current, usable); err != nil {
-			return nil, rep, err
-		}
-		data.base = baseData{arch: arch, seed: data.seed, window: length}
-		fit, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
-			Decay: cfg.Decay, Loss: arch.loss(0), Workers: cfg.Workers, Progress: cfg.Progress})
-		rep.Rounds = append(rep.Rounds, fit)
-		if err != nil {
-			return nil, rep, err
-		}
-		h.Metrics, h.Card = nil, ""
-		h.Provenance = model.Provenance{Data: fmt.Sprintf("%d noisy windows of the series itself", len(usable)),
-			Command: fmt.Sprintf("fine-tune, %d rounds of %d steps", round+1, cfg.Steps), Seed: cfg.Seed, Go: runtime.Version(), Parent: m.Name()}
-		if current, err = model.New(h, net); err != nil {
-			return nil, rep, err
-		}
+	h := t.model.Header()
+	if t.cfg.Name != "" {
+		h.Name = t.cfg.Name
 	}
-	return current, rep, nil
+	h.Metrics, h.Card = nil, ""
+	h.Provenance = model.Provenance{Data: fmt.Sprintf("%d noisy windows of the series itself", len(t.usable)),
+		Command: command, Seed: t.cfg.Seed, Go: runtime.Version(), Parent: t.parent}
+	t.model, err = model.New(h, net)
+	return fit, err
 }
 
 // selectWindows returns the windows that can be trained on, and the length of
@@ -111,7 +169,7 @@ func selectWindows(a Arch, windows []Window, length int) ([]Window, int, error) 
 		if c < 1 || len(w.Cols)%c != 0 || a.Channels > 0 && a.Channels != c {
 			return nil, 0, errors.New("train: fine-tune: a window's channels do not fit the model")
 		}
-		if n := len(w.Cols) / c; n >= least && hasLevel(w) {
+		if n := w.slots(); n >= least && hasLevel(&w) {
 			usable = append(usable, w)
 			length = min(length, n/hop*hop)
 		}
@@ -123,66 +181,134 @@ func selectWindows(a Arch, windows []Window, length int) ([]Window, int, error) 
 }
 
 // hasLevel says whether some channel of a window has a known noise level.
-func hasLevel(w Window) bool {
-	for _, c := range w.Cols {
-		if !c.Missing && c.Level > -3 {
+func hasLevel(w *Window) bool {
+	for i := range w.Cols {
+		if !math.IsNaN(w.sigma(i)) {
 			return true
 		}
 	}
 	return false
 }
 
-// refinement draws windows of pseudo-clean signals with fresh noise.
-type refinement struct {
-	arch     Arch
-	length   int
-	seed     uint64
-	rehearse float64
-	base     baseData
-	windows  []refined
+// examples cuts training windows out of longer ones.
+type examples struct {
+	arch    Arch
+	length  int
+	seed    uint64
+	windows []stretch
 }
 
-// refined is a window as one net sees it: all channels of a multi-channel
+// stretch is a window as one net sees it: all channels of a multi-channel
 // model, one of a per-channel one.
-type refined struct {
-	cols  []model.Column
-	clean []float32 // pseudo-clean, [T][channels of the net]
-	from  int       // the first slot whose pseudo-clean value had some past
-	to    int       // after the last one that had its whole look-ahead
-	sigma []float64 // noise level, scaled; NaN where unknown
+type stretch struct {
+	window *Window
+	first  int // channel
+	cols   []model.Column
+	clean  []float32   // pseudo-clean, [T][channels of the net]; set by refinement
+	from   int         // the first slot that is learnt from: before, the net had little past
+	to     int         // after the last one that had its whole look-ahead
+	sigma  []float64   // deviation of the noise, scaled; NaN where unknown
+	noise  [][]float64 // as in Window, of the channels of the net
 }
 
 // edge is how many slots at the start of a window are not learnt from.
 const edge = 32
 
-func (r *refinement) denoise(m *model.Model, windows []Window) error {
-	n := r.arch.perNet()
-	for _, w := range windows {
-		st, err := m.NewStream(w.Channels)
-		if err != nil {
-			return err
+// add takes in a window, a net's share at a time, where a noise level is known.
+func (x *examples) add(w *Window, lookahead int) {
+	n, slots := x.arch.perNet(), w.slots()
+	for first := 0; first < w.Channels; first += n {
+		s := stretch{window: w, first: first, from: min(edge, slots/8), to: max(slots-lookahead, slots/2)}
+		known := false
+		for t := range slots {
+			at := t*w.Channels + first
+			s.cols = append(s.cols, w.Cols[at:at+n]...)
+			for i := at; i < at+n; i++ {
+				sigma := w.sigma(i)
+				known = known || !math.IsNaN(sigma)
+				s.sigma = append(s.sigma, sigma)
+			}
 		}
-		clean := append([]float32(nil), st.Push(w.Cols)...)
-		clean = append(clean, st.Finish()...)
-		for first := 0; first < w.Channels; first += n {
-			slots := len(w.Cols) / w.Channels
-			one := refined{from: min(edge, slots/8), to: max(slots-m.Lookahead(), slots/2)}
-			known := false
-			for t := range slots {
-				at := t*w.Channels + first
-				one.cols = append(one.cols, w.Cols[at:at+n]...)
-				one.clean = append(one.clean, clean[at:at+n]...)
-				for _, c := range w.Cols[at : at+n] {
-					s := math.NaN()
-					if c.Level > -3 {
-						s, known = math.Pow(10, float64(c.Level)), true
-					}
-					one.sigma = append(one.sigma, s)
-				}
+		if w.Noise != nil {
+			s.noise = w.Noise[first : first+n]
+		}
+		if known {
+			x.windows = append(x.windows, s)
+		}
+	}
+}
+
+// cut chooses a window and where to begin in it.
+func (x *examples) cut(rng *rand.Rand) (s *stretch, start int) {
+	s = &x.windows[rng.IntN(len(x.windows))]
+	return s, rng.IntN(len(s.cols)/x.arch.perNet() - x.length + 1)
+}
+
+// learnt says whether a net should learn from slot t: its own guess teaches it
+// nothing, and at the ends it is worse than what the net could know from the
+// neighbours.
+func (s *stretch) learnt(t int, missing bool) bool { return !missing && t >= s.from && t < s.to }
+
+// hiss is noise of deviation 1.
+type hiss struct {
+	rng  *rand.Rand
+	z    []float64 // a recording to read from; nil: white noise
+	at   int
+	sign float64
+}
+
+// hiss returns noise like that of channel k, from a random place of a recording
+// on and of random sign.
+func (s *stretch) hiss(k int, rng *rand.Rand) hiss {
+	if s.noise == nil {
+		return hiss{rng: rng}
+	}
+	return recordedHiss(s.noise[k], rng)
+}
+
+func recordedHiss(z []float64, rng *rand.Rand) hiss {
+	h := hiss{z: z, at: rng.IntN(len(z)), sign: 1}
+	if rng.Uint64()&1 == 0 {
+		h.sign = -1
+	}
+	return h
+}
+
+// next returns the next value. A recording goes round.
+func (h *hiss) next() float64 {
+	if h.z == nil {
+		return h.rng.NormFloat64()
+	}
+	v := h.sign * h.z[h.at]
+	h.at = (h.at + 1) % len(h.z)
+	return v
+}
+
+// refinement draws windows of pseudo-clean signals with fresh noise.
+type refinement struct {
+	examples
+	rehearse float64
+	base     baseData
+}
+
+// denoise makes the pseudo-clean signals.
+func (r *refinement) denoise(m *model.Model) error {
+	n := r.arch.perNet()
+	var whole *Window
+	var clean []float32
+	for k := range r.windows {
+		s := &r.windows[k]
+		if s.window != whole {
+			whole = s.window
+			st, err := m.NewStream(whole.Channels)
+			if err != nil {
+				return err
 			}
-			if known {
-				r.windows = append(r.windows, one)
-			}
+			clean = append(clean[:0], st.Push(whole.Cols)...)
+			clean = append(clean, st.Finish()...)
+		}
+		for at := s.first; at < len(whole.Cols); at += whole.Channels {
+			s.clean = append(s.clean, clean[at:at+n]...)
 		}
 	}
 	return nil
@@ -197,33 +323,38 @@ func (r *refinement) Example(e *Example, step, i int) {
 		return
 	}
 	n := r.arch.perNet()
-	w := &r.windows[rng.IntN(len(r.windows))]
-	slots := len(w.cols) / n
-	start := rng.IntN(slots - r.length + 1)
-	gain := math.Pow(10, -.15+.3*rng.Float64())
+	s, start := r.cut(rng)
+	shift := -.15 + .3*rng.Float64()
+	gain := math.Pow(10, shift)
 	cols, want := e.columns(r.length * n)
 	for k := range n {
-		held := w.clean[start*n+k]
+		held := s.clean[start*n+k]
+		z := s.hiss(k, rng)
 		for t := range r.length {
 			at, to := (start+t)*n+k, t*n+k
-			c := w.cols[at]
-			sigma := w.sigma[at] * gain
+			c := s.cols[at]
+			sigma := s.sigma[at] * gain
+			fresh := z.next()
 			if !c.Missing && !math.IsNaN(sigma) {
-				held = w.clean[at] + float32(sigma*rng.NormFloat64())
+				held = s.clean[at] + float32(sigma*fresh)
 			} else if !c.Missing {
-				held = w.clean[at]
+				held = s.clean[at]
 			}
-			cols[to] = model.Column{X: held, Level: c.Level, Colour: c.Colour, Missing: c.Missing}
-			if !math.IsNaN(sigma) {
-				cols[to].Level = scale{dev: 1, sigma: sigma}.level()
-			}
-			want[to] = target{float64(w.clean[at]), sigma}
-			// The net's own guess teaches it nothing, and at the ends it is worse than
-			// what the net could know from the neighbours.
-			if c.Missing || start+t < w.from || start+t >= w.to {
+			cols[to] = model.Column{X: held, Level: raise(c.Level, shift), Colour: c.Colour, Missing: c.Missing}
+			want[to] = target{float64(s.clean[at]), sigma}
+			if !s.learnt(start+t, c.Missing) {
 				want[to].sigma = math.NaN()
 			}
 		}
 	}
 	r.arch.fill(e, cols, want)
+}
+
+// raise returns a noise level that is so many powers of ten higher; one that is
+// unknown stays so.
+func raise(level float32, by float64) float32 {
+	if level <= -3 {
+		return level
+	}
+	return float32(min(max(float64(level)+by, -3), .5))
 }

@@ -287,19 +287,19 @@ func TestFineTuneRefusesAndSkips(t *testing.T) {
 		blank[i] = model.Column{Missing: true, Level: -3}
 	}
 	cfg := FineTuneConfig{Steps: 2, Batch: 2, Rounds: 2, Rehearse: .5}
-	_, rep, err := FineTune(t.Context(), base, []Window{{1, known}, {1, blank}, {1, known[:8]}, {2, known}}, cfg)
+	_, rep, err := FineTune(t.Context(), base, []Window{{Channels: 1, Cols: known}, {Channels: 1, Cols: blank}, {Channels: 1, Cols: known[:8]}, {Channels: 2, Cols: known}}, cfg)
 	if err != nil || rep.Windows != 2 || rep.Refused != 2 || len(rep.Rounds) != 2 {
 		t.Errorf("report %+v, %v", rep, err)
 	}
-	if _, _, err := FineTune(t.Context(), base, []Window{{1, blank}}, cfg); err == nil {
+	if _, _, err := FineTune(t.Context(), base, []Window{{Channels: 1, Cols: blank}}, cfg); err == nil {
 		t.Error("windows without a noise level accepted")
 	}
-	if _, _, err := FineTune(t.Context(), base, []Window{{3, known}}, cfg); err == nil {
+	if _, _, err := FineTune(t.Context(), base, []Window{{Channels: 3, Cols: known}}, cfg); err == nil {
 		t.Error("a window of 42⅔ slots accepted")
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := FineTune(ctx, base, []Window{{1, known}}, cfg); !errors.Is(err, context.Canceled) {
+	if _, _, err := FineTune(ctx, base, []Window{{Channels: 1, Cols: known}}, cfg); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
-	"slices"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/noise"
@@ -67,43 +66,27 @@ func sigmas(ws []*replay.Window) map[string][]float64 {
 	return sum
 }
 
-// mostColour is by how much two estimates of a white noise's level may differ.
-// Noise with a memory of ρ from sample to sample, AR(1), makes them differ by
-// 1.33 at ρ = .3, 1.50 at .5 and 1.66 at .9; a signal that reaches into the
-// second octave, as vibrations do, by 1.2 and more.
-const mostColour = 1.4
-
 // coloured returns in words why the noise of windows is not white, "" if it may
-// be. It compares the level in the second octave with that of differences, which
-// the highest frequencies rule, by the median over the windows.
+// be: see train.Coloured.
 func coloured(ws []*replay.Window) string {
 	if len(ws) == 0 {
 		return ""
 	}
 	for c := range ws[0].Scales {
-		var octave, diff []float64
+		var xs [][]float64
 		for _, w := range ws {
 			x := present(w, c)
-			o, d := noise.SigmaMADLevel(x, 2), noise.SigmaDiff(x)
-			if o > 0 && d > 0 {
-				octave, diff = append(octave, o*w.Scales[c].Dev), append(diff, d*w.Scales[c].Dev)
+			for i := range x {
+				x[i] *= w.Scales[c].Dev
 			}
+			xs = append(xs, x)
 		}
-		if len(octave) == 0 {
-			continue
-		}
-		if r := median(octave) / median(diff); r > mostColour || r < 1/mostColour {
+		if not, octave, diff := train.Coloured(xs); not {
 			return fmt.Sprintf("the noise of channel %d is not white: its level is %.2g in the second octave and %.2g between neighbours; fine-tuning without clean truth needs white noise",
-				c+1, median(octave), median(diff))
+				c+1, octave, diff)
 		}
 	}
 	return ""
-}
-
-// median returns the lower median of x, which it sorts.
-func median(x []float64) float64 {
-	slices.Sort(x)
-	return x[(len(x)-1)/2]
 }
 
 // fillColumns lays out a window as the net's input. A missing value is held.

@@ -1,0 +1,278 @@
+package train
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
+
+	"github.com/quell-stream/quell/model"
+)
+
+// Evidence is a window, held out of training, on which two models are compared
+// without clean truth.
+type Evidence struct {
+	Window
+	// The slots From ≤ t < To are judged; those around them are context.
+	From, To int
+	Seed     [2]uint64 // of its recorruptions
+}
+
+// CompareConfig says how to compare. Zero fields take their defaults.
+type CompareConfig struct {
+	// Draws is the number of pairs of recorruptions per window, default 4.
+	Draws int
+	// Piece is the number of slots over which errors are averaged before they are
+	// compared, default 32: white noise makes pieces of that length nearly
+	// independent. Slots beyond the last whole piece are not judged.
+	Piece int
+	// ByTwin judges by the windows' Twin in place of recorruptions, which holds
+	// for noise of any kind that the two sensors do not share.
+	ByTwin bool
+	// Pause, when not nil, is called after each window; its error ends the
+	// comparison and is returned.
+	Pause func() error
+}
+
+// recorruptAlpha is the strength of a recorruption in deviations of the noise.
+// The nets then see a quarter more noise than they serve.
+const recorruptAlpha = .5
+
+// errorFloor is the least error in units of the noise's variance that is told
+// from none: an estimate may come out negative.
+const errorFloor = .03
+
+// Comparison is what two models did on the same windows, in units of the noise's
+// variance.
+type Comparison struct {
+	Windows int       // that could be judged
+	Error   float64   // mean estimated squared error of the champion against the truth
+	Gain    []float64 // per piece: by how much the challenger's is lower
+}
+
+// DB returns the challenger's gain in dB, NaN where nothing was judged. The
+// difference is known far better than either error, so that the challenger's is
+// taken from it.
+func (c *Comparison) DB() float64 {
+	if len(c.Gain) == 0 {
+		return math.NaN()
+	}
+	other := c.Error - stat.Mean(c.Gain, nil)
+	return 10 * math.Log10(max(c.Error, errorFloor)/max(other, errorFloor))
+}
+
+// P returns the one-sided p-value of Student's paired test over the pieces: the
+// chance of such a gain if there were none. It is 1 where there is no test.
+func (c *Comparison) P() float64 {
+	if len(c.Gain) < 2 {
+		return 1
+	}
+	mean, dev := stat.MeanStdDev(c.Gain, nil)
+	n := float64(len(c.Gain))
+	if !(dev > 0) { // as where both are the same net
+		return 1
+	}
+	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: n - 1}.Survival(mean / dev * math.Sqrt(n))
+}
+
+// Compare compares two models on held-out windows without clean truth. Errors
+// are estimated from recorrupted pairs (Pang, Zheng, Quan and Ji,
+// "Recorrupted-to-Recorrupted", 2021, eq. 5): with the observed y = x+n and z of
+// the noise's own deviation σ,
+//
+//	E|f(y+αz) - (y-z/α)|² = E|f(y+αz) - x|² + σ²(1+1/α²)
+//
+// if n is Gaussian, and white where the window has no recorded Noise. What is the
+// same for both models is left out of the left side, and z is used with both
+// signs, which takes most of its own scatter away. The nets get the level that
+// they would serve with, raised like the noise. Where a window's noise level is
+// NaN or 0 nothing is judged.
+//
+// The answer depends on nothing but the arguments. The error is that of
+// cfg.Pause, or says that a model does not fit the windows.
+func Compare(champion, challenger *model.Model, windows []Evidence, cfg CompareConfig) (Comparison, error) {
+	setDefault(&cfg.Draws, 4)
+	setDefault(&cfg.Piece, 32)
+	var c Comparison
+	sum := 0.0
+	for i := range windows {
+		t := newTrial(&windows[i], cfg)
+		a, b, err := t.errors(champion, challenger)
+		if err != nil {
+			return c, err
+		}
+		if len(a) > 0 {
+			c.Windows++
+		}
+		for i := range a {
+			sum += a[i]
+			c.Gain = append(c.Gain, a[i]-b[i])
+		}
+		if cfg.Pause != nil {
+			if err := cfg.Pause(); err != nil {
+				return c, err
+			}
+		}
+	}
+	if len(c.Gain) > 0 {
+		c.Error = sum / float64(len(c.Gain))
+	}
+	return c, nil
+}
+
+// trial is a window on which models are compared.
+type trial struct {
+	*Evidence
+	cfg    CompareConfig
+	pieces int
+	z      []float64 // [T][C], 0 where nothing is added
+	cols   []model.Column
+	raised float64
+}
+
+func newTrial(e *Evidence, cfg CompareConfig) *trial {
+	return &trial{Evidence: e, cfg: cfg, pieces: max(e.To-e.From, 0) / cfg.Piece, z: make([]float64, len(e.Cols)),
+		cols: make([]model.Column, len(e.Cols)), raised: .5 * math.Log10(1+recorruptAlpha*recorruptAlpha)}
+}
+
+// errors returns the estimated errors of both models per piece, in units of the
+// noise's variance.
+func (t *trial) errors(champion, challenger *model.Model) (a, b []float64, err error) {
+	sa, sb, n := make([]float64, t.pieces), make([]float64, t.pieces), make([]int, t.pieces)
+	both := func(add func(sum []float64, m *model.Model) error) error {
+		clear(n)
+		if err := add(sa, champion); err != nil {
+			return err
+		}
+		clear(n)
+		return add(sb, challenger)
+	}
+	times := 1
+	if t.cfg.ByTwin {
+		err = both(func(sum []float64, m *model.Model) error { return t.addTwin(sum, n, m) })
+	} else {
+		rng := rand.New(rand.NewPCG(t.Seed[0], t.Seed[1]))
+		times = 2 * t.cfg.Draws
+		for range t.cfg.Draws {
+			t.draw(rng)
+			for _, sign := range [...]float64{1, -1} {
+				err = both(func(sum []float64, m *model.Model) error { return t.add(sum, n, m, sign) })
+				if err != nil {
+					return nil, nil, err
+				}
+			}
+		}
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range n {
+		if n[i] < t.cfg.Piece/2 {
+			continue
+		}
+		k := 1 / float64(times*n[i])
+		a, b = append(a, sa[i]*k-1), append(b, sb[i]*k-1) // |n|² is 1 on average
+	}
+	return a, b, nil
+}
+
+// judged returns the noise level of column i, 0 where it has none.
+func (t *trial) judged(i int) float64 {
+	if s := t.sigma(i); s > 0 {
+		return s
+	}
+	return 0
+}
+
+// draw draws z.
+func (t *trial) draw(rng *rand.Rand) {
+	if t.Noise == nil {
+		for i := range t.z {
+			t.z[i] = t.judged(i) * rng.NormFloat64()
+		}
+		return
+	}
+	for c, z := range t.Noise {
+		h := recordedHiss(z, rng)
+		for i := c; i < len(t.z); i += t.Channels {
+			t.z[i] = t.judged(i) * h.next()
+		}
+	}
+}
+
+// run returns what m makes of y + αz·sign.
+func (t *trial) run(m *model.Model, sign float64) ([]float32, error) {
+	for c := range t.Channels {
+		held := float32(0)
+		for i := c; i < len(t.cols); i += t.Channels {
+			col := t.Cols[i]
+			switch {
+			case sign == 0: // as it stands
+			case col.Missing && i >= t.Channels:
+				col.X = held
+			case !col.Missing:
+				col.X += float32(recorruptAlpha * sign * t.z[i])
+			}
+			held = col.X
+			if sign != 0 {
+				col.Level = raise(col.Level, t.raised)
+			}
+			t.cols[i] = col
+		}
+	}
+	st, err := m.NewStream(t.Channels)
+	if err != nil {
+		return nil, err
+	}
+	clean := append([]float32(nil), st.Push(t.cols)...)
+	return append(clean, st.Finish()...), nil
+}
+
+// add runs m on y ± αz and adds its squared errors per piece, less what is the
+// same for every model but for |n|², and their number to n.
+func (t *trial) add(sum []float64, n []int, m *model.Model, sign float64) error {
+	clean, err := t.run(m, sign)
+	if err != nil {
+		return err
+	}
+	t.visit(func(piece, i int) {
+		sigma := t.judged(i)
+		if sigma == 0 || t.cols[i].Missing || i >= len(clean) {
+			return
+		}
+		// |f-(y-z/α)|² - |z/α|²
+		d := float64(clean[i] - t.Cols[i].X)
+		sum[piece] += (d*d + 2*d*sign*t.z[i]/recorruptAlpha) / (sigma * sigma)
+		n[piece]++
+	})
+	return nil
+}
+
+// addTwin runs m on y and adds its squared distances from the twin.
+func (t *trial) addTwin(sum []float64, n []int, m *model.Model) error {
+	clean, err := t.run(m, 0)
+	if err != nil {
+		return err
+	}
+	t.visit(func(piece, i int) {
+		sigma := t.TwinSigma[i]
+		if !(sigma > 0) || math.IsNaN(t.Twin[i]) || t.cols[i].Missing || i >= len(clean) {
+			return
+		}
+		d := (float64(clean[i]) - t.Twin[i]) / sigma
+		sum[piece] += d * d
+		n[piece]++
+	})
+	return nil
+}
+
+// visit goes through the columns that are judged.
+func (t *trial) visit(column func(piece, i int)) {
+	for k := range t.pieces {
+		at := (t.From + k*t.cfg.Piece) * t.Channels
+		for i := at; i < at+t.cfg.Piece*t.Channels; i++ {
+			column(k, i)
+		}
+	}
+}
