@@ -33,7 +33,7 @@ func methodOf(m *model.Model) eval.Model {
 func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
 	names := make([]string, len(y))
 	samples := make([]ingest.Sample, len(y))
-	rec := &recorder{out: make([]eval.Estimate, len(y)), noise: make([][]slotNoise, len(y))}
+	rec := &recorder{out: make([]eval.Estimate, len(y)), levels: make([][]float64, len(y))}
 	for i := range y {
 		names[i] = fmt.Sprint(i)
 		samples[i] = ingest.Sample{Channel: i}
@@ -45,7 +45,7 @@ func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
 	if _, err := m.NewStream(len(y)); err != nil {
 		return nil, err
 	}
-	eng, err := pipeline.NewEngine(pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Window: window.Config{RateHz: 1}, Tap: rec}, rec)
+	eng, err := pipeline.NewEngine(pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: rec}, rec)
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +76,13 @@ func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
 }
 
 // recorder keeps what an engine gives out of one series. As the engine's tap it
-// sees the noise level of each slot, from which the bounds of every coverage
-// follow.
+// sees the noise level of each slot, by which the bounds of every coverage follow
+// from those of one.
 type recorder struct {
-	half  []model.HalfWidth // by nominal coverage
-	out   []eval.Estimate   // by channel
-	noise [][]slotNoise     // by channel, of the slots whose record is not out yet
+	half   []model.HalfWidth // by nominal coverage
+	out    []eval.Estimate   // by channel
+	levels [][]float64       // by channel, of the slots whose record is not out yet
 }
-
-// slotNoise is the noise level of a slot: in the channel's unit, 0 where it is
-// unknown, and as nets take it.
-type slotNoise struct{ sigma, level float64 }
 
 var (
 	_ pipeline.Out = (*recorder)(nil)
@@ -103,22 +99,20 @@ func (r *recorder) reserve(channel, n int) {
 
 // Slot implements pipeline.Tap.
 func (r *recorder) Slot(_ string, _ int, _ int64, cols []model.Column, scales []window.Scale, _ string) {
-	for i, s := range scales {
-		r.noise[i] = append(r.noise[i], slotNoise{s.Sigma, float64(cols[i].Level)})
+	for i := range scales {
+		r.levels[i] = append(r.levels[i], float64(cols[i].Level))
 	}
 }
 
 // Record implements pipeline.Out.
 func (r *recorder) Record(rec *sink.Record) {
 	for i := range rec.Values {
-		v, e, n := &rec.Values[i], &r.out[i], r.noise[i][0]
-		r.noise[i] = r.noise[i][1:]
+		v, e, level := &rec.Values[i], &r.out[i], r.levels[i][0]
+		r.levels[i] = r.levels[i][1:]
 		e.Clean = append(e.Clean, v.Clean)
 		for k := range e.Bounds {
-			half := v.Hi - v.Clean // NaN where there is no interval
-			if half-half == 0 {
-				half = n.sigma * r.half[k].At(n.level)
-			}
+			// NaN where there is no interval.
+			half := (v.Hi - v.Clean) * r.half[k].At(level) / r.half[eval.Ninety].At(level)
 			b := &e.Bounds[k]
 			b.Lo, b.Hi = append(b.Lo, v.Clean-half), append(b.Hi, v.Clean+half)
 		}
