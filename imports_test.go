@@ -37,7 +37,7 @@ var allowed = map[string][]string{
 	"model/safetensors":       {},
 	"model/noise":             {"internal"},
 	"model/noise/colourstudy": {"model/noise", "model/synth"},
-	"model/guard":             {"model/classic", "internal"},
+	"model/guard":             {"model/classic", "model/noise", "internal"},
 	"model/synth":             {"model/noise"},
 	"model/train":             {"model", "model/nn", "model/noise", "model/synth", "model/eval", "window", "internal"},
 	"model/eval":              {"model/eval", "model/classic", "model/noise"},

@@ -109,8 +109,8 @@ type Engine struct {
 	active []*group                // with lanes of this Run
 	fits   *fitter
 	panels map[int]*guard.Panel // by look-ahead
-	spare  window.Fates // fates of samples that no lane holds
-	gone   window.Fates // fates of dropped lanes' samples
+	spare  window.Fates         // fates of samples that no lane holds
+	gone   window.Fates         // fates of dropped lanes' samples
 }
 
 // NewEngine returns an engine without series.

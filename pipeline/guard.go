@@ -12,10 +12,11 @@ const oneDeviation = 0.6826894921370859
 
 // estimate is what serves one channel of a slot.
 type estimate struct {
-	known  bool
-	clean  float64
-	dev    float64 // deviation of its error, 0: unknown
-	method string
+	known    bool
+	clean    float64
+	dev      float64 // deviation of its error, 0: unknown
+	method   string
+	coloured bool // the noise of the channel
 }
 
 // halfPerDev returns how many deviations of the error half an interval is wide.
@@ -155,6 +156,7 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 	g.Estimate(g.choices, g.values)
 	for i := range w.cells {
 		e := &l.estimates[i]
+		e.coloured = g.choices[i].Coloured
 		if !e.known {
 			continue
 		}

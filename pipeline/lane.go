@@ -39,7 +39,7 @@ type lane struct {
 	dev     model.HalfWidth // that deviations of its errors stand for
 	stream  *model.Stream
 	guard   *laneGuard // nil: the net serves
-	history *history // the latest input columns, from which the stream can be warmed
+	history *history   // the latest input columns, from which the stream can be warmed
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
 	waiting queue          // slots whose record is not out yet
@@ -396,6 +396,9 @@ const warmUp = 256
 // clean fills in clean value, interval, quality and method of one channel.
 func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
 	e := &l.estimates[ch]
+	if served && e.coloured {
+		v.Flags |= sink.ColouredNoise
+	}
 	switch {
 	case served && e.known:
 		v.Clean, v.Method = e.clean, e.method

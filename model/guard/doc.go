@@ -21,10 +21,23 @@
 // All depends on the readings and their number alone, so that a run over a
 // recording and a live one, restarts included, decide the same.
 //
+// Where the noise is taken to be coloured (see noise.Colour) no evidence is
+// gathered: the formula would take its slow part for signal. What served goes on
+// serving, and Choice says so.
+//
 // # Decision
 //
-// The network serves until four blocks have been seen or the evidence is clearly
-// against it. Then it serves where it is better by more than chance explains, and
-// else the best filter of the panel: the classical grids at the same look-ahead,
-// and the identity, which changes nothing.
+// The filter is the one of the panel (the classical grids at the same look-ahead)
+// that foretells a reading best from the others (Batson and Royer, "Noise2Self",
+// 2019), which takes no knowledge of the noise, or the identity where it is likely
+// to do harm. The network serves until four blocks have been seen or the evidence
+// is clearly against it; then where it is better than the filter by more than
+// chance explains.
+//
+// # Interval
+//
+// The same evidence corrects how large the network says its errors are: as far as
+// it can be trusted, since the error of a good estimate is small beside the noise
+// of the evidence. A filter's error follows from the network's and from the
+// difference, which is known better than either.
 package guard

@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model/classic"
+	"github.com/quell-stream/quell/model/noise"
 )
 
 const (
@@ -40,9 +41,10 @@ type Value struct {
 
 // Choice is what serves a slot.
 type Choice struct {
-	Clean  float64
-	Spread float64 // deviation of the error to be expected; 0: unknown
-	Filter string  // name of the filter's family; "" for the network
+	Clean    float64
+	Spread   float64 // deviation of the error to be expected; 0: unknown
+	Filter   string  // name of the filter's family; "" for the network
+	Coloured bool    // the noise is taken not to be white: there is no evidence for either
 }
 
 // Guard follows the channels of a series. Slots are numbered from the start of a
@@ -124,7 +126,7 @@ const step = 1. / 64
 // missing.
 func (g *Guard) Read(ys []float64) {
 	for i := range g.channels {
-		g.channels[i].read(g.in, ys[i])
+		g.channels[i].read(g.panel, g.in, ys[i])
 	}
 	g.in++
 }
@@ -139,6 +141,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 	for i := range g.channels {
 		c := &g.channels[i]
 		choices[i] = c.choose(g.panel, t, values[i])
+		choices[i].Coloured = c.colour.Coloured()
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i], choices[i])
 		}
@@ -179,9 +182,9 @@ func (g *Guard) Renew(p *Panel) {
 	g.blocks = 0
 	for i := range g.channels {
 		c := &g.channels[i]
-		raw := c.raw
+		raw, colour := c.raw, c.colour // what is known of the readings stays
 		*c = newChannel(g.panel)
-		c.raw = raw
+		c.raw, c.colour = raw, colour
 	}
 }
 
@@ -199,6 +202,8 @@ func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
 type channel struct {
 	raw   []float64 // the latest readings, a ring; NaN where missing
 	sigma float64   // of the newest slot that was given out
+
+	colour *noise.Colour
 
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over
@@ -226,16 +231,35 @@ type evidence struct {
 
 func newChannel(p *Panel) channel {
 	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
-		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}}
+		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour()}
 }
 
-func (c *channel) read(t int64, y float64) {
+func (c *channel) read(p *Panel, t int64, y float64) {
 	if y-y != 0 {
 		y = math.NaN()
 	}
 	c.raw[t%ring] = y
 	if c.live != nil {
 		c.take(c.live.Push(y))
+	}
+	if (t+1)%noise.ColourBlock == 0 {
+		c.colourOf(p, t)
+	}
+}
+
+// colourOf shows the colour test the latest readings up to slot t, missing ones
+// left out; where more than a few are missing it waits for better ones.
+func (c *channel) colourOf(p *Panel, t int64) {
+	x := p.block[:]
+	n := len(x)
+	for s := t; s > max(-1, t-noise.ColourBlock*5/4) && n > 0; s-- {
+		if y := c.raw[s%ring]; y-y == 0 {
+			n--
+			x[n] = y
+		}
+	}
+	if n == 0 {
+		c.colour.Block(x)
 	}
 }
 

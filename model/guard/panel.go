@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model/classic"
+	"github.com/quell-stream/quell/model/noise"
 )
 
 // Panel is the filters that a network of one look-ahead is compared with, and
@@ -17,6 +18,7 @@ type Panel struct {
 	filters   []classic.Filter
 	out       []float64
 	raw       []float64
+	block     [noise.ColourBlock]float64
 }
 
 // families are those whose settings are on a panel: they run on a stream, learn

@@ -93,6 +93,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 			dst = wire.F64(dst, *v)
 		}
 	}
+	dst = c.colour.AppendState(dst)
 	dst = wire.I64(dst, c.dueTo)
 	dst = wire.F64s(dst, c.due)
 	dst = wire.Bool(dst, c.live != nil)
@@ -125,6 +126,7 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 			*v = r.F64()
 		}
 	}
+	r.SetRest(c.colour.RestoreState(r.Rest()))
 	c.dueTo = r.I64()
 	due := r.F64s(nil)
 	if r.Err() == nil && (len(due) != len(c.due) || c.dueTo < 0) {

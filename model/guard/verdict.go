@@ -34,8 +34,8 @@ func (c *channel) close(start int64) {
 	for _, n := range j.now.n {
 		j.total += n
 	}
-	// Where too much is missing there is nothing to say.
-	j.open = j.sigma2 > 0 && j.total >= block/2
+	// Where too much is missing, or the noise is not white, there is nothing to say.
+	j.open = j.sigma2 > 0 && j.total >= block/2 && !c.colour.Coloured()
 	c.judged, c.now = j, evidence{}
 }
 
