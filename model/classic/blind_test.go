@@ -266,3 +266,55 @@ func TestRiskLeavesOutMissing(t *testing.T) {
 		t.Errorf("risk of nothing is %g", got)
 	}
 }
+
+// TestCovariance: gathered in blocks, the autocovariance makes nearly the filter
+// that all of the recording makes; missing samples and restarts do no harm.
+func TestCovariance(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 3))
+	const n, lags = 1 << 15, 60
+	x, y := make([]float64, n), make([]float64, n)
+	for i := range x {
+		x[i] = 100 + 3*math.Sin(float64(i)/5) + 2*math.Sin(float64(i)/1.9)
+		y[i] = x[i] + rng.NormFloat64()
+		if rng.Float64() < .02 {
+			y[i] = math.NaN()
+		}
+	}
+	p := Params{Family: WienerName, Window: lags, Lookahead: 8}
+	c := NewCovariance(lags)
+	if _, ok := c.Learn(1, p); ok {
+		t.Error("something is learnt from nothing")
+	}
+	for at := 0; at < n; at += 512 {
+		from := max(0, at-256)
+		c.Add(y[from:at+512], at-from, 1)
+		again := NewCovariance(lags)
+		rest, err := again.RestoreState(append(c.AppendState(nil), 7))
+		if err != nil || len(rest) != 1 {
+			t.Fatal(err, len(rest))
+		}
+		c = again
+	}
+	learnt, ok := c.Learn(1, p)
+	if !ok {
+		t.Fatal("nothing is learnt")
+	}
+	gain := func(p Params) float64 {
+		out := make([]float64, n)
+		Apply(out, y, p)
+		a, b := 0.0, 0.0
+		for i, v := range y {
+			if finite(v) {
+				a, b = a+(v-x[i])*(v-x[i]), b+(out[i]-x[i])*(out[i]-x[i])
+			}
+		}
+		return 10 * math.Log10(a/b)
+	}
+	whole, blocks := gain(LearnWienerBlind(y, 1, p)), gain(learnt)
+	if blocks < 8 || blocks < whole-.7 {
+		t.Errorf("learnt in blocks it gains %.2f dB, from all of it %.2f", blocks, whole)
+	}
+	if _, err := NewCovariance(lags + 1).RestoreState(c.AppendState(nil)); err == nil {
+		t.Error("other lags are taken")
+	}
+}

@@ -1,6 +1,7 @@
 package classic
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/quell-stream/quell/internal/wire"
@@ -133,6 +134,106 @@ func LearnWienerBlind(y []float64, sigma float64, p Params) Params {
 	r, m := autocovariance(y, p.Window)
 	r[0] -= sigma * sigma
 	return p.solve(r, m, sigma*sigma)
+}
+
+// Covariance gathers the autocovariance of a series block by block, for filters
+// that learn as they go. It is not safe for concurrent use.
+type Covariance struct {
+	offset float64 // the mean of the first block
+	n      float64
+	sum    []float64 // Σ of products of deviations from offset, by lag
+	block  []float64
+}
+
+// NewCovariance returns one that has seen nothing, of so many lags from 0 on.
+func NewCovariance(lags int) *Covariance { return &Covariance{sum: make([]float64, lags)} }
+
+// Lags returns the number of lags.
+func (c *Covariance) Lags() int { return len(c.sum) }
+
+// Add forgets all but keep of what was gathered, and gathers the samples of x
+// from place from on, NaN where one is missing. Their products with the samples
+// before them count, also with those before from: in a row of blocks each product
+// counts once, which keeps the matrix made of the sums positive definite but for
+// the edges.
+func (c *Covariance) Add(x []float64, from int, keep float64) {
+	if c.n == 0 {
+		c.offset = 0
+		n := 0.0
+		for _, v := range x {
+			if finite(v) {
+				n++
+				c.offset += (v - c.offset) / n
+			}
+		}
+	}
+	c.block = c.block[:0]
+	for _, v := range x {
+		d := v - c.offset
+		if !finite(v) {
+			d = 0 // adds nothing
+		}
+		c.block = append(c.block, d)
+	}
+	c.n *= keep
+	for _, v := range x[from:] {
+		if finite(v) {
+			c.n++
+		}
+	}
+	for k := range c.sum {
+		c.sum[k] *= keep
+		if first := max(from, k); first < len(c.block) {
+			c.sum[k] += dot(c.block[first:], c.block[first-k:len(c.block)-k])
+		}
+	}
+}
+
+// Learn is LearnWienerBlind from what was gathered; ok is false where that is
+// nothing, or too little to make a filter of. p.Window must not exceed the lags.
+func (c *Covariance) Learn(sigma float64, p Params) (learnt Params, ok bool) {
+	p = p.wienerShape()
+	if c.n == 0 {
+		return p, false
+	}
+	r := make([]float64, p.Window)
+	for k := range r {
+		r[k] = c.sum[k] / c.n
+	}
+	r[0] -= sigma * sigma
+	p = p.solve(r, c.offset, sigma*sigma)
+	for _, h := range p.Taps {
+		if !(math.Abs(h) <= largestTap) {
+			return p, false
+		}
+	}
+	return p, true
+}
+
+// largestTap is more than any tap of a filter that leaves less noise than there
+// was.
+const largestTap = 10
+
+// AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit,
+// into one of as many lags.
+func (c *Covariance) AppendState(dst []byte) []byte {
+	return wire.F64s(wire.F64(wire.F64(dst, c.offset), c.n), c.sum)
+}
+
+// RestoreState returns the rest of src. After an error c has seen nothing.
+func (c *Covariance) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	c.offset, c.n = r.F64(), r.F64()
+	sum := r.F64s(nil)
+	if r.Err() == nil && len(sum) != len(c.sum) {
+		r.Fail(errOtherFilter)
+	}
+	if err := r.Err(); err != nil {
+		*c = *NewCovariance(len(c.sum))
+		return src, fmt.Errorf("covariance: %w", err)
+	}
+	copy(c.sum, sum)
+	return r.Rest(), nil
 }
 
 // wienerShape returns p with window and look-ahead made definite.

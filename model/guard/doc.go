@@ -30,7 +30,7 @@
 // The filter is the one of the panel (the classical grids at the same look-ahead)
 // that foretells a reading best from the others (Batson and Royer, "Noise2Self",
 // 2019), which takes no knowledge of the noise, or the identity where it is likely
-// to do harm. The network serves until four blocks have been seen or the evidence
+// to do harm. Wiener filters among them learn from the blocks before. The network serves until four blocks have been seen or the evidence
 // is clearly against it; then where it is better than the filter by more than
 // chance explains.
 //

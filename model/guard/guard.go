@@ -182,9 +182,12 @@ func (g *Guard) Renew(p *Panel) {
 	g.blocks = 0
 	for i := range g.channels {
 		c := &g.channels[i]
-		raw, colour := c.raw, c.colour // what is known of the readings stays
+		raw, colour, covariance := c.raw, c.colour, c.covariance // what is known of the readings stays
 		*c = newChannel(g.panel)
 		c.raw, c.colour = raw, colour
+		if covariance.Lags() == g.panel.lags {
+			c.covariance = covariance
+		}
 	}
 }
 
@@ -195,7 +198,7 @@ func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
 	if !c.serving {
 		return classic.Params{}, false
 	}
-	return g.panel.params[c.filter], true
+	return c.serves, true
 }
 
 // channel is what a guard knows of one channel.
@@ -203,7 +206,8 @@ type channel struct {
 	raw   []float64 // the latest readings, a ring; NaN where missing
 	sigma float64   // of the newest slot that was given out
 
-	colour *noise.Colour
+	colour     *noise.Colour
+	covariance *classic.Covariance // of the readings of the blocks before
 
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over
@@ -213,7 +217,8 @@ type channel struct {
 	best    int            // filter that foretells best; -1: none yet
 	filter  int            // that serves, or would: best or the identity; -1: none yet
 	serving bool           // the filter serves
-	live    classic.Filter // of filter, while it serves
+	serves  classic.Params // settings of filter while it serves, learnt ones too
+	live    classic.Filter // the filter while it serves
 	due     []float64      // what live gave out: slot t is at t mod len
 	dueTo   int64          // the slot after the newest
 	mix     float64        // factor of the deviations of the filter's error
@@ -231,7 +236,7 @@ type evidence struct {
 
 func newChannel(p *Panel) channel {
 	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
-		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour()}
+		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags)}
 }
 
 func (c *channel) read(p *Panel, t int64, y float64) {
@@ -279,7 +284,7 @@ func (c *channel) choose(p *Panel, t int64, v Value) Choice {
 	if x-x != 0 {
 		return net
 	}
-	f := Choice{Clean: x, Filter: p.params[c.filter].Family}
+	f := Choice{Clean: x, Filter: c.serves.Family}
 	if v.Spread > 0 {
 		f.Spread = c.mix * c.mixture(v, x)
 	}
@@ -333,10 +338,7 @@ func (c *channel) reset(p *Panel) {
 // enter starts the filter that is to serve, with the latest readings before slot
 // in: enough for it to settle.
 func (c *channel) enter(p *Panel, in int64) {
-	f, err := classic.NewFilter(p.params[c.filter])
-	if err != nil {
-		panic("guard: a filter of the panel: " + err.Error())
-	}
+	f := newFilter(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {
 		c.take(f.Push(c.raw[t%ring]))

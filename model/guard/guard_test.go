@@ -85,6 +85,10 @@ func (o *played) share(name string, from int) float64 {
 }
 
 func fast(t int) float64 { return 3*math.Sin(float64(t)/2.5) + 2*math.Sin(float64(t)/1.7) }
+
+// steps is a signal that nothing can foretell.
+func steps(t int) float64 { return 3 * float64(Nudge(9, 1, int64(t/3))/step) }
+
 func slow(t int) float64 { return 4 * math.Sin(float64(t)/60) }
 
 // TestVerdict: who serves after 4,000 samples, and how good that is.
@@ -95,10 +99,10 @@ func TestVerdict(t *testing.T) {
 		filt  float64 // least share of filters
 		worst float64 // largest mean squared error of what is served
 	}{
-		"a good network on a fast signal":   {player{clean: fast, sigma: 1, told: 1, off: .3, claimed: .3}, .99, 0, .1},
+		"a good network on jumps":           {player{clean: steps, sigma: 1, told: 1, off: .3, claimed: .3}, .99, 0, .1},
 		"a poor network on a slow signal":   {player{clean: slow, sigma: 1, told: 1, off: .5, claimed: .5}, 0, .99, .08},
 		"a useless network":                 {player{clean: fast, sigma: 1, told: 1, off: 2, claimed: .3}, 0, .99, 1.02},
-		"a good network, readings missing":  {player{clean: fast, sigma: 1, told: 1, off: .3, claimed: .3, lost: .2}, .99, 0, .1},
+		"a good network, readings missing":  {player{clean: steps, sigma: 1, told: 1, off: .3, claimed: .3, lost: .2}, .99, 0, .1},
 		"another unit":                      {player{clean: func(t int) float64 { return 1e6 + 1e-3*slow(t) }, sigma: 1e-3, told: 1e-3, off: .5, claimed: .5}, 0, .99, .08},
 		"σ̂ too large: the signal is rough": {player{clean: fast, sigma: .2, told: 3, off: 8, claimed: 8}, 0, .99, 1.05},
 	} {
@@ -144,6 +148,9 @@ func TestNeverWorse(t *testing.T) {
 		best := math.Inf(1)
 		y := make([]float64, len(o.x))
 		for _, f := range p.Params() {
+			if f.Family == classic.WienerName {
+				continue // is learnt as it goes
+			}
 			classic.Apply(y, o.y, f)
 			best = min(best, c.mse(&o, y, 4000))
 		}
@@ -154,11 +161,33 @@ func TestNeverWorse(t *testing.T) {
 	}
 }
 
+// TestLearns: on a signal that repeats, a filter that has learnt how serves, far
+// better than those that cannot.
+func TestLearns(t *testing.T) {
+	beat := func(t int) float64 { return 6 * math.Exp(-.5*math.Pow(float64(t%40-20)/2, 2)) }
+	c := player{clean: beat, sigma: 1, told: 1, off: 1.5, claimed: 1}
+	p := newPanel(t, 0)
+	o := c.play(New(p, 1), 16_000, 5)
+	if s := o.share(classic.WienerName, 8000); s < .99 {
+		t.Errorf("the Wiener filter serves %.1f %%", 100*s)
+	}
+	best, y := math.Inf(1), make([]float64, len(o.x))
+	for _, f := range p.Params() {
+		if f.Family != classic.WienerName {
+			classic.Apply(y, o.y, f)
+			best = min(best, c.mse(&o, y, 8000))
+		}
+	}
+	if e := c.mse(&o, o.served, 8000); e > .7*best {
+		t.Errorf("the error is %.3f σ², that of the best other filter %.3f", e, best)
+	}
+}
+
 // TestFactor: a network that claims half of its error, or twice, is corrected
 // where the error is large enough beside the noise to be measured.
 func TestFactor(t *testing.T) {
 	for _, claimed := range []float64{.35, .7, 1.4} {
-		c := player{clean: fast, sigma: 1, told: 1, off: .7, claimed: claimed}
+		c := player{clean: steps, sigma: 1, told: 1, off: .7, claimed: claimed}
 		o := c.play(New(newPanel(t, 0), 1), 12_000, 3)
 		last := o.choices[len(o.choices)-1]
 		if last.Filter != "" {
@@ -172,8 +201,14 @@ func TestFactor(t *testing.T) {
 
 // TestRestore: a snapshot at any slot goes on bit for bit.
 func TestRestore(t *testing.T) {
+	beat := func(t int) float64 { return 6 * math.Exp(-.5*math.Pow(float64(t%40-20)/2, 2)) }
+	t.Run("filters", func(t *testing.T) { testRestore(t, slow) })
+	t.Run("learnt", func(t *testing.T) { testRestore(t, beat) })
+}
+
+func testRestore(t *testing.T, clean func(int) float64) {
 	p := newPanel(t, 8)
-	c := player{clean: slow, sigma: 1, told: 1, off: .45, claimed: .4, lost: .05}
+	c := player{clean: clean, sigma: 1, told: 1, off: .65, claimed: .4, lost: .05}
 	want := c.play(New(p, 1), 3500, 1)
 	choices := make([]Choice, 1)
 	rapid.Check(t, func(t *rapid.T) {

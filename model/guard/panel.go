@@ -13,18 +13,19 @@ import (
 type Panel struct {
 	lookahead int
 	params    []classic.Params
-	own       []float64 // weight of the own sample; of a median it is 1 where it passes the sample
-	ranks     []bool    // medians
-	filters   []classic.Filter
+	own       []float64        // weight of the own sample; of a median it is 1 where it passes the sample
+	ranks     []bool           // medians
+	filters   []classic.Filter // nil for Wiener filters, which each channel learns for itself
+	lags      int              // that those need to know the autocovariance of
 	out       []float64
 	raw       []float64
 	block     [noise.ColourBlock]float64
 }
 
-// families are those whose settings are on a panel: they run on a stream, learn
-// nothing, and it is known how much of an estimate is the sample's own doing.
+// families are those whose settings are on a panel: they run on a stream, and it
+// is known how much of an estimate is the sample's own doing.
 var families = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classic.MedianName, classic.KalmanName,
-	classic.EMAName, classic.ButterworthName}
+	classic.EMAName, classic.ButterworthName, classic.WienerName}
 
 // NewPanel returns the panel of a look-ahead in samples.
 func NewPanel(lookahead int) (*Panel, error) {
@@ -41,6 +42,12 @@ func NewPanel(lookahead int) (*Panel, error) {
 		}
 	}
 	for _, c := range grid {
+		if c.Family == classic.WienerName {
+			p.params, p.filters = append(p.params, c), append(p.filters, nil)
+			p.own, p.ranks = append(p.own, 0), append(p.ranks, false)
+			p.lags = max(p.lags, c.Window)
+			continue
+		}
 		f, err := classic.NewFilter(c)
 		if err != nil {
 			return nil, fmt.Errorf("guard: %w", err)
@@ -69,10 +76,15 @@ type made struct {
 	alone   [parts]float64 // Σ (y-x̂)² of the filter without the sample itself
 }
 
-// run runs filter k over readings, NaN where one is missing, and returns what it
-// makes of the block that begins at slot from.
-func (p *Panel) run(k int, ys []float64, from int) (m made) {
-	f := p.filters[k]
+// run runs a filter, number k or a Wiener filter as learnt, over readings, NaN
+// where one is missing, and returns what it makes of the block that begins at
+// slot from.
+func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int) (m made) {
+	f, own := p.filters[k], p.own[k]
+	if f == nil {
+		f = newFilter(learnt)
+		own, _ = learnt.OwnWeight()
+	}
 	p.out = p.out[:0]
 	for _, y := range ys {
 		if x, ok := f.Push(y); ok {
@@ -80,7 +92,7 @@ func (p *Panel) run(k int, ys []float64, from int) (m made) {
 		}
 	}
 	p.out = f.Finish(p.out)
-	rest := 1 - p.own[k]
+	rest := 1 - own
 	for i := range block {
 		y, x := ys[from+i], p.out[from+i]
 		d := y - x
@@ -90,7 +102,7 @@ func (p *Panel) run(k int, ys []float64, from int) (m made) {
 		at := i / part
 		m.squares[at] += d * d
 		if !p.ranks[k] {
-			m.own[at] += p.own[k]
+			m.own[at] += own
 			m.alone[at] += d / rest * (d / rest)
 			continue
 		}
@@ -125,4 +137,13 @@ func medianWithout(window []float64, y, x float64) float64 {
 		return (above + below) / 2
 	}
 	return x
+}
+
+// newFilter returns the filter of settings that are known to be right.
+func newFilter(p classic.Params) classic.Filter {
+	f, err := classic.NewFilter(p)
+	if err != nil {
+		panic("guard: a filter of the panel: " + err.Error())
+	}
+	return f
 }

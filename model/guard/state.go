@@ -93,9 +93,10 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 			dst = wire.F64(dst, *v)
 		}
 	}
-	dst = c.colour.AppendState(dst)
+	dst = c.covariance.AppendState(c.colour.AppendState(dst))
 	dst = wire.I64(dst, c.dueTo)
 	dst = wire.F64s(dst, c.due)
+	dst = wire.F64(wire.F64s(dst, c.serves.Taps), c.serves.Mean)
 	dst = wire.Bool(dst, c.live != nil)
 	if c.live != nil {
 		dst = c.live.AppendState(dst)
@@ -127,16 +128,24 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 		}
 	}
 	r.SetRest(c.colour.RestoreState(r.Rest()))
+	r.SetRest(c.covariance.RestoreState(r.Rest()))
 	c.dueTo = r.I64()
 	due := r.F64s(nil)
 	if r.Err() == nil && (len(due) != len(c.due) || c.dueTo < 0) {
 		r.Fail(errors.New("values out of order"))
 	}
 	copy(c.due, due)
+	taps, mean := r.F64s(nil), r.F64()
+	if c.filter >= 0 && r.Err() == nil {
+		c.serves = g.panel.params[c.filter]
+		if len(taps) > 0 {
+			c.serves.Taps, c.serves.Mean = taps, mean
+		}
+	}
 	if c.live = nil; !r.Bool() || r.Err() != nil {
 		return
 	}
-	live, err := classic.NewFilter(g.panel.params[c.filter])
+	live, err := classic.NewFilter(c.serves)
 	if err != nil {
 		r.Fail(err)
 		return

@@ -1,6 +1,10 @@
 package guard
 
-import "math"
+import (
+	"math"
+
+	"github.com/quell-stream/quell/model/classic"
+)
 
 // judged is a block that was gathered, while the filters are run over it, one
 // per slot: that spreads the work.
@@ -53,14 +57,36 @@ func (c *channel) judgeNext(p *Panel, in, blocks int64) {
 	}
 	k := j.next
 	j.next++
-	from := max(0, j.start-settle, in-ring)
-	to := min(in, j.start+block+int64(p.lookahead))
+	from := c.from(in)
+	c.readings(p, in)
+	var learnt classic.Params
+	if p.filters[k] == nil {
+		var ok bool
+		if learnt, ok = c.learn(p, k); !ok {
+			return // nothing is known before the first block
+		}
+	}
+	m := p.run(k, learnt, p.raw, int(j.start-from))
+	c.tally[k].add(j, &m)
+}
+
+// from returns the first of the readings that the filters run over.
+func (c *channel) from(in int64) int64 { return max(0, c.judged.start-settle, in-ring) }
+
+// readings returns the readings of the block, those before it for the filters to
+// settle, and those of its look-ahead; they stay valid until the next call.
+func (c *channel) readings(p *Panel, in int64) []float64 {
+	to := min(in, c.judged.start+block+int64(p.lookahead))
 	p.raw = p.raw[:0]
-	for t := from; t < to; t++ {
+	for t := c.from(in); t < to; t++ {
 		p.raw = append(p.raw, c.raw[t%ring])
 	}
-	m := p.run(k, p.raw, int(j.start-from))
-	c.tally[k].add(j, &m)
+	return p.raw
+}
+
+// learn returns Wiener filter k as the blocks before teach it.
+func (c *channel) learn(p *Panel, k int) (classic.Params, bool) {
+	return c.covariance.Learn(math.Sqrt(c.judged.sigma2*c.net.rho), p.params[k])
 }
 
 // add takes what a filter made of a block.
@@ -165,12 +191,22 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	default:
 		c.serving = lead > -lasting*err
 	}
-	switch {
-	case !c.serving:
+	learns := p.filters[filter] == nil
+	if c.serves = p.params[filter]; learns && c.serving {
+		c.serves, c.serving = c.learn(p, filter)
+	}
+	from := c.from(in)
+	c.covariance.Add(c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
+	if !c.serving {
 		c.live = nil
+		return
+	}
+	if another || !was || learns {
+		c.enter(p, in)
+	}
+	switch {
 	case another || !was:
 		c.mix = 1
-		c.enter(p, in)
 	case j.now.mixedN > 0:
 		c.mix = math.Sqrt(c.error2(lead-err) / (j.now.mixed / j.sigma2 / j.now.mixedN))
 	}
@@ -181,7 +217,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 // either.
 func (c *channel) error2(lead float64) float64 {
 	if c.net.rho < rough { // error and noise together are not more than this
-		return c.tally[c.filter].loss() / 2
+		return c.tally[c.best].loss() / 2
 	}
 	f := c.net.factor()
 	net := f * f * c.net.claim / c.net.slots
