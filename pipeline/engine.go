@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
@@ -17,6 +18,12 @@ type Out interface {
 	Record(r *sink.Record)
 	Event(e sink.Event)
 	Dead(s ingest.Sample, why window.Fate)
+}
+
+// Noise is what a user knows of a channel's noise.
+type Noise struct {
+	Sigma  float64 // deviation, in the channel's unit; 0: estimated from the series
+	Colour float64 // autocorrelation from one slot to the next, 0 ≤ Colour < 1; 0: white, or not known
 }
 
 // EngineConfig says how an Engine works on the series of one stream.
@@ -36,6 +43,9 @@ type EngineConfig struct {
 	Interval float64
 	// Seed keys every random draw together with the series and the index.
 	Seed uint64
+
+	// Noise is what is known of the noise of each channel; nil: of none.
+	Noise []Noise
 
 	// Guard has a classical filter serve where the net is not shown to be better,
 	// see package guard, and corrects the intervals by the same evidence.
@@ -122,7 +132,24 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 	if err := cfg.Window.Validate(); err != nil {
 		return nil, fmt.Errorf("stream %q: %w", cfg.Stream, err)
 	}
+	if cfg.Noise != nil && len(cfg.Noise) != len(cfg.Channels) {
+		return nil, fmt.Errorf("stream %q: the noise of %d channels is given, of %d", cfg.Stream, len(cfg.Noise), len(cfg.Channels))
+	}
+	for i, n := range cfg.Noise {
+		if !(n.Sigma >= 0 && n.Sigma <= math.MaxFloat64) || !(n.Colour >= 0 && n.Colour < 1) || n.Colour > 0 && n.Sigma == 0 {
+			return nil, fmt.Errorf("stream %q: channel %s: a noise of deviation %g and autocorrelation %g: the deviation must be a number that is not negative, the autocorrelation lie in 0 to below 1, and with the latter the former is needed",
+				cfg.Stream, cfg.Channels[i], n.Sigma, n.Colour)
+		}
+	}
 	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), panels: make(map[int]*guard.Panel)}, nil
+}
+
+// noise returns what is known of the noise of a channel.
+func (e *Engine) noise(channel int) Noise {
+	if e.cfg.Noise == nil {
+		return Noise{}
+	}
+	return e.cfg.Noise[channel]
 }
 
 // Close stops background fits and waits for them.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -268,3 +269,53 @@ func TestNothingNonFiniteComesOut(t *testing.T) {
 		}
 	}
 }
+
+// TestKnownNoise: what is known of a channel's noise is what the net is told, and
+// nonsense is refused.
+func TestKnownNoise(t *testing.T) {
+	tap := &levels{}
+	cfg := EngineConfig{Stream: "s", Channels: []string{"a", "b"}, Model: testModel(t, 1), Guard: true, Tap: tap,
+		Noise: []Noise{{Sigma: .25, Colour: .8}, {}}, Window: window.Config{RateHz: 1}}
+	e, err := NewEngine(cfg, &nowhere{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	for i := range 600 {
+		at := int64(i) * int64(time.Second)
+		v := math.Sin(float64(i))
+		if err := e.Push("", []ingest.Sample{{Series: "x", Time: at, Value: v}, {Series: "x", Channel: 1, Time: at, Value: v}}, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e.Finish()
+	last := tap.last
+	if want := math.Log10(.25 / last.scales[0].Dev); math.Abs(float64(last.cols[0].Level)-want) > 1e-6 || last.cols[0].Colour != .8 || last.scales[0].Sigma != .25 {
+		t.Errorf("the net is told %+v of a scale %+v", last.cols[0], last.scales[0])
+	}
+	if last.cols[1].Colour != 0 || last.scales[1].Sigma == .25 {
+		t.Errorf("of the other channel it is told %+v of a scale %+v", last.cols[1], last.scales[1])
+	}
+	for _, n := range [][]Noise{{{}}, {{Sigma: -1}, {}}, {{Sigma: math.NaN()}, {}}, {{Colour: .5}, {}}, {{}, {Sigma: 1, Colour: 1}}} {
+		cfg.Noise = n
+		if _, err := NewEngine(cfg, &nowhere{}); err == nil {
+			t.Errorf("%+v is taken", n)
+		}
+	}
+}
+
+// levels is a tap that keeps the latest slot.
+type levels struct {
+	last struct {
+		cols   []model.Column
+		scales []window.Scale
+	}
+}
+
+func (l *levels) Slot(_ string, _ int, _ int64, cols []model.Column, scales []window.Scale, _ string) {
+	l.last.cols, l.last.scales = slices.Clone(cols), slices.Clone(scales)
+}
+func (*levels) Serving(string, *model.Model) {}
+func (*levels) Dropped(string)               {}
+func (*levels) Opened(string, int64, string) {}
+func (*levels) Resolved(string, int64)       {}

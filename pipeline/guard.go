@@ -149,14 +149,15 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 			continue
 		}
 		v.Net = e.clean
-		if second != nil && wc.Valid() && g.Wants(t, t+1) {
+		// Under noise that is known to be coloured there is no evidence.
+		if second != nil && wc.Valid() && l.eng.noise(i).Colour == 0 && g.Wants(t, t+1) {
 			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
 		}
 	}
 	g.Estimate(g.choices, g.values)
 	for i := range w.cells {
 		e := &l.estimates[i]
-		e.coloured = g.choices[i].Coloured
+		e.coloured = g.choices[i].Coloured || l.eng.noise(i).Colour > 0
 		if !e.known {
 			continue
 		}

@@ -218,8 +218,12 @@ func (l *lane) Slot(s *window.Slot) {
 		if l.fixed != nil {
 			wc.scale = l.fixed[i]
 		}
+		known := l.eng.noise(i)
+		if known.Sigma > 0 && wc.scale.Known() {
+			wc.scale.Sigma = known.Sigma
+		}
 		l.scales[i] = wc.scale
-		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale)}
+		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale), Colour: float32(known.Colour)}
 		if cell.Valid() {
 			l.held[i], l.heldOK[i] = cell.Value, true
 		}

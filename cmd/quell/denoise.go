@@ -37,6 +37,8 @@ type denoiseOptions struct {
 	chunk                 int
 	rateGiven, modelGiven bool
 	noGuard               bool
+	sigma                 []string
+	noise                 string
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -83,6 +85,8 @@ after a colon:
 	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column, 1 Hz where there is none")
 	f.StringVar(&o.tz, "tz", "UTC", "`zone` of times that name none, such as Europe/Berlin")
 	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead, or full; default: 8 where they last no longer than a second, else what fits")
+	f.StringArrayVar(&o.sigma, "sigma", nil, "`X` or CH=X: deviation of the noise, in the unit of the channel (repeatable); default: estimated")
+	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names: its deviation and colour are told to the model")
 	f.BoolVar(&o.noGuard, "no-guard", false, "the model serves even where a classical filter is better")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
 	return cmd
@@ -93,8 +97,10 @@ func (o *denoiseOptions) check() error {
 	switch {
 	case o.filter != "" && o.modelGiven:
 		return usageError("--model and --filter exclude each other: one of them denoises")
-	case o.filter != "" && o.noGuard:
-		return usageError("--no-guard needs a model: with --filter there is nothing to guard")
+	case o.filter != "" && (o.noGuard || len(o.sigma) > 0 || o.noise != ""):
+		return usageError("--no-guard, --sigma and --noise are for models: a filter takes none of them")
+	case len(o.sigma) > 0 && o.noise != "":
+		return usageError("--sigma and --noise exclude each other: the noise's deviation is that of its recording")
 	case o.rateGiven && !(o.rate > 0 && o.rate <= 1e6):
 		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed", o.rate)
 	case o.chunk < 1:
@@ -149,6 +155,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	c.Engine.Window = window.Config{RateHz: o.rate}
 	if c.Engine.Window.RateHz == 0 && r.TimeColumn() == "" {
 		c.Engine.Window.RateHz = 1
+	}
+	if c.Engine.Noise, err = o.knownNoise(s, r.Channels()); err != nil {
+		return err
 	}
 	var rep offline.Report
 	err = writeTo(s, o.out, func(w io.Writer) error {

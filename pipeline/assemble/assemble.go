@@ -143,6 +143,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	}
 	for _, c := range channels {
 		e.Channels = append(e.Channels, c.Name)
+		e.Noise = append(e.Noise, noiseOf(s, c.Name))
 	}
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
@@ -167,6 +168,16 @@ func channelsOf(s *config.Stream) []field.Channel {
 		out[i] = field.Channel{Name: c.Name, Path: c.Path, Unit: c.Unit, Min: c.Min, Max: c.Max, Missing: c.Missing}
 	}
 	return out
+}
+
+// noiseOf returns what the configuration says of a channel's noise.
+func noiseOf(s *config.Stream, channel string) pipeline.Noise {
+	for _, c := range s.Channels {
+		if c.Name == channel {
+			return pipeline.Noise{Sigma: c.Sigma, Colour: c.Colour}
+		}
+	}
+	return pipeline.Noise{}
 }
 
 // orValue names the one channel of simulated sensors.

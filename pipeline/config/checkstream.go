@@ -162,6 +162,14 @@ func (d *document) checkChannels(s *Stream, at string) {
 		if ch.Min != nil && ch.Max != nil && *ch.Min >= *ch.Max {
 			d.failf(join(p, "max"), "must be above min (%g), got %g", *ch.Min, *ch.Max)
 		}
+		if !(ch.Sigma >= 0 && ch.Sigma <= math.MaxFloat64) {
+			d.failf(join(p, "sigma"), "must be the deviation of the noise, a number that is not negative, got %g", ch.Sigma)
+		}
+		if !(ch.Colour >= 0 && ch.Colour < 1) {
+			d.failf(join(p, "colour"), "must lie in 0 to below 1, got %g", ch.Colour)
+		} else if ch.Colour > 0 && ch.Sigma == 0 {
+			d.failf(join(p, "colour"), "needs sigma: the level of coloured noise cannot be read from the series")
+		}
 	}
 }
 

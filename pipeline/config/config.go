@@ -162,6 +162,8 @@ type Channel struct {
 	Min     *float64  `yaml:"min"`
 	Max     *float64  `yaml:"max"`
 	Missing []float64 `yaml:"missing"` // codes that stand for no value
+	Sigma   float64   `yaml:"sigma"`   // deviation of the noise, in the unit; 0: estimated
+	Colour  float64   `yaml:"colour"`  // autocorrelation of the noise from slot to slot, below 1; 0: white
 }
 
 // Window says how samples are laid on the grid.
