@@ -67,6 +67,16 @@ func (a Arch) loss(huber float64) Loss {
 	return SquaredError{Huber: huber}
 }
 
+// lossWithoutTruth is loss where the targets are not the truth but guesses or
+// noisy readings: what the estimates are off by there says nothing of their
+// error, and the spread does not learn from it.
+func (a Arch) lossWithoutTruth() Loss {
+	if a.Spread {
+		return Spread{Targets: a.perNet()}
+	}
+	return SquaredError{}
+}
+
 // checkWindow says whether windows of t columns come out as long as they went in.
 func (a Arch) checkWindow(t int) error {
 	if hop := a.Spec.Stride(); t < 1 || t%hop != 0 {

@@ -140,7 +140,7 @@ func (t *tuner) examples(round int) examples {
 func (t *tuner) fit(ctx context.Context, data Batcher, command string) (FitReport, error) {
 	net := t.model.Net().Clone()
 	fit, err := Fit(ctx, net, data, FitConfig{Steps: t.cfg.Steps, Batch: t.cfg.Batch, Cycle: OneCycle{Peak: t.cfg.Peak},
-		Decay: t.cfg.Decay, Loss: t.arch.loss(0), Workers: t.cfg.Workers, Progress: t.cfg.Progress})
+		Decay: t.cfg.Decay, Loss: t.arch.lossWithoutTruth(), Workers: t.cfg.Workers, Progress: t.cfg.Progress})
 	if err != nil {
 		return fit, err
 	}
