@@ -27,6 +27,9 @@ type Panel struct {
 var families = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classic.MedianName, classic.KalmanName,
 	classic.EMAName, classic.ButterworthName, classic.WienerName}
 
+// mostOwn is the largest weight of the own sample.
+const mostOwn = .99
+
 // NewPanel returns the panel of a look-ahead in samples.
 func NewPanel(lookahead int) (*Panel, error) {
 	if lookahead < 0 || lookahead > MaxLookahead {
@@ -53,7 +56,8 @@ func NewPanel(lookahead int) (*Panel, error) {
 			return nil, fmt.Errorf("guard: %w", err)
 		}
 		own, linear := c.OwnWeight()
-		if !linear && c.Family != classic.MedianName || f.Lookahead() > lookahead {
+		// One that passes the sample on as it is foretells nothing.
+		if !linear && c.Family != classic.MedianName || f.Lookahead() > lookahead || own > mostOwn && c.Family != classic.IdentityName {
 			continue
 		}
 		p.params, p.filters = append(p.params, c), append(p.filters, f)
@@ -65,7 +69,8 @@ func NewPanel(lookahead int) (*Panel, error) {
 // Lookahead returns the look-ahead in samples.
 func (p *Panel) Lookahead() int { return p.lookahead }
 
-// Params returns the settings of the filters, the identity first.
+// Params returns the settings of the filters, the identity first, Wiener filters
+// before they have learnt.
 func (p *Panel) Params() []classic.Params { return append([]classic.Params(nil), p.params...) }
 
 // made is what a filter makes of each part of a block: sums over the readings

@@ -149,7 +149,7 @@ func (c *channel) skips(k int, blocks int64) bool {
 	return t.loss() > hopeless*c.tally[c.best].loss()
 }
 
-// choose returns the filter that foretells best; it stays unless another one is
+// chooseFilter returns the filter that foretells best; it stays unless another one is
 // better by more than a little.
 func (c *channel) chooseFilter() int {
 	best, least := c.best, math.Inf(1)
@@ -207,7 +207,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	switch {
 	case another || !was:
 		c.mix = 1
-	case j.now.mixedN > 0:
+	case j.now.mixed > 0:
 		c.mix = math.Sqrt(c.error2(lead-err) / (j.now.mixed / j.sigma2 / j.now.mixedN))
 	}
 }
