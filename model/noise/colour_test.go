@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // judged runs a Colour over x.
@@ -238,10 +240,41 @@ func TestColourRestoresNothingBroken(t *testing.T) {
 func TestColourBlockDoesNotAllocate(t *testing.T) {
 	x := disturbed(t, ColourBlock, colourSignals["pulses"], "ar1:snr=12", newRand(5))
 	c := NewColour()
-	c.Block(x)
 	if n := testing.AllocsPerRun(50, func() { c.Block(x) }); n != 0 {
 		t.Errorf("%g allocations per block, want 0", n)
 	}
+}
+
+// One of these runs for every channel of every series.
+func TestColourIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Colour{}); size > 5<<10 {
+		t.Errorf("a Colour takes %d bytes, want at most 5 KiB", size)
+	}
+	x := disturbed(t, 40*ColourBlock, colourSignals["pulses"], "ar1:snr=12", newRand(5))
+	if n := len(judged(x).AppendState(nil)); n > 5<<10 {
+		t.Errorf("a snapshot takes %d bytes, want at most 5 KiB", n)
+	}
+	if name := reference(reflect.TypeFor[Colour]()); name != "" {
+		t.Errorf("%s refers to memory that its size does not count", name)
+	}
+}
+
+// reference names a part of a type that points elsewhere.
+func reference(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Array:
+		return reference(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if name := reference(t.Field(i).Type); name != "" {
+				return t.Field(i).Name + "." + name
+			}
+		}
+	case reflect.Bool, reflect.Uint8, reflect.Int32, reflect.Int64, reflect.Int, reflect.Float32, reflect.Float64:
+	default:
+		return t.String()
+	}
+	return ""
 }
 
 func TestColourWantsWholeBlocks(t *testing.T) {
