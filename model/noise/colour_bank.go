@@ -9,8 +9,10 @@ import (
 const (
 	// bankTail is the number of samples of an octave that later details need too.
 	bankTail = len(db4High) - 1
+	// mostDetails is the largest number of details that one block makes computable.
+	mostDetails = (bankTail + ColourBlock) / 2
 	// largestRest is more than seven low-passes make of the largest reading.
-	largestRest = 1e3 * largestReading
+	largestRest = 100 * largestReading
 )
 
 // bank splits a stream into octaves by the decimated db4 transform (Mallat
@@ -19,9 +21,6 @@ type bank struct {
 	rest  [octaves][bankTail]float64
 	count [octaves]uint8 // of rest that is in use
 }
-
-// mostDetails is the largest number of details that one block makes computable.
-const mostDetails = (bankTail + ColourBlock) / 2
 
 // split appends x, of at most ColourBlock samples, to the stream of an octave and
 // writes what became computable: its details to high, and to low the samples of

@@ -164,13 +164,52 @@ func TestColourOnOddReadings(t *testing.T) {
 		if c.Coloured() {
 			t.Errorf("%s: coloured", name)
 		}
-		for i, f := range c.AppendFeatures(nil) {
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				t.Errorf("%s: feature %d is %g", name, i, f)
+		finite(t, name, c)
+	}
+}
+
+func finite(t *testing.T, name string, c *Colour) {
+	t.Helper()
+	for i, f := range c.AppendFeatures(nil) {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			t.Errorf("%s: feature %d is %g", name, i, f)
+		}
+	}
+	if s := c.Evidence().Score; math.IsNaN(s) {
+		t.Errorf("%s: score is %g", name, s)
+	}
+}
+
+// Quantiles are exact within a bin, wherever the numbers lie; what lies beyond ten
+// octaves counts at the ends.
+func TestBins(t *testing.T) {
+	p := []float64{.1, .25, .5, .75, .9}
+	want := make([]float64, len(p))
+	for i, q := range p { // |z| of a standard normal z
+		want[i] = math.Log2(math.Sqrt2 * math.Erfinv(q))
+	}
+	for _, scale := range []float64{1e-300, 1e-6, 1, 1e6, 1e150} {
+		var b bins
+		x := normal(20_000, 9)
+		for i := range x {
+			x[i] *= scale
+		}
+		b.push(x[:100], 1)
+		b.push(x, 1)
+		got := make([]float64, len(p))
+		b.quantiles(got, p)
+		for i := range p {
+			if d := got[i] - math.Log2(scale) - want[i]; math.Abs(d) > .1 {
+				t.Errorf("scale %g: quantile %g is off by %.3f octaves", scale, p[i], d)
 			}
 		}
-		if s := c.Evidence().Score; math.IsNaN(s) {
-			t.Errorf("%s: score is %g", name, s)
+		if b.total() != 20_100 {
+			t.Errorf("scale %g: %g numbers counted, want 20100", scale, b.total())
+		}
+		x[0], x[1], x[2] = 0, 1e-9*scale, math.Inf(1)
+		b.push(x[:3], 1)
+		if b.total() != 20_103 || b.zero != 1 || b.n[binCount-1] < 1 {
+			t.Errorf("scale %g: %g numbers and %g zeros counted, %g at the end", scale, b.total(), b.zero, b.n[binCount-1])
 		}
 	}
 }
@@ -233,6 +272,7 @@ func TestColourRestoresNothingBroken(t *testing.T) {
 		}
 		for b := range 10 { // no panic
 			c.Block(x[b*ColourBlock : (b+1)*ColourBlock])
+			finite(t, "restored from a broken state", c)
 		}
 	}
 }
