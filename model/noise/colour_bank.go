@@ -1,61 +1,73 @@
 package noise
 
-import "github.com/quell-stream/quell/internal/wire"
+import (
+	"math"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+const (
+	// bankTail is the number of samples of an octave that later details need too.
+	bankTail = len(db4High) - 1
+	// mostDetails is the largest number of details that one block makes computable.
+	mostDetails = (bankTail + ColourBlock) / 2
+	// largestRest is more than seven low-passes make of the largest reading.
+	largestRest = 100 * largestReading
+)
 
 // bank splits a stream into octaves by the decimated db4 transform (Mallat
 // 1989), block after block without a seam.
 type bank struct {
-	rest [octaves][]float64 // samples that later details need too, at most seven between blocks
-	work []float64
+	rest  [octaves][bankTail]float64
+	count [octaves]uint8 // of rest that is in use
 }
 
-// push appends a block to the stream and calls visit with the details that
-// became computable, octave by octave from the finest. visit may change them;
-// they are valid during the call.
-func (b *bank) push(x []float64, visit func(octave int, details []float64)) {
-	b.grow()
-	low := x
-	for l := range b.rest {
-		in := append(b.rest[l], low...)
-		n := max(0, (len(in)-len(db4High)+2)/2)
-		d, a := b.work[:n], b.work[ColourBlock:ColourBlock+n]
-		for i := range n {
-			h, g := 0.0, 0.0
-			for k, v := range (*[len(db4High)]float64)(in[2*i:]) {
-				h += db4High[k] * v
-				g += db4Low[k] * v
-			}
-			d[i], a[i] = h, g
+// split appends x, of at most ColourBlock samples, to the stream of an octave and
+// writes what became computable: its details to high, and to low the samples of
+// the next octave. It returns their number. low may be x.
+func (b *bank) split(octave int, high, low *[mostDetails]float64, x []float64) int {
+	var in [bankTail + ColourBlock]float64
+	n := copy(in[:], b.rest[octave][:b.count[octave]])
+	n += copy(in[n:], x)
+	details := max(0, (n-len(db4High)+2)/2)
+	for i := range details {
+		h, g := 0.0, 0.0
+		for k, v := range (*[len(db4High)]float64)(in[2*i:]) {
+			h += db4High[k] * v
+			g += db4Low[k] * v
 		}
-		visit(l, d)
-		low = a // copied before the next octave overwrites it
-		b.rest[l] = in[:copy(in, in[2*n:])]
+		high[i], low[i] = h, g
 	}
-}
-
-// grow allocates once.
-func (b *bank) grow() {
-	if b.work != nil {
-		return
-	}
-	b.work = make([]float64, 2*ColourBlock)
-	for l := range b.rest {
-		b.rest[l] = make([]float64, 0, len(db4High)+ColourBlock>>l)
-	}
+	b.count[octave] = uint8(copy(b.rest[octave][:], in[2*details:n]))
+	return details
 }
 
 func (b *bank) appendState(dst []byte) []byte {
-	for _, r := range b.rest {
-		dst = wire.F64s(dst, r)
+	for l, r := range b.rest {
+		dst = wire.F64s(dst, r[:b.count[l]])
 	}
 	return dst
 }
 
 func (b *bank) restore(r *wire.Reader) {
-	b.grow()
 	for l := range b.rest {
-		if b.rest[l] = r.F64s(b.rest[l]); len(b.rest[l]) >= len(db4High) {
+		b.count[l] = uint8(restoreF64s(b.rest[l][:], r))
+	}
+}
+
+// restoreF64s reads at most as many numbers as dst takes, clears the others, and
+// returns how many there are.
+func restoreF64s(dst []float64, r *wire.Reader) int {
+	clear(dst)
+	n := r.Len(8)
+	if n > len(dst) {
+		r.Fail(errNotColour)
+		return 0
+	}
+	for i := range dst[:n] {
+		if dst[i] = r.F64(); !(math.Abs(dst[i]) <= largestRest) {
 			r.Fail(errNotColour)
 		}
 	}
+	return n
 }

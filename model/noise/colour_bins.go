@@ -7,18 +7,19 @@ import (
 )
 
 const (
-	binCount  = 128
+	binCount  = 40
 	perOctave = 2 // leading bits of the mantissa that tell bins apart: four bins an octave
 	// tiny stands for the logarithm of 0.
 	tiny = -1100
-	// What a restored histogram can hold: no block counts as much, no number has a
-	// higher bin.
+	// What a restored histogram can hold: no block counts as much, no finite number
+	// has a higher bin.
 	maxCount = 1e6
-	maxBin   = 2047 << perOctave
+	maxBin   = 2047<<perOctave - binCount - 1
 )
 
-// bins is a histogram of |d| over 32 octaves around where the values lie, four
-// bins an octave, that forgets.
+// bins is a histogram of |d| over ten octaves around where the values lie, four
+// bins an octave, that forgets. What lies beyond counts at the ends: the figures
+// made of the quantiles are limited to less.
 type bins struct {
 	n     [binCount]float32
 	zero  float32
@@ -39,17 +40,50 @@ func (b *bins) forget(keep float32) {
 	}
 }
 
-// add counts |v|, which must not be NaN.
+// begin puts v > 0 in the middle of a histogram that is empty.
+func (b *bins) begin(v float64) {
+	if !b.begun && v > 0 {
+		b.base, b.begun = binOf(v)-binCount/2, true
+	}
+}
+
+// push forgets and counts the |v|, which must not be NaN, and moves the
+// histogram to where they lie.
+func (b *bins) push(values []float64, keep float32) {
+	if !b.begun {
+		b.begin(geometricMean(values))
+	}
+	b.forget(keep)
+	for _, v := range values {
+		b.add(v)
+	}
+	b.centre()
+}
+
+// geometricMean returns the geometric mean of the |v| that are not 0; 0 if there are
+// none.
+func geometricMean(values []float64) float64 {
+	sum, n := 0.0, 0.0
+	for _, v := range values {
+		if v != 0 {
+			sum += math.Log2(math.Abs(v))
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return math.Exp2(sum / n)
+}
+
+// add counts |v|, which must not be NaN, in a histogram that has begun if v is
+// not 0.
 func (b *bins) add(v float64) {
 	if v == 0 {
 		b.zero++
 		return
 	}
-	at := binOf(v)
-	if !b.begun {
-		b.base, b.begun = at-binCount/2, true
-	}
-	b.n[min(max(at-b.base, 0), binCount-1)]++
+	b.n[min(max(binOf(v)-b.base, 0), binCount-1)]++
 }
 
 func (b *bins) total() float64 {
@@ -60,9 +94,10 @@ func (b *bins) total() float64 {
 	return sum
 }
 
-// centre moves the histogram so that its median stays away from its ends.
+// centre moves the histogram so that its median stays 3.5 octaves away from its
+// ends.
 func (b *bins) centre() {
-	const margin = binCount / 8
+	const margin = 14
 	half, sum, at := (b.total()-float64(b.zero))/2, 0.0, 0
 	for at < binCount-1 {
 		if sum += float64(b.n[at]); sum >= half {

@@ -45,31 +45,30 @@ func (b *balance) balance() float64 {
 
 // signs compares the signs of neighbouring differences and details.
 type signs struct {
-	past  []float64 // the 2·longest readings before the next block
+	past  [2 * longest]float64 // the readings before the next block
+	begun bool                 // past holds readings
 	steps [lags]balance
 	near  [nearOctaves]balance
 }
 
-// push takes a block, whose readings it limits to what can be squared, and
-// returns them, valid until the next call.
-func (s *signs) push(x []float64, keep float64) []float64 {
-	if s.past == nil {
-		s.past = make([]float64, 0, 2*longest+ColourBlock)
+// push takes a block and compares its differences.
+func (s *signs) push(x *[ColourBlock]float64, keep float64) {
+	var y [2*longest + ColourBlock]float64
+	start := 0
+	if s.begun {
+		start = copy(y[:], s.past[:])
 	}
-	s.past = s.past[:copy(s.past, s.past[max(0, len(s.past)-2*longest):])]
-	start := len(s.past)
-	for _, v := range x {
-		s.past = append(s.past, min(max(v, -largestReading), largestReading))
-	}
+	n := start + copy(y[start:], x[:])
 	for k := range s.steps {
 		b, m := &s.steps[k], 1<<k
 		b.forget(keep)
-		for t := max(2*m, start); t < len(s.past); t++ {
-			mid := s.past[t-m]
-			b.add(mid-s.past[t-2*m], s.past[t]-mid)
+		for t := max(2*m, start); t < n; t++ {
+			mid := y[t-m]
+			b.add(mid-y[t-2*m], y[t]-mid)
 		}
 	}
-	return s.past[start:]
+	copy(s.past[:], y[n-len(s.past):n])
+	s.begun = true
 }
 
 func (s *signs) neighbours(octave int, d []float64, keep float64) {
@@ -87,73 +86,77 @@ func (s *signs) neighbours(octave int, d []float64, keep float64) {
 // details, and its ratio from octave to octave, over all stretches and over those
 // that are quieter than the median in the second and third octave.
 type cells struct {
-	details    [fineOctaves][]float64
 	level      [fineOctaves]bins
 	all, quiet [fineOctaves - 1]bins
 }
 
-func (c *cells) collect(octave int, d []float64) {
-	if octave < fineOctaves {
-		if c.details[octave] == nil {
-			c.details[octave] = make([]float64, 0, ColourBlock>>octave)
+// blockCells are the root mean squares of one block.
+type blockCells struct {
+	rms [fineOctaves][ColourBlock / cellLength]float64
+	n   [fineOctaves]int
+}
+
+// collect takes the details of an octave.
+func (b *blockCells) collect(octave int, d []float64) {
+	if octave >= fineOctaves {
+		return
+	}
+	length := cellLength >> (octave + 1)
+	if octave == fineOctaves-1 {
+		length *= 2
+	}
+	b.n[octave] = len(d) / length
+	for i := range b.n[octave] {
+		s := 0.0
+		for _, v := range d[i*length : (i+1)*length] {
+			s += v * v
 		}
-		c.details[octave] = append(c.details[octave][:0], d...)
+		b.rms[octave][i] = math.Sqrt(s / float64(length))
 	}
 }
 
-// cell returns the root mean square of the details of octave l in cell i.
-func (c *cells) cell(l, i int) float64 {
-	n := cellLength >> (l + 1)
-	if l == fineOctaves-1 {
-		i, n = i/2, 2*n
+// whole returns the number of cells of the coarsest octave whose readings lie in
+// cells of all octaves.
+func (b *blockCells) whole() int {
+	n := b.n[fineOctaves-1]
+	for _, k := range b.n[:fineOctaves-1] {
+		n = min(n, k/2)
 	}
-	s := 0.0
-	for _, v := range c.details[l][i*n : (i+1)*n] {
-		s += v * v
-	}
-	return math.Sqrt(s / float64(n))
+	return n
 }
 
-// whole returns the number of cells that lie in all octaves, an even one.
-func (c *cells) whole() int {
-	n := ColourBlock
-	for l, d := range c.details {
-		n = min(n, len(d)/(cellLength>>(l+1)))
-	}
-	return n &^ 1
-}
-
-func (c *cells) push(keep float32) {
-	var median [1]float64
+func (c *cells) push(b *blockCells, keep float32) {
+	n := b.whole()
 	var limit [fineOctaves]float64
 	for l := range c.level {
+		var median [1]float64
 		c.level[l].quantiles(median[:], []float64{.5})
 		limit[l] = math.Exp2(median[0])
-		c.level[l].forget(keep)
+		if l < fineOctaves-1 {
+			c.level[l].push(b.rms[l][:2*n], keep)
+		} else {
+			c.level[l].push(b.rms[l][:n], keep)
+		}
 	}
 	for l := range c.all {
+		c.all[l].begin(1)
 		c.all[l].forget(keep)
+		c.quiet[l].begin(1)
 		c.quiet[l].forget(keep)
 	}
-	for i := range c.whole() {
-		var e [fineOctaves]float64
-		for l := range e {
-			e[l] = c.cell(l, i)
-			if l < fineOctaves-1 || i&1 == 0 {
-				c.level[l].add(e[l])
-			}
-		}
-		quiet := e[1] < limit[1] && e[2] < limit[2]
+	for i := range 2 * n {
+		quiet := b.rms[1][i] < limit[1] && b.rms[2][i] < limit[2]
 		for l := range c.all {
-			r := rise(e[l], e[l+1])
+			next := i
+			if l+1 == fineOctaves-1 {
+				next = i / 2
+			}
+			r := rise(b.rms[l][i], b.rms[l+1][next])
 			c.all[l].add(r)
 			if quiet {
 				c.quiet[l].add(r)
 			}
 		}
-	}
-	for l := range c.level {
-		c.level[l].centre()
 	}
 }
 
@@ -215,7 +218,7 @@ func (c *Colour) measure(dst *[features]float64) {
 }
 
 func (s *signs) appendState(dst []byte) []byte {
-	dst = wire.F64s(dst, s.past[max(0, len(s.past)-2*longest):])
+	dst = wire.F64s(wire.Bool(dst, s.begun), s.past[:])
 	for _, b := range s.steps {
 		dst = wire.F64(wire.F64(dst, b.sum), b.n)
 	}
@@ -226,10 +229,7 @@ func (s *signs) appendState(dst []byte) []byte {
 }
 
 func (s *signs) restore(r *wire.Reader) {
-	if s.past == nil {
-		s.past = make([]float64, 0, 2*longest+ColourBlock)
-	}
-	if s.past = r.F64s(s.past); len(s.past) > 2*longest {
+	if s.begun = r.Bool(); restoreF64s(s.past[:], r) != len(s.past) {
 		r.Fail(errNotColour)
 	}
 	read := func(b *balance) {

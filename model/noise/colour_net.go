@@ -29,4 +29,8 @@ func (p *perceptron) score(f *[features]float64) float64 {
 
 // AppendFeatures appends the figures that the network behind the decision takes,
 // of the blocks seen so far, to dst. It is meant for fitting that network.
-func (c *Colour) AppendFeatures(dst []float64) []float64 { return append(dst, c.feature[:]...) }
+func (c *Colour) AppendFeatures(dst []float64) []float64 {
+	var f [features]float64
+	c.measure(&f)
+	return append(dst, f[:]...)
+}

@@ -7,8 +7,10 @@ import (
 )
 
 // Rates on signals of package synth that are not noise themselves, from seeds that
-// the network was not fitted to. The limits guard what there is, a few recordings beside the rates
-// measured. They are not the aim, which is 95 % at every level and 2 % without.
+// the network was not fitted to. The limits guard what there is, a few recordings
+// beside the rates measured on 480: .8 % without noise, 0, .6 and 2.3 % with white
+// noise, 1.9 % of quantised ones; 96, 89, 77, 58 and 31 % with AR(1) at 0 to 20 dB. The
+// aim of 2 % is met but with white noise at 20 dB, that of 95 % at 0 dB alone.
 func TestColourOnSynth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("many recordings")
@@ -37,12 +39,12 @@ func TestColourOnSynth(t *testing.T) {
 		spec   string
 		lo, hi float64
 	}{
-		{"none", 0, .04}, {"gaussian:snr=0", 0, .05}, {"gaussian:snr=10", 0, .05}, {"gaussian:snr=20", 0, .06},
-		{"quantize:step=0.05", 0, .06},
-		{"ar1:snr=0", .92, 1}, {"ar1:snr=5", .88, 1}, {"ar1:snr=10", .8, 1}, {"ar1:snr=15", .65, 1}, {"ar1:snr=20", .45, 1},
+		{"none", 0, .02}, {"gaussian:snr=0", 0, .02}, {"gaussian:snr=10", 0, .02}, {"gaussian:snr=20", 0, .03},
+		{"quantize:step=0.05", 0, .03},
+		{"ar1:snr=0", .93, 1}, {"ar1:snr=5", .85, 1}, {"ar1:snr=10", .73, 1}, {"ar1:snr=15", .53, 1}, {"ar1:snr=20", .27, 1},
 	} {
 		got := rate(c.spec)
-		t.Logf("%-20s raised on %3.0f %%", c.spec, 100*got)
+		t.Logf("%-20s raised on %4.1f %%", c.spec, 100*got)
 		if got < c.lo || got > c.hi {
 			t.Errorf("%s: raised on %.0f %%, want %.0f to %.0f", c.spec, 100*got, 100*c.lo, 100*c.hi)
 		}

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
+	"unsafe"
 )
 
 // judged runs a Colour over x.
@@ -162,13 +164,52 @@ func TestColourOnOddReadings(t *testing.T) {
 		if c.Coloured() {
 			t.Errorf("%s: coloured", name)
 		}
-		for i, f := range c.AppendFeatures(nil) {
-			if math.IsNaN(f) || math.IsInf(f, 0) {
-				t.Errorf("%s: feature %d is %g", name, i, f)
+		finite(t, name, c)
+	}
+}
+
+func finite(t *testing.T, name string, c *Colour) {
+	t.Helper()
+	for i, f := range c.AppendFeatures(nil) {
+		if math.IsNaN(f) || math.IsInf(f, 0) {
+			t.Errorf("%s: feature %d is %g", name, i, f)
+		}
+	}
+	if s := c.Evidence().Score; math.IsNaN(s) {
+		t.Errorf("%s: score is %g", name, s)
+	}
+}
+
+// Quantiles are exact within a bin, wherever the numbers lie; what lies beyond ten
+// octaves counts at the ends.
+func TestBins(t *testing.T) {
+	p := []float64{.1, .25, .5, .75, .9}
+	want := make([]float64, len(p))
+	for i, q := range p { // |z| of a standard normal z
+		want[i] = math.Log2(math.Sqrt2 * math.Erfinv(q))
+	}
+	for _, scale := range []float64{1e-300, 1e-6, 1, 1e6, 1e150} {
+		var b bins
+		x := normal(20_000, 9)
+		for i := range x {
+			x[i] *= scale
+		}
+		b.push(x[:100], 1)
+		b.push(x, 1)
+		got := make([]float64, len(p))
+		b.quantiles(got, p)
+		for i := range p {
+			if d := got[i] - math.Log2(scale) - want[i]; math.Abs(d) > .1 {
+				t.Errorf("scale %g: quantile %g is off by %.3f octaves", scale, p[i], d)
 			}
 		}
-		if s := c.Evidence().Score; math.IsNaN(s) {
-			t.Errorf("%s: score is %g", name, s)
+		if b.total() != 20_100 {
+			t.Errorf("scale %g: %g numbers counted, want 20100", scale, b.total())
+		}
+		x[0], x[1], x[2] = 0, 1e-9*scale, math.Inf(1)
+		b.push(x[:3], 1)
+		if b.total() != 20_103 || b.zero != 1 || b.n[binCount-1] < 1 {
+			t.Errorf("scale %g: %g numbers and %g zeros counted, %g at the end", scale, b.total(), b.zero, b.n[binCount-1])
 		}
 	}
 }
@@ -231,6 +272,7 @@ func TestColourRestoresNothingBroken(t *testing.T) {
 		}
 		for b := range 10 { // no panic
 			c.Block(x[b*ColourBlock : (b+1)*ColourBlock])
+			finite(t, "restored from a broken state", c)
 		}
 	}
 }
@@ -238,10 +280,41 @@ func TestColourRestoresNothingBroken(t *testing.T) {
 func TestColourBlockDoesNotAllocate(t *testing.T) {
 	x := disturbed(t, ColourBlock, colourSignals["pulses"], "ar1:snr=12", newRand(5))
 	c := NewColour()
-	c.Block(x)
 	if n := testing.AllocsPerRun(50, func() { c.Block(x) }); n != 0 {
 		t.Errorf("%g allocations per block, want 0", n)
 	}
+}
+
+// One of these runs for every channel of every series.
+func TestColourIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Colour{}); size > 5<<10 {
+		t.Errorf("a Colour takes %d bytes, want at most 5 KiB", size)
+	}
+	x := disturbed(t, 40*ColourBlock, colourSignals["pulses"], "ar1:snr=12", newRand(5))
+	if n := len(judged(x).AppendState(nil)); n > 5<<10 {
+		t.Errorf("a snapshot takes %d bytes, want at most 5 KiB", n)
+	}
+	if name := reference(reflect.TypeFor[Colour]()); name != "" {
+		t.Errorf("%s refers to memory that its size does not count", name)
+	}
+}
+
+// reference names a part of a type that points elsewhere.
+func reference(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Array:
+		return reference(t.Elem())
+	case reflect.Struct:
+		for i := range t.NumField() {
+			if name := reference(t.Field(i).Type); name != "" {
+				return t.Field(i).Name + "." + name
+			}
+		}
+	case reflect.Bool, reflect.Uint8, reflect.Int32, reflect.Int64, reflect.Int, reflect.Float32, reflect.Float64:
+	default:
+		return t.String()
+	}
+	return ""
 }
 
 func TestColourWantsWholeBlocks(t *testing.T) {

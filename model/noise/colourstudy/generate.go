@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/quell-stream/quell/model/noise"
 	"github.com/quell-stream/quell/model/synth"
@@ -72,7 +73,7 @@ func stretched(x []float64, rng *rand.Rand) {
 	}
 	y := make([]float64, int(float64(len(x))/s)+4)
 	for {
-		synthFamily(y, rng)
+		synthetic(y, rng)
 		if deviation(y) > 1e-9 {
 			break
 		}
@@ -90,14 +91,21 @@ func stretched(x []float64, rng *rand.Rand) {
 	}
 }
 
-func synthFamily(y []float64, rng *rand.Rand) {
-	fs := []synth.Family{synth.Sines, synth.Pulses, synth.Pulses, synth.Steps, synth.Wave, synth.Ring}
-	fs[rng.IntN(len(fs))].Generate(y, rng)
+// families are those of package synth that are not noise themselves.
+var families = slices.DeleteFunc(synth.Families(), func(f synth.Family) bool { return f == synth.Colour })
+
+// family draws one of package synth's signals.
+func family(y []float64, rng *rand.Rand) {
+	families[rng.IntN(len(families))].Generate(y, rng)
 	standardise(y)
+}
+
+// synthetic is one of them, or the sum of two.
+func synthetic(y []float64, rng *rand.Rand) {
+	family(y, rng)
 	if rng.Float64() < .4 {
 		z := make([]float64, len(y))
-		fs[rng.IntN(len(fs))].Generate(z, rng)
-		standardise(z)
+		family(z, rng)
 		g := uniform(rng, .1, 1)
 		for i := range y {
 			y[i] += g * z[i]
