@@ -44,7 +44,7 @@ func (r *Recipe) check(a Arch) error {
 	if !(r.Contract >= 0) || math.IsInf(r.Contract, 0) {
 		return fmt.Errorf("train: contract %g: want a weight of 0 or more", r.Contract)
 	}
-	if r.Contract > 0 && (a.Residual || a.Spread || a.Inputs[0] != model.Signal) {
+	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal) {
 		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
 	}
 	if r.Sparse > 0 {
@@ -64,4 +64,12 @@ func (r *Recipe) fit(cfg FitConfig, a Arch, peak float64) (FitConfig, error) {
 	cfg.Loss = a.loss(r.Loss)
 	cfg.EMA, cfg.Dropout, cfg.Contract, cfg.Sparse = r.EMA, r.Dropout, r.Contract, r.Sparse
 	return cfg, err
+}
+
+// checkNoisy says whether the recipe can do with noisy targets.
+func (r *Recipe) checkNoisy() error {
+	if _, ok := r.Loss.(Spectral); ok {
+		return errors.New("train: the spectral loss needs clean targets or IDR's guess of them: a noisy target has the spectrum of its noise")
+	}
+	return nil
 }
