@@ -102,7 +102,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError("%w: see %s --help", err, c.CommandPath())
 	})
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
 	return cmd
 }
 

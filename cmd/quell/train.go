@@ -37,6 +37,8 @@ type trainOptions struct {
 	method, quiet string
 	twins         []string
 	sigma         float64
+
+	recipeOptions
 }
 
 func trainCmd(s streams) *cobra.Command {
@@ -93,6 +95,8 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringArrayVar(&o.twins, "twin", nil, "`CH=COL`: column COL is a second sensor of what channel CH measures (repeatable)")
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
+	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
+	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
 	return cmd
@@ -191,8 +195,11 @@ type given struct {
 
 // trainSupervised trains with truth.
 func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, o *trainOptions) error {
-	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps}
+	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps, Curriculum: o.curriculum}
 	var err error
+	if cfg.Recipe, err = o.recipe(); err != nil {
+		return err
+	}
 	if o.corrupt != "" {
 		if cfg.Corrupt, err = noise.ParseSpec(o.corrupt); err != nil {
 			return usageError("--corrupt: %w", err)

@@ -15,7 +15,7 @@ import (
 
 // checkNoisy finds flags that mean nothing without truth, or contradict.
 func (o *trainOptions) checkNoisy(files []string) error {
-	for _, f := range []given{{"--corrupt", o.corrupt != ""}, {"--arch", o.arch != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}} {
+	for _, f := range []given{{"--corrupt", o.corrupt != ""}, {"--arch", o.arch != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}, {"--curriculum", o.curriculum}} {
 		if f.is {
 			return usageError("%s needs --clean: without truth the base model is fine-tuned", f.flag)
 		}
@@ -39,6 +39,10 @@ func (o *trainOptions) checkNoisy(files []string) error {
 // trainNoisy fine-tunes on recordings whose truth is not known.
 func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions) error {
 	if err := o.checkNoisy(files); err != nil {
+		return err
+	}
+	recipe, err := o.recipe()
+	if err != nil {
 		return err
 	}
 	ahead := int(o.lookahead)
@@ -71,7 +75,7 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale, to train on and to judge by", files[0], leastSlots)
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
-		cfg := train.TruthlessConfig{Method: train.Method(o.method), FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Progress: r.progress}}
+		cfg := train.TruthlessConfig{Method: train.Method(o.method), FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Recipe: recipe, Progress: r.progress}}
 		tuned, rep, err := train.Truthless(ctx, m, windows, cfg)
 		fit := train.FitReport{Loss: rep.Fit.Loss, Best: rep.Fit.Best}
 		for _, a := range rep.Attempts {

@@ -121,14 +121,14 @@ func TestOneCycle(t *testing.T) {
 func TestSquaredError(t *testing.T) {
 	y, target, w := []float32{1, 2, -3, 0}, []float32{0, 0, 0, 0}, []float32{1, .25, 1, 5}
 	dy := make([]float32, 4)
-	near(t, "loss", SquaredError{}.Gradient(dy, y, target, w, .5), (1+1+9)/4., 1e-6)
+	near(t, "loss", SquaredError{}.Gradient(dy, y, &Example{Y: target, W: w}, .5), (1+1+9)/4., 1e-6)
 	for i, want := range []float64{.25, .125, -.75, 0} {
 		near(t, "gradient", float64(dy[i]), want, 1e-6)
 	}
 	// Beyond 2 the loss is 2·(2|r| - 2) and its slope stays 2·2.
-	near(t, "Huber", SquaredError{Huber: 2}.Gradient(dy, y, target, w, 1), (1+1+8)/4., 1e-6)
+	near(t, "Huber", SquaredError{Huber: 2}.Gradient(dy, y, &Example{Y: target, W: w}, 1), (1+1+8)/4., 1e-6)
 	near(t, "Huber gradient", float64(dy[2]), -1, 1e-6)
-	near(t, "unweighted", SquaredError{}.Gradient(dy, y, target, nil, 1), 14/4., 1e-6)
+	near(t, "unweighted", SquaredError{}.Gradient(dy, y, &Example{Y: target}, 1), 14/4., 1e-6)
 }
 
 // TestSpreadGradient compares with finite differences, in the spread with the
@@ -136,7 +136,7 @@ func TestSquaredError(t *testing.T) {
 func TestSpreadGradient(t *testing.T) {
 	rng := draw(4, 0, 0)
 	const slots, n = 5, 2
-	loss := Spread{Huber: 2, Weight: .3, Targets: n}
+	loss := Spread{Estimate: SquaredError{Huber: 2}, Weight: .3, Targets: n}
 	y, target, w := make([]float32, 2*n*slots), make([]float32, n*slots), make([]float32, n*slots)
 	for i := range y {
 		y[i] = float32(rng.NormFloat64())
@@ -150,7 +150,7 @@ func TestSpreadGradient(t *testing.T) {
 		est = append(est, y[2*n*t:2*n*t+n]...)
 	}
 	dy, want := make([]float32, len(y)), make([]float32, len(est))
-	near(t, "loss", loss.Gradient(dy, y, target, w, .5), SquaredError{2}.Gradient(want, est, target, w, .5), 1e-6)
+	near(t, "loss", loss.Gradient(dy, y, &Example{Y: target, W: w}, .5), SquaredError{2}.Gradient(want, est, &Example{Y: target, W: w}, .5), 1e-6)
 	likelihood := func(k int, l float64) float64 { // of target k
 		e := math.Abs(float64(est[k] - target[k]))
 		return .5 * .3 * (e*math.Exp(-l) + l) / (n * slots)
@@ -165,6 +165,6 @@ func TestSpreadGradient(t *testing.T) {
 		}
 		near(t, "spread", float64(dy[i+n]), slope, 1e-6)
 	}
-	loss.Gradient(dy, append(y[:n:n], -9, -9), target[:n], w[:n], 1)
+	loss.Gradient(dy, append(y[:n:n], -9, -9), &Example{Y: target[:n], W: w[:n]}, 1)
 	near(t, "bounded", float64(dy[n]), .3/n*(1-8), 1e-6)
 }

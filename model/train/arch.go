@@ -59,22 +59,28 @@ func (a Arch) header(name string) model.Header {
 // enough to be learnt, too little to shape what the layers below do.
 const spreadWeight = .1
 
-// loss returns the loss of a net of the architecture, see SquaredError.Huber.
-func (a Arch) loss(huber float64) Loss {
-	if a.Spread {
-		return Spread{Huber: huber, Weight: spreadWeight, Targets: a.perNet()}
+// loss returns the loss of a net of the architecture whose estimates are judged by
+// another, nil for SquaredError{}.
+func (a Arch) loss(estimate Loss) Loss {
+	if estimate == nil {
+		estimate = SquaredError{}
 	}
-	return SquaredError{Huber: huber}
+	if a.Spread {
+		return Spread{Estimate: estimate, Weight: spreadWeight, Targets: a.perNet()}
+	}
+	return estimate
 }
 
 // lossWithoutTruth is loss where the targets are not the truth but guesses or
 // noisy readings: what the estimates are off by there says nothing of their
 // error, and the spread does not learn from it.
-func (a Arch) lossWithoutTruth() Loss {
-	if a.Spread {
-		return Spread{Targets: a.perNet()}
+func (a Arch) lossWithoutTruth(estimate Loss) Loss {
+	l := a.loss(estimate)
+	if s, ok := l.(Spread); ok {
+		s.Weight = 0
+		return s
 	}
-	return SquaredError{}
+	return l
 }
 
 // checkWindow says whether windows of t columns come out as long as they went in.
@@ -112,17 +118,18 @@ func (a Arch) fill(e *Example, cols []model.Column, want []target) {
 	e.desk.features.Reset()
 	e.X = e.desk.features.Append(e.X, cols, n, 0)
 	e.Y, e.W = grow(e.Y, len(cols)), grow(e.W, len(cols))
+	e.Clean, e.Gain, e.Channels = grow(e.Clean, len(cols)), grow(e.Gain, len(cols)), n
 	for i, w := range want {
 		if math.IsNaN(w.sigma) {
-			e.Y[i], e.W[i] = 0, 0
+			e.Y[i], e.W[i], e.Clean[i], e.Gain[i] = 0, 0, 0, 0
 			continue
 		}
-		y, unit := w.clean, 1.
+		y, unit, gain := w.clean, 1., 1.
 		if a.Residual {
 			if a.InSigma {
 				unit = math.Pow(10, float64(cols[i].Level))
 			}
-			y = (float64(cols[i].X) - w.clean) / unit
+			y, gain = (float64(cols[i].X)-w.clean)/unit, -unit
 		}
 		least := weightFloor
 		if cols[i].Missing {
@@ -130,5 +137,6 @@ func (a Arch) fill(e *Example, cols []model.Column, want []target) {
 		}
 		k := unit / max(w.sigma, least)
 		e.Y[i], e.W[i] = float32(y), float32(k*k)
+		e.Clean[i], e.Gain[i] = float32(w.clean), float32(gain)
 	}
 }

@@ -59,7 +59,7 @@ func Base(ctx context.Context, cfg BaseConfig) (*model.Model, FitReport, error) 
 	}
 	data := &baseData{arch: arch, seed: cfg.Seed, window: cfg.Window}
 	rep, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
-		Decay: cfg.Decay, Loss: arch.loss(cfg.Huber), Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint})
+		Decay: cfg.Decay, Loss: arch.loss(SquaredError{Huber: cfg.Huber}), Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint})
 	if err != nil {
 		return nil, rep, err
 	}

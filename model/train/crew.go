@@ -24,6 +24,9 @@ type crew struct {
 	ex     []Example
 	dy     [][]float32
 
+	contract *contraction // nil without the penalty
+	sparse   *sparsity    // nil without the penalty
+
 	step int
 	next atomic.Int64
 	jobs chan int // index of the worker
@@ -31,8 +34,9 @@ type crew struct {
 	wg   sync.WaitGroup
 }
 
-func newCrew(net *nn.Net, b Batcher, loss Loss, batch, workers int) *crew {
-	c := &crew{net: net, batch: b, loss: loss, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
+func newCrew(net *nn.Net, b Batcher, cfg *FitConfig) *crew {
+	batch, workers := cfg.Batch, cfg.Workers
+	c := &crew{net: net, batch: b, loss: cfg.Loss, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
 		ex: make([]Example, workers), dy: make([][]float32, workers), tapes: make([]*nn.Tape, workers)}
 	for range min(batch, crewShards) {
 		c.shards = append(c.shards, net.NewGradient())
@@ -40,6 +44,12 @@ func newCrew(net *nn.Net, b Batcher, loss Loss, batch, workers int) *crew {
 	for i := range c.tapes {
 		c.tapes[i] = net.NewTape(1)
 		c.tapes[i].NeedDX = false
+	}
+	if cfg.Contract > 0 {
+		c.contract = newContraction(net, cfg.Contract, cfg.Seed, workers)
+	}
+	if cfg.Sparse > 0 {
+		c.sparse = newSparsity(net, cfg.Sparse, len(c.shards), workers)
 	}
 	for range workers {
 		c.wg.Go(func() {
@@ -65,6 +75,9 @@ func (c *crew) close() {
 func (c *crew) run(step int, grads [][]float32) float64 {
 	c.step = step
 	c.next.Store(0)
+	if c.sparse != nil {
+		c.sparse.take(c.net)
+	}
 	c.done.Add(len(c.tapes))
 	for w := range c.tapes {
 		c.jobs <- w
@@ -79,6 +92,9 @@ func (c *crew) run(step int, grads [][]float32) float64 {
 		sum.Add(g)
 	}
 	sum.Params(grads)
+	if c.sparse != nil {
+		c.sparse.give(grads)
+	}
 	return loss / float64(c.size)
 }
 
@@ -87,6 +103,12 @@ func (c *crew) shard(w, i int) {
 	g := c.shards[i]
 	g.Zero()
 	c.tapes[w].SetGradient(g)
+	if c.contract != nil {
+		c.contract.tapes[w].SetGradient(g)
+	}
+	if c.sparse != nil {
+		c.sparse.begin(w, i)
+	}
 	for j := i * c.size / len(c.shards); j < (i+1)*c.size/len(c.shards); j++ {
 		c.example(w, j)
 	}
@@ -99,6 +121,13 @@ func (c *crew) example(w, i int) {
 	y := tape.Forward(ex.X)
 	c.dy[w] = grow(c.dy[w], len(y))
 	// Dividing by the batch here makes the sum over the examples the mean.
-	c.losses[i] = c.loss.Gradient(c.dy[w], y, ex.Y, ex.W, 1/float64(c.size))
+	scale := 1 / float64(c.size)
+	c.losses[i] = c.loss.Gradient(c.dy[w], y, ex, scale)
+	if c.contract != nil {
+		c.contract.example(w, ex, y, c.dy[w], c.step, i, scale)
+	}
+	if c.sparse != nil {
+		c.sparse.example(w, ex, scale)
+	}
 	tape.Backward(c.dy[w])
 }

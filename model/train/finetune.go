@@ -59,6 +59,7 @@ type FineTuneConfig struct {
 	Rehearse float64
 	Seed     uint64
 	Workers  int // does not change the result
+	Recipe
 
 	Progress func(Progress)
 }
@@ -139,8 +140,13 @@ func (t *tuner) examples(round int) examples {
 // fit trains a copy of the model's net, which becomes the model.
 func (t *tuner) fit(ctx context.Context, data Batcher, command string) (FitReport, error) {
 	net := t.model.Net().Clone()
-	fit, err := Fit(ctx, net, data, FitConfig{Steps: t.cfg.Steps, Batch: t.cfg.Batch, Cycle: OneCycle{Peak: t.cfg.Peak},
-		Decay: t.cfg.Decay, Loss: t.arch.lossWithoutTruth(), Workers: t.cfg.Workers, Progress: t.cfg.Progress})
+	cfg, err := t.cfg.Recipe.fit(FitConfig{Steps: t.cfg.Steps, Batch: t.cfg.Batch, Decay: t.cfg.Decay,
+		Workers: t.cfg.Workers, Seed: t.cfg.Seed, Progress: t.cfg.Progress}, t.arch, t.cfg.Peak)
+	if err != nil {
+		return FitReport{}, err
+	}
+	cfg.Loss = t.arch.lossWithoutTruth(t.cfg.Recipe.Loss)
+	fit, err := Fit(ctx, net, data, cfg)
 	if err != nil {
 		return fit, err
 	}

@@ -9,79 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 
-	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 )
-
-// Example is one training window. A Batcher fills it and may reuse what its
-// slices hold.
-type Example struct {
-	X []float32 // input, [T][In]
-	Y []float32 // target of the net's output, [T][Out]
-	W []float32 // weight of each squared error, [T][Out]
-
-	desk desk
-}
-
-// desk is what our own Batchers work on. It stays with an Example, so that in
-// the long run they allocate next to nothing.
-type desk struct {
-	pcg      *rand.PCG
-	rng      *rand.Rand
-	cols     []model.Column
-	want     []target
-	floats   [3][]float64
-	lost     []bool
-	scales   []scale
-	features *model.Features
-}
-
-// draw returns a generator that depends on nothing but its arguments, valid
-// until the next call.
-func (e *Example) draw(seed uint64, step, i int) *rand.Rand {
-	d := &e.desk
-	if d.rng == nil {
-		d.pcg = new(rand.PCG)
-		d.rng = rand.New(d.pcg)
-	}
-	d.pcg.Seed(seeds(seed, step, i))
-	return d.rng
-}
-
-// columns returns room for n columns and what a net should find there.
-func (e *Example) columns(n int) ([]model.Column, []target) {
-	d := &e.desk
-	d.cols, d.want = grow(d.cols, n), grow(d.want, n)
-	return d.cols, d.want
-}
-
-// float returns room for n numbers, k of three.
-func (e *Example) float(k, n int) []float64 {
-	e.desk.floats[k] = grow(e.desk.floats[k], n)
-	return e.desk.floats[k]
-}
-
-// bools returns n times false.
-func (e *Example) bools(n int) []bool {
-	e.desk.lost = grow(e.desk.lost, n)
-	clear(e.desk.lost)
-	return e.desk.lost
-}
-
-// resize makes room for T columns and clears nothing.
-func (e *Example) resize(t, in, out int) {
-	e.X, e.Y, e.W = grow(e.X, t*in), grow(e.Y, t*out), grow(e.W, t*out)
-}
-
-func grow[T any](s []T, n int) []T {
-	if cap(s) < n {
-		return make([]T, n)
-	}
-	return s[:n]
-}
 
 // Batcher provides training data. Example fills e with example i of a step. It
 // is called from several goroutines at once and must depend on nothing but
@@ -92,13 +23,20 @@ type Batcher interface {
 
 // FitConfig says how to train.
 type FitConfig struct {
-	Steps   int      // number of updates
-	Batch   int      // examples per update, default 8
-	Cycle   OneCycle // Steps is filled in
-	Decay   float64  // weight decay, default 0
-	Loss    Loss     // default SquaredError{}
-	Clip    float64  // largest norm of the gradient, default 1, negative for none
-	Workers int      // goroutines, default GOMAXPROCS; does not change the result
+	Steps    int      // number of updates
+	Batch    int      // examples per update, default 8
+	Cycle    OneCycle // Steps is filled in
+	Schedule Schedule // in place of Cycle, if set
+	Decay    float64  // weight decay, default 0
+	Loss     Loss     // default SquaredError{}
+	Clip     float64  // largest norm of the gradient, default 1, negative for none
+	Workers  int      // goroutines, default GOMAXPROCS; does not change the result
+	Seed     uint64   // of what Dropout and Contract draw
+
+	EMA      float64 // as in Recipe
+	Dropout  float64 // as in Recipe
+	Contract float64 // as in Recipe
+	Sparse   float64 // as in Recipe
 
 	// Validate, if set, returns the loss of a network on held-out data. It is
 	// called after every Every updates (default Steps/10) and after the last.
@@ -145,6 +83,11 @@ func Fit(ctx context.Context, net *nn.Net, b Batcher, cfg FitConfig) (FitReport,
 	if err := cfg.defaults(); err != nil {
 		return FitReport{}, err
 	}
+	if cfg.Sparse > 0 {
+		if _, _, err := encoder(net.Spec()); err != nil {
+			return FitReport{}, err
+		}
+	}
 	f := newFitter(net, b, cfg)
 	defer f.crew.close()
 	if cfg.Resume != nil {
@@ -171,12 +114,7 @@ func Fit(ctx context.Context, net *nn.Net, b Batcher, cfg FitConfig) (FitReport,
 			}
 		}
 	}
-	if f.best != nil {
-		for i, p := range f.params {
-			copy(p, f.best[i])
-		}
-		net.Pack()
-	}
+	f.finish()
 	return f.report(), nil
 }
 
@@ -204,6 +142,9 @@ func (c *FitConfig) defaults() error {
 		c.CheckpointEvery = c.Every
 	}
 	c.Cycle.Steps = c.Steps
+	if c.Schedule == nil {
+		c.Schedule = c.Cycle
+	}
 	return nil
 }
 
@@ -226,6 +167,9 @@ type fitter struct {
 	bestAt     int
 	bad        int // validations since the best
 	stopped    bool
+
+	average *average // nil without EMA
+	drop    *dropout // nil without Dropout
 }
 
 func newFitter(net *nn.Net, b Batcher, cfg FitConfig) *fitter {
@@ -236,17 +180,33 @@ func newFitter(net *nn.Net, b Batcher, cfg FitConfig) *fitter {
 	}
 	f.adam = NewAdam(f.params)
 	f.adam.Decay = cfg.Decay
-	f.crew = newCrew(net, b, cfg.Loss, cfg.Batch, cfg.Workers)
+	f.crew = newCrew(net, b, &f.cfg)
+	if cfg.EMA > 0 {
+		f.average = newAverage(net, cfg.EMA)
+	}
+	if cfg.Dropout > 0 {
+		f.drop = newDropout(net, cfg.Dropout, cfg.Seed)
+	}
 	return f
 }
 
 func (f *fitter) update() {
+	if f.drop != nil {
+		f.drop.apply(f.step, f.params)
+		f.net.Pack()
+	}
 	f.loss = f.crew.run(f.step, f.grads)
+	if f.drop != nil {
+		f.drop.undo(f.params, f.grads)
+	}
 	f.norm = clip(f.grads, f.cfg.Clip)
 	var beta1 float64
-	f.rate, beta1 = f.cfg.Cycle.At(f.step)
+	f.rate, beta1 = f.cfg.Schedule.At(f.step)
 	f.adam.Step(f.params, f.grads, f.rate, beta1)
 	f.net.Pack()
+	if f.average != nil {
+		f.average.add(f.step, f.params)
+	}
 	if f.step == 0 {
 		f.mean = f.loss
 	}
@@ -258,7 +218,11 @@ func (f *fitter) validate() {
 	if f.cfg.Validate == nil || f.step%f.cfg.Every != 0 && f.step != f.cfg.Steps {
 		return
 	}
-	f.validation = f.cfg.Validate(f.net)
+	net, params := f.net, f.params
+	if f.average != nil {
+		net, params = f.average.net(), f.average.sum
+	}
+	f.validation = f.cfg.Validate(net)
 	// NaN compares false both ways: a first value counts, a broken one doesn't.
 	if math.IsNaN(f.validation) || f.validation >= f.bestLoss {
 		f.bad++
@@ -271,9 +235,24 @@ func (f *fitter) validate() {
 			f.best = append(f.best, make([]float32, len(p)))
 		}
 	}
-	for i, p := range f.params {
+	for i, p := range params {
 		copy(f.best[i], p)
 	}
+}
+
+// finish leaves the best weights in the net, or the averaged ones.
+func (f *fitter) finish() {
+	end := f.best
+	if end == nil && f.average != nil {
+		end = f.average.sum
+	}
+	if end == nil {
+		return
+	}
+	for i, p := range f.params {
+		copy(p, end[i])
+	}
+	f.net.Pack()
 }
 
 func (f *fitter) progress() Progress {

@@ -1,15 +1,53 @@
 package train
 
-import "math"
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+)
 
 // Loss compares what a net makes of an example with what it should make. It is
-// stateless: several goroutines use one at once.
+// stateless, what it works on stays with the example: several goroutines use one
+// at once on examples of their own.
 type Loss interface {
-	// Gradient returns the loss of the output y, [T][outputs], for targets of
-	// weights w, both [T][targets], and sets dy, as long as y, to the loss's
-	// gradient times scale. A nil w weighs all alike; a weight of 0 leaves a
-	// target out.
-	Gradient(dy, y, target, w []float32, scale float64) float64
+	// Gradient returns the loss of the output y, [T][outputs], for the targets of
+	// an example, and sets dy, as long as y, to the loss's gradient times scale. A
+	// nil e.W weighs all targets alike; a weight of 0 leaves a target out.
+	Gradient(dy, y []float32, e *Example, scale float64) float64
+}
+
+// ParseLoss reads the name of a loss, with its parameter after a colon:
+//
+//	mse           SquaredError
+//	huber:BOUND   SquaredError with this Huber, default 4
+//	l1            Absolute
+//	spectral:W    Spectral with this Weight, default .1
+func ParseLoss(text string) (Loss, error) {
+	name, value, given := strings.Cut(text, ":")
+	number := func(def float64) (float64, error) {
+		if !given {
+			return def, nil
+		}
+		v, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(v > 0) || math.IsInf(v, 0) {
+			return 0, fmt.Errorf("train: loss %q: want a number above 0 after the colon", text)
+		}
+		return v, nil
+	}
+	switch {
+	case name == "mse" && !given:
+		return SquaredError{}, nil
+	case name == "l1" && !given:
+		return Absolute{}, nil
+	case name == "huber":
+		v, err := number(4)
+		return SquaredError{Huber: v}, err
+	case name == "spectral":
+		v, err := number(.1)
+		return Spectral{Weight: v}, err
+	}
+	return nil, fmt.Errorf("train: there is no loss %q: choose mse, huber:BOUND, l1 or spectral:WEIGHT", text)
 }
 
 // SquaredError is the loss Σ ρ(√w·(y-target))/n over the n values of an output,
@@ -19,7 +57,8 @@ type Loss interface {
 type SquaredError struct{ Huber float64 }
 
 // Gradient implements Loss.
-func (l SquaredError) Gradient(dy, y, target, w []float32, scale float64) float64 {
+func (l SquaredError) Gradient(dy, y []float32, e *Example, scale float64) float64 {
+	target, w := e.Y, e.W
 	if len(y) != len(target) {
 		panic("train: the net's output and the target differ in length")
 	}
@@ -47,50 +86,36 @@ func (l SquaredError) Gradient(dy, y, target, w []float32, scale float64) float6
 	return sum / n
 }
 
-// Spread trains a net whose output is [T][2·n] for targets [T][n]: per slot n
-// estimates, then for each the logarithm l of the spread, the mean absolute
-// error that is to be expected of it. The estimates are trained by SquaredError;
-// the spreads by the negative log-likelihood |e|/exp(l) + l of a Laplace
-// distribution, the error e taken as given (as β-NLL does it with β = 1: Seitzer
-// et al., "On the Pitfalls of Heteroscedastic Uncertainty Estimation", 2022), so
-// that it pays nowhere to be unsure instead of right.
-type Spread struct {
-	Huber   float64 // of the SquaredError
-	Weight  float64 // of the likelihood in the loss
-	Targets int     // n
-}
+// Absolute is the loss Σ √w·|y-target|/n, the mean absolute error in units of
+// the noise, whose minimum is the median (Zhao et al., "Loss Functions for Image
+// Restoration with Neural Networks", 2017, section III.B).
+type Absolute struct{}
 
-// Gradient implements Loss. It returns the SquaredError of the estimates only.
-func (l Spread) Gradient(dy, y, target, w []float32, scale float64) float64 {
-	if len(y) != 2*len(target) {
-		panic("train: the net's output is not twice as long as the target")
+// Gradient implements Loss.
+func (Absolute) Gradient(dy, y []float32, e *Example, scale float64) float64 {
+	if len(y) != len(e.Y) {
+		panic("train: the net's output and the target differ in length")
 	}
 	if len(y) == 0 {
 		return 0
 	}
-	n := l.Targets
-	sum, values := 0.0, float64(len(target))
-	one := SquaredError{l.Huber}
-	k := float32(l.Weight * scale / values)
-	for t := 0; t < len(target); t += n {
-		est, spr := y[2*t:2*t+n], y[2*t+n:2*t+2*n]
-		d, ds := dy[2*t:2*t+n], dy[2*t+n:2*t+2*n]
-		ws := w
-		if w != nil {
-			ws = w[t : t+n]
+	n := float64(len(y))
+	sum := 0.0
+	for i, v := range y {
+		root := 1.0
+		if e.W != nil {
+			root = math.Sqrt(float64(e.W[i]))
 		}
-		sum += one.Gradient(d, est, target[t:t+n], ws, scale*float64(n)/values)
-		for i, v := range spr {
-			ds[i] = 0
-			if w != nil && ws[i] == 0 {
-				continue
-			}
-			e := math.Abs(float64(est[i] - target[t+i]))
-			ds[i] = k * float32(1-min(e*math.Exp(-float64(v)), spreadRatio))
+		d := float64(v - e.Y[i])
+		sum += root * math.Abs(d)
+		switch {
+		case d > 0:
+			dy[i] = float32(scale * root / n)
+		case d < 0:
+			dy[i] = float32(-scale * root / n)
+		default:
+			dy[i] = 0
 		}
 	}
-	return sum * float64(n) / values
+	return sum / n
 }
-
-// spreadRatio bounds how many times the spread an error counts.
-const spreadRatio = 8

@@ -48,6 +48,9 @@ func NoiseToNoise(ctx context.Context, m *model.Model, windows []Window, cfg Fin
 
 // tuneOnPairs fine-tunes on pairs that need no guess of the clean signal.
 func tuneOnPairs(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig, what string, batcher func(examples) Batcher) (*model.Model, FineTuneReport, error) {
+	if err := cfg.checkNoisy(); err != nil {
+		return nil, FineTuneReport{}, err
+	}
 	t, rep, err := newTuner(m, windows, cfg)
 	if err != nil {
 		return nil, rep, err

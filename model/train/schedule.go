@@ -1,6 +1,77 @@
 package train
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
+
+// Schedule gives the learning rate and Adam's β₁ of each step, counted from 0.
+type Schedule interface {
+	At(step int) (lr, beta1 float64)
+}
+
+// ScheduleKind names a Schedule.
+type ScheduleKind string
+
+// The schedules.
+const (
+	OneCycleKind ScheduleKind = "onecycle" // OneCycle
+	CosineKind   ScheduleKind = "cosine"   // Cosine
+	ConstantKind ScheduleKind = "constant" // Constant
+)
+
+// New returns the schedule of a kind, "" for OneCycle, with its defaults.
+func (k ScheduleKind) New(peak float64, steps int) (Schedule, error) {
+	switch k {
+	case "", OneCycleKind:
+		return OneCycle{Peak: peak, Steps: steps}, nil
+	case CosineKind:
+		return Cosine{Peak: peak, Steps: steps}, nil
+	case ConstantKind:
+		return Constant{Peak: peak, Steps: steps}, nil
+	}
+	return nil, fmt.Errorf("train: there is no schedule %q: choose onecycle, cosine or constant", string(k))
+}
+
+// Cosine is a linear warm-up over the first tenth of the steps, W, and then half
+// a cosine down to 0 (Loshchilov and Hutter, "SGDR", 2017, eq. 5, without
+// restarts), with β₁ = .9, as PyTorch's LinearLR from Peak/(W+1) over W steps has
+// it with CosineAnnealingLR after it.
+type Cosine struct {
+	Peak  float64
+	Steps int // total number of steps
+}
+
+// At implements Schedule.
+func (c Cosine) At(step int) (lr, beta1 float64) {
+	w := c.Steps / warmShare
+	if step < w {
+		return warmUp(c.Peak, step, w), .9
+	}
+	return anneal(c.Peak, 0, min(float64(step-w)/float64(max(c.Steps-w, 1)), 1)), .9
+}
+
+// Constant is a linear warm-up over the first tenth of the steps (Goyal et al.,
+// "Accurate, Large Minibatch SGD", 2017, section 2.2), and then Peak, with
+// β₁ = .9.
+type Constant struct {
+	Peak  float64
+	Steps int // total number of steps
+}
+
+// At implements Schedule.
+func (c Constant) At(step int) (lr, beta1 float64) {
+	if w := c.Steps / warmShare; step < w {
+		return warmUp(c.Peak, step, w), .9
+	}
+	return c.Peak, .9
+}
+
+// warmShare is which part of the steps warms up: one of so many.
+const warmShare = 10
+
+// warmUp rises in w even steps to peak, which is the next.
+func warmUp(peak float64, step, w int) float64 { return peak * float64(step+1) / float64(w+1) }
 
 // OneCycle is the learning rate schedule of Smith and Topin,
 // "Super-Convergence", 2018, as PyTorch's OneCycleLR has it with cosine

@@ -19,6 +19,7 @@ type state struct {
 	Mean         float64
 	Params, M, V [][]float32
 	Best         [][]float32
+	Average      [][]float32 // without EMA none
 	BestLoss     float64
 	BestAt, Bad  int
 }
@@ -54,14 +55,18 @@ func cloneAll(x [][]float32) [][]float32 {
 }
 
 func (f *fitter) snapshot() *Snapshot {
-	return &Snapshot{state{Step: f.step, Adam: f.adam.t, Mean: f.mean,
+	s := &Snapshot{state{Step: f.step, Adam: f.adam.t, Mean: f.mean,
 		Params: cloneAll(f.params), M: cloneAll(f.adam.m), V: cloneAll(f.adam.v), Best: cloneAll(f.best),
 		BestLoss: f.bestLoss, BestAt: f.bestAt, Bad: f.bad}}
+	if f.average != nil {
+		s.s.Average = cloneAll(f.average.sum)
+	}
+	return s
 }
 
 func (f *fitter) restore(s *Snapshot) error {
 	st := &s.s
-	for _, group := range [...][][]float32{st.Params, st.M, st.V, st.Best} {
+	for _, group := range [...][][]float32{st.Params, st.M, st.V, st.Best, st.Average} {
 		if group == nil {
 			continue
 		}
@@ -69,6 +74,9 @@ func (f *fitter) restore(s *Snapshot) error {
 		if !same {
 			return errors.New("train: the snapshot is of another network")
 		}
+	}
+	if (st.Average != nil) != (f.average != nil) {
+		return errors.New("train: the snapshot is of a run with another EMA")
 	}
 	if st.Params == nil || st.M == nil || st.V == nil || st.Step < 0 || st.Step > f.cfg.Steps {
 		return errors.New("train: the snapshot is of another run")
@@ -79,6 +87,9 @@ func (f *fitter) restore(s *Snapshot) error {
 	f.net.Pack()
 	f.adam.m, f.adam.v, f.adam.t = cloneAll(st.M), cloneAll(st.V), st.Adam
 	f.best = cloneAll(st.Best)
+	if f.average != nil {
+		f.average.sum = cloneAll(st.Average)
+	}
 	f.step, f.mean, f.bestLoss, f.bestAt, f.bad = st.Step, st.Mean, st.BestLoss, st.BestAt, st.Bad
 	return nil
 }

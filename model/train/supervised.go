@@ -40,6 +40,8 @@ type SupervisedConfig struct {
 	Seed     uint64
 	Workers  int          // does not change the result
 	From     *model.Model // start from this model's weights; its Arch is taken
+	Recipe
+	Curriculum bool // noise begins weak, and of one kind, and is all there from the middle of the training on
 
 	Progress   func(Progress)
 	Resume     *Snapshot
@@ -86,6 +88,9 @@ func (c *SupervisedConfig) defaults() error {
 	setDefault(&c.Window, 512)
 	setDefault(&c.Peak, 3e-3)
 	setDefault(&c.Decay, 1e-4)
+	if err := c.Recipe.check(c.Arch); err != nil {
+		return err
+	}
 	return c.Arch.checkWindow(c.Window)
 }
 
@@ -124,9 +129,16 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
 	val.scales = data.scales
-	rep, err := Fit(ctx, net, data, FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Cycle: OneCycle{Peak: cfg.Peak},
-		Decay: cfg.Decay, Loss: arch.loss(0), Workers: cfg.Workers, Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint,
-		Patience: cfg.Patience, Validate: validator(val, arch.loss(0), 64)})
+	if cfg.Curriculum {
+		data.ease = newCurriculum(cfg.Corrupt, cfg.Steps)
+	}
+	fit, err := cfg.Recipe.fit(FitConfig{Steps: cfg.Steps, Batch: cfg.Batch, Decay: cfg.Decay, Workers: cfg.Workers, Seed: cfg.Seed,
+		Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint, Patience: cfg.Patience}, arch, cfg.Peak)
+	if err != nil {
+		return nil, FitReport{}, err
+	}
+	fit.Validate = validator(val, fit.Loss, 64)
+	rep, err := Fit(ctx, net, data, fit)
 	if err != nil {
 		return nil, rep, err
 	}
@@ -155,7 +167,7 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
-		p.addRecorded(x, 0, rng)
+		p.addRecorded(x, 0, 1, rng)
 		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
 		clean, scales, err := denoise(m, x, lost)
 		if err != nil {
@@ -199,7 +211,7 @@ func validator(b Batcher, loss Loss, n int) func(*nn.Net) float64 {
 		for i := range ex {
 			y = run.Run(y, ex[i].X)
 			dy = grow(dy, len(y))
-			sum += loss.Gradient(dy, y, ex[i].Y, ex[i].W, 1)
+			sum += loss.Gradient(dy, y, &ex[i], 1)
 		}
 		return sum / float64(n)
 	}
@@ -211,7 +223,8 @@ type pairs struct {
 	part       eval.Range
 	noise      [][]float64
 	noiseSigma []float64
-	scales     []scale // per channel, of the training part
+	scales     []scale     // per channel, of the training part
+	ease       *curriculum // nil without
 }
 
 // newPairs takes windows from a part of the recordings, and noise from the
@@ -241,12 +254,13 @@ func (p *pairs) Example(e *Example, step, i int) {
 	start := p.part.From + rng.IntN(p.part.Len()-n+1)
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
+	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
 	for k, s := range p.scales {
 		clean := p.cfg.Clean[k][start : start+n]
 		copy(x, clean)
 		clear(lost)
-		sigma := p.addRecorded(x, k, rng)
-		if a := p.cfg.Corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
+		sigma := p.addRecorded(x, k, hard, rng)
+		if a := corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
 			sigma = math.Hypot(sigma, a.Sigma)
 		}
 		level := scale{dev: s.dev, sigma: sigma * math.Pow(10, -.08+.16*rng.Float64())}.level()
@@ -259,18 +273,18 @@ func (p *pairs) Example(e *Example, step, i int) {
 	p.cfg.Arch.fill(e, cols, want)
 }
 
-// addRecorded adds a piece of recorded noise, if there is any, and returns its
-// noise level.
-func (p *pairs) addRecorded(x []float64, channel int, rng *rand.Rand) float64 {
+// addRecorded adds a piece of recorded noise, if there is any, times gain, and
+// returns its noise level.
+func (p *pairs) addRecorded(x []float64, channel int, gain float64, rng *rand.Rand) float64 {
 	if p.noise == nil || len(p.noise[channel]) < len(x) {
 		return 0
 	}
 	z := p.noise[channel]
 	at := rng.IntN(len(z) - len(x) + 1)
 	for t := range x {
-		x[t] += z[at+t]
+		x[t] += gain * z[at+t]
 	}
-	return p.noiseSigma[channel]
+	return gain * p.noiseSigma[channel]
 }
 
 // fixedSigma returns the deviation of the noise of a channel if it is always

@@ -119,6 +119,11 @@ func Truthless(ctx context.Context, m *model.Model, windows []Window, cfg Truthl
 	if err != nil {
 		return nil, rep, err
 	}
+	if slices.ContainsFunc(stages, func(m Method) bool { return m != IDR }) {
+		if err := cfg.checkNoisy(); err != nil {
+			return nil, rep, err
+		}
+	}
 	if need := leastJudged * t.judge().Piece; rep.Held < need {
 		return nil, rep, fmt.Errorf("train: the history is too short: %d slots are held out to judge on, at least %d are needed; give a recording %d times as long",
 			rep.Held, need, (need+rep.Held-1)/rep.Held)

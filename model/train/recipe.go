@@ -1,0 +1,75 @@
+package train
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/model"
+)
+
+// Recipe are the techniques that a training may choose. The zero Recipe is squared
+// error, one cycle and nothing else.
+type Recipe struct {
+	Loss     Loss         // of the estimate, default SquaredError{}
+	Schedule ScheduleKind // default OneCycleKind
+
+	// EMA, if above 0, is the decay of an exponential mean of the weights, which is
+	// what is validated and kept in their place, and what the next round of FineTune
+	// learns from. Customary is .999.
+	EMA float64
+	// Dropout is the share of channels that are left out in an update.
+	Dropout float64
+	// Contract is the weight of a penalty on the Jacobian of the estimate, for nets
+	// that return the clean signal.
+	Contract float64
+	// Sparse, if above 0, is the share of time that the channels of the code of a dae
+	// should be active for.
+	Sparse float64
+}
+
+// check says whether a net of an architecture can be trained so.
+func (r *Recipe) check(a Arch) error {
+	if _, err := r.Schedule.New(1, 1); err != nil {
+		return err
+	}
+	for _, v := range []struct {
+		name  string
+		value float64
+	}{{"EMA", r.EMA}, {"dropout", r.Dropout}, {"sparse", r.Sparse}} {
+		if !(v.value >= 0 && v.value < 1) {
+			return fmt.Errorf("train: %s %g: want 0 up to, but not, 1", v.name, v.value)
+		}
+	}
+	if !(r.Contract >= 0) || math.IsInf(r.Contract, 0) {
+		return fmt.Errorf("train: contract %g: want a weight of 0 or more", r.Contract)
+	}
+	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal) {
+		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
+	}
+	if r.Sparse > 0 {
+		_, _, err := encoder(a.Spec)
+		return err
+	}
+	return nil
+}
+
+// fit adds the recipe to a config for a net of the architecture.
+func (r *Recipe) fit(cfg FitConfig, a Arch, peak float64) (FitConfig, error) {
+	if err := r.check(a); err != nil {
+		return cfg, err
+	}
+	var err error
+	cfg.Schedule, err = r.Schedule.New(peak, cfg.Steps)
+	cfg.Loss = a.loss(r.Loss)
+	cfg.EMA, cfg.Dropout, cfg.Contract, cfg.Sparse = r.EMA, r.Dropout, r.Contract, r.Sparse
+	return cfg, err
+}
+
+// checkNoisy says whether the recipe can do with noisy targets.
+func (r *Recipe) checkNoisy() error {
+	if _, ok := r.Loss.(Spectral); ok {
+		return errors.New("train: the spectral loss needs clean targets or IDR's guess of them: a noisy target has the spectrum of its noise")
+	}
+	return nil
+}
