@@ -18,7 +18,7 @@ type recipeOptions struct {
 func recipeFlags(cmd *cobra.Command, o *recipeOptions) {
 	f := cmd.Flags()
 	f.StringVar(&o.loss, "loss", "mse", "`loss` of the estimate: mse, huber:BOUND, l1 or spectral:WEIGHT")
-	f.StringVar(&o.schedule, "schedule", string(train.OneCycleKind), "learning rate over the `steps`: onecycle, cosine or constant")
+	f.StringVar(&o.schedule, "schedule", string(train.OneCycleKind), "`how` the learning rate goes: onecycle, cosine or constant")
 	f.Float64Var(&o.ema, "ema", 0, "keep the mean of the weights over the updates, of this `decay`, such as 0.999; without truth it teaches the next round, too")
 	f.Float64Var(&o.dropout, "dropout", 0, "`share` of channels that are left out in an update, such as 0.1")
 	f.Float64Var(&o.contract, "contract", 0, "`weight` of a contractive penalty, for nets of kind dae")

@@ -7,71 +7,80 @@ import (
 	"testing"
 )
 
-// meanSquares returns the mean square of every hidden signal of a network in
-// order, the median over some seeds, with all weights times gain. The input is
-// white noise of variance .7: nets read signals of variance 1 beside masks and
-// levels, which are near 0 most of the time.
-func meanSquares(t *testing.T, s Spec, gain float32) []float64 {
+// sumVariances returns the variance of what each convolution of a network sums up,
+// in order, over its weights, which are times gain, and white noise of variance 1
+// as input. Layers that begin at zero are left out.
+func sumVariances(t *testing.T, s Spec, gain float32) []float64 {
 	t.Helper()
-	const columns, seeds = 2048, 9
 	rng := rand.New(rand.NewPCG(1, 1))
-	x := make([]float32, s.In*columns)
+	x := make([]float32, s.In*1024)
 	for i := range x {
-		x[i] = float32(math.Sqrt(.7) * rng.NormFloat64())
+		x[i] = float32(rng.NormFloat64())
 	}
-	var bySignal [][]float64
-	for seed := range uint64(seeds) {
-		n, err := New(s, seed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, p := range n.Params() {
-			for i := range p.Data {
-				p.Data[i] *= gain
+	// The first layers of a network have the weights of the whole one's.
+	after := func(layers []LayerSpec) float64 {
+		const seeds = 16
+		sum := 0.0
+		for seed := range uint64(seeds) {
+			n, err := New(Spec{In: s.In, Layers: layers}, seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range n.Params() {
+				for i := range p.Data {
+					p.Data[i] *= gain
+				}
+			}
+			n.Pack()
+			y := n.NewRunner(1).Run(nil, x)
+			for _, v := range y {
+				sum += float64(v) * float64(v) / float64(seeds*len(y)) // the mean over weights is 0
 			}
 		}
-		n.Pack()
-		tape := n.NewTape(columns)
-		tape.Forward(x)
-		hidden := len(n.plain.ops) - 1 // the last makes the output
-		bySignal = slices.Grow(bySignal, hidden)[:hidden]
-		for i := range hidden {
-			sig := n.plain.ops[i].out
-			v := tape.val[sig].cols(tape.len[sig])
-			sum := 0.0
-			for _, f := range v {
-				sum += float64(f) * float64(f)
-			}
-			bySignal[i] = append(bySignal[i], sum/float64(len(v)))
-		}
+		return sum
 	}
 	var out []float64
-	for _, v := range bySignal {
-		slices.Sort(v)
-		out = append(out, v[len(v)/2])
+	for i, l := range s.Layers {
+		switch {
+		case (l.Op == Conv || l.Op == ConvT) && !l.Zero:
+			out = append(out, after(s.Layers[:i+1]))
+		case l.Op == Residual:
+			out = append(out, after(append(slices.Clone(s.Layers[:i]), l.Layers[0])))
+		}
 	}
 	return out
 }
 
-// Activations keep their scale through the depth of both architectures at the
-// start, as He et al. promise; with Xavier's weights, of half the variance, a deep
-// encoder would lose it. Their mean square, which is their variance where the mean
-// is zero, is what the derivation holds constant behind a ReLU (eq. 8); a layer
-// behind a linear one, such as the code, doubles it.
+// The variance of sums stays within .5 to 2 times that of the first layer through
+// the depth, as He et al. promise (2015, eq. 10), but for one step: a layer behind
+// another without an activation between them doubles it. A residual block's reads
+// the stream, which is a sum, and is doubled once for all; in a dae the one behind
+// the code is, and all that follow. With Xavier's weights, of half the variance, a
+// deep encoder would lose its signal.
 func TestInitKeepsTheScale(t *testing.T) {
 	const low, high = .5, 2.
 	deep := DAE(2, 1, []int{16, 32, 32, 32, 32}, 7, 16)
-	for name, s := range map[string]Spec{
-		"tcn": TCN(7, 2, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8),
-		"dae": DAE(2, 1, []int{16, 32}, 5, 8), "deep dae": deep,
+	for name, c := range map[string]struct {
+		spec    Spec
+		doubled int // the first sum that is
+	}{
+		"tcn":      {TCN(7, 2, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8), 1},
+		"dae":      {DAE(2, 1, []int{16, 32}, 5, 8), 3},
+		"deep dae": {deep, 6},
 	} {
-		for i, v := range meanSquares(t, s, 1) {
-			if !(v >= low && v <= high) {
-				t.Errorf("%s: signal %d has a mean square of %.2f, want %g to %g", name, i, v, low, high)
+		v := sumVariances(t, c.spec, 1)
+		for i := range v {
+			want := v[0]
+			if i >= c.doubled {
+				want *= 2
+			}
+			if r := v[i] / want; !(r >= low && r <= high) {
+				t.Errorf("%s: sum %d of %.2f has %.2f times the variance it should have", name, i, v, r)
 			}
 		}
+		t.Logf("%s: %.2f", name, v)
 	}
-	if v := meanSquares(t, deep, math.Sqrt2/2); slices.Min(v) > low/4 {
-		t.Errorf("with weights of half the variance the scale is kept, too: %.2f", v)
+	if v := sumVariances(t, deep, math.Sqrt2/2); v[5] > low/4*v[0] {
+		t.Errorf("with weights of half the variance the encoder keeps its scale, too: %.2f", v)
 	}
 }
