@@ -319,3 +319,39 @@ func (*levels) Serving(string, *model.Model) {}
 func (*levels) Dropped(string)               {}
 func (*levels) Opened(string, int64, string) {}
 func (*levels) Resolved(string, int64)       {}
+
+// TestFixedScale: a model that brings its scale along but leaves the noise level
+// open is told the one of the series.
+func TestFixedScale(t *testing.T) {
+	m := testModel(t, 1)
+	for _, sigma := range []float64{0, .5} {
+		h := m.Header()
+		h.Scaler = model.Scaler{Kind: model.ScaleFixed, Mean: []float64{10}, Dev: []float64{2}, Sigma: []float64{sigma}}
+		fixed, err := model.New(h, m.Net())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tap := &levels{}
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: fixed, Tap: tap, Window: window.Config{RateHz: 1}}, &nowhere{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		rng := rand.New(rand.NewPCG(1, 1))
+		for i := range 2000 {
+			v := 10 + math.Sin(float64(i)/50) + .2*rng.NormFloat64()
+			if err := e.Push("", []ingest.Sample{{Series: "x", Time: int64(i) * int64(time.Second), Value: v}}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		e.Finish()
+		want := sigma
+		if sigma == 0 {
+			want = .2
+		}
+		s := tap.last.scales[0]
+		if s.Mean != 10 || s.Dev != 2 || math.Abs(s.Sigma/want-1) > .1 {
+			t.Errorf("with a level of %g the scale is %+v", sigma, s)
+		}
+	}
+}

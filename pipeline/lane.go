@@ -31,15 +31,17 @@ type lane struct {
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
 
-	begun   bool // model and monitor are chosen
-	mod     *model.Model
-	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
-	group   *group          // of mod
-	half    model.HalfWidth // of the intervals of mod
-	dev     model.HalfWidth // that deviations of its errors stand for
-	stream  *model.Stream
-	guard   *laneGuard // nil: the net serves
-	history *history   // the latest input columns, from which the stream can be warmed
+	begun bool // model and monitor are chosen
+	mod   *model.Model
+	fixed []window.Scale // the model's own scale per channel, nil: the running one
+	// sigmaLeft says that a noise level of 0 in fixed is to be estimated.
+	sigmaLeft bool
+	group     *group          // of mod
+	half      model.HalfWidth // of the intervals of mod
+	dev       model.HalfWidth // that deviations of its errors stand for
+	stream    *model.Stream
+	guard     *laneGuard // nil: the net serves
+	history   *history   // the latest input columns, from which the stream can be warmed
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
 	waiting queue          // slots whose record is not out yet
@@ -143,6 +145,7 @@ func (l *lane) serve(m *model.Model) error {
 	}
 	l.half, l.dev = m.HalfWidth(l.eng.cfg.Interval), m.HalfWidth(oneDeviation)
 	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
+	l.sigmaLeft = m.Header().Scaler.Kind == model.ScaleFixed
 	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
 	if l.history == nil {
 		l.history = newHistory(st.HistoryLen(), len(l.scalers))
@@ -216,7 +219,10 @@ func (l *lane) Slot(s *window.Slot) {
 		}
 		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
 		if l.fixed != nil {
-			wc.scale = l.fixed[i]
+			sigma := wc.scale.Sigma
+			if wc.scale = l.fixed[i]; wc.scale.Sigma == 0 && l.sigmaLeft {
+				wc.scale.Sigma = sigma
+			}
 		}
 		known := l.eng.noise(i)
 		if known.Sigma > 0 && wc.scale.Known() {

@@ -136,13 +136,16 @@ func (s *Source) Open(context.Context) error {
 	if wait.MaxInterval <= 0 {
 		wait.MaxInterval = 5 * time.Second
 	}
-	s.journal = &journal{
+	j := &journal{
 		log: store, in: s.in, slog: s.log, wait: wait,
 		committed: func() { signal(s.more) },
 		seed:      maphash.MakeSeed(),
 		room:      make(chan struct{}, 1),
 		stop:      s.drain,
 	}
+	s.subMu.Lock() // Status may be asked already
+	s.journal = j
+	s.subMu.Unlock()
 	if err := s.journal.remember(store); err != nil {
 		return errors.Join(fmt.Errorf("mqtt: journal: %w", err), store.Close())
 	}
@@ -361,8 +364,11 @@ func (s *Source) Status() (up bool, err error) {
 	if err := s.failure(); err != nil {
 		return false, err
 	}
-	if s.journal != nil {
-		if err := s.journal.err(); err != nil {
+	s.subMu.Lock()
+	j := s.journal
+	s.subMu.Unlock()
+	if j != nil {
+		if err := j.err(); err != nil {
 			return false, fmt.Errorf("mqtt: journal: %w", err)
 		}
 	}
