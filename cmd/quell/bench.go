@@ -333,6 +333,7 @@ func writeBench(out io.Writer, head map[string]any, results []map[string]any, me
 		fmt.Fprintf(out, ", %.1f MiB resident", float64(bytes)/(1<<20))
 	}
 	fmt.Fprint(out, "\n\n")
+	const fourDigits = "%.4g"
 	type column struct {
 		name string
 		cell func(i int) string
@@ -343,7 +344,10 @@ func writeBench(out io.Writer, head map[string]any, results []map[string]any, me
 			case nil:
 				return ""
 			case float64:
-				return fmt.Sprintf(format, v*f)
+				if v *= f; format == fourDigits && v >= 1e4 {
+					return fmt.Sprintf("%.0f", v) // no exponents in a table
+				}
+				return fmt.Sprintf(format, v)
 			case int:
 				return strconv.Itoa(v)
 			case bool:
@@ -357,7 +361,7 @@ func writeBench(out io.Writer, head map[string]any, results []map[string]any, me
 	for _, u := range measured[0].Case.Units {
 		columns = append(columns, column{u.Name + "/s", figure(u.Name+"_per_second", "%.0f", 1)}, column{"med", figure(u.Name+"_per_second_median", "%.0f", 1)})
 	}
-	columns = append(columns, column{"µs/op", figure("ns_per_op", "%.4g", 1e-3)}, column{"bytes", figure("bytes", "", 1)}, column{"GFLOP/s", figure("gflops", "%.2f", 1)},
+	columns = append(columns, column{"µs/op", figure("ns_per_op", fourDigits, 1e-3)}, column{"bytes", figure("bytes", "", 1)}, column{"GFLOP/s", figure("gflops", "%.2f", 1)},
 		column{"% peak", func(i int) string {
 			if _, counted := results[i]["gflops"]; counted && results[i]["peak_share"] == nil {
 				return "n/a"
