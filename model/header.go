@@ -77,10 +77,11 @@ type Header struct {
 	Kind       Kind               `json:"kind"`
 	Spec       nn.Spec            `json:"spec"`
 	Inputs     []Input            `json:"inputs"`
-	Channels   int                `json:"channels,omitempty"` // 0: the net serves each channel by itself; else all at once
-	Residual   bool               `json:"residual"`           // clean = signal - output; else clean = output
-	InSigma    bool               `json:"in_sigma,omitempty"` // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
-	Spread     bool               `json:"spread,omitempty"`   // the net also tells how far it may be off, see Stream.Spread
+	Channels   int                `json:"channels,omitempty"`  // 0: the net serves each channel by itself; else all at once
+	Residual   bool               `json:"residual"`            // clean = signal - output; else clean = output
+	InSigma    bool               `json:"in_sigma,omitempty"`  // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
+	Spread     bool               `json:"spread,omitempty"`    // the net also tells how far it may be off, see Stream.Spread
+	NotWhite   bool               `json:"not_white,omitempty"` // it takes away noise that is not white, or more than noise: the guard, which takes noise for white, cannot judge it
 	Scaler     Scaler             `json:"scaler"`
 	Lookahead  int                `json:"lookahead"` // set by New from Spec
 	Interval   Interval           `json:"interval,omitzero"`

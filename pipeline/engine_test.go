@@ -355,3 +355,43 @@ func TestFixedScale(t *testing.T) {
 		}
 	}
 }
+
+// TestNotWhite: a model for noise that the guard knows nothing of serves, however
+// it looks; the same one for white noise, which has not been trained, does not.
+func TestNotWhite(t *testing.T) {
+	m := testModel(t, 1)
+	for _, notWhite := range []bool{false, true} {
+		h := m.Header()
+		h.NotWhite = notWhite
+		own, err := model.New(h, m.Net())
+		if err != nil {
+			t.Fatal(err)
+		}
+		out := &methods{count: map[string]int{}}
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: own, Guard: true, Window: window.Config{RateHz: 1}}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		rng := rand.New(rand.NewPCG(1, 1))
+		for i := range 4000 {
+			v := math.Sin(float64(i)/50) + .3*rng.NormFloat64()
+			if err := e.Push("", []ingest.Sample{{Series: "x", Time: int64(i) * int64(time.Second), Value: v}}, 0); err != nil {
+				t.Fatal(err)
+			}
+			e.Run()
+		}
+		e.Finish()
+		if filters := 4000 - out.count["net"] - out.count["raw"]; (filters > 0) == notWhite {
+			t.Errorf("not white %v: served by %v", notWhite, out.count)
+		}
+	}
+}
+
+// methods counts what served.
+type methods struct {
+	nowhere
+	count map[string]int
+}
+
+func (m *methods) Record(r *sink.Record) { m.count[r.Values[0].Method]++ }

@@ -61,9 +61,9 @@ type laneGuard struct {
 }
 
 // guardOf gives the lane the guard of a model; nil where there is nothing to
-// guard.
+// guard, or where the guard cannot judge it.
 func (l *lane) guardOf(m *model.Model) error {
-	if m == nil || !l.eng.cfg.Guard || m.Lookahead() > guard.MaxLookahead {
+	if m == nil || !l.eng.cfg.Guard || m.Lookahead() > guard.MaxLookahead || m.Header().NotWhite {
 		l.guard = nil
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"github.com/quell-stream/quell/model"
 )
@@ -155,6 +156,7 @@ func (t *tuner) fit(ctx context.Context, data Batcher, command string) (FitRepor
 		h.Name = t.cfg.Name
 	}
 	h.Metrics, h.Card = nil, ""
+	h.NotWhite = h.NotWhite || slices.ContainsFunc(t.usable, func(w Window) bool { return slices.ContainsFunc(w.Noise, notWhite) })
 	h.Provenance = model.Provenance{Data: fmt.Sprintf("%d noisy windows of the series itself", len(t.usable)),
 		Command: command, Seed: t.cfg.Seed, Go: runtime.Version(), Parent: t.parent}
 	t.model, err = model.New(h, net)

@@ -414,3 +414,41 @@ func ExampleDenoise() {
 	fmt.Println(noise.Gain(clean, noisy, out) > 5)
 	// Output: true
 }
+
+// TestNotWhite: what a net learns to take away is told in its model.
+func TestNotWhite(t *testing.T) {
+	rng := draw(8, 0, 0)
+	white, red, spiky := make([]float64, 4000), make([]float64, 4000), make([]float64, 4000)
+	for i := range white {
+		white[i] = rng.NormFloat64()
+		if red[i] = white[i]; i > 0 {
+			red[i] += .5 * red[i-1]
+		}
+		if spiky[i] = white[i]; i%50 == 0 {
+			spiky[i] += 8
+		}
+	}
+	chain := func(text string) noise.Chain {
+		c, err := noise.ParseSpec(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	for name, c := range map[string]struct {
+		cfg  SupervisedConfig
+		want bool
+	}{
+		"gaussian":    {SupervisedConfig{Corrupt: chain("gaussian:snr=10")}, false},
+		"with losses": {SupervisedConfig{Corrupt: chain("gaussian:snr=10+mask:p=0.1")}, false},
+		"with spikes": {SupervisedConfig{Corrupt: chain("gaussian:snr=10+spike:p=0.02")}, true},
+		"ar1":         {SupervisedConfig{Corrupt: chain("ar1:snr=10")}, true},
+		"white":       {SupervisedConfig{Noise: [][]float64{white}}, false},
+		"red":         {SupervisedConfig{Noise: [][]float64{white, red}}, true},
+		"spiky":       {SupervisedConfig{Noise: [][]float64{spiky}}, true},
+	} {
+		if got := c.cfg.notWhite(); got != c.want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/eval"
@@ -190,11 +191,48 @@ func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*mode
 		h.Scaler.Sigma = append(h.Scaler.Sigma, data.fixedSigma(i))
 	}
 	h.Provenance = model.Provenance{Data: "clean recordings with added noise: " + c.Corrupt.String(), Seed: c.Seed, Go: runtime.Version()}
+	h.NotWhite = c.notWhite()
 	if c.From != nil {
 		h.Provenance.Parent = c.From.Name()
+		h.NotWhite = h.NotWhite || c.From.Header().NotWhite
 	}
 	h.Metrics = map[string]float64{"validation_loss": round(rep.Best)}
 	return model.New(h, net)
+}
+
+// notWhite says whether the net learns to take away other noise than white noise,
+// beside samples that are lost.
+func (c *SupervisedConfig) notWhite() bool {
+	for _, s := range c.Corrupt {
+		if s.Kind != "gaussian" && s.Kind != "mask" && s.Kind != "dropout" {
+			return true
+		}
+	}
+	return slices.ContainsFunc(c.Noise, notWhite)
+}
+
+// What white Gaussian noise stays well below: its autocorrelation from sample to
+// sample, and by how much its kurtosis differs from 3.
+const (
+	mostCorrelated = .1
+	mostKurtosis   = 1.
+)
+
+// notWhite says whether recorded noise is coloured, or made of spikes.
+func notWhite(z []float64) bool {
+	mean, dev := moments(z)
+	if dev == 0 {
+		return false
+	}
+	r1, m4 := 0.0, 0.0
+	for i, v := range z {
+		d := (v - mean) / dev
+		m4 += d * d * d * d / float64(len(z))
+		if i > 0 {
+			r1 += d * (z[i-1] - mean) / dev / float64(len(z))
+		}
+	}
+	return math.Abs(r1) > mostCorrelated || math.Abs(m4-3) > mostKurtosis
 }
 
 // validator returns the mean loss over the first n examples of a batcher's
