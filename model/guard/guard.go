@@ -17,13 +17,13 @@ const (
 	memory = 1 << 15
 	ring   = 1 << 10
 
-	retry       = 8     // a filter that is clearly worse is tried again every so many blocks
+	retry       = 8     // a filter that is left out is tried again every so many blocks
 	patience    = 4     // blocks before the network has to be the better one
 	convincing  = 1.5   // standard errors by which the network must be better to serve
 	lasting     = .5    // … to go on serving
 	against     = 2.    // standard errors by which a filter must be better for an early verdict
 	rough       = .9    // of σ̂², below which the noise cannot be what it is taken for
-	hopeless    = 3.    // … for another filter to be left out
+	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
 	leastMargin = .0005 // the same, at least, in σ²
 
@@ -82,9 +82,6 @@ func New(p *Panel, channels int) *Guard {
 	return g
 }
 
-// Panel returns the panel of the guard.
-func (g *Guard) Panel() *Panel { return g.panel }
-
 // Ahead returns the number of slots that are to be read before the next one is
 // given out: the look-ahead of the panel and itself, less what is read already.
 func (g *Guard) Ahead() int { return g.panel.lookahead + 1 - int(g.in-g.out) }
@@ -140,7 +137,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 	gathers := g.schedule.gathers(t)
 	for i := range g.channels {
 		c := &g.channels[i]
-		choices[i] = c.choose(g.panel, t, values[i])
+		choices[i] = c.choose(t, values[i])
 		choices[i].Coloured = c.colour.Coloured()
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i], choices[i])
@@ -275,7 +272,7 @@ func (c *channel) take(x float64, ok bool) {
 	}
 }
 
-func (c *channel) choose(p *Panel, t int64, v Value) Choice {
+func (c *channel) choose(t int64, v Value) Choice {
 	net := Choice{Clean: v.Net, Spread: c.net.factor() * v.Spread}
 	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
 		return net

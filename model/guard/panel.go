@@ -66,9 +66,6 @@ func NewPanel(lookahead int) (*Panel, error) {
 	return p, nil
 }
 
-// Lookahead returns the look-ahead in samples.
-func (p *Panel) Lookahead() int { return p.lookahead }
-
 // Params returns the settings of the filters, the identity first, Wiener filters
 // before they have learnt.
 func (p *Panel) Params() []classic.Params { return append([]classic.Params(nil), p.params...) }
