@@ -45,6 +45,45 @@ func TCN(in, out, channels, kernel int, dilations []int, lookahead int) Spec {
 	return Spec{In: in, Layers: layers}
 }
 
+// BlindSpot returns a dilated residual network that never reads the column an
+// output is for: half of the channels see what was before it and half what comes
+// after, and only the head brings both together, each one column away, in the
+// manner of Laine et al., "High-Quality Self-Supervised Deep Image Denoising",
+// 2019, section 3, with masks in place of shifted branches:
+//
+//	1×1 in → channels
+//	per dilation d: x + 1×1(gelu(conv(x; kernel taps a side, d)))   halves apart, the 1×1 zero at first
+//	gelu, conv(one column to each side) → channels, gelu
+//	1×1 channels → out                                              zero at first
+//
+// Channels must be even. The future columns come out of the budget of lookahead,
+// which the smallest dilations use up first; a negative one gives every layer as
+// many taps on the right as on the left.
+func BlindSpot(in, out, channels, kernel int, dilations []int, lookahead int) Spec {
+	layers := []LayerSpec{{Op: Conv, Out: channels}}
+	ahead := 1 // columns, of the head
+	if lookahead == 0 {
+		ahead = 0
+	}
+	left := lookahead - ahead
+	for _, d := range dilations {
+		right := kernel - 1
+		if lookahead >= 0 {
+			right = min(right, left/d)
+			left -= right * d
+		}
+		layers = append(layers, LayerSpec{Op: Residual, Layers: []LayerSpec{
+			{Op: Conv, Out: channels, Kernel: kernel + right, Dilation: d, Pad: [2]int{(kernel - 1) * d, right * d}, Groups: 2, Taps: SidedTaps},
+			{Op: GELU},
+			{Op: Conv, Out: channels, Groups: 2, Zero: true},
+		}})
+	}
+	layers = append(layers, LayerSpec{Op: GELU},
+		LayerSpec{Op: Conv, Out: channels, Kernel: 2 + ahead, Pad: [2]int{1, ahead}, Taps: BlindTaps}, LayerSpec{Op: GELU},
+		LayerSpec{Op: Conv, Out: out, Zero: true})
+	return Spec{In: in, Layers: layers}
+}
+
 // DAE returns a convolutional autoencoder, the textbook shape: an encoder that
 // halves the rate once per width, a linear 1×1 bottleneck of latent channels,
 // and the mirrored decoder of transposed convolutions:

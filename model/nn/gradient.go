@@ -63,6 +63,7 @@ func (g *Gradient) Params(dst [][]float32) {
 		} else {
 			inStep, outStep := l.strides(in)
 			o.tm.unpackAdd(dw, g.dw[o.param], in, l.Out, inStep, outStep)
+			clearAt(dw, g.net.masks[o.param])
 		}
 		if db == nil {
 			continue

@@ -27,7 +27,8 @@ type Net struct {
 	fused  *plan // for inference
 	plain  *plan // for training
 	packed []packed
-	index  [][2]int // per packed: its weight and bias (-1 without) in params
+	index  [][2]int  // per packed: its weight and bias (-1 without) in params
+	masks  [][]int32 // per packed: what of its weight is held at zero
 }
 
 // New builds the network of a spec. The weights of convolutions and dense
@@ -54,8 +55,9 @@ func New(s Spec, seed uint64) (*Net, error) {
 		}
 		in := n.plain.sigs[o.in].c
 		weight, bias := newParams(names[o.param], o, in)
+		mask := o.layer.mask(in)
 		if !o.layer.Zero {
-			draw(weight.Data, fan(o, in), rng)
+			draw(weight.Data, fan(o, in)*(1-float64(len(mask))/float64(len(weight.Data))), rng)
 		}
 		at := [2]int{len(n.params), -1}
 		n.params = append(n.params, weight)
@@ -65,6 +67,7 @@ func New(s Spec, seed uint64) (*Net, error) {
 		}
 		n.index = append(n.index, at)
 		n.packed = append(n.packed, newPacked(o, in))
+		n.masks = append(n.masks, mask)
 	}
 	n.Pack()
 	return n, nil
@@ -136,17 +139,21 @@ func (n *Net) Spec() Spec { return n.spec }
 // itself must not be changed.
 func (n *Net) Params() []Param { return n.params }
 
-// NumParams returns the number of values in all parameters.
+// NumParams returns the number of values in all parameters, without those that
+// are held at zero.
 func (n *Net) NumParams() int {
 	sum := 0
 	for _, p := range n.params {
 		sum += len(p.Data)
 	}
+	for _, m := range n.masks {
+		sum -= len(m)
+	}
 	return sum
 }
 
-// Pack makes changed parameters take effect: it lays them out for the kernels.
-// It must not run while the network is in use. New and Clone call it.
+// Pack makes changed parameters take effect: it sets what is held at zero to
+// zero and lays them out for the kernels. It must not run while the network is in use. New and Clone call it.
 func (n *Net) Pack() {
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
@@ -154,6 +161,7 @@ func (n *Net) Pack() {
 			continue
 		}
 		at := n.index[o.param]
+		clearAt(n.params[at[0]].Data, n.masks[o.param])
 		var b []float32
 		if at[1] >= 0 {
 			b = n.params[at[1]].Data

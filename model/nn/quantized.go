@@ -76,6 +76,9 @@ func NewQuantized(s Spec, layers []QuantizedLayer) (*Quantized, error) {
 		}
 		q.layers = append(q.layers, l)
 		l.widen(q.weight(i).Data, q.outStep(i))
+		if slices.ContainsFunc(net.masks[i], func(at int32) bool { return q.weight(i).Data[at] != 0 }) {
+			return nil, fmt.Errorf("nn: %s: a weight that the spec holds at zero is not zero", l.Name)
+		}
 		if at := net.index[i][1]; at >= 0 {
 			copy(net.params[at].Data, l.Bias)
 		}

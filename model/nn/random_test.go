@@ -40,6 +40,7 @@ func genLayer(t *rapid.T, c, depth int) LayerSpec {
 			l.Out = c
 			left := draw("left", 0, l.span()-1)
 			l.Pad = [2]int{left, l.span() - 1 - left}
+			genMask(t, &l, c)
 			break
 		}
 		l.Stride = draw("stride", 1, 3)
@@ -73,6 +74,21 @@ func genLayer(t *rapid.T, c, depth int) LayerSpec {
 		}
 	}
 	return l
+}
+
+// genMask draws restrictions of a layer where it can have any.
+func genMask(t *rapid.T, l *LayerSpec, c int) {
+	if !rapid.Bool().Draw(t, "mask") {
+		return
+	}
+	free := *l
+	if l.Groups = rapid.IntRange(1, 3).Draw(t, "groups"); (Spec{In: c, Layers: []LayerSpec{*l}}).Validate() != nil {
+		*l = free
+	}
+	free = *l
+	if l.Taps = rapid.SampledFrom([]Taps{SidedTaps, BlindTaps}).Draw(t, "taps"); (Spec{In: c, Layers: []LayerSpec{*l}}).Validate() != nil {
+		*l = free
+	}
 }
 
 func genNet(t *rapid.T) (*Net, *rand.Rand) { return genParams(t, genSpec(t)) }
@@ -334,12 +350,17 @@ func checkGradients(t fataler, n *Net, x []float32, rng *rand.Rand) {
 
 	ref := newReference(n)
 	x64 := widen(x)
-	check := func(what string, v []float64, grad []float32, times float64) {
+	check := func(what string, v []float64, grad []float32, mask []int32, times float64) {
 		t.Helper()
 		dir := make([]float64, len(v))
-		want, norm := 0.0, 0.0
 		for i := range dir {
 			dir[i] = rng.NormFloat64()
+		}
+		for _, i := range mask {
+			dir[i] = 0
+		}
+		want, norm := 0.0, 0.0
+		for i := range dir {
 			want += dir[i] * float64(grad[i]) / times
 			norm += math.Pow(float64(grad[i])/times, 2)
 		}
@@ -364,8 +385,12 @@ func checkGradients(t fataler, n *Net, x []float32, rng *rand.Rand) {
 		}
 		t.Fatalf("%s: derivative is %v, the gradient says %v (norm %v)", what, got, want, math.Sqrt(norm))
 	}
-	check("x", x64, dx, 1)
+	masks := make([][]int32, len(n.params))
+	for i, at := range n.index {
+		masks[at[0]] = n.masks[i]
+	}
+	check("x", x64, dx, nil, 1)
 	for i, p := range n.Params() {
-		check(p.Name, ref.params[p.Name], tape.Grads()[i], 2)
+		check(p.Name, ref.params[p.Name], tape.Grads()[i], masks[i], 2)
 	}
 }

@@ -14,8 +14,8 @@ type Op string
 
 // The operations.
 const (
-	Conv     Op = "conv"     // Out, Kernel, Stride, Dilation, Pad, NoBias
-	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Dilation, Pad (columns cut off), OutputPad, NoBias
+	Conv     Op = "conv"     // Out, Kernel, Stride, Dilation, Pad, NoBias, Groups, Taps
+	ConvT    Op = "convt"    // transposed convolution: Out, Kernel, Stride, Dilation, Pad (columns cut off), OutputPad, NoBias, Groups
 	ReLU     Op = "relu"     // max(0, x)
 	GELU     Op = "gelu"     // x·Φ(x), exact form with erf (Hendrycks and Gimpel 2016)
 	Sigmoid  Op = "sigmoid"  // 1/(1+exp(-x))
@@ -30,6 +30,10 @@ const (
 //	convt  (T-1)·Stride - Pad[0] - Pad[1] + Dilation·(Kernel-1) + OutputPad + 1
 //
 // and no columns in give no columns out.
+//
+// With Groups or Taps some weights are held at zero. They are there all the same,
+// in parameters and in files, so that a layer is a plain convolution to whoever
+// runs it.
 type LayerSpec struct {
 	Op        Op          `json:"op" yaml:"op"`
 	Out       int         `json:"out,omitempty" yaml:"out"`               // output channels (Dense: per step)
@@ -39,8 +43,10 @@ type LayerSpec struct {
 	Pad       [2]int      `json:"pad,omitzero" yaml:"pad"`                // zero columns left (past) and right (future)
 	OutputPad int         `json:"output_pad,omitempty" yaml:"output_pad"` // ConvT only, as in PyTorch
 	NoBias    bool        `json:"no_bias,omitempty" yaml:"no_bias"`
-	Zero      bool        `json:"zero,omitempty" yaml:"zero"`   // weights and bias start at zero
-	Steps     int         `json:"steps,omitempty" yaml:"steps"` // Dense only: T of the output
+	Zero      bool        `json:"zero,omitempty" yaml:"zero"`     // weights and bias start at zero
+	Steps     int         `json:"steps,omitempty" yaml:"steps"`   // Dense only: T of the output
+	Groups    int         `json:"groups,omitempty" yaml:"groups"` // of channels in and out, no weight between two of them; default 1
+	Taps      Taps        `json:"taps,omitempty" yaml:"taps"`     // Conv only
 	Layers    []LayerSpec `json:"layers,omitempty" yaml:"layers"`
 }
 

@@ -140,6 +140,7 @@ func (v *validator) layer(path string, l LayerSpec, in shape, depth int) shape {
 		if n := int64(in.c) * int64(l.Out); n > maxWeights/int64(l.packedTaps()) {
 			v.errorf(path, "more than %d weights", maxWeights)
 		}
+		v.mask(path, l, in.c)
 	}
 	if v.window > 0 && in.t > 0 {
 		out.t = l.outLen(in.t)
@@ -197,6 +198,7 @@ func (v *validator) fields(path string, l LayerSpec) {
 		{"pad[1]", l.Pad[1], 0, maxSpan, conv},
 		{"output_pad", l.OutputPad, 0, maxStride, []Op{ConvT}},
 		{"steps", l.Steps, 1, maxWindow, []Op{Dense}},
+		{"groups", l.Groups, 0, maxChannels, conv},
 	} {
 		switch has := slices.Contains(f.ops, l.Op); {
 		case has && (f.value < f.low || f.value > f.high):
@@ -207,6 +209,9 @@ func (v *validator) fields(path string, l LayerSpec) {
 	}
 	if l.NoBias && !slices.Contains(weights, l.Op) {
 		v.errorf(path, "%s has no no_bias", l.Op)
+	}
+	if l.Taps != AllTaps && l.Op != Conv {
+		v.errorf(path, "%s has no taps", l.Op)
 	}
 	if l.Zero && !slices.Contains(weights, l.Op) {
 		v.errorf(path, "%s has no zero", l.Op)
