@@ -1,0 +1,190 @@
+// Package nonlocal finds earlier stretches of a signal that look like the present
+// one, and averages the readings at the same place in them: non-local means
+// (Buades, Coll and Morel, "A Non-Local Algorithm for Image Denoising", 2005; for
+// heart beats Tracey and Miller, "Nonlocal Means Denoising of ECG Signals", 2012),
+// over the past of a stream and at a constant cost per reading and lag.
+//
+// What a net makes of a reading hangs on the samples around it. A signal that
+// repeats itself has more to say: at the same place of earlier cycles the noise is
+// another one. How much that is worth is for the caller to weigh, as model/guard
+// does on the readings alone.
+package nonlocal
+
+import "math"
+
+const (
+	past      = 32           // slots before the present one that are compared, by their estimates
+	maxAhead  = 32           // slots after it, by their readings
+	nearest   = maxAhead + 1 // lag: what is nearer a net sees by itself
+	refresh   = 512          // slots after which the sums are made anew, so that rounding does not add up
+	bandwidth = .4           // mismatch, in variances of the noise, that a weight of 1/e stands for
+	reach     = 4            // bandwidths, from which on a weight is 0
+	steps     = 64           // of the table of weights
+	cut       = 3            // deviations of the noise that a reading may lie off its estimate
+	share     = .5           // of the mismatch around a slot that is taken for its own
+)
+
+// never is a slot before all.
+const never = -2
+
+// weights are those of mismatches in steps of reach/steps bandwidths.
+var weights = func() (w [steps]float32) {
+	for i := range w {
+		w[i] = float32(math.Exp(-(float64(i) + .5) * reach / steps))
+	}
+	return w
+}()
+
+// Memory is the past of one channel. It is not safe for concurrent use.
+type Memory struct {
+	lags, ahead int
+	origin      float64 // the first reading: what is kept is relative to it
+	begun       bool    // origin is known
+	read, done  int64   // slots that were read, and learnt
+	y, c        tail    // readings, up to slot read-1, and estimates, up to slot done-1
+
+	d      []float32 // of lag lags-j at j, down to nearest: Σ of squared differences around slot summed
+	first  int       // the first of d that is in use
+	summed int64     // never: d is to be made anew
+	fresh  int64     // slot at which d was made anew
+}
+
+// New returns a memory of so many lags, at least 2·nearest, that compares up to
+// lookahead slots after the present one.
+func New(lags, lookahead int) *Memory {
+	m := &Memory{lags: max(lags, 2*nearest), ahead: min(lookahead, maxAhead), summed: never}
+	m.y, m.c = newTail(m.lags+m.ahead+1), newTail(m.lags+past+1)
+	m.d = make([]float32, m.lags-nearest+1)
+	return m
+}
+
+// Ahead returns the number of slots that Match wants to have been read after the
+// one that is to be learnt next.
+func (m *Memory) Ahead() int { return m.ahead }
+
+// Read takes the reading of the next slot, NaN where it is missing. Not more than
+// Ahead slots may have been read and not learnt before.
+func (m *Memory) Read(y float64) {
+	switch {
+	case y-y != 0:
+		m.y.push(m.y.newest())
+	case !m.begun:
+		m.origin, m.begun = y, true
+		m.y.push(0)
+	default:
+		m.y.push(float32(y - m.origin))
+	}
+	m.read++
+}
+
+// Alike is what the past says of a slot.
+type Alike struct {
+	Mean     float64 // of the readings at the same place
+	Variance float64 // of its error, as far as the slots around tell
+}
+
+// Match returns what the past says of the slot that is to be learnt next, where the
+// noise has variance noise and the errors of the estimates before it variance
+// off. ok is false where nothing in the past looks alike, or less than Ahead
+// slots after it were read.
+func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
+	if m.read-m.done != int64(m.ahead)+1 || !(noise > 0) || !(off >= 0) {
+		return Alike{}, false
+	}
+	m.sum()
+	// Equal stretches differ by the errors of two estimates or readings. Half of the
+	// former is taken off: those of cycles that are alike are alike.
+	base := float32(off*past + 2*noise*float64(m.ahead))
+	step := float32(noise * bandwidth * reach / steps * float64(past+m.ahead))
+	most, scale := base+steps*step, 1/step
+	var sum, squares, mean, index float32
+	d := m.d[m.first:]
+	y := m.y.back(m.ahead+nearest, len(d))
+	for j, d := range d {
+		if d >= most {
+			continue
+		}
+		i := min(max(int((d-base)*scale), 0), steps-1)
+		w := weights[i]
+		sum += w
+		squares += w * w
+		mean += w * y[j]
+		index += w * float32(i)
+	}
+	if sum == 0 {
+		return Alike{}, false
+	}
+	s := float64(sum)
+	mismatch := float64(index) / s * bandwidth * reach / steps
+	return Alike{m.origin + float64(mean)/s, noise * (float64(squares)/(s*s) + share*mismatch)}, true
+}
+
+// sum brings d to the slot that is to be learnt next.
+func (m *Memory) sum() {
+	t := m.done
+	if m.summed != t-1 || t-m.fresh >= refresh {
+		m.first = max(0, m.lags-int(min(t-past, int64(m.lags))))
+		m.first = min(m.first, len(m.d))
+		clear(m.d[m.first:])
+		for i := range past {
+			m.add(&m.c, i)
+		}
+		for i := range m.ahead {
+			m.add(&m.y, i)
+		}
+		m.fresh = t
+	} else {
+		m.move(&m.c, past)
+		if m.ahead > 0 {
+			m.move(&m.y, m.ahead)
+		}
+	}
+	m.summed = t
+}
+
+// add adds to d the squared differences of the value that is k before the newest.
+func (m *Memory) add(of *tail, k int) {
+	d := m.d[m.first:]
+	x := of.back(k, 1)[0]
+	then := of.back(k+nearest, len(d))
+	for j := range d {
+		e := x - then[j]
+		d[j] += e * e
+	}
+}
+
+// move has d sum up the newest value in place of that which is n before it.
+func (m *Memory) move(of *tail, n int) {
+	d := m.d[m.first:]
+	x, old := of.newest(), of.back(n, 1)[0]
+	then, thenOld := of.back(nearest, len(d)), of.back(n+nearest, len(d))
+	then, thenOld = then[:len(d)], thenOld[:len(d)]
+	for j := range d {
+		e, f := x-then[j], old-thenOld[j]
+		d[j] += e*e - f*f
+	}
+}
+
+// Learn takes the estimate of the oldest slot that was read and not learnt, NaN
+// where there is none, and the deviation of the noise. A reading that is far off
+// its estimate counts as one that is less far off.
+func (m *Memory) Learn(c, sigma float64) {
+	k := int(m.read-m.done) - 1
+	y := &m.y.back(k, 1)[0]
+	x := *y
+	if c-c == 0 && m.begun {
+		x = float32(c - m.origin)
+		if far := float32(cut * sigma); far > 0 {
+			*y = min(max(*y, x-far), x+far)
+		}
+	}
+	m.c.push(x)
+	m.done++
+}
+
+// Reset forgets everything.
+func (m *Memory) Reset() {
+	m.y.reset()
+	m.c.reset()
+	m.begun, m.read, m.done, m.summed = false, 0, 0, never
+}

@@ -1,0 +1,54 @@
+package nonlocal
+
+import (
+	"errors"
+
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
+func (m *Memory) AppendState(dst []byte) []byte {
+	dst = wire.U64(wire.U64(dst, uint64(m.lags)), uint64(m.ahead))
+	dst = wire.Bool(wire.F64(dst, m.origin), m.begun)
+	dst = wire.I64(wire.I64(dst, m.read), m.done)
+	dst = wire.I64(wire.I64(dst, m.summed), m.fresh)
+	dst = wire.F32s(wire.F32s(dst, m.y.latest(m.read)), m.c.latest(m.done))
+	if m.summed == never {
+		return dst
+	}
+	return wire.F32s(dst, m.d[m.first:])
+}
+
+// RestoreState reads a snapshot into a memory of the same lags and look-ahead, and
+// returns the rest of src. After an error the memory is as new.
+func (m *Memory) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	m.Reset()
+	if lags, ahead := r.U64(), r.U64(); lags != uint64(m.lags) || ahead != uint64(m.ahead) {
+		r.Fail(errors.New("a memory of other lags"))
+	}
+	m.origin, m.begun = r.F64(), r.Bool()
+	m.read, m.done = r.I64(), r.I64()
+	m.summed, m.fresh = r.I64(), r.I64()
+	y, c := r.F32s(nil), r.F32s(nil)
+	if m.done < 0 || m.read < m.done || m.read-m.done > int64(m.ahead)+1 ||
+		len(y) != len(m.y.latest(m.read)) || len(c) != len(m.c.latest(m.done)) {
+		r.Fail(errors.New("slots that do not fit together"))
+	}
+	if m.summed != never {
+		d := r.F32s(nil)
+		if len(d) > len(m.d) || m.summed >= m.done+1 || m.fresh > m.summed || m.fresh < 0 {
+			r.Fail(errors.New("sums of other slots"))
+		} else {
+			m.first = len(m.d) - len(d)
+			copy(m.d[m.first:], d)
+		}
+	}
+	if err := r.Err(); err != nil {
+		m.Reset()
+		return src, err
+	}
+	copy(m.y.latest(m.read), y)
+	copy(m.c.latest(m.done), c)
+	return r.Rest(), nil
+}
