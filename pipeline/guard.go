@@ -17,6 +17,7 @@ type estimate struct {
 	dev      float64 // deviation of its error, 0: unknown
 	method   string
 	coloured bool // the noise of the channel
+	cycles   bool // earlier cycles had their share in it
 }
 
 // halfPerDev returns how many deviations of the error half an interval is wide.
@@ -162,8 +163,13 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 			continue
 		}
 		e.dev = g.choices[i].Spread
-		if name := g.choices[i].Filter; name != "" && w.cells[i].Valid() {
-			e.clean, e.method = g.choices[i].Clean, name
+		c := &g.choices[i]
+		if c.Filter != "" && !w.cells[i].Valid() { // a filter says nothing of its own where there is no reading
+			continue
+		}
+		e.clean, e.cycles = c.Clean, c.Cycles
+		if c.Filter != "" {
+			e.method = c.Filter
 		}
 	}
 }

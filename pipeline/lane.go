@@ -409,6 +409,9 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
 	if served && e.coloured {
 		v.Flags |= sink.ColouredNoise
 	}
+	if served && e.cycles {
+		v.Flags |= sink.Cycles
+	}
 	switch {
 	case served && e.known:
 		v.Clean, v.Method = e.clean, e.method

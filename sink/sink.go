@@ -40,10 +40,11 @@ const (
 	FlagSentinel                    // the reading was a configured missing code
 	FlagRange                       // the reading was outside min..max
 	NoLookahead                     // finalised before its look-ahead was there (end of input, long gap)
+	Cycles                          // earlier cycles of the signal had their share in the clean value
 )
 
 // FlagNames lists the names of the flags in bit order.
-var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead"}
+var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead", "cycles"}
 
 // Value is one channel of a record. NaN stands for null.
 type Value struct {

@@ -44,6 +44,7 @@ type Choice struct {
 	Clean    float64
 	Spread   float64 // deviation of the error to be expected; 0: unknown
 	Filter   string  // name of the filter's family; "" for the network
+	Cycles   bool    // earlier cycles of the channel had their share in it
 	Coloured bool    // the noise is taken not to be white: there is no evidence for either
 }
 
@@ -142,6 +143,11 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i], choices[i])
 		}
+		own := values[i].Own
+		if choices[i].Filter != "" {
+			own = c.own
+		}
+		choices[i] = c.recall(t, g.in, g.schedule.place(t), gathers, choices[i], own)
 		if c.judged.open {
 			c.judgeNext(g.panel, g.in, g.blocks)
 		}
@@ -179,9 +185,10 @@ func (g *Guard) Renew(p *Panel) {
 	g.blocks = 0
 	for i := range g.channels {
 		c := &g.channels[i]
-		raw, colour, covariance := c.raw, c.colour, c.covariance // what is known of the readings stays
+		raw, colour, covariance, cycles := c.raw, c.colour, c.covariance, c.cycles // what is known of the readings stays
 		*c = newChannel(g.panel)
-		c.raw, c.colour = raw, colour
+		c.raw, c.colour, c.cycles = raw, colour, cycles
+		c.cycles.renew(p.lookahead)
 		if covariance.Lags() == g.panel.lags {
 			c.covariance = covariance
 		}
@@ -219,6 +226,9 @@ type channel struct {
 	due     []float64      // what live gave out: slot t is at t mod len
 	dueTo   int64          // the slot after the newest
 	mix     float64        // factor of the deviations of the filter's error
+	own     float64        // ∂x̂/∂y of the filter while it serves; NaN where it is not known
+
+	cycles cycles
 }
 
 // evidence sums up a block.
@@ -233,7 +243,8 @@ type evidence struct {
 
 func newChannel(p *Panel) channel {
 	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
-		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags)}
+		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags),
+		cycles: newCycles(p.lookahead)}
 }
 
 func (c *channel) read(p *Panel, t int64, y float64) {
@@ -327,6 +338,7 @@ func (c *channel) finish() {
 
 func (c *channel) reset(p *Panel) {
 	c.now, c.judged, c.dueTo, c.live = evidence{}, judged{}, 0, nil
+	c.cycles.reset()
 	if c.serving {
 		c.enter(p, 0)
 	}
@@ -336,6 +348,7 @@ func (c *channel) reset(p *Panel) {
 // in: enough for it to settle.
 func (c *channel) enter(p *Panel, in int64) {
 	f := newFilter(c.serves)
+	c.own = ownOf(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {
 		c.take(f.Push(c.raw[t%ring]))

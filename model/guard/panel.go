@@ -141,6 +141,15 @@ func medianWithout(window []float64, y, x float64) float64 {
 	return x
 }
 
+// ownOf returns the weight of the own sample in a filter's estimate, NaN where it
+// hangs on the readings.
+func ownOf(p classic.Params) float64 {
+	if own, linear := p.OwnWeight(); linear {
+		return own
+	}
+	return math.NaN()
+}
+
 // newFilter returns the filter of settings that are known to be right.
 func newFilter(p classic.Params) classic.Filter {
 	f, err := classic.NewFilter(p)

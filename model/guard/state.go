@@ -94,6 +94,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 		}
 	}
 	dst = c.covariance.AppendState(c.colour.AppendState(dst))
+	dst = c.cycles.appendState(dst)
 	dst = wire.I64(dst, c.dueTo)
 	dst = wire.F64s(dst, c.due)
 	dst = wire.F64(wire.F64s(dst, c.serves.Taps), c.serves.Mean)
@@ -129,6 +130,7 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	}
 	r.SetRest(c.colour.RestoreState(r.Rest()))
 	r.SetRest(c.covariance.RestoreState(r.Rest()))
+	c.cycles.restore(r)
 	c.dueTo = r.I64()
 	due := r.F64s(nil)
 	if r.Err() == nil && (len(due) != len(c.due) || c.dueTo < 0) {
@@ -151,7 +153,7 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 		return
 	}
 	r.SetRest(live.RestoreState(r.Rest()))
-	c.live = live
+	c.live, c.own = live, ownOf(c.serves)
 }
 
 // numbers lists what a channel counts.

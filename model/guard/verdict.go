@@ -41,6 +41,7 @@ func (c *channel) close(start int64) {
 	// Where too much is missing, or the noise is not white, there is nothing to say.
 	j.open = j.sigma2 > 0 && j.total >= block/2 && !c.colour.Coloured()
 	c.judged, c.now = j, evidence{}
+	c.cycles.learn(j.sigma2, c.net.rho)
 }
 
 // judgeNext runs the next filter that is worth it over the block. That the block

@@ -13,8 +13,9 @@ package nonlocal
 import "math"
 
 const (
-	past      = 32           // slots before the present one that are compared, by their estimates
-	maxAhead  = 32           // slots after it, by their readings
+	past      = 32           // slots before the present one that are compared by their estimates
+	maxAhead  = 32           // slots after it that are compared by their readings
+	maxGap    = 8            // slots before it that are, too: their estimates know the present reading
 	nearest   = maxAhead + 1 // lag: what is nearer a net sees by itself
 	refresh   = 512          // slots after which the sums are made anew, so that rounding does not add up
 	bandwidth = .4           // mismatch, in variances of the noise, that a weight of 1/e stands for
@@ -37,11 +38,11 @@ var weights = func() (w [steps]float32) {
 
 // Memory is the past of one channel. It is not safe for concurrent use.
 type Memory struct {
-	lags, ahead int
-	origin      float64 // the first reading: what is kept is relative to it
-	begun       bool    // origin is known
-	read, done  int64   // slots that were read, and learnt
-	y, c        tail    // readings, up to slot read-1, and estimates, up to slot done-1
+	lags, ahead, gap int
+	origin           float64 // the first reading: what is kept is relative to it
+	begun            bool    // origin is known
+	read, done       int64   // slots that were read, and learnt
+	y, c             tail    // readings, up to slot read-1, and estimates, up to slot done-1
 
 	d      []float32 // of lag lags-j at j, down to nearest: Σ of squared differences around slot summed
 	first  int       // the first of d that is in use
@@ -52,8 +53,8 @@ type Memory struct {
 // New returns a memory of so many lags, at least 2·nearest, that compares up to
 // lookahead slots after the present one.
 func New(lags, lookahead int) *Memory {
-	m := &Memory{lags: max(lags, 2*nearest), ahead: min(lookahead, maxAhead), summed: never}
-	m.y, m.c = newTail(m.lags+m.ahead+1), newTail(m.lags+past+1)
+	m := &Memory{lags: max(lags, 2*nearest), ahead: min(lookahead, maxAhead), gap: min(lookahead, maxGap), summed: never}
+	m.y, m.c = newTail(m.lags+m.ahead+m.gap+2), newTail(m.lags+past+m.gap+1)
 	m.d = make([]float32, m.lags-nearest+1)
 	return m
 }
@@ -77,6 +78,9 @@ func (m *Memory) Read(y float64) {
 	m.read++
 }
 
+// Pending returns the number of slots that were read and not learnt.
+func (m *Memory) Pending() int { return int(m.read - m.done) }
+
 // Alike is what the past says of a slot.
 type Alike struct {
 	Mean     float64 // of the readings at the same place
@@ -88,14 +92,14 @@ type Alike struct {
 // off. ok is false where nothing in the past looks alike, or less than Ahead
 // slots after it were read.
 func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
-	if m.read-m.done != int64(m.ahead)+1 || !(noise > 0) || !(off >= 0) {
+	if m.Pending() != m.ahead+1 || !(noise > 0) || !(off >= 0) {
 		return Alike{}, false
 	}
 	m.sum()
 	// Equal stretches differ by the errors of two estimates or readings. Half of the
 	// former is taken off: those of cycles that are alike are alike.
-	base := float32(off*past + 2*noise*float64(m.ahead))
-	step := float32(noise * bandwidth * reach / steps * float64(past+m.ahead))
+	base := float32(off*past + 2*noise*float64(m.ahead+m.gap))
+	step := float32(noise * bandwidth * reach / steps * float64(past+m.ahead+m.gap))
 	most, scale := base+steps*step, 1/step
 	var sum, squares, mean, index float32
 	d := m.d[m.first:]
@@ -123,20 +127,25 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 func (m *Memory) sum() {
 	t := m.done
 	if m.summed != t-1 || t-m.fresh >= refresh {
-		m.first = max(0, m.lags-int(min(t-past, int64(m.lags))))
-		m.first = min(m.first, len(m.d))
+		m.first = min(max(0, m.lags-int(min(t-past-int64(m.gap), int64(m.lags)))), len(m.d))
 		clear(m.d[m.first:])
 		for i := range past {
-			m.add(&m.c, i)
+			m.add(&m.c, m.gap+i)
 		}
 		for i := range m.ahead {
 			m.add(&m.y, i)
 		}
+		for i := range m.gap {
+			m.add(&m.y, m.ahead+1+i)
+		}
 		m.fresh = t
 	} else {
-		m.move(&m.c, past)
+		m.move(&m.c, m.gap, past)
 		if m.ahead > 0 {
-			m.move(&m.y, m.ahead)
+			m.move(&m.y, 0, m.ahead)
+		}
+		if m.gap > 0 {
+			m.move(&m.y, m.ahead+1, m.gap)
 		}
 	}
 	m.summed = t
@@ -153,11 +162,12 @@ func (m *Memory) add(of *tail, k int) {
 	}
 }
 
-// move has d sum up the newest value in place of that which is n before it.
-func (m *Memory) move(of *tail, n int) {
+// move has d sum up the value that is k before the newest in place of that which
+// is another n before.
+func (m *Memory) move(of *tail, k, n int) {
 	d := m.d[m.first:]
-	x, old := of.newest(), of.back(n, 1)[0]
-	then, thenOld := of.back(nearest, len(d)), of.back(n+nearest, len(d))
+	x, old := of.back(k, 1)[0], of.back(k+n, 1)[0]
+	then, thenOld := of.back(k+nearest, len(d)), of.back(k+n+nearest, len(d))
 	then, thenOld = then[:len(d)], thenOld[:len(d)]
 	for j := range d {
 		e, f := x-then[j], old-thenOld[j]
@@ -169,7 +179,7 @@ func (m *Memory) move(of *tail, n int) {
 // where there is none, and the deviation of the noise. A reading that is far off
 // its estimate counts as one that is less far off.
 func (m *Memory) Learn(c, sigma float64) {
-	k := int(m.read-m.done) - 1
+	k := m.Pending() - 1
 	y := &m.y.back(k, 1)[0]
 	x := *y
 	if c-c == 0 && m.begun {
