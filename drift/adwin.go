@@ -38,6 +38,14 @@ func (c ADWINConfig) Validate() error {
 	return nil
 }
 
+func (c *ADWINConfig) params(s *setter) {
+	s.float("delta", &c.Delta)
+	s.int("clock", &c.Clock)
+	s.int("max_buckets", &c.MaxBuckets)
+	s.int("min_window_length", &c.MinWindowLength)
+	s.int("grace_period", &c.GracePeriod)
+}
+
 // maxRows bounds the memory of an ADWIN: row r holds buckets of 2^r samples,
 // so that 44 rows hold more samples than a century at 1 kHz.
 const maxRows = 44
@@ -54,9 +62,15 @@ type bucket struct{ total, variance float64 }
 
 // row holds the buckets of one size, oldest first.
 type row struct {
-	n int
-	b []bucket // of length MaxBuckets+1
+	first, n int
+	b        []bucket // room for more than MaxBuckets+1, so that they seldom move
 }
+
+// held returns the buckets.
+func (r *row) held() []bucket { return r.b[r.first : r.first+r.n] }
+
+// rowSlack is how many more buckets a row has room for than it may hold.
+const rowSlack = 10
 
 // ADWIN keeps a window of varying length over the latest samples and shortens
 // it from the old end as long as two parts of it differ in their mean (Bifet
@@ -94,9 +108,10 @@ func NewADWIN(cfg ADWINConfig) *ADWIN {
 		panic("drift: adwin: " + err.Error())
 	}
 	a := &ADWIN{cfg: cfg}
-	all := make([]bucket, maxRows*(cfg.MaxBuckets+1))
+	room := cfg.MaxBuckets + 1 + rowSlack
+	all := make([]bucket, maxRows*room)
 	for i := range a.rows {
-		a.rows[i].b, all = all[:cfg.MaxBuckets+1:cfg.MaxBuckets+1], all[cfg.MaxBuckets+1:]
+		a.rows[i].b, all = all[:room:room], all[room:]
 	}
 	a.Reset()
 	return a
@@ -107,7 +122,7 @@ func (a *ADWIN) Reset() {
 	a.state, a.tick, a.detections = Stable, 0, 0
 	a.width, a.total, a.variance = 0, 0, 0
 	for i := range a.rows {
-		a.rows[i].n = 0
+		a.rows[i].first, a.rows[i].n = 0, 0
 	}
 	a.used = 1
 }
@@ -142,41 +157,46 @@ func (a *ADWIN) insert(x float64) {
 }
 
 func (r *row) push(b bucket) {
-	r.b[r.n] = b
+	if r.first+r.n == len(r.b) {
+		copy(r.b, r.held())
+		r.first = 0
+	}
+	r.b[r.first+r.n] = b
 	r.n++
 }
 
 // drop forgets the k oldest buckets of a row.
 func (r *row) drop(k int) {
-	copy(r.b, r.b[k:r.n])
+	r.first += k
 	r.n -= k
 }
 
 // compress merges the two oldest buckets of every row that is over-full into
 // one of the next row.
 func (a *ADWIN) compress() {
+	size, share := 1.0, 1.0 // powers of two: exact
 	for i := 0; a.rows[i].n > a.cfg.MaxBuckets; i++ {
 		if i+1 == maxRows {
 			a.dropOldest() // beyond every width that time allows
 			return
 		}
 		r := &a.rows[i]
-		size := float64(uint64(1) << i)
-		old, next := r.b[0], r.b[1]
-		d := old.total/size - next.total/size
+		old, next := r.b[r.first], r.b[r.first+1]
+		d := old.total*share - next.total*share
 		a.rows[i+1].push(bucket{
 			total:    old.total + next.total,
 			variance: old.variance + next.variance + size*0.5*d*d,
 		})
 		r.drop(2)
 		a.used = max(a.used, i+2)
+		size, share = size*2, share/2
 	}
 }
 
 func (a *ADWIN) dropOldest() {
 	r := &a.rows[a.used-1]
 	n := float64(uint64(1) << (a.used - 1))
-	old := r.b[0]
+	old := r.held()[0]
 	a.width -= n
 	a.total -= old.total
 	d := old.total/n - a.total/a.width
@@ -203,11 +223,12 @@ func (a *ADWIN) findCut() bool {
 	least := float64(a.cfg.MinWindowLength)
 	d := math.Log(2 * math.Log(a.width) / a.cfg.Delta)
 	spread := a.variance / a.width
+	twice := 2 * spread * d
 	n0, n1 := 0.0, a.width
 	u0, u1 := 0.0, a.total
 	for i := a.used - 1; i >= 0; i-- {
 		size := float64(uint64(1) << i)
-		for _, b := range a.rows[i].b[:a.rows[i].n] {
+		for _, b := range a.rows[i].held() {
 			n0 += size
 			n1 -= size
 			u0 += b.total
@@ -218,7 +239,14 @@ func (a *ADWIN) findCut() bool {
 			if n0 < least {
 				continue
 			}
-			m := 1/(n0-least+1) + 1/(n1-least+1)
+			// Most cuts are far from the bound. With no division: is the
+			// difference below half of the bound's first term?
+			left, right := n0-least+1, n1-least+1
+			cross := u0*n1 - u1*n0
+			if cross*cross*left*right < 0.25*(left+right)*twice*(n0*n1)*(n0*n1) {
+				continue
+			}
+			m := 1/left + 1/right
 			epsilon := math.Sqrt(2*m*spread*d) + 2.0/3.0*d*m
 			if math.Abs(u0/n0-u1/n1) > epsilon {
 				return true
@@ -256,7 +284,7 @@ func (a *ADWIN) AppendState(dst []byte) []byte {
 	for i := range a.rows[:a.used] {
 		r := &a.rows[i]
 		dst = wire.I64(dst, int64(r.n))
-		for _, b := range r.b[:r.n] {
+		for _, b := range r.held() {
 			dst = wire.F64(wire.F64(dst, b.total), b.variance)
 		}
 	}

@@ -11,8 +11,60 @@ import (
 // errForeign says that a snapshot was not written by this kind of detector.
 var errForeign = errors.New("not a snapshot of this detector")
 
-// Names returns the names that New knows, as River spells them.
-func Names() []string { return []string{"ADWIN", "PageHinkley"} }
+// entry is a detector that New knows.
+type entry struct {
+	name    string
+	aliases []string
+	build   func(name string, params map[string]string) (Detector, error)
+}
+
+func entries() []entry {
+	list := []entry{
+		{"ADWIN", nil, from(DefaultADWIN(), NewADWIN)},
+		{"PageHinkley", nil, from(DefaultPageHinkley(), NewPageHinkley)},
+		{"PageHinkleyNoMin", nil, from(DefaultPageHinkleyNoMin(), NewPageHinkleyNoMin)},
+		{"KSWIN", nil, from(DefaultKSWIN(), NewKSWIN)},
+		{"CUSUM", nil, from(DefaultCUSUM(), NewCUSUM)},
+		{"GMA", []string{"EWMA"}, from(DefaultGMA(), NewGMA)},
+		{"ECDD_WT", []string{"ECDD"}, from(DefaultECDD(), NewECDD)},
+		{"HDDM_A", nil, from(DefaultHDDMA(), NewHDDMA)},
+		{"HDDM_W", nil, from(DefaultHDDMW(), NewHDDMW)},
+		{"DDM", nil, from(DefaultDDM(), NewDDM)},
+		{"EDDM", nil, from(DefaultEDDM(), NewEDDM)},
+		{"FHDDM", nil, from(DefaultFHDDM(), NewFHDDM)},
+		{"BOCD", nil, from(DefaultBOCD(), NewBOCD)},
+	}
+	for _, t := range windowTests() {
+		list = append(list, entry{t.name, t.aliases, from(DefaultTwoWindow(t.name), NewTwoWindow)})
+	}
+	return list
+}
+
+// from returns what builds a detector from its defaults and given parameters.
+func from[C any, D Detector, P interface {
+	*C
+	params(s *setter)
+	Validate() error
+}](def C, build func(C) D) func(name string, params map[string]string) (Detector, error) {
+	return func(name string, params map[string]string) (Detector, error) {
+		c := def
+		s := newSetter(name, params)
+		P(&c).params(s)
+		if err := s.finish(P(&c).Validate); err != nil {
+			return nil, err
+		}
+		return build(c), nil
+	}
+}
+
+// Names returns the names that New knows, as River and Frouros spell them.
+func Names() []string {
+	var names []string
+	for _, e := range entries() {
+		names = append(names, e.name)
+	}
+	return names
+}
 
 // String returns stable, warning or drift.
 func (s State) String() string {
@@ -26,39 +78,16 @@ func (s State) String() string {
 	}
 }
 
-// New returns a detector by name with parameters by River's names; both are
-// taken whatever their case, and a name with or without "-" and "_". What is
-// not given has River's default. An error is one sentence that lists what is
+// New returns a detector by name with parameters by the names of River and
+// Frouros; both are taken whatever their case, a detector's name with or
+// without "-" and "_", a parameter's without an underscore at its end. What is
+// not given has its default. An error is one sentence that lists what is
 // allowed.
 func New(name string, params map[string]string) (Detector, error) {
-	var set *setter
-	switch fold(name) {
-	case "adwin":
-		c := DefaultADWIN()
-		set = newSetter("ADWIN", params)
-		set.float("delta", &c.Delta)
-		set.int("clock", &c.Clock)
-		set.int("max_buckets", &c.MaxBuckets)
-		set.int("min_window_length", &c.MinWindowLength)
-		set.int("grace_period", &c.GracePeriod)
-		if err := set.finish(c.Validate); err != nil {
-			return nil, err
+	for _, e := range entries() {
+		if fold(name) == fold(e.name) || slices.ContainsFunc(e.aliases, func(a string) bool { return fold(name) == fold(a) }) {
+			return e.build(e.name, params)
 		}
-		return NewADWIN(c), nil
-	case "pagehinkley":
-		c := DefaultPageHinkley()
-		set = newSetter("PageHinkley", params)
-		set.int("min_instances", &c.MinInstances)
-		set.float("delta", &c.Delta)
-		set.float("threshold", &c.Threshold)
-		set.float("alpha", &c.Alpha)
-		if v, ok := set.take("mode"); ok {
-			c.Mode = Mode(strings.ToLower(strings.TrimSpace(v)))
-		}
-		if err := set.finish(c.Validate); err != nil {
-			return nil, err
-		}
-		return NewPageHinkley(c), nil
 	}
 	return nil, fmt.Errorf("there is no detector %q%s; allowed are %s", name, didYouMean(name, Names()), strings.Join(Names(), ", "))
 }
@@ -83,7 +112,7 @@ func newSetter(detector string, params map[string]string) *setter {
 	}
 	slices.Sort(keys) // errors in a fixed order
 	for _, k := range keys {
-		low := strings.ToLower(strings.TrimSpace(k))
+		low := strings.TrimSuffix(strings.ToLower(strings.TrimSpace(k)), "_")
 		if _, twice := s.left[low]; twice {
 			s.errs = append(s.errs, fmt.Errorf("%s: parameter %q is given twice", detector, low))
 		}
@@ -120,6 +149,26 @@ func (s *setter) int(name string, dst *int) {
 		*dst = i
 	}
 }
+
+func (s *setter) bool(name string, dst *bool) {
+	if v, ok := s.take(name); ok {
+		b, err := strconv.ParseBool(strings.TrimSpace(v))
+		if err != nil {
+			s.errs = append(s.errs, fmt.Errorf("%s: %s must be true or false, got %q", s.detector, name, v))
+			return
+		}
+		*dst = b
+	}
+}
+
+// word takes one of a few words, whatever its case.
+func (s *setter) word(name string, dst *string) {
+	if v, ok := s.take(name); ok {
+		*dst = strings.ToLower(strings.TrimSpace(v))
+	}
+}
+
+func (s *setter) mode(name string, dst *Mode) { s.word(name, (*string)(dst)) }
 
 // finish reports the first mistake: an unreadable value, an unknown name, a
 // value out of range.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -25,8 +26,10 @@ type golden struct {
 
 type goldenCase struct {
 	Stream      string           `json:"stream"`
+	X           []float64        `json:"x"` // in place of a stream
 	Params      map[string]any   `json:"params"`
 	Drift       []int            `json:"drift"`
+	Warning     []int            `json:"warning_onset"`
 	Checkpoints []map[string]any `json:"checkpoints"`
 }
 
@@ -68,9 +71,13 @@ func stringParams(t *testing.T, in map[string]any) map[string]string {
 	for k, v := range in {
 		switch v := v.(type) {
 		case float64:
-			out[k] = strconv.FormatFloat(v, 'g', -1, 64)
+			if out[k] = strconv.FormatFloat(v, 'g', -1, 64); v == math.Trunc(v) {
+				out[k] = strconv.FormatFloat(v, 'f', -1, 64)
+			}
 		case string:
 			out[k] = v
+		case bool:
+			out[k] = strconv.FormatBool(v)
 		default:
 			t.Fatalf("parameter %s is a %T", k, v)
 		}
@@ -85,13 +92,18 @@ func replay(t *testing.T, detector string, c goldenCase, xs []float64) {
 		t.Fatal(err)
 	}
 	next := 0
-	var alarms []int
+	var alarms, onsets []int
+	last := Stable
 	vars := make(map[string]float64)
 	for i, x := range xs {
 		state := d.Update(x)
 		if state == Drift {
 			alarms = append(alarms, i)
 		}
+		if state == Warning && last != Warning {
+			onsets = append(onsets, i)
+		}
+		last = state
 		if next == len(c.Checkpoints) || int(c.Checkpoints[next]["i"].(float64)) != i {
 			continue
 		}
@@ -119,7 +131,7 @@ func replay(t *testing.T, detector string, c goldenCase, xs []float64) {
 			}
 			tol := max(1e-12, 1e-9*math.Abs(w))
 			switch {
-			case name == "width" || name == "n":
+			case slices.Contains(integers, name):
 				tol = 0
 			case name == "variance" && strings.HasPrefix(c.Stream, "large_offset"):
 				tol = 1e-6 * math.Abs(w)
@@ -132,39 +144,165 @@ func replay(t *testing.T, detector string, c goldenCase, xs []float64) {
 	if next != len(c.Checkpoints) {
 		t.Errorf("%d of %d checkpoints seen", next, len(c.Checkpoints))
 	}
-	if !slices.Equal(alarms, c.Drift) {
+	if c.X == nil && !slices.Equal(alarms, c.Drift) {
 		t.Errorf("drifts at %v, want %v", alarms, c.Drift)
 	}
+	if len(c.Warning) > 0 && !slices.Equal(onsets, c.Warning) {
+		t.Errorf("warnings from %v, want from %v", onsets, c.Warning)
+	}
+}
+
+var integers = []string{"n", "width", "window_len", "n_errors", "n_one", "n_min", "n_max", "map_run_length"}
+
+// goldenFile returns the file of a detector: Frouros's bear its name.
+func goldenFile(t *testing.T, dir, detector string) string {
+	t.Helper()
+	for _, suffix := range []string{".json", "_frouros.json"} {
+		path := filepath.Join(dir, detector+suffix)
+		for _, p := range []string{path, path + ".gz"} {
+			if _, err := os.Stat(p); err == nil {
+				return path
+			}
+		}
+	}
+	return ""
 }
 
 func runGolden(t *testing.T, expected, streams string) {
 	cache := make(map[string][]float64)
 	for _, name := range Names() {
+		path := goldenFile(t, expected, name)
+		if path == "" {
+			if isTwoWindow(t, name) {
+				continue
+			}
+			t.Fatalf("%s: no file in %s", name, expected)
+		}
 		var g golden
-		if err := json.Unmarshal(readMaybeGzip(t, filepath.Join(expected, name+".json")), &g); err != nil {
+		if err := json.Unmarshal(readMaybeGzip(t, path), &g); err != nil {
 			t.Fatal(err)
 		}
 		if len(g.Cases) == 0 {
 			t.Fatalf("%s: no cases", name)
 		}
 		for _, c := range g.Cases {
-			if cache[c.Stream] == nil {
-				cache[c.Stream] = readStream(t, filepath.Join(streams, c.Stream+".csv"))
+			xs := c.X
+			if xs == nil {
+				if cache[c.Stream] == nil {
+					cache[c.Stream] = readStream(t, filepath.Join(streams, c.Stream+".csv"))
+				}
+				xs = cache[c.Stream]
 			}
 			params, err := json.Marshal(c.Params)
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Run(name+"/"+c.Stream+string(params), func(t *testing.T) { replay(t, name, c, cache[c.Stream]) })
+			t.Run(name+"/"+c.Stream+string(params), func(t *testing.T) { replay(t, name, c, xs) })
 		}
 	}
 }
 
+func isTwoWindow(t *testing.T, name string) bool {
+	t.Helper()
+	d, err := New(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ok := d.(*TwoWindow)
+	return ok
+}
+
 func TestRiverParity(t *testing.T) {
 	runGolden(t, "testdata/river", "testdata/river")
+	runTwoWindow(t, "testdata/river/batch_frouros.json")
 }
 
 func TestRiverParityFull(t *testing.T) {
 	dir := sharedtest.Path(t, "golden/drift")
 	runGolden(t, filepath.Join(dir, "expected"), filepath.Join(dir, "streams"))
+	runTwoWindow(t, filepath.Join(dir, "expected", "batch_frouros.json"))
+}
+
+// TestSciPyKS compares exact p-values, ties included.
+func TestSciPyKS(t *testing.T) {
+	var cases []struct {
+		A, B []float64
+		D, P float64
+	}
+	if err := json.Unmarshal(readMaybeGzip(t, sharedtest.Path(t, "golden/drift/expected/ks_2samp.json")), &cases); err != nil {
+		t.Fatal(err)
+	}
+	for i, c := range cases {
+		compareWindows(t, strconv.Itoa(i)+": ", "KS", nil, c.A, c.B, []float64{c.D, c.P})
+	}
+}
+
+// twoWindowKeys maps the keys of the reference file to detectors and their
+// parameters.
+var twoWindowKeys = []struct {
+	key, name string
+	params    map[string]string
+}{
+	{"ks", "KS", nil},
+	{"cvm", "CVM", nil},
+	{"anderson", "AndersonDarling", nil},
+	{"mwu", "MannWhitney", nil},
+	{"welch", "Welch", nil},
+	{"kuiper", "Kuiper", nil},
+	{"mmd", "MMD", nil},
+	{"energy", "Energy", nil},
+	{"emd", "EMD", nil},
+	{"psi", "PSI", map[string]string{"binning": "pooled"}},
+	{"js", "JS", nil},
+	{"hellinger", "Hellinger", nil},
+	{"bhattacharyya", "Bhattacharyya", nil},
+}
+
+func runTwoWindow(t *testing.T, path string) {
+	t.Run("two windows", func(t *testing.T) {
+		var cases []map[string][]float64
+		if err := json.Unmarshal(readMaybeGzip(t, path), &cases); err != nil {
+			t.Fatal(err)
+		}
+		if len(cases) == 0 {
+			t.Fatal("no cases")
+		}
+		for i, c := range cases {
+			for _, k := range twoWindowKeys {
+				if len(c[k.key]) == 0 {
+					t.Fatalf("case %d: no %q", i, k.key)
+				}
+				compareWindows(t, strconv.Itoa(i)+": ", k.name, k.params, c["ref"], c["test"], c[k.key])
+			}
+		}
+	})
+}
+
+// compareWindows feeds two samples one after the other and compares the
+// statistic or distance, and the p-value.
+func compareWindows(t *testing.T, label, name string, params map[string]string, ref, test, want []float64) {
+	t.Helper()
+	all := map[string]string{"reference_size": strconv.Itoa(len(ref)), "window_size": strconv.Itoa(len(test))}
+	maps.Copy(all, params)
+	d, err := New(name, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range slices.Concat(ref, test) {
+		d.Update(x)
+	}
+	var got []float64
+	d.Vars(func(v string, x float64) {
+		if v != "n" {
+			got = append(got, x)
+		}
+	})
+	if len(got) != len(want) {
+		t.Fatalf("%s%s: %d values, want %d", label, name, len(got), len(want))
+	}
+	for i, w := range want {
+		if !(math.Abs(got[i]-w) <= max(1e-12, 1e-9*math.Abs(w))) {
+			t.Errorf("%s%s: value %d = %.17g, want %.17g", label, name, i, got[i], w)
+		}
+	}
 }

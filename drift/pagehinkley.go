@@ -48,6 +48,14 @@ func (c PageHinkleyConfig) Validate() error {
 	return nil
 }
 
+func (c *PageHinkleyConfig) params(s *setter) {
+	s.int("min_instances", &c.MinInstances)
+	s.float("delta", &c.Delta)
+	s.float("threshold", &c.Threshold)
+	s.float("alpha", &c.Alpha)
+	s.mode("mode", &c.Mode)
+}
+
 // PageHinkley tests for a change of the mean by cumulated deviations from the
 // running mean (Page 1954, "Continuous inspection schemes"; Hinkley 1971):
 //

@@ -1,0 +1,42 @@
+package drift
+
+import "math"
+
+// Bounded is a Detector that takes values of a range only: errors or shares of
+// them. It ignores values outside.
+type Bounded interface{ Bounds() (low, high float64) }
+
+// errorBit turns a value into an error, 1, or none, 0. Without a limit (NaN) a
+// value is what it is, which only 0 to 1 can be; ok is false otherwise.
+func errorBit(x, limit float64) (bit float64, ok bool) {
+	switch {
+	case math.IsNaN(limit):
+		return x, x >= 0 && x <= 1
+	case !usable(x):
+		return 0, false
+	case x > limit:
+		return 1, true
+	}
+	return 0, true
+}
+
+func errorBounds(limit float64) (low, high float64) {
+	if math.IsNaN(limit) {
+		return 0, 1
+	}
+	return math.Inf(-1), math.Inf(1)
+}
+
+// toUnit scales a value of a range to 0 to 1 and cuts it off at them.
+func toUnit(x, low, high float64) float64 {
+	return (min(max(x, low), high) - low) / (high - low)
+}
+
+// scaledBounds returns the range 0 to 1 where no other was set. With another,
+// strays are expected and cut off.
+func scaledBounds(low, high float64) (float64, float64) {
+	if low == 0 && high == 1 {
+		return low, high
+	}
+	return math.Inf(-1), math.Inf(1)
+}
