@@ -3,8 +3,6 @@ package drift
 import (
 	"fmt"
 	"math"
-
-	"github.com/quell-stream/quell/internal/wire"
 )
 
 // ADWINConfig holds the parameters of ADWIN by River's names.
@@ -44,6 +42,11 @@ func (c *ADWINConfig) params(s *setter) {
 	s.int("max_buckets", &c.MaxBuckets)
 	s.int("min_window_length", &c.MinWindowLength)
 	s.int("grace_period", &c.GracePeriod)
+}
+
+func (c *ADWINConfig) code(k *codec) {
+	k.f64(&c.Delta)
+	k.int(&c.Clock, &c.MaxBuckets, &c.MinWindowLength, &c.GracePeriod)
 }
 
 // maxRows bounds the memory of an ADWIN: row r holds buckets of 2^r samples,
@@ -104,9 +107,7 @@ type ADWIN struct {
 
 // NewADWIN returns an ADWIN. It panics where cfg does not validate.
 func NewADWIN(cfg ADWINConfig) *ADWIN {
-	if err := cfg.Validate(); err != nil {
-		panic("drift: adwin: " + err.Error())
-	}
+	mustValidate("adwin", cfg)
 	a := &ADWIN{cfg: cfg}
 	room := cfg.MaxBuckets + 1 + rowSlack
 	all := make([]bucket, maxRows*room)
@@ -269,65 +270,42 @@ func (a *ADWIN) Vars(visit func(name string, v float64)) {
 	visit("estimation", mean)
 }
 
+func (a *ADWIN) code(c *codec) {
+	state, used := int(a.state), uint8(a.used)
+	c.count(&state, &a.tick, &a.detections)
+	c.f64(&a.width, &a.total, &a.variance)
+	c.u8(&used)
+	if used < 1 || used > maxRows || state > int(Drift) {
+		c.r.Fail(errForeign)
+		return
+	}
+	a.state, a.used = State(state), int(used)
+	for i := range a.rows[:a.used] {
+		a.rows[i].code(c, a.cfg.MaxBuckets)
+	}
+}
+
+// code codes a row of at most so many buckets.
+func (r *row) code(c *codec, most int) {
+	n := r.n
+	if c.count(&n); n > most {
+		c.r.Fail(errForeign)
+		return
+	}
+	r.n = n
+	for i := range r.held() {
+		b := &r.held()[i]
+		c.f64(&b.total, &b.variance)
+	}
+}
+
 // adwinState marks a snapshot of an ADWIN, version 1.
 const adwinState = 0xad01
 
 // AppendState appends a snapshot, parameters included.
-func (a *ADWIN) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, adwinState)
-	dst = wire.F64(dst, a.cfg.Delta)
-	for _, v := range [...]int{a.cfg.Clock, a.cfg.MaxBuckets, a.cfg.MinWindowLength, a.cfg.GracePeriod, int(a.state), a.tick, a.detections} {
-		dst = wire.I64(dst, int64(v))
-	}
-	dst = wire.F64(wire.F64(wire.F64(dst, a.width), a.total), a.variance)
-	dst = wire.U8(dst, uint8(a.used))
-	for i := range a.rows[:a.used] {
-		r := &a.rows[i]
-		dst = wire.I64(dst, int64(r.n))
-		for _, b := range r.held() {
-			dst = wire.F64(wire.F64(dst, b.total), b.variance)
-		}
-	}
-	return dst
-}
+func (a *ADWIN) AppendState(dst []byte) []byte { return appendState(dst, adwinState, &a.cfg, a) }
 
 // RestoreState reads a snapshot back. On an error the detector is unchanged.
 func (a *ADWIN) RestoreState(src []byte) ([]byte, error) {
-	r := wire.NewReader(src)
-	if r.U64() != adwinState {
-		return nil, fmt.Errorf("drift: adwin state: %w", errForeign)
-	}
-	var cfg ADWINConfig
-	cfg.Delta = r.F64()
-	cfg.Clock, cfg.MaxBuckets, cfg.MinWindowLength, cfg.GracePeriod = r.Int(), r.Int(), r.Int(), r.Int()
-	if r.Err() == nil {
-		if err := cfg.Validate(); err != nil {
-			return nil, fmt.Errorf("drift: adwin state: %w", err)
-		}
-	} else {
-		return nil, fmt.Errorf("drift: adwin state: %w", r.Err())
-	}
-	n := NewADWIN(cfg)
-	n.state = State(r.Int())
-	n.tick, n.detections = r.Int(), r.Int()
-	n.width, n.total, n.variance = r.F64(), r.F64(), r.F64()
-	n.used = int(r.U8())
-	if n.used < 1 || n.used > maxRows || n.state > Drift {
-		r.Fail(errForeign)
-	}
-	for i := 0; i < n.used && r.Err() == nil; i++ {
-		k := r.Int()
-		if k < 0 || k > cfg.MaxBuckets {
-			r.Fail(errForeign)
-			break
-		}
-		for range k {
-			n.rows[i].push(bucket{total: r.F64(), variance: r.F64()})
-		}
-	}
-	if err := r.Err(); err != nil {
-		return nil, fmt.Errorf("drift: adwin state: %w", err)
-	}
-	*a = *n
-	return r.Rest(), nil
+	return restoreState(a, "adwin", adwinState, src, NewADWIN)
 }

@@ -66,7 +66,7 @@ type run struct {
 // alarm per change.
 //
 // Memory is bounded, unlike in the paper and in Frouros: of more than MaxRuns
-// hypotheses the least probable is dropped. Up to that many samples nothing is.
+// hypotheses the least probable of the older half is dropped. Up to that many samples nothing is.
 // Standardise the input to the prior. Input that is not finite, or beyond
 // ±1e150, is ignored.
 //
@@ -206,13 +206,14 @@ func (d *BOCD) predict() {
 	d.predMean, d.predVar = m/sum, v/sum
 }
 
-// prune drops the least probable run where there are too many.
+// prune drops the least probable run where there are too many, of the older
+// half: young runs have not had the time to show what they are worth.
 func (d *BOCD) prune() {
 	if len(d.runs) <= d.cfg.MaxRuns {
 		return
 	}
-	least := 1
-	for i := 2; i < len(d.runs); i++ {
+	least := d.cfg.MaxRuns / 2
+	for i := least + 1; i < len(d.runs); i++ {
 		if d.runs[i].log < d.runs[least].log {
 			least = i
 		}

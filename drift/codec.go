@@ -36,12 +36,13 @@ func (c *codec) int(fields ...*int) {
 	}
 }
 
-// count codes numbers that are never negative.
+// count codes numbers that are never negative; one that is reads as 0.
 func (c *codec) count(fields ...*int) {
 	c.int(fields...)
 	for _, v := range fields {
 		if *v < 0 {
 			c.r.Fail(errForeign)
+			*v = 0
 		}
 	}
 }
@@ -53,6 +54,14 @@ func (c *codec) bool(fields ...*bool) {
 		} else {
 			*v = c.r.Bool()
 		}
+	}
+}
+
+func (c *codec) u8(v *uint8) {
+	if c.r == nil {
+		c.dst = wire.U8(c.dst, *v)
+	} else {
+		*v = c.r.U8()
 	}
 }
 
@@ -80,11 +89,7 @@ func (c *codec) mode(v *Mode) {
 }
 
 func (c *codec) state(v *State) {
-	if c.r == nil {
-		c.dst = wire.U8(c.dst, uint8(*v))
-		return
-	}
-	if *v = State(c.r.U8()); *v > Drift {
+	if c.u8((*uint8)(v)); *v > Drift {
 		c.r.Fail(errForeign)
 	}
 }

@@ -27,7 +27,7 @@ func (c *CUSUMConfig) params(s *setter) {
 	s.float("delta", &c.Delta)
 	s.float("lambda", &c.Lambda)
 	s.int("min_num_instances", &c.MinInstances)
-	s.float("reference", &c.Reference)
+	s.optional("reference", &c.Reference)
 	s.mode("mode", &c.Mode)
 }
 

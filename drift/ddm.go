@@ -31,7 +31,7 @@ func (c *DDMConfig) params(s *setter) {
 	s.int("warm_start", &c.WarmStart)
 	s.float("warning_threshold", &c.WarningThreshold)
 	s.float("drift_threshold", &c.DriftThreshold)
-	s.float("limit", &c.Limit)
+	s.optional("limit", &c.Limit)
 }
 
 func (c *DDMConfig) code(k *codec) {

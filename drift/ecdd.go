@@ -34,7 +34,7 @@ func (c *ECDDConfig) params(s *setter) {
 	s.int("average_run_length", &c.ARL)
 	s.float("warning_level", &c.WarningLevel)
 	s.int("min_num_instances", &c.MinInstances)
-	s.float("limit", &c.Limit)
+	s.optional("limit", &c.Limit)
 }
 
 func (c *ECDDConfig) code(k *codec) {

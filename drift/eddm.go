@@ -31,7 +31,7 @@ func (c *EDDMConfig) params(s *setter) {
 	s.int("warm_start", &c.WarmStart)
 	s.float("alpha", &c.Alpha)
 	s.float("beta", &c.Beta)
-	s.float("limit", &c.Limit)
+	s.optional("limit", &c.Limit)
 }
 
 func (c *EDDMConfig) code(k *codec) {

@@ -3,6 +3,7 @@ package drift
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +16,13 @@ var errForeign = errors.New("not a snapshot of this detector")
 type entry struct {
 	name    string
 	aliases []string
-	build   func(name string, params map[string]string) (Detector, error)
+	maker
+}
+
+// maker builds a detector from given parameters and tells what there are.
+type maker struct {
+	build      func(name string, params map[string]string) (Detector, error)
+	parameters func() []string
 }
 
 func entries() []entry {
@@ -40,20 +47,28 @@ func entries() []entry {
 	return list
 }
 
-// from returns what builds a detector from its defaults and given parameters.
+// from returns what builds a detector from its defaults.
 func from[C any, D Detector, P interface {
 	*C
 	params(s *setter)
 	Validate() error
-}](def C, build func(C) D) func(name string, params map[string]string) (Detector, error) {
-	return func(name string, params map[string]string) (Detector, error) {
-		c := def
-		s := newSetter(name, params)
-		P(&c).params(s)
-		if err := s.finish(P(&c).Validate); err != nil {
-			return nil, err
-		}
-		return build(c), nil
+}](def C, build func(C) D) maker {
+	return maker{
+		build: func(name string, params map[string]string) (Detector, error) {
+			c := def
+			s := newSetter(name, params)
+			P(&c).params(s)
+			if err := s.finish(P(&c).Validate); err != nil {
+				return nil, err
+			}
+			return build(c), nil
+		},
+		parameters: func() []string {
+			c := def
+			s := newSetter("", nil)
+			P(&c).params(s)
+			return s.defaults
+		},
 	}
 }
 
@@ -84,12 +99,31 @@ func (s State) String() string {
 // not given has its default. An error is one sentence that lists what is
 // allowed.
 func New(name string, params map[string]string) (Detector, error) {
+	e, err := find(name)
+	if err != nil {
+		return nil, err
+	}
+	return e.build(e.name, params)
+}
+
+// Parameters returns the parameters of a detector with their defaults, each as
+// name=value, nil for an unknown name.
+func Parameters(name string) []string {
+	e, err := find(name)
+	if err != nil {
+		return nil
+	}
+	return e.parameters()
+}
+
+func find(name string) (entry, error) {
+	same := func(other string) bool { return fold(name) == fold(other) }
 	for _, e := range entries() {
-		if fold(name) == fold(e.name) || slices.ContainsFunc(e.aliases, func(a string) bool { return fold(name) == fold(a) }) {
-			return e.build(e.name, params)
+		if same(e.name) || slices.ContainsFunc(e.aliases, same) {
+			return e, nil
 		}
 	}
-	return nil, fmt.Errorf("there is no detector %q%s; allowed are %s", name, didYouMean(name, Names()), strings.Join(Names(), ", "))
+	return entry{}, fmt.Errorf("there is no detector %q%s; allowed are %s", name, didYouMean(name, Names()), strings.Join(Names(), ", "))
 }
 
 func fold(name string) string {
@@ -101,6 +135,7 @@ type setter struct {
 	detector string
 	left     map[string]string // lower-cased name → value
 	known    []string
+	defaults []string // name=value
 	errs     []error
 }
 
@@ -121,15 +156,16 @@ func newSetter(detector string, params map[string]string) *setter {
 	return s
 }
 
-func (s *setter) take(name string) (string, bool) {
+func (s *setter) take(name string, def any) (string, bool) {
 	s.known = append(s.known, name)
+	s.defaults = append(s.defaults, fmt.Sprintf("%s=%v", name, def))
 	v, ok := s.left[name]
 	delete(s.left, name)
 	return v, ok
 }
 
 func (s *setter) float(name string, dst *float64) {
-	if v, ok := s.take(name); ok {
+	if v, ok := s.take(name, *dst); ok {
 		f, err := strconv.ParseFloat(strings.TrimSpace(v), 64)
 		if err != nil {
 			s.errs = append(s.errs, fmt.Errorf("%s: %s must be a number, got %q", s.detector, name, v))
@@ -139,8 +175,20 @@ func (s *setter) float(name string, dst *float64) {
 	}
 }
 
+// optional takes "none" for NaN.
+func (s *setter) optional(name string, dst *float64) {
+	given, ok := s.left[name]
+	if ok && strings.EqualFold(strings.TrimSpace(given), "none") {
+		s.left[name] = "NaN"
+	}
+	s.float(name, dst)
+	if math.IsNaN(*dst) {
+		s.defaults[len(s.defaults)-1] = name + "=none"
+	}
+}
+
 func (s *setter) int(name string, dst *int) {
-	if v, ok := s.take(name); ok {
+	if v, ok := s.take(name, *dst); ok {
 		i, err := strconv.Atoi(strings.TrimSpace(v))
 		if err != nil {
 			s.errs = append(s.errs, fmt.Errorf("%s: %s must be a whole number, got %q", s.detector, name, v))
@@ -151,7 +199,7 @@ func (s *setter) int(name string, dst *int) {
 }
 
 func (s *setter) bool(name string, dst *bool) {
-	if v, ok := s.take(name); ok {
+	if v, ok := s.take(name, *dst); ok {
 		b, err := strconv.ParseBool(strings.TrimSpace(v))
 		if err != nil {
 			s.errs = append(s.errs, fmt.Errorf("%s: %s must be true or false, got %q", s.detector, name, v))
@@ -163,7 +211,7 @@ func (s *setter) bool(name string, dst *bool) {
 
 // word takes one of a few words, whatever its case.
 func (s *setter) word(name string, dst *string) {
-	if v, ok := s.take(name); ok {
+	if v, ok := s.take(name, *dst); ok {
 		*dst = strings.ToLower(strings.TrimSpace(v))
 	}
 }

@@ -32,7 +32,7 @@ func (c *FHDDMConfig) params(s *setter) {
 	s.int("sliding_window_size", &c.SlidingWindowSize)
 	s.float("confidence_level", &c.ConfidenceLevel)
 	s.int("short_window_size", &c.ShortWindowSize)
-	s.float("limit", &c.Limit)
+	s.optional("limit", &c.Limit)
 }
 
 func (c *FHDDMConfig) code(k *codec) {

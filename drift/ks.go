@@ -25,7 +25,8 @@ func (k *ks) compare(ref, window []float64) (d, p float64) {
 
 // kuiper is what Frouros calls Kuiper's test: the statistic of Kolmogorov and
 // Smirnov with the p-value of Kuiper's (Stephens 1965, "The goodness-of-fit
-// statistic V_N"), which is too great for it. With sum the statistic is
+// statistic V_N"), which is too great for it, and in its series may end a few
+// 1e-10 below 0. With sum the statistic is
 // Kuiper's own, the distance above plus that below (Kuiper 1960).
 type kuiper struct{ sum bool }
 
@@ -45,7 +46,7 @@ func (k kuiper) compare(ref, window []float64) (v, p float64) {
 	if math.IsNaN(p) {
 		p = 1 // far below what can be met by chance
 	}
-	return v, min(max(p, 0), 1)
+	return v, p
 }
 
 // kuiperP returns the probability that Kuiper's statistic of a sample of n is v

@@ -1,10 +1,32 @@
 package drift
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Bounded is a Detector that takes values of a range only: errors or shares of
-// them. It ignores values outside.
+// them. It ignores values outside, or cuts them off.
 type Bounded interface{ Bounds() (low, high float64) }
+
+// CheckInput says, in one sentence, that a detector would ignore or cut off a
+// value, and how to have it taken.
+func CheckInput(d Detector, x float64) error {
+	b, ok := d.(Bounded)
+	if !ok {
+		return nil
+	}
+	low, high := b.Bounds()
+	if x >= low && x <= high {
+		return nil
+	}
+	hint := "set limit, above which a value counts as an error"
+	switch d.(type) {
+	case *HDDMA, *HDDMW:
+		hint = "set low and high, the range to scale from"
+	}
+	return fmt.Errorf("%v lies outside %v to %v: %s", x, low, high, hint)
+}
 
 // errorBit turns a value into an error, 1, or none, 0. Without a limit (NaN) a
 // value is what it is, which only 0 to 1 can be; ok is false otherwise.
