@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // errForeign says that a snapshot was not written by this kind of detector.
@@ -117,7 +118,8 @@ func Parameters(name string) []string {
 }
 
 func find(name string) (entry, error) {
-	same := func(other string) bool { return fold(name) == fold(other) }
+	folded := fold(name)
+	same := func(other string) bool { return folded == fold(other) }
 	for _, e := range entries() {
 		if same(e.name) || slices.ContainsFunc(e.aliases, same) {
 			return e, nil
@@ -126,8 +128,14 @@ func find(name string) (entry, error) {
 	return entry{}, fmt.Errorf("there is no detector %q%s; allowed are %s", name, didYouMean(name, Names()), strings.Join(Names(), ", "))
 }
 
+// fold drops case and what joins words.
 func fold(name string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(name))
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r == ' ' {
+			return -1
+		}
+		return unicode.ToLower(r)
+	}, name)
 }
 
 // setter hands named parameters out and remembers what was asked for.

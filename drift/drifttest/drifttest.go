@@ -239,7 +239,7 @@ func allocations(t *testing.T, d drift.Detector) {
 
 func bounded(t *testing.T, d drift.Detector) {
 	r := rand.New(rand.NewPCG(8, 8))
-	for range 60000 {
+	for range 20000 {
 		d.Update(r.NormFloat64())
 	}
 	if n := len(d.AppendState(nil)); n > 32<<10 {
