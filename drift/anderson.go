@@ -8,8 +8,8 @@ import "math"
 // 0.001, as in SciPy's anderson_ksamp.
 type andersonDarling struct{ sigma float64 }
 
-// newAndersonDarling computes the deviation of the statistic (eq. 4), which
-// depends on the sizes only.
+// newAndersonDarling computes the deviation of the statistic, which depends on the
+// sizes only.
 func newAndersonDarling(c TwoWindowConfig) comparison {
 	n := float64(c.ReferenceSize + c.WindowSize)
 	recip := 1/float64(c.ReferenceSize) + 1/float64(c.WindowSize)

@@ -39,7 +39,7 @@ func (c *CUSUMConfig) code(k *codec) {
 }
 
 // CUSUM cumulates deviations and never falls below zero (Page 1954,
-// "Continuous inspection schemes", Biometrika 41, section 3):
+// "Continuous inspection schemes", Biometrika 41):
 //
 //	S_t = max(0, S_{t−1} + x_t − m − δ)   up:   S_t > λ
 //	D_t = max(0, D_{t−1} − x_t + m − δ)   down: D_t > λ

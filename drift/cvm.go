@@ -33,9 +33,9 @@ func (cramerVonMises) compare(ref, window []float64) (t, p float64) {
 }
 
 // cvmLimit returns the limiting distribution function of the one-sample
-// criterion (Anderson and Darling 1952, "Asymptotic theory of certain goodness
-// of fit criteria", eq. 4.35), summed until a term is below 1e-7, as in SciPy,
-// which shows in p-values below that.
+// criterion (Csörgő and Faraway 1996, "The exact and asymptotic distributions of
+// Cramér–von Mises statistics", eq. 1.3), summed until a term is below 1e-7, as
+// in SciPy, which shows in p-values below that.
 func cvmLimit(x float64) float64 {
 	if x < 0.003 { // below 1e-17
 		return 0

@@ -40,7 +40,7 @@ func (c *DDMConfig) code(k *codec) {
 }
 
 // DDM compares the error rate p with the least that it was (Gama, Medas,
-// Castillo and Rodrigues 2004, "Learning with drift detection", section 3):
+// Castillo and Rodrigues 2004, "Learning with drift detection"):
 //
 //	s_t = √(p_t·(1 − p_t)/t)
 //	warning: p_t + s_t > p_min + 2·s_min,  drift: p_t + s_t > p_min + 3·s_min

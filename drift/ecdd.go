@@ -44,15 +44,15 @@ func (c *ECDDConfig) code(k *codec) {
 
 // ECDD watches an exponentially weighted mean of errors beside their running
 // mean (Ross, Adams, Tasoulis and Hand 2012, "Exponentially weighted moving
-// average charts for detecting concept drift", eq. 4 and 5):
+// average charts for detecting concept drift"):
 //
 //	p_t = p_{t−1} + (x_t − p_{t−1})/t
 //	z_t = (1 − λ)·z_{t−1} + λ·x_t
 //	σ²  = λ/(2 − λ)·(1 − (1 − λ)^2t)·p_t·(1 − p_t)
 //
 // with a drift where z > p + L·σ and a warning where z exceeds the given share
-// of that. The control limit L is the paper's polynomial in p (table 1) for
-// the run length asked for; the table is for λ = 0.2. It reproduces the
+// of that. The control limit L is the paper's polynomial in p for the run
+// length asked for, which was fitted for λ = 0.2. It reproduces the
 // ECDD-WT of Frouros 0.9.0 and begins anew at the update after a drift.
 //
 // Values are errors, 0 to 1; others are ignored. Set a limit to watch how often
@@ -106,7 +106,7 @@ func (d *ECDD) Update(x float64) State {
 	return d.state
 }
 
-// controlLimit returns L of table 1 of Ross et al.
+// controlLimit returns the polynomial of Ross et al. for L.
 func (d *ECDD) controlLimit() float64 {
 	p := d.p.v
 	p3 := p * p * p

@@ -40,7 +40,7 @@ func (c *EDDMConfig) code(k *codec) {
 }
 
 // EDDM watches the distance between errors, in samples (Baena-García et al.
-// 2006, "Early drift detection method", section 3). With p and s the mean and
+// 2006, "Early drift detection method"). With p and s the mean and
 // the deviation (over n−1) of the distances,
 //
 //	v = (p + 2·s) / max(p + 2·s);  warning: v < α, drift: v < β

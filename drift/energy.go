@@ -3,8 +3,8 @@ package drift
 import "math"
 
 // energy is the energy distance, as SciPy's energy_distance (Székely and Rizzo
-// 2013, "Energy statistics", eq. 8, its root): √(2·∫(F − G)²), in the root of
-// the unit of the input.
+// 2013, "Energy statistics", the root of it): √(2·∫(F − G)²), in the root of the
+// unit of the input.
 type energy struct{}
 
 func (energy) learn([]float64) {}

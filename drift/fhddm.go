@@ -42,7 +42,7 @@ func (c *FHDDMConfig) code(k *codec) {
 
 // FHDDM compares the mean of a sliding window with the greatest that it was, by
 // Hoeffding's inequality (Pesaranghader and Viktor 2016, "Fast Hoeffding drift
-// detection method for evolving data streams", section 3.2):
+// detection method for evolving data streams"):
 //
 //	ε = √(ln(1/δ)/(2n));  drift: max μ − μ > ε
 //

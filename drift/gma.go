@@ -33,7 +33,7 @@ func (c *GMAConfig) code(k *codec) {
 
 // GMA watches an exponentially weighted mean of the deviations from the
 // running mean, the EWMA chart (Roberts 1959, "Control chart tests based on
-// geometric moving averages", Technometrics 1, eq. 1):
+// geometric moving averages", Technometrics 1):
 //
 //	m_t = m_{t−1} + (x_t − m_{t−1})/t
 //	z_t = α·z_{t−1} + (1 − α)·(x_t − m_t)   up: z_t > λ, down: z_t < −λ

@@ -45,8 +45,8 @@ func (c *HDDMAConfig) code(k *codec) {
 
 // HDDMA compares the mean of all values with that up to a cut point, by
 // Hoeffding's inequality (Frías-Blanco et al. 2015, "Online and non-parametric
-// drift detection methods based on Hoeffding's bounds", HDDM_A, corollary 3 and
-// algorithm 1). The cut is where mean + bound was least:
+// drift detection methods based on Hoeffding's bounds", the A-test). The cut is
+// where mean + bound was least:
 //
 //	cut:   X̄ + √(ln(1/δ)/(2n)) least
 //	drift: Z̄ − X̄ ≥ √(m/2·ln(2/δ)),  m = (N − n)/(n·N)

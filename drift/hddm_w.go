@@ -74,8 +74,7 @@ func (p *pair) code(c *codec) {
 
 // HDDMW compares exponentially weighted means before and after a cut point, by
 // McDiarmid's inequality (Frías-Blanco et al. 2015, "Online and non-parametric
-// drift detection methods based on Hoeffding's bounds", HDDM_W, corollary 5 and
-// algorithm 2):
+// drift detection methods based on Hoeffding's bounds", the W-test):
 //
 //	ε(b) = √(b·ln(1/δ)/2);  b = Σ of the squared weights
 //	cut:   Z̄ + ε(b_Z) least;  drift: X̄₂ − X̄₁ > ε(b₁ + b₂)

@@ -54,7 +54,7 @@ func gcd(a, b int) int {
 
 // ksEqual returns the probability that two samples of n have a distance of h/n
 // or more, exactly (Hodges 1958, "The significance probability of the Smirnov
-// two-sample test", eq. 5.5), summed after the manner of Horner to keep digits.
+// two-sample test"), summed after the manner of Horner to keep digits.
 func ksEqual(n, h int) float64 {
 	if h == 0 {
 		return 1
@@ -72,8 +72,8 @@ func ksEqual(n, h int) float64 {
 
 // ksUnequal is ksEqual for samples of m and n, the distance in units of one over
 // their least common multiple: the share of lattice paths from (0, 0) to (m, n)
-// that touch a line at that distance from the diagonal (Hodges 1958, section
-// 2), column by column. share is scratch of length n+1 at least, and n at most m.
+// that touch a line at that distance from the diagonal (Hodges 1958), column
+// by column. share is scratch of length n+1 at least, and n at most m.
 func ksUnequal(m, n, h int, share []float64) float64 {
 	if h == 0 {
 		return 1

@@ -43,7 +43,7 @@ func (c *KSWINConfig) code(k *codec) {
 // KSWIN compares the newest samples of a window with as many drawn without
 // replacement from the older ones, by the two-sample test of Kolmogorov and
 // Smirnov (Raab, Heusinger and Schleif 2020, "Reactive soft prototype computing
-// for concept drift streams", section 3): a drift where
+// for concept drift streams"): a drift where
 //
 //	p ≤ α and D > 0.1
 //

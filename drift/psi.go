@@ -3,7 +3,7 @@ package drift
 import "math"
 
 // psi is the population stability index (Siddiqi 2006, "Credit risk
-// scorecards", chapter 7), the sum over bins of (q − p)·ln(q/p), p and q being
+// scorecards"), the sum over bins of (q − p)·ln(q/p), p and q being
 // the shares of the reference and of the window.
 //
 // Bins of quantiles take a share of at least 1e-4, so that an empty bin counts
