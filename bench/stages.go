@@ -17,7 +17,7 @@ import (
 const monitorHop = 32
 
 // Detectors are the drift detectors with their default parameters, fed with
-// white noise; an operation is the update by one sample. "default" is the chart
+// white noise, those of errors with a one where it exceeds 1; an operation is the update by one sample. "default" is the chart
 // of the monitor over one series. "monitor" is the whole of it but for the
 // network that gives it its score: statistics of each sample, and a decision
 // every 32.
@@ -47,10 +47,17 @@ func Detectors(threads int) []Case {
 		})
 	}
 	for _, name := range drift.Names() {
-		add(name, 1<<15, func() (func(float64), error) {
+		warm := 1 << 11 // fills every window
+		if name == "ADWIN" {
+			warm = 1 << 15 // whose window grows
+		}
+		add(name, warm, func() (func(float64), error) {
 			d, err := drift.New(name, nil)
 			if err != nil {
 				return nil, err
+			}
+			if _, errors := d.(drift.Bounded); errors {
+				return func(x float64) { d.Update(math.Round(min(max(x/2, 0), 1))) }, nil
 			}
 			return func(x float64) { d.Update(x) }, nil
 		})

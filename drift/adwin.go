@@ -3,8 +3,6 @@ package drift
 import (
 	"fmt"
 	"math"
-
-	"github.com/quell-stream/quell/internal/wire"
 )
 
 // ADWINConfig holds the parameters of ADWIN by River's names.
@@ -38,6 +36,19 @@ func (c ADWINConfig) Validate() error {
 	return nil
 }
 
+func (c *ADWINConfig) params(s *setter) {
+	s.float("delta", &c.Delta)
+	s.int("clock", &c.Clock)
+	s.int("max_buckets", &c.MaxBuckets)
+	s.int("min_window_length", &c.MinWindowLength)
+	s.int("grace_period", &c.GracePeriod)
+}
+
+func (c *ADWINConfig) code(k *codec) {
+	k.f64(&c.Delta)
+	k.int(&c.Clock, &c.MaxBuckets, &c.MinWindowLength, &c.GracePeriod)
+}
+
 // maxRows bounds the memory of an ADWIN: row r holds buckets of 2^r samples,
 // so that 44 rows hold more samples than a century at 1 kHz.
 const maxRows = 44
@@ -54,9 +65,15 @@ type bucket struct{ total, variance float64 }
 
 // row holds the buckets of one size, oldest first.
 type row struct {
-	n int
-	b []bucket // of length MaxBuckets+1
+	first, n int
+	b        []bucket // room for more than MaxBuckets+1, so that they seldom move
 }
+
+// held returns the buckets.
+func (r *row) held() []bucket { return r.b[r.first : r.first+r.n] }
+
+// rowSlack is how many more buckets a row has room for than it may hold.
+const rowSlack = 10
 
 // ADWIN keeps a window of varying length over the latest samples and shortens
 // it from the old end as long as two parts of it differ in their mean (Bifet
@@ -90,13 +107,12 @@ type ADWIN struct {
 
 // NewADWIN returns an ADWIN. It panics where cfg does not validate.
 func NewADWIN(cfg ADWINConfig) *ADWIN {
-	if err := cfg.Validate(); err != nil {
-		panic("drift: adwin: " + err.Error())
-	}
+	mustValidate("adwin", cfg)
 	a := &ADWIN{cfg: cfg}
-	all := make([]bucket, maxRows*(cfg.MaxBuckets+1))
+	room := cfg.MaxBuckets + 1 + rowSlack
+	all := make([]bucket, maxRows*room)
 	for i := range a.rows {
-		a.rows[i].b, all = all[:cfg.MaxBuckets+1:cfg.MaxBuckets+1], all[cfg.MaxBuckets+1:]
+		a.rows[i].b, all = all[:room:room], all[room:]
 	}
 	a.Reset()
 	return a
@@ -107,7 +123,7 @@ func (a *ADWIN) Reset() {
 	a.state, a.tick, a.detections = Stable, 0, 0
 	a.width, a.total, a.variance = 0, 0, 0
 	for i := range a.rows {
-		a.rows[i].n = 0
+		a.rows[i].first, a.rows[i].n = 0, 0
 	}
 	a.used = 1
 }
@@ -142,41 +158,46 @@ func (a *ADWIN) insert(x float64) {
 }
 
 func (r *row) push(b bucket) {
-	r.b[r.n] = b
+	if r.first+r.n == len(r.b) {
+		copy(r.b, r.held())
+		r.first = 0
+	}
+	r.b[r.first+r.n] = b
 	r.n++
 }
 
 // drop forgets the k oldest buckets of a row.
 func (r *row) drop(k int) {
-	copy(r.b, r.b[k:r.n])
+	r.first += k
 	r.n -= k
 }
 
 // compress merges the two oldest buckets of every row that is over-full into
 // one of the next row.
 func (a *ADWIN) compress() {
+	size, share := 1.0, 1.0 // powers of two: exact
 	for i := 0; a.rows[i].n > a.cfg.MaxBuckets; i++ {
 		if i+1 == maxRows {
 			a.dropOldest() // beyond every width that time allows
 			return
 		}
 		r := &a.rows[i]
-		size := float64(uint64(1) << i)
-		old, next := r.b[0], r.b[1]
-		d := old.total/size - next.total/size
+		old, next := r.b[r.first], r.b[r.first+1]
+		d := old.total*share - next.total*share
 		a.rows[i+1].push(bucket{
 			total:    old.total + next.total,
 			variance: old.variance + next.variance + size*0.5*d*d,
 		})
 		r.drop(2)
 		a.used = max(a.used, i+2)
+		size, share = size*2, share/2
 	}
 }
 
 func (a *ADWIN) dropOldest() {
 	r := &a.rows[a.used-1]
 	n := float64(uint64(1) << (a.used - 1))
-	old := r.b[0]
+	old := r.held()[0]
 	a.width -= n
 	a.total -= old.total
 	d := old.total/n - a.total/a.width
@@ -203,11 +224,12 @@ func (a *ADWIN) findCut() bool {
 	least := float64(a.cfg.MinWindowLength)
 	d := math.Log(2 * math.Log(a.width) / a.cfg.Delta)
 	spread := a.variance / a.width
+	twice := 2 * spread * d
 	n0, n1 := 0.0, a.width
 	u0, u1 := 0.0, a.total
 	for i := a.used - 1; i >= 0; i-- {
 		size := float64(uint64(1) << i)
-		for _, b := range a.rows[i].b[:a.rows[i].n] {
+		for _, b := range a.rows[i].held() {
 			n0 += size
 			n1 -= size
 			u0 += b.total
@@ -218,7 +240,14 @@ func (a *ADWIN) findCut() bool {
 			if n0 < least {
 				continue
 			}
-			m := 1/(n0-least+1) + 1/(n1-least+1)
+			// Most cuts are far from the bound. With no division: is the
+			// difference below half of the bound's first term?
+			left, right := n0-least+1, n1-least+1
+			cross := u0*n1 - u1*n0
+			if cross*cross*left*right < 0.25*(left+right)*twice*(n0*n1)*(n0*n1) {
+				continue
+			}
+			m := 1/left + 1/right
 			epsilon := math.Sqrt(2*m*spread*d) + 2.0/3.0*d*m
 			if math.Abs(u0/n0-u1/n1) > epsilon {
 				return true
@@ -241,65 +270,42 @@ func (a *ADWIN) Vars(visit func(name string, v float64)) {
 	visit("estimation", mean)
 }
 
+func (a *ADWIN) code(c *codec) {
+	state, used := int(a.state), uint8(a.used)
+	c.count(&state, &a.tick, &a.detections)
+	c.f64(&a.width, &a.total, &a.variance)
+	c.u8(&used)
+	if used < 1 || used > maxRows || state > int(Drift) {
+		c.r.Fail(errForeign)
+		return
+	}
+	a.state, a.used = State(state), int(used)
+	for i := range a.rows[:a.used] {
+		a.rows[i].code(c, a.cfg.MaxBuckets)
+	}
+}
+
+// code codes a row of at most so many buckets.
+func (r *row) code(c *codec, most int) {
+	n := r.n
+	if c.count(&n); n > most {
+		c.r.Fail(errForeign)
+		return
+	}
+	r.n = n
+	for i := range r.held() {
+		b := &r.held()[i]
+		c.f64(&b.total, &b.variance)
+	}
+}
+
 // adwinState marks a snapshot of an ADWIN, version 1.
 const adwinState = 0xad01
 
 // AppendState appends a snapshot, parameters included.
-func (a *ADWIN) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, adwinState)
-	dst = wire.F64(dst, a.cfg.Delta)
-	for _, v := range [...]int{a.cfg.Clock, a.cfg.MaxBuckets, a.cfg.MinWindowLength, a.cfg.GracePeriod, int(a.state), a.tick, a.detections} {
-		dst = wire.I64(dst, int64(v))
-	}
-	dst = wire.F64(wire.F64(wire.F64(dst, a.width), a.total), a.variance)
-	dst = wire.U8(dst, uint8(a.used))
-	for i := range a.rows[:a.used] {
-		r := &a.rows[i]
-		dst = wire.I64(dst, int64(r.n))
-		for _, b := range r.b[:r.n] {
-			dst = wire.F64(wire.F64(dst, b.total), b.variance)
-		}
-	}
-	return dst
-}
+func (a *ADWIN) AppendState(dst []byte) []byte { return appendState(dst, adwinState, &a.cfg, a) }
 
 // RestoreState reads a snapshot back. On an error the detector is unchanged.
 func (a *ADWIN) RestoreState(src []byte) ([]byte, error) {
-	r := wire.NewReader(src)
-	if r.U64() != adwinState {
-		return nil, fmt.Errorf("drift: adwin state: %w", errForeign)
-	}
-	var cfg ADWINConfig
-	cfg.Delta = r.F64()
-	cfg.Clock, cfg.MaxBuckets, cfg.MinWindowLength, cfg.GracePeriod = r.Int(), r.Int(), r.Int(), r.Int()
-	if r.Err() == nil {
-		if err := cfg.Validate(); err != nil {
-			return nil, fmt.Errorf("drift: adwin state: %w", err)
-		}
-	} else {
-		return nil, fmt.Errorf("drift: adwin state: %w", r.Err())
-	}
-	n := NewADWIN(cfg)
-	n.state = State(r.Int())
-	n.tick, n.detections = r.Int(), r.Int()
-	n.width, n.total, n.variance = r.F64(), r.F64(), r.F64()
-	n.used = int(r.U8())
-	if n.used < 1 || n.used > maxRows || n.state > Drift {
-		r.Fail(errForeign)
-	}
-	for i := 0; i < n.used && r.Err() == nil; i++ {
-		k := r.Int()
-		if k < 0 || k > cfg.MaxBuckets {
-			r.Fail(errForeign)
-			break
-		}
-		for range k {
-			n.rows[i].push(bucket{total: r.F64(), variance: r.F64()})
-		}
-	}
-	if err := r.Err(); err != nil {
-		return nil, fmt.Errorf("drift: adwin state: %w", err)
-	}
-	*a = *n
-	return r.Rest(), nil
+	return restoreState(a, "adwin", adwinState, src, NewADWIN)
 }

@@ -17,6 +17,15 @@ func BenchmarkUpdate(b *testing.B) {
 			for i := range xs {
 				xs[i] = r.NormFloat64()
 			}
+			if d, ok := d.(Bounded); ok {
+				low, high := d.Bounds()
+				for i, x := range xs {
+					xs[i] = (low + high) / 2
+					if x > 1.28 {
+						xs[i] = high
+					}
+				}
+			}
 			i := 0
 			b.SetBytes(8)
 			b.ReportAllocs()

@@ -1,7 +1,9 @@
 // Package drift holds the Detector interface and the detectors: one number in,
 // one state out, no allocation per update.
 //
-// Detectors reproduce River 0.26.1 where they bear its names.
+// Detectors reproduce River 0.26.1 and Frouros 0.9.0 where they bear their
+// names, state and draws of random samples included. docs/formats/drift.md
+// lists them with their parameters and variables.
 package drift
 
 // State is what a detector says after an update.

@@ -43,6 +43,31 @@ func TestNewSaysWhatIsAllowed(t *testing.T) {
 		{"ADWIN", map[string]string{"min_window_length": "0"}, []string{"min_window_length"}},
 		{"ADWIN", map[string]string{"grace_period": "-1"}, []string{"grace_period"}},
 		{"ADWIN", map[string]string{"Clock": "1", "clock": "2"}, []string{`"clock" is given twice`}},
+		{"cusm", nil, []string{`did you mean "CUSUM"?`}},
+		{"CUSUM", map[string]string{"lambda": "-1"}, []string{"CUSUM: lambda must be a number from 0, got -1"}},
+		{"CUSUM", map[string]string{"reference": "Inf"}, []string{"reference must be a finite number"}},
+		{"CUSUM", map[string]string{"lambda": "1", "lambda_": "2"}, []string{`"lambda" is given twice`}},
+		{"GMA", map[string]string{"alpha": "1.5"}, []string{"alpha must lie from 0 to 1"}},
+		{"GMA", map[string]string{"mode": "left"}, []string{"mode must be up, down or both"}},
+		{"KSWIN", map[string]string{"stat_size": "60"}, []string{"stat_size must lie from 1 to half of window_size, got 60 of 100"}},
+		{"KSWIN", map[string]string{"window_size": "1000000"}, []string{"window_size must lie from 2 to 10000"}},
+		{"ECDD", map[string]string{"average_run_length": "200"}, []string{"ECDD_WT: average_run_length must be 100, 400 or 1000"}},
+		{"HDDM_A", map[string]string{"drift_confidence": "0.1"}, []string{"drift_confidence must not exceed warning_confidence"}},
+		{"HDDM_A", map[string]string{"two_sided_test": "perhaps"}, []string{"two_sided_test must be true or false"}},
+		{"HDDM_W", map[string]string{"low": "1"}, []string{"low must be below high"}},
+		{"DDM", map[string]string{"drift_threshold": "1"}, []string{"drift_threshold must not be below warning_threshold"}},
+		{"DDM", map[string]string{"warning_threshold": "NaN"}, []string{"warning_threshold must be a number from 0"}},
+		{"EDDM", map[string]string{"alpha": "0.8"}, []string{"alpha must not be below beta"}},
+		{"FHDDM", map[string]string{"short_window_size": "101"}, []string{"short_window_size must not exceed sliding_window_size"}},
+		{"BOCD", map[string]string{"data_var": "0"}, []string{"data_var must be a positive number"}},
+		{"BOCD", map[string]string{"max_runs": "1"}, []string{"max_runs must lie from 2 to 4096"}},
+		{"KS", map[string]string{"window_size": "20"}, []string{"window_size must lie from 21 to 10000"}},
+		{"KS", map[string]string{"threshold": "1"}, []string{`KS has no parameter "threshold"`}},
+		{"MMD", map[string]string{"reference_size": "2000"}, []string{"reference_size must lie from 21 to 1000"}},
+		{"MMD", map[string]string{"sigma": "0"}, []string{"sigma must be a positive number"}},
+		{"AndersonDarling", map[string]string{"alpha": "0.0001"}, []string{"alpha must be at least 0.001"}},
+		{"PSI", map[string]string{"binning": "equal"}, []string{"binning must be quantile or pooled"}},
+		{"Kuiper", map[string]string{"statistic": "v"}, []string{"statistic must be ks or kuiper"}},
 		{"PageHinkley", map[string]string{"mode": "sideways"}, []string{"mode must be up, down or both", `"sideways"`}},
 		{"PageHinkley", map[string]string{"alpha": "1.01"}, []string{"alpha"}},
 		{"PageHinkley", map[string]string{"threshold": "0"}, []string{"threshold"}},
@@ -63,7 +88,7 @@ func TestNewSaysWhatIsAllowed(t *testing.T) {
 }
 
 func TestNewTakesAnyCase(t *testing.T) {
-	for _, name := range []string{"adwin", "ADWIN", "Adwin", "PageHinkley", "page_hinkley", "page-hinkley", "PAGEHINKLEY"} {
+	for _, name := range []string{"adwin", "ADWIN", "Adwin", "PageHinkley", "page_hinkley", "page-hinkley", "PAGEHINKLEY", "cusum"} {
 		if _, err := New(name, map[string]string{"DELTA": " 0.01 "}); err != nil {
 			t.Errorf("New(%q): %v", name, err)
 		}
@@ -81,18 +106,31 @@ func TestMemoryIsBounded(t *testing.T) {
 	if a.width != 1<<20 {
 		t.Errorf("width = %v, want %v", a.width, 1<<20)
 	}
+	d := NewBOCD(DefaultBOCD())
+	for i := range 2000 {
+		d.Update(float64(i & 1))
+	}
+	if n := len(d.AppendState(nil)); n > 32<<10 {
+		t.Errorf("%d runs take %d bytes, want at most 32 KiB", len(d.runs), n)
+	}
 }
 
 func TestRestoreRefusesForeignState(t *testing.T) {
-	a, p := NewADWIN(DefaultADWIN()), NewPageHinkley(DefaultPageHinkley())
-	for i := range 100 {
-		a.Update(float64(i))
-		p.Update(float64(i))
+	states := make(map[string][]byte)
+	for _, name := range Names() {
+		d := build(t, name, nil)
+		for i := range 300 {
+			d.Update(float64(i & 1))
+		}
+		states[name] = d.AppendState(nil)
 	}
-	if _, err := a.RestoreState(p.AppendState(nil)); err == nil {
-		t.Error("ADWIN took a state of PageHinkley")
-	}
-	if _, err := p.RestoreState(a.AppendState(nil)); err == nil {
-		t.Error("PageHinkley took a state of ADWIN")
+	for _, name := range Names() {
+		d := build(t, name, nil)
+		for other, state := range states {
+			_, err := d.RestoreState(state)
+			if same := name == other; (err == nil) != same {
+				t.Errorf("%s took a state of %s: %v", name, other, err)
+			}
+		}
 	}
 }

@@ -3,8 +3,6 @@ package drift
 import (
 	"fmt"
 	"math"
-
-	"github.com/quell-stream/quell/internal/wire"
 )
 
 // Mode says which changes of the mean a Page–Hinkley test looks for.
@@ -42,10 +40,22 @@ func (c PageHinkleyConfig) Validate() error {
 		return fmt.Errorf("threshold must be a positive number, got %v", c.Threshold)
 	case !(c.Alpha > 0 && c.Alpha <= 1):
 		return fmt.Errorf("alpha must lie above 0 and not above 1, got %v", c.Alpha)
-	case c.Mode != Up && c.Mode != Down && c.Mode != Both:
-		return fmt.Errorf("mode must be up, down or both, got %q", string(c.Mode))
 	}
-	return nil
+	return checkMode(c.Mode)
+}
+
+func (c *PageHinkleyConfig) params(s *setter) {
+	s.int("min_instances", &c.MinInstances)
+	s.float("delta", &c.Delta)
+	s.float("threshold", &c.Threshold)
+	s.float("alpha", &c.Alpha)
+	s.mode("mode", &c.Mode)
+}
+
+func (c *PageHinkleyConfig) code(k *codec) {
+	k.int(&c.MinInstances)
+	k.f64(&c.Delta, &c.Threshold, &c.Alpha)
+	k.mode(&c.Mode)
 }
 
 // PageHinkley tests for a change of the mean by cumulated deviations from the
@@ -72,9 +82,7 @@ type PageHinkley struct {
 
 // NewPageHinkley returns a PageHinkley. It panics where cfg does not validate.
 func NewPageHinkley(cfg PageHinkleyConfig) *PageHinkley {
-	if err := cfg.Validate(); err != nil {
-		panic("drift: pagehinkley: " + err.Error())
-	}
+	mustValidate("pagehinkley", cfg)
 	p := &PageHinkley{cfg: cfg}
 	p.Reset()
 	return p
@@ -123,53 +131,21 @@ func (p *PageHinkley) Vars(visit func(name string, v float64)) {
 	visit("max_dec", p.maxDec)
 }
 
+func (p *PageHinkley) code(c *codec) {
+	c.state(&p.state)
+	c.count(&p.n)
+	c.f64(&p.mean, &p.sumInc, &p.sumDec, &p.minInc, &p.maxDec)
+}
+
 // pageHinkleyState marks a snapshot of a PageHinkley, version 1.
 const pageHinkleyState = 0x9401
 
 // AppendState appends a snapshot, parameters included.
 func (p *PageHinkley) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, pageHinkleyState)
-	dst = wire.I64(dst, int64(p.cfg.MinInstances))
-	dst = wire.F64(wire.F64(wire.F64(dst, p.cfg.Delta), p.cfg.Threshold), p.cfg.Alpha)
-	dst = wire.String(dst, string(p.cfg.Mode))
-	dst = wire.U8(dst, uint8(p.state))
-	dst = wire.I64(dst, int64(p.n))
-	for _, v := range [...]float64{p.mean, p.sumInc, p.sumDec, p.minInc, p.maxDec} {
-		dst = wire.F64(dst, v)
-	}
-	return dst
+	return appendState(dst, pageHinkleyState, &p.cfg, p)
 }
 
 // RestoreState reads a snapshot back. On an error the detector is unchanged.
 func (p *PageHinkley) RestoreState(src []byte) ([]byte, error) {
-	r := wire.NewReader(src)
-	if r.U64() != pageHinkleyState {
-		return nil, fmt.Errorf("drift: pagehinkley state: %w", errForeign)
-	}
-	var n PageHinkley
-	n.cfg.MinInstances = r.Int()
-	n.cfg.Delta, n.cfg.Threshold, n.cfg.Alpha = r.F64(), r.F64(), r.F64()
-	switch m := Mode(r.String()); m {
-	case Up:
-		n.cfg.Mode = Up
-	case Down:
-		n.cfg.Mode = Down
-	case Both:
-		n.cfg.Mode = Both
-	}
-	n.state = State(r.U8())
-	n.n = r.Int()
-	n.mean, n.sumInc, n.sumDec, n.minInc, n.maxDec = r.F64(), r.F64(), r.F64(), r.F64(), r.F64()
-	if n.state > Drift || n.n < 0 {
-		r.Fail(errForeign)
-	}
-	err := r.Err()
-	if err == nil {
-		err = n.cfg.Validate()
-	}
-	if err != nil {
-		return nil, fmt.Errorf("drift: pagehinkley state: %w", err)
-	}
-	*p = n
-	return r.Rest(), nil
+	return restoreState(p, "pagehinkley", pageHinkleyState, src, NewPageHinkley)
 }

