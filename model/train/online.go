@@ -21,7 +21,7 @@ type RowReader interface {
 	// Read sets the clean value of each channel in the next row, NaN where it is
 	// missing. Of a reader of pairs it sets noise too, what is to be added to them;
 	// otherwise noise is nil. The error is io.EOF at the end and ErrBreak where the
-	// next row does not follow; others end the training.
+	// next row does not follow; others end the training, which returns them.
 	Read(clean, noise []float64) error
 }
 
@@ -245,7 +245,7 @@ func (o *online) read(n int) error {
 			o.ended = true
 			return nil
 		case err != nil:
-			return fmt.Errorf("train: row %d: %w", o.cut.rows+1, err)
+			return err
 		}
 	}
 	return nil

@@ -311,20 +311,20 @@ func TestOnlineSpoilt(t *testing.T) {
 
 func TestOnlineRefuses(t *testing.T) {
 	for want, change := range map[string]func(*OnlineConfig){
-		"at least one channel":   func(c *OnlineConfig) { c.Channels = 0 },
-		"is read, not given":     func(c *OnlineConfig) { c.Clean = [][]float64{{1}} },
-		"what was read is gone":  func(c *OnlineConfig) { c.Patience = 3 },
-		"not both":               func(c *OnlineConfig) { c.Pairs, c.Noise = true, [][]float64{{1}} },
-		"length of the rec":      func(c *OnlineConfig) { c.Schedule = CosineKind },
-		"no curriculum":          func(c *OnlineConfig) { c.Curriculum = true },
-		"are too little":         func(c *OnlineConfig) { c.Memory = 1000 },
-		"more than half":         func(c *OnlineConfig) { c.Noise = [][]float64{make([]float64, 1<<17)} },
-		"the net takes 1":        func(c *OnlineConfig) { c.Channels = 2 },
-		"at least 3":             func(*OnlineConfig) {},
-		"negative":               func(c *OnlineConfig) { c.Memory = -1 },
-		"there is no schedule":   func(c *OnlineConfig) { c.Schedule, c.Steps = "sawtooth", 3 },
-		"multiple of the net's":  func(c *OnlineConfig) { c.Arch, c.Window = DAEArch(1, []int{4}, 5, 2), 127 },
-		"train: row 2501: noise": nil,
+		"at least one channel":  func(c *OnlineConfig) { c.Channels = 0 },
+		"is read, not given":    func(c *OnlineConfig) { c.Clean = [][]float64{{1}} },
+		"what was read is gone": func(c *OnlineConfig) { c.Patience = 3 },
+		"not both":              func(c *OnlineConfig) { c.Pairs, c.Noise = true, [][]float64{{1}} },
+		"length of the rec":     func(c *OnlineConfig) { c.Schedule = CosineKind },
+		"no curriculum":         func(c *OnlineConfig) { c.Curriculum = true },
+		"are too little":        func(c *OnlineConfig) { c.Memory = 1000 },
+		"more than half":        func(c *OnlineConfig) { c.Noise = [][]float64{make([]float64, 1<<17)} },
+		"the net takes 1":       func(c *OnlineConfig) { c.Channels = 2 },
+		"at least 3":            func(*OnlineConfig) {},
+		"negative":              func(c *OnlineConfig) { c.Memory = -1 },
+		"there is no schedule":  func(c *OnlineConfig) { c.Schedule, c.Steps = "sawtooth", 3 },
+		"multiple of the net's": func(c *OnlineConfig) { c.Arch, c.Window = DAEArch(1, []int{4}, 5, 2), 127 },
+		"noise on the line":     nil,
 	} {
 		cfg := onlineConfig(t)
 		src := RowReader(newPulses(3000, 1))
