@@ -101,15 +101,18 @@ func newScale(n, mean, m2, sigma2 float64) scale {
 	return scale{mean, dev, min(math.Sqrt(sigma2), dev)}
 }
 
-// inputLimit bounds scaled input, as the pipeline does.
-const inputLimit = 100
+// inputLimit bounds scaled input and rawLimit raw input, as the pipeline does.
+const (
+	inputLimit = 100
+	rawLimit   = 1e30
+)
 
 // columns scales a recording of one channel as the model's header says and
 // returns the input columns with the scale of each sample.
 func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale) {
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
-	if h.Scaler.Kind == model.ScaleRunning || h.Scaler.Kind == model.ScaleFixed && h.Scaler.Sigma[0] == 0 {
+	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[0] == 0 {
 		running(x, lost, func(i int, s scale) { scales[i] = s })
 	}
 	for i := range scales {
@@ -120,10 +123,13 @@ func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale)
 				scales[i].sigma = h.Scaler.Sigma[0]
 			}
 		case model.ScaleNone:
-			scales[i] = scale{dev: 1}
+			scales[i] = scale{dev: 1, sigma: scales[i].sigma}
 		}
 	}
-	held, any := 0.0, false
+	held, any, limit := 0.0, false, float64(inputLimit)
+	if h.Scaler.Kind == model.ScaleNone {
+		limit = rawLimit
+	}
 	for i := range x {
 		s := scales[i]
 		gone := lost != nil && lost[i]
@@ -133,7 +139,7 @@ func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale)
 		cols[i] = model.Column{Missing: true, Level: s.level()}
 		if s.dev > 0 && any {
 			v := (held - s.mean) / s.dev
-			cols[i].X = float32(min(max(v, -inputLimit), inputLimit))
+			cols[i].X = float32(min(max(v, -limit), limit))
 			cols[i].Missing = gone
 		}
 	}
