@@ -185,13 +185,16 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y) && x.Mode().IsRegular()
 }
 
+// denoiseSeed keys what the guard draws: what is scored is what is served.
+const denoiseSeed = 1
+
 // denoiser chooses what denoises.
 func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 	alarms, err := config.ParseRate(config.DefaultFalseAlarms)
 	if err != nil {
 		return err
 	}
-	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: 1, Guard: !o.noGuard, Watch: true, FitSentinel: train.Sentinel}
+	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: denoiseSeed, Guard: !o.noGuard, Watch: true, FitSentinel: train.Sentinel}
 	ahead, given, err := o.ahead()
 	if err != nil {
 		return err
@@ -218,6 +221,9 @@ func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 	default:
 		if c.Engine.Model, err = loadModel(o.model, ahead); err != nil {
 			return err
+		}
+		if why := pipeline.Unguarded(c.Engine.Model); why != "" && !o.noGuard {
+			note(fmt.Sprintf("no guard stands beside %s: %s", c.Engine.Model.Name(), why))
 		}
 	}
 	c.Engine.AtRate = func(hz float64) (*model.Model, monitor.Rate) {
