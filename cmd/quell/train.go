@@ -66,10 +66,11 @@ What is known of the noise helps: --noise is a recording of it and --quiet a str
 of the recording in which only noise is seen, white or not; --sigma is its deviation.
 
 With --memory the recordings, which may be longer than memory or come from standard
-input (-), are read once, while training: a sample of them is kept, of the size that
-is given, a sixth of it to validate; the rest of the process takes some 40 MiB. The
-scale is learnt from the first 65,536 rows and stays. Training ends with the
-recordings, at one update for every 512 rows, or after --steps.
+input (-), are read once, and a sample of them is kept, of the size that is given;
+the rest of the process takes some 40 MiB. With --clean the net is trained while they
+are read: a sixth is held out to validate, the scale is learnt from the first 65,536
+rows and stays, and training ends with the recordings, at one update for every 512
+rows, or after --steps. Without it training begins when all is read.
 
 The same data, flags and seed give the same bytes on the same kind of machine.
 --budget bounds the time instead: the number of steps then follows from the speed
@@ -103,7 +104,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringArrayVar(&o.twins, "twin", nil, "`CH=COL`: column COL is a second sensor of what channel CH measures (repeatable)")
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
-	f.Var(&o.memory, "memory", "with --clean: read the recordings once, while training, and keep no more of them than this `size`, such as 64MiB; default: all of them")
+	f.Var(&o.memory, "memory", "`size`, such as 64MiB, that may be kept of the recordings, which are then read once; default: all of them")
 	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
@@ -295,7 +296,7 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 	if o.noise == "" {
 		return nil
 	}
-	cfg.Noise, err = o.noiseOf(s, pairs, math.MaxInt)
+	cfg.Noise, err = o.noiseOf(s, channelsOf(pairs), math.MaxInt)
 	return err
 }
 

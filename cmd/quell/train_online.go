@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"math"
 	"os"
+	"strings"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/file"
@@ -43,6 +44,14 @@ func (b *byteSize) Set(s string) error {
 // Type implements pflag.Value.
 func (*byteSize) Type() string { return "size" }
 
+// channelsOf returns the channels of pairs.
+func channelsOf(pairs []pair) (names []string) {
+	for _, p := range pairs {
+		names = append(names, p.channel)
+	}
+	return names
+}
+
 // checkOnline finds flags that a recording which is read once can't serve.
 func (o *trainOptions) checkOnline() error {
 	switch {
@@ -75,7 +84,7 @@ func (o *trainOptions) trainOnline(ctx context.Context, s streams, files []strin
 	defer func() { err = errors.Join(err, rows.close()) }()
 	online := train.OnlineConfig{SupervisedConfig: cfg, Channels: len(pairs), Pairs: pairs[0].channel != pairs[0].truth, Memory: int64(o.memory)}
 	if o.noise != "" {
-		if online.Noise, err = o.noiseOf(s, pairs, int(o.memory)/(16*len(pairs))); err != nil {
+		if online.Noise, err = o.noiseOf(s, channelsOf(pairs), int(o.memory)/(16*len(pairs))); err != nil {
 			return err
 		}
 	}
@@ -102,12 +111,60 @@ func (o *trainOptions) tellOnline(s streams, r *train.OnlineReport) {
 	}
 }
 
-// rowStream reads recordings one after the other, as train.RowReader.
+// sample reads recordings whose truth is not known once and keeps a sample of their
+// windows.
+func (o *trainOptions) sample(ctx context.Context, s streams, files []string, m *model.Model) (windows []train.Window, err error) {
+	rows := &rowStream{s: s, files: files, time: o.time, names: o.channels}
+	if err := rows.check(); err != nil {
+		return nil, err
+	}
+	if err := rows.open(); err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rows.close()) }()
+	channels := rows.names
+	if o.sigma > 0 && len(channels) > 1 {
+		return nil, usageError("--sigma is the noise of one channel: choose it by --channels, of %s", strings.Join(channels, ", "))
+	}
+	cfg := train.SampleConfig{Channels: len(channels), Memory: int64(o.memory), Seed: o.seed, Sigma: o.sigma}
+	if o.noise != "" {
+		if cfg.Noise, err = o.noiseOf(s, channels, int(o.memory)/(32*len(channels))); err != nil {
+			return nil, err
+		}
+	}
+	each, n, err := train.Sample(ctx, rows, m, cfg)
+	switch {
+	case ctx.Err() != nil && err != nil:
+		return nil, &codeError{exitInterrupted, errors.New("interrupted: no model was written")}
+	case err != nil:
+		return nil, err
+	}
+	kept := 0
+	for i, ws := range each {
+		if cfg.Noise == nil {
+			if err := o.checkWhite(ws, files[0], channels[i]); err != nil {
+				return nil, err
+			}
+		}
+		for _, w := range ws {
+			kept += len(w.Cols)
+		}
+		windows = append(windows, ws...)
+	}
+	if !o.asJSON {
+		fmt.Fprintf(s.out, "%d rows, read once: %d readings are kept to train on and to judge by\n", n, kept)
+	}
+	return windows, nil
+}
+
+// rowStream reads recordings one after the other, as train.RowReader: the columns
+// of the names or, where pairs are given, theirs.
 type rowStream struct {
 	s     streams
 	files []string // those to come
 	time  string
 	pairs []pair
+	names []string // none: the numeric columns of the first file, once it is open
 
 	r            *file.Reader
 	clean, noisy []int // places of the columns
@@ -133,10 +190,9 @@ func (w *rowStream) Read(clean, hiss []float64) error {
 		if len(w.files) == 0 {
 			return io.EOF
 		}
-		if err := w.open(w.files[0]); err != nil {
+		if err := w.open(); err != nil {
 			return err
 		}
-		w.files = w.files[1:]
 		if w.any {
 			return train.ErrBreak
 		}
@@ -168,20 +224,27 @@ func valueOf(c *file.Cell) float64 {
 	return c.Value
 }
 
-func (w *rowStream) open(path string) error {
-	var names []string
+// open opens the next file.
+func (w *rowStream) open() error {
 	for _, p := range w.pairs {
-		names = append(names, p.channel, p.truth)
+		w.names = append(w.names, p.channel, p.truth)
 	}
-	names = unique(names)
-	r, err := openTable(w.s, path, file.Options{Time: w.time, Channels: file.Named(names...)})
+	w.names = unique(w.names)
+	r, err := openTable(w.s, w.files[0], file.Options{Time: w.time, Channels: file.Named(w.names...)})
 	if err != nil {
 		return err
 	}
+	w.files = w.files[1:]
 	w.r, w.clean, w.noisy = r, w.clean[:0], w.noisy[:0]
+	if len(w.names) == 0 {
+		w.names = r.Channels()
+	}
 	at := make(map[string]int)
 	for i, n := range r.Channels() {
 		at[n] = i
+		if w.pairs == nil {
+			w.clean = append(w.clean, i)
+		}
 	}
 	for _, p := range w.pairs {
 		w.clean, w.noisy = append(w.clean, at[p.truth]), append(w.noisy, at[p.channel])
@@ -200,11 +263,7 @@ func (w *rowStream) close() error {
 
 // noiseOf reads recorded noise of at most so many rows, in columns of the channels'
 // names.
-func (o *trainOptions) noiseOf(s streams, pairs []pair, most int) ([][]float64, error) {
-	var names []string
-	for _, p := range pairs {
-		names = append(names, p.channel)
-	}
+func (o *trainOptions) noiseOf(s streams, names []string, most int) ([][]float64, error) {
 	n, err := readTableUpTo(s, o.noise, "", names, most)
 	if err != nil {
 		return nil, fmt.Errorf("--noise: %w", err)
