@@ -71,6 +71,9 @@ type EngineConfig struct {
 	// of the record that the sample's time falls into, counted since the series
 	// began; -1: none. The record may be out already.
 	Placed func(series string, channel int, record int64, fate window.Fate)
+	// Judged, when not nil, hears before each record, of each channel that has a
+	// guard, why it is served by what serves it.
+	Judged func(series string, channel int, why guard.Reason)
 	// MaxSeries bounds the number of series; samples of further ones pass
 	// through raw, counted. Default 100,000.
 	MaxSeries int

@@ -13,6 +13,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
@@ -395,3 +396,104 @@ type methods struct {
 }
 
 func (m *methods) Record(r *sink.Record) { m.count[r.Values[0].Method]++ }
+
+// TestGuardOfFarAndRaw: a guard stands beside a net that looks further ahead than
+// filters do, and beside one that takes raw values, whatever their unit: if they
+// are of no use, a filter serves; if they are, they do.
+func TestGuardOfFarAndRaw(t *testing.T) {
+	const n = 6000
+	for _, c := range []struct {
+		name      string
+		lookahead int
+		unit      float64
+		useful    bool // the net knows that the signal is ±unit; else it says 0
+	}{
+		{"far, of no use", 200, 1, false},
+		{"far, of use", 200, 1, true},
+		{"raw, of no use", 8, 1, false},
+		{"raw, of no use in a large unit", 8, 1e-6, false},
+		{"raw, of no use in a small unit", 8, 1e6, false},
+		{"raw, of use", 8, 1, true},
+		{"raw, of use in a large unit", 8, 1e-5, true},
+		{"raw, of use in a small unit", 8, 1e5, true},
+	} {
+		out := &served{}
+		var why []guard.Reason
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: deciding(t, c.lookahead, c.unit, c.useful), Guard: true,
+			Window: window.Config{RateHz: 1}, Judged: func(_ string, _ int, r guard.Reason) { why = append(why, r) }}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer e.Close()
+		rng, x := rand.New(rand.NewPCG(1, 1)), 1.
+		for i := range n {
+			if rng.IntN(40) == 0 {
+				x = -x
+			}
+			v := c.unit * (x + .5*rng.NormFloat64())
+			if err := e.Push("", []ingest.Sample{{Series: "x", Time: int64(i) * int64(time.Second), Value: v}}, 0); err != nil {
+				t.Fatal(err)
+			}
+			if i%100 == 0 {
+				e.Run()
+			}
+		}
+		e.Finish()
+		if len(out.methods) != n || len(why) != n {
+			t.Fatalf("%s: %d records, %d reasons", c.name, len(out.methods), len(why))
+		}
+		last := out.methods[n-1]
+		if c.useful != (last == "net") {
+			t.Errorf("%s: %s serves at last: %s", c.name, last, why[n-1])
+		}
+		if want := map[bool]guard.Reason{true: guard.Better, false: guard.Worse}[c.useful]; why[n-1] != want {
+			t.Errorf("%s: %s", c.name, why[n-1])
+		}
+		if half := out.half[n/2]; !(half > 0) {
+			t.Errorf("%s: half the interval is %g wide", c.name, half)
+		}
+	}
+}
+
+// deciding is a model on raw values whose net says by nine of them whether it is
+// unit or -unit, or always says 0.
+func deciding(t *testing.T, lookahead int, unit float64, useful bool) *model.Model {
+	t.Helper()
+	net, err := nn.New(nn.Spec{In: 1, Layers: []nn.LayerSpec{{Op: nn.Conv, Out: 1, Kernel: 2*lookahead + 1, Pad: [2]int{lookahead, lookahead}},
+		{Op: nn.Tanh}, {Op: nn.Conv, Out: 1, Kernel: 1}}}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range net.Params() {
+		clear(p.Data)
+		if i == 0 {
+			for k := lookahead - 4; k <= lookahead+4; k++ {
+				p.Data[k] = float32(.5 / unit)
+			}
+		}
+		if i == 2 && useful {
+			p.Data[0] = float32(unit)
+		}
+	}
+	net.Pack()
+	m, err := model.New(model.Header{Name: "deciding", Kind: model.TCN, Inputs: []model.Input{model.Signal}, Scaler: model.Scaler{Kind: model.ScaleNone}}, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m.Lookahead() != lookahead {
+		t.Fatalf("look-ahead %d", m.Lookahead())
+	}
+	return m
+}
+
+// served keeps the methods and the half widths.
+type served struct {
+	nowhere
+	methods []string
+	half    []float64
+}
+
+func (s *served) Record(r *sink.Record) {
+	v := &r.Values[0]
+	s.methods, s.half = append(s.methods, v.Method), append(s.half, v.Hi-v.Clean)
+}

@@ -61,20 +61,30 @@ type laneGuard struct {
 	level, worth float32 // worth is 10^level
 }
 
+// Unguarded says why no guard can stand beside a model, "" where one can.
+func Unguarded(m *model.Model) string {
+	if m.Header().NotWhite {
+		return "it was trained on noise that is not white, which a guard can't judge"
+	}
+	return ""
+}
+
 // guardOf gives the lane the guard of a model; nil where there is nothing to
-// guard, or where the guard cannot judge it.
+// guard, or where the guard cannot judge it. A net that looks further ahead than
+// filters gain from is compared with those of the largest panel.
 func (l *lane) guardOf(m *model.Model) error {
-	if m == nil || !l.eng.cfg.Guard || m.Lookahead() > guard.MaxLookahead || m.Header().NotWhite {
+	if m == nil || !l.eng.cfg.Guard || Unguarded(m) != "" {
 		l.guard = nil
 		return nil
 	}
-	p := l.eng.panels[m.Lookahead()]
+	ahead := min(m.Lookahead(), guard.MaxLookahead)
+	p := l.eng.panels[ahead]
 	if p == nil {
 		var err error
-		if p, err = guard.NewPanel(m.Lookahead()); err != nil {
+		if p, err = guard.NewPanel(ahead); err != nil {
 			return err
 		}
-		l.eng.panels[m.Lookahead()] = p
+		l.eng.panels[ahead] = p
 	}
 	if l.guard != nil {
 		l.guard.Renew(p)
@@ -157,6 +167,9 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 	}
 	g.Estimate(g.choices, g.values)
 	for i := range w.cells {
+		if judged := l.eng.cfg.Judged; judged != nil {
+			judged(l.series, i, g.Reason(i))
+		}
 		e := &l.estimates[i]
 		e.coloured = g.choices[i].Coloured || l.eng.noise(i).Colour > 0
 		if !e.known {

@@ -16,8 +16,12 @@ var nan = math.NaN()
 // block is how many slots a lane collects before it runs the net by itself.
 const block = 256
 
-// inputLimit bounds scaled input, so that a wild reading can't overflow a net.
-const inputLimit = 100
+// inputLimit bounds scaled input, so that a wild reading can't overflow a net;
+// rawLimit does that for a net on raw values, in whatever unit they are.
+const (
+	inputLimit = 100
+	rawLimit   = 1e30
+)
 
 // lane is everything known of one series. It implements window.Handler: slots
 // come in, columns go to the net in blocks, records come out.
@@ -31,17 +35,16 @@ type lane struct {
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
 
-	begun bool // model and monitor are chosen
-	mod   *model.Model
-	fixed []window.Scale // the model's own scale per channel, nil: the running one
-	// sigmaLeft says that a noise level of 0 in fixed is to be estimated.
-	sigmaLeft bool
-	group     *group          // of mod
-	half      model.HalfWidth // of the intervals of mod
-	dev       model.HalfWidth // that deviations of its errors stand for
-	stream    *model.Stream
-	guard     *laneGuard // nil: the net serves
-	history   *history   // the latest input columns, from which the stream can be warmed
+	begun   bool // model and monitor are chosen
+	mod     *model.Model
+	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
+	limit   float64         // of the net's input
+	group   *group          // of mod
+	half    model.HalfWidth // of the intervals of mod
+	dev     model.HalfWidth // that deviations of its errors stand for
+	stream  *model.Stream
+	guard   *laneGuard // nil: the net serves
+	history *history   // the latest input columns, from which the stream can be warmed
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
 	waiting queue          // slots whose record is not out yet
@@ -145,7 +148,14 @@ func (l *lane) serve(m *model.Model) error {
 	}
 	l.half, l.dev = m.HalfWidth(l.eng.cfg.Interval), m.HalfWidth(oneDeviation)
 	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
-	l.sigmaLeft = m.Header().Scaler.Kind == model.ScaleFixed
+	raw := m.Header().Scaler.Kind == model.ScaleNone
+	if l.limit = inputLimit; raw {
+		l.limit = rawLimit
+	}
+	free := raw && !slices.Contains(m.Header().Inputs, model.Level)
+	for i := range l.levels {
+		l.levels[i], l.levelsY[i] = level{free: free}, level{free: free}
+	}
 	l.rec.Model, l.rec.Lookahead = m.Name(), m.Lookahead()
 	if l.history == nil {
 		l.history = newHistory(st.HistoryLen(), len(l.scalers))
@@ -160,7 +170,8 @@ func (l *lane) serve(m *model.Model) error {
 }
 
 // fixedScale returns the scale that a model brings along, nil where it works
-// with the running one. A model with no scaler takes raw values.
+// with the running one. A model with no scaler takes raw values. A noise level of 0
+// is left to be estimated: a net on raw values does without, but its guard doesn't.
 func fixedScale(s model.Scaler, channels int) []window.Scale {
 	if s.Kind == model.ScaleRunning {
 		return nil
@@ -220,7 +231,7 @@ func (l *lane) Slot(s *window.Slot) {
 		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
 		if l.fixed != nil {
 			sigma := wc.scale.Sigma
-			if wc.scale = l.fixed[i]; wc.scale.Sigma == 0 && l.sigmaLeft {
+			if wc.scale = l.fixed[i]; wc.scale.Sigma == 0 {
 				wc.scale.Sigma = sigma
 			}
 		}
@@ -235,7 +246,7 @@ func (l *lane) Slot(s *window.Slot) {
 		}
 		if wc.scale.Known() && l.heldOK[i] {
 			x := (l.held[i] - wc.scale.Mean) / wc.scale.Dev
-			col.X = float32(min(max(x, -inputLimit), inputLimit))
+			col.X = float32(min(max(x, -l.limit), l.limit))
 			col.Missing = !cell.Valid()
 		}
 		wc.x = float64(col.X)
@@ -258,10 +269,12 @@ func (l *lane) Slot(s *window.Slot) {
 }
 
 // level is the noise level of a scale as nets take it: log10(σ̂/dev), within
-// -3…0.5. Scales change rarely, and a logarithm costs as much as a filter.
+// -3…0.5, or free of bounds where the net does not take it. Scales change rarely,
+// and a logarithm costs as much as a filter.
 type level struct {
 	scale window.Scale
 	value float32
+	free  bool
 }
 
 func (v *level) of(s window.Scale) float32 {
@@ -269,7 +282,10 @@ func (v *level) of(s window.Scale) float32 {
 	case !s.Known() || s.Sigma <= 0:
 		return -3
 	case s != v.scale:
-		v.scale, v.value = s, float32(min(max(math.Log10(s.Sigma/s.Dev), -3), 0.5))
+		v.scale, v.value = s, float32(math.Log10(s.Sigma/s.Dev))
+		if !v.free {
+			v.value = min(max(v.value, -3), .5)
+		}
 	}
 	return v.value
 }

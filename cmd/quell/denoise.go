@@ -47,7 +47,8 @@ func denoiseCmd(s streams) *cobra.Command {
 		Use:   "denoise IN",
 		Short: "Denoise a recording",
 		Long: `Denoise a recording (CSV with a header or JSON lines, plain or gzip, - for standard
-input), offline and in constant memory, with the numbers that quell run gives.
+input), offline and in constant memory, with the numbers that quell run gives. Only
+filters that need the whole recording keep it in memory.
 
 Output is CSV, one row per input row in input order: the time as it came (none
 where the input has none), with --series the series; then for each channel X the
@@ -61,11 +62,14 @@ reading of the slot counts), late or quarantined (its time lies too far back).
 A row whose slot is long gone has no values, quality bad and method raw.
 
 Filters are moving_average, ema, savitzky_golay, median, hampel, kalman,
-butterworth, haar (wavelet shrinkage on a stream) and identity, with settings
-after a colon:
+butterworth, haar (wavelet shrinkage on a stream), wavelet and identity, with
+settings after a colon:
   median:w=5   savitzky_golay:w=11,p=2   hampel:w=7,t=3   ema:a=0.3
   kalman:model=trend,lambda=10   butterworth:order=2,fc=0.1,l=2
-  haar:level=3,rule=bayes`,
+  haar:level=3,rule=bayes
+With a look-ahead of full (l=full or --lookahead full) butterworth runs forwards and
+backwards, so that it delays nothing, and kalman smooths over the whole recording;
+wavelet always needs all of it.`,
 		Example: `  quell denoise pump.csv -o clean.csv
   quell denoise ecg.csv.gz --rate 360 --channels mlii_mv
   quell denoise pump.csv --filter median:w=7`,
@@ -185,13 +189,16 @@ func sameFile(a, b string) bool {
 	return err == nil && os.SameFile(x, y) && x.Mode().IsRegular()
 }
 
+// denoiseSeed keys what the guard draws: what is scored is what is served.
+const denoiseSeed = 1
+
 // denoiser chooses what denoises.
 func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 	alarms, err := config.ParseRate(config.DefaultFalseAlarms)
 	if err != nil {
 		return err
 	}
-	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: 1, Guard: !o.noGuard, Watch: true, FitSentinel: train.Sentinel}
+	c.Engine = pipeline.EngineConfig{Stream: "denoise", Interval: config.DefaultInterval, Seed: denoiseSeed, Guard: !o.noGuard, Watch: true, FitSentinel: train.Sentinel}
 	ahead, given, err := o.ahead()
 	if err != nil {
 		return err
@@ -207,10 +214,7 @@ func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 		if err != nil {
 			return usageError("--filter: %w", err)
 		}
-		if _, err := classic.NewFilter(p); err != nil && (p.Family != classic.KalmanName || given) {
-			return usageError("--filter: %w", err)
-		}
-		c.Filter = &p
+		c.Filter, c.Whole = &p, given || strings.Contains(strings.ReplaceAll(o.filter, " ", ""), "l=full")
 	case (o.model == "" || o.model == "base") && !given:
 		if choose, err = loadBases(note); err != nil {
 			return err
@@ -218,6 +222,9 @@ func (o *denoiseOptions) denoiser(c *offline.Config, note func(string)) error {
 	default:
 		if c.Engine.Model, err = loadModel(o.model, ahead); err != nil {
 			return err
+		}
+		if why := pipeline.Unguarded(c.Engine.Model); why != "" && !o.noGuard {
+			note(fmt.Sprintf("no guard stands beside %s: %s", c.Engine.Model.Name(), why))
 		}
 	}
 	c.Engine.AtRate = func(hz float64) (*model.Model, monitor.Rate) {

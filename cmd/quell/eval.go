@@ -47,7 +47,8 @@ name in another file of as many rows.
 The recording is cut into 60 % for training, 20 % for tuning and 20 % for the test,
 which alone is scored. Filters are tuned on the tune part, which flatters them, and
 may look ahead as far as they like unless --equal-lookahead is given. A model sees
-the noisy readings before the test part, as a live stream would have.
+the noisy readings before the test part, as a live stream would have. The row served is
+what quell denoise gives with the model and its guard; by what and why is told below.
 
 gain_db is the improvement of the signal-to-noise ratio, coverage the share of
 truth within lo..hi (90 % is aimed at), lag the delay of the estimate. With several

@@ -6,31 +6,47 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/eval"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
 
-// methodOf has a model scored as a live stream would run it.
+// methodOf has a model scored by itself, as a live stream would run it without its
+// guard.
 func methodOf(m *model.Model) eval.Model {
-	all := func(y [][]float64) []eval.Estimate {
-		out, err := estimates(m, y)
-		if err != nil {
-			panic("eval: " + err.Error()) // the number of channels was checked before
-		}
-		return out
-	}
-	return eval.Model{Name: m.Name(), Setting: fmt.Sprintf("look-ahead %d", m.Lookahead()), Ahead: m.Lookahead(), Past: true, Together: all,
+	return eval.Model{Name: m.Name(), Setting: fmt.Sprintf("look-ahead %d", m.Lookahead()), Ahead: m.Lookahead(), Past: true,
+		Together: together(m, false),
 		Denoise: func(y []float64) (clean, lo, hi []float64) {
-			e := all([][]float64{y})[0]
+			e := together(m, false)([][]float64{y})[0]
 			b := e.Bounds[eval.Ninety]
 			return e.Clean, b.Lo, b.Hi
 		}}
 }
 
-// estimates runs a model over the channels of a recording, by the pipeline's own
-// engine on a grid of one slot per row.
-func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
+// servedOf has scored what quell denoise and quell run serve with a model: its
+// values or, where its guard says so, those of a classical filter.
+func servedOf(m *model.Model) eval.Model {
+	setting := "guard on"
+	if why := pipeline.Unguarded(m); why != "" {
+		setting = "no guard: " + why
+	}
+	return eval.Model{Name: "served", Setting: setting, Ahead: m.Lookahead(), Past: true, Together: together(m, true)}
+}
+
+func together(m *model.Model, guarded bool) func(y [][]float64) []eval.Estimate {
+	return func(y [][]float64) []eval.Estimate {
+		out, err := estimates(m, y, guarded)
+		if err != nil {
+			panic("eval: " + err.Error()) // the number of channels was checked before
+		}
+		return out
+	}
+}
+
+// estimates runs a model, with its guard or without, over the channels of a
+// recording, by the pipeline's own engine on a grid of one slot per row.
+func estimates(m *model.Model, y [][]float64, guarded bool) ([]eval.Estimate, error) {
 	names := make([]string, len(y))
 	samples := make([]ingest.Sample, len(y))
 	rec := &recorder{out: make([]eval.Estimate, len(y)), levels: make([][]float64, len(y))}
@@ -45,7 +61,12 @@ func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
 	if _, err := m.NewStream(len(y)); err != nil {
 		return nil, err
 	}
-	eng, err := pipeline.NewEngine(pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: rec}, rec)
+	cfg := pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: rec}
+	if guarded {
+		cfg.Guard, cfg.Seed, cfg.Judged = true, denoiseSeed, rec.judged
+		rec.trace(pipeline.Unguarded(m))
+	}
+	eng, err := pipeline.NewEngine(cfg, rec)
 	if err != nil {
 		return nil, err
 	}
@@ -82,6 +103,7 @@ type recorder struct {
 	half   []model.HalfWidth // by nominal coverage
 	out    []eval.Estimate   // by channel
 	levels [][]float64       // by channel, of the slots whose record is not out yet
+	why    []string          // by channel: the reason for the next record
 }
 
 var (
@@ -97,6 +119,20 @@ func (r *recorder) reserve(channel, n int) {
 	}
 }
 
+// trace has it kept what serves; alone is why the model does without a guard.
+func (r *recorder) trace(alone string) {
+	if alone != "" {
+		alone = "no guard stands beside the model: " + alone
+	}
+	r.why = make([]string, len(r.out))
+	for i := range r.out {
+		r.out[i].Trace, r.why[i] = new(eval.Trace), alone
+	}
+}
+
+// judged implements EngineConfig.Judged.
+func (r *recorder) judged(_ string, channel int, why guard.Reason) { r.why[channel] = why.String() }
+
 // Slot implements pipeline.Tap.
 func (r *recorder) Slot(_ string, _ int, _ int64, cols []model.Column, scales []window.Scale, _ string) {
 	for i := range scales {
@@ -110,6 +146,9 @@ func (r *recorder) Record(rec *sink.Record) {
 		v, e, level := &rec.Values[i], &r.out[i], r.levels[i][0]
 		r.levels[i] = r.levels[i][1:]
 		e.Clean = append(e.Clean, v.Clean)
+		if t := e.Trace; t != nil {
+			t.Methods, t.Reasons = append(t.Methods, v.Method), append(t.Reasons, r.why[i])
+		}
 		for k := range e.Bounds {
 			// NaN where there is no interval.
 			half := (v.Hi - v.Clean) * r.half[k].At(level) / r.half[eval.Ninety].At(level)

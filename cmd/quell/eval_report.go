@@ -26,7 +26,7 @@ func (p *picture) visit(shown string, r eval.Result, est eval.Estimate) {
 	switch {
 	case r.Method == shown:
 		p.model = est
-	case p.filter == "" || r.Gain > p.gain:
+	case !r.Model && (p.filter == "" || r.Gain > p.gain):
 		p.filter, p.filtered, p.gain = r.Method, est.Clean, r.Gain
 	}
 }

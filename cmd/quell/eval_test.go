@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -34,7 +35,7 @@ func TestEstimates(t *testing.T) {
 	for k := 700; k < 760; k++ {
 		y[1][k] = math.NaN()
 	}
-	got, err := estimates(m, y)
+	got, err := estimates(m, y, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,6 +58,48 @@ func TestEstimates(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// TestServed: the row of what is served is what quell denoise gives, value by value,
+// with its interval and its method.
+func TestServed(t *testing.T) {
+	in, path := recording(t, 6000), tinyModel(t, 0, 3)
+	m, err := loadModel(path, anyLookahead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := readTable(streams{}, in, "t", []string{"v"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := estimates(m, rec.cols, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, errs, code := quell(t, "denoise", in, "--channels", "v", "--model", path)
+	if code != 0 {
+		t.Fatal(errs)
+	}
+	rows, err := csv.NewReader(strings.NewReader(out)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, b := got[0], got[0].Bounds[eval.Ninety]
+	count := map[string]int{}
+	for i, r := range rows[1:] {
+		count[r[5]]++
+		for k, v := range []float64{e.Clean[i], b.Lo[i], b.Hi[i]} {
+			if want := number(r[1+k]); v != want && !(math.Abs(v-want) <= 1e-12*math.Abs(want)) && !(math.IsNaN(v) && math.IsNaN(want)) {
+				t.Fatalf("row %d, %s: %v, want %v", i, rows[0][1+k], v, want)
+			}
+		}
+		if e.Trace.Methods[i] != r[5] {
+			t.Fatalf("row %d is by %s, want %s", i, e.Trace.Methods[i], r[5])
+		}
+	}
+	if count["net"] < 256 || len(rows)-1-count["net"]-count["raw"] < 2000 {
+		t.Errorf("rows by method: %v", count)
 	}
 }
 

@@ -29,6 +29,10 @@ func (e *evaluation) writeText(w io.Writer) error {
 	if err := eval.WriteTable(w, results); err != nil {
 		return err
 	}
+	fmt.Fprintln(w)
+	if err := eval.WriteServed(w, results); err != nil {
+		return err
+	}
 	e.textSweeps(w)
 	if err := e.textTasks(w); err != nil {
 		return err

@@ -99,9 +99,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetIn(s.in)
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
-	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return usageError("%w: see %s --help", err, c.CommandPath())
-	})
+	cmd.SetFlagErrorFunc(flagError)
 	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), demoCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
 	return cmd
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"time"
 
@@ -36,6 +37,10 @@ func (p *progress) tell(t train.Progress, elapsed time.Duration) {
 		return
 	}
 	p.next = elapsed + 250*time.Millisecond
+	if t.Steps == math.MaxInt { // as many as the recording has room for
+		fmt.Fprintf(p.w, "\r\x1b[Kstep %d, loss %.4f", t.Step, p.loss)
+		return
+	}
 	left := time.Duration(float64(elapsed) / float64(max(t.Step, 1)) * float64(t.Steps-t.Step))
 	fmt.Fprintf(p.w, "\r\x1b[Kstep %d of %d, loss %.4f, %s left", t.Step, t.Steps, p.loss, left.Round(time.Second))
 }

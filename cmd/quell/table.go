@@ -24,7 +24,12 @@ type table struct {
 }
 
 // readTable reads the named columns of a file, or its numeric ones.
-func readTable(s streams, path, timeColumn string, names []string) (t *table, err error) {
+func readTable(s streams, path, timeColumn string, names []string) (*table, error) {
+	return readTableUpTo(s, path, timeColumn, names, math.MaxInt)
+}
+
+// readTableUpTo is readTable of a file that must not have more than so many rows.
+func readTableUpTo(s streams, path, timeColumn string, names []string, most int) (t *table, err error) {
 	r, err := openTable(s, path, file.Options{Time: timeColumn, Channels: file.Named(names...)})
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no file %s", path)
@@ -41,6 +46,9 @@ func readTable(s streams, path, timeColumn string, names []string) (t *table, er
 		}
 		if err != nil {
 			return nil, err
+		}
+		if row.Index >= int64(most) {
+			return nil, fmt.Errorf("%s has more than %d rows, which is all that memory is there for", path, most)
 		}
 		if row.TimeText != nil {
 			t.times = append(t.times, row.Time)

@@ -32,6 +32,7 @@ type trainOptions struct {
 	aheadSet                                          bool // --lookahead was given
 	budget                                            time.Duration
 	asJSON, card                                      bool
+	memory                                            byteSize // 0: recordings are read whole
 
 	// Without truth.
 	method, quiet string
@@ -64,6 +65,13 @@ how to train:
 What is known of the noise helps: --noise is a recording of it and --quiet a stretch
 of the recording in which only noise is seen, white or not; --sigma is its deviation.
 
+With --memory the recordings, which may be longer than memory or come from standard
+input (-), are read once, and a sample of them is kept, of the size that is given;
+the rest of the process takes some 40 MiB. With --clean the net is trained while they
+are read: a sixth is held out to validate, the scale is learnt from the first 65,536
+rows and stays, and training ends with the recordings, at one update for every 512
+rows, or after --steps. Without it training begins when all is read.
+
 The same data, flags and seed give the same bytes on the same kind of machine.
 --budget bounds the time instead: the number of steps then follows from the speed
 of the machine, and is told, so that --steps repeats it.`,
@@ -71,7 +79,8 @@ of the machine, and is told, so that --steps repeats it.`,
   quell train history.csv --channels pressure --quiet 2000..6000 -o mine.quell
   quell train pair.csv --twin pressure=pressure2 -o mine.quell
   quell train ecg.csv --clean mlii=mlii --corrupt gaussian:snr=10 -o ecg.quell
-  quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell`,
+  quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell
+  zcat 2025-*.csv.gz | quell train - --clean p=p --corrupt gaussian:snr=10 --memory 64MiB -o p.quell`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return usageError("quell train takes one file or more, or base")
@@ -79,7 +88,7 @@ of the machine, and is told, so that --steps repeats it.`,
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o.aheadSet = cmd.Flags().Changed("lookahead")
+			o.aheadSet, o.scheduleSet = cmd.Flags().Changed("lookahead"), cmd.Flags().Changed("schedule")
 			return runTrain(cmd.Context(), s, args, &o)
 		},
 	}
@@ -95,6 +104,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringArrayVar(&o.twins, "twin", nil, "`CH=COL`: column COL is a second sensor of what channel CH measures (repeatable)")
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
+	f.Var(&o.memory, "memory", "`size`, such as 64MiB, that may be kept of the recordings, which are then read once; default: all of them")
 	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
@@ -176,15 +186,15 @@ func runTrain(ctx context.Context, s streams, files []string, o *trainOptions) e
 	if len(pairs) == 0 {
 		return trainNoisy(ctx, s, files, o)
 	}
-	if len(files) > 1 {
-		return usageError("with --clean there is one file: its last two fifths are for validation and test")
+	if len(files) > 1 && o.memory == 0 {
+		return usageError("with --clean there is one file, as its last two fifths are for validation and test; with --memory there may be several")
 	}
 	for _, f := range []given{{"--method", o.method != string(train.Auto)}, {"--twin", len(o.twins) > 0}, {"--sigma", o.sigma != 0}, {"--quiet", o.quiet != ""}} {
 		if f.is {
 			return usageError("%s is for training without truth: leave it or --clean out", f.flag)
 		}
 	}
-	return trainSupervised(ctx, s, files[0], pairs, o)
+	return trainSupervised(ctx, s, files, pairs, o)
 }
 
 // given says whether a flag was given.
@@ -194,19 +204,19 @@ type given struct {
 }
 
 // trainSupervised trains with truth.
-func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, o *trainOptions) error {
+func trainSupervised(ctx context.Context, s streams, files []string, pairs []pair, o *trainOptions) error {
 	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps, Curriculum: o.curriculum}
 	var err error
 	if cfg.Recipe, err = o.recipe(); err != nil {
+		return err
+	}
+	if err := o.checkPairs(pairs); err != nil {
 		return err
 	}
 	if o.corrupt != "" {
 		if cfg.Corrupt, err = noise.ParseSpec(o.corrupt); err != nil {
 			return usageError("--corrupt: %w", err)
 		}
-	}
-	if err := o.recordings(s, path, pairs, &cfg); err != nil {
-		return err
 	}
 	switch {
 	case o.from != "" && o.arch != "":
@@ -220,6 +230,12 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 			return err
 		}
 	}
+	if o.memory > 0 {
+		return o.trainOnline(ctx, s, files, pairs, cfg)
+	}
+	if err := o.recordings(s, files[0], pairs, &cfg); err != nil {
+		return err
+	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
 		if r.steps > 0 {
@@ -227,6 +243,19 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 		}
 		return train.Supervised(ctx, cfg)
 	})
+}
+
+// checkPairs says whether the channels and their truth go together.
+func (o *trainOptions) checkPairs(pairs []pair) error {
+	for _, p := range pairs {
+		if p.channel != p.truth && (o.noise != "" || o.corrupt != "") {
+			return usageError("--clean %s=%s: the noise is what the columns differ by; leave --corrupt and --noise out", p.channel, p.truth)
+		}
+		if (p.channel != p.truth) != (pairs[0].channel != pairs[0].truth) {
+			return usageError("--clean: either all channels have a column of truth beside them, or none")
+		}
+	}
+	return nil
 }
 
 // recordings reads the clean recordings, and the noise that is recorded.
@@ -252,9 +281,6 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 		if p.channel == p.truth {
 			continue
 		}
-		if o.noise != "" || o.corrupt != "" {
-			return usageError("--clean %s=%s: the noise is what the columns differ by; leave --corrupt and --noise out", p.channel, p.truth)
-		}
 		noisy, err := t.column(p.channel)
 		if err != nil {
 			return err
@@ -267,28 +293,11 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 		}
 		cfg.Noise = append(cfg.Noise, z)
 	}
-	if cfg.Noise != nil && len(cfg.Noise) != len(cfg.Clean) {
-		return usageError("--clean: either all channels have a column of truth beside them, or none")
-	}
 	if o.noise == "" {
 		return nil
 	}
-	names = names[:0]
-	for _, p := range pairs {
-		names = append(names, p.channel)
-	}
-	n, err := readTable(s, o.noise, "", names)
-	if err != nil {
-		return err
-	}
-	for i, z := range n.cols {
-		z, ok := filled(z)
-		if !ok {
-			return fmt.Errorf("%s: column %s has no value", o.noise, n.names[i])
-		}
-		cfg.Noise = append(cfg.Noise, z)
-	}
-	return nil
+	cfg.Noise, err = o.noiseOf(s, channelsOf(pairs), math.MaxInt)
+	return err
 }
 
 // netFile is what --arch reads: one of the two architectures by its few
@@ -406,7 +415,8 @@ type session struct {
 	resume   *train.Snapshot
 	save     func(*train.Snapshot) error
 
-	attempts []attempt // without truth
+	attempts []attempt           // without truth
+	online   *train.OnlineReport // with --memory
 }
 
 // session trains, saves the model and tells how it went. What is interrupted
@@ -452,13 +462,20 @@ func (o *trainOptions) session(ctx context.Context, s streams, fit func(context.
 		Loss      float64   `json:"loss"`
 		Best      *float64  `json:"best_validation"`
 		Attempts  []attempt `json:"attempts,omitempty"`
+		Rows      int64     `json:"rows,omitempty"` // with --memory
 		Seconds   float64   `json:"seconds"`
-	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, r.attempts, math.Round(10*time.Since(began).Seconds()) / 10}
+	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, r.attempts, 0, math.Round(10*time.Since(began).Seconds()) / 10}
 	if !math.IsNaN(rep.Best) && !math.IsInf(rep.Best, 0) {
 		out.Best = &rep.Best
 	}
+	if r.online != nil {
+		out.Rows = r.online.Rows
+	}
 	if o.asJSON {
 		return json.NewEncoder(s.out).Encode(out)
+	}
+	if r.online != nil {
+		o.tellOnline(s, r.online)
 	}
 	for _, a := range r.attempts {
 		fmt.Fprintln(s.out, a)

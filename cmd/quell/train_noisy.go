@@ -30,6 +30,10 @@ func (o *trainOptions) checkNoisy(files []string) error {
 		return usageError("--noise and --quiet exclude each other: both are the recorded noise")
 	case o.quiet != "" && len(files) > 1:
 		return usageError("--quiet names rows of a recording, so that there is one file")
+	case o.memory > 0 && o.quiet != "":
+		return usageError("--quiet names rows of a recording that is read whole: leave --memory out, or give the noise by --noise FILE")
+	case o.memory > 0 && len(o.twins) > 0:
+		return usageError("--twin needs all readings at once, to learn how the two sensors go together: leave --memory out")
 	case o.sigma < 0 || math.IsNaN(o.sigma) || math.IsInf(o.sigma, 0):
 		return usageError("--sigma %g: a deviation is a positive number", o.sigma)
 	}
@@ -59,13 +63,9 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 	if c := m.Header().Channels; c > 1 {
 		return fmt.Errorf("%s serves %d channels at once; without truth this version trains models that serve each channel by itself", m.Name(), c)
 	}
-	var windows []train.Window
-	for _, path := range files {
-		ws, err := o.windows(s, path, m)
-		if err != nil {
-			return err
-		}
-		windows = append(windows, ws...)
+	windows, err := o.histories(ctx, s, files, m)
+	if err != nil {
+		return err
 	}
 	slots := 0
 	for _, w := range windows {
@@ -84,6 +84,21 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 		}
 		return tuned, fit, err
 	})
+}
+
+// histories returns windows of all recordings.
+func (o *trainOptions) histories(ctx context.Context, s streams, files []string, m *model.Model) (windows []train.Window, err error) {
+	if o.memory > 0 {
+		return o.sample(ctx, s, files, m)
+	}
+	for _, path := range files {
+		ws, err := o.windows(s, path, m)
+		if err != nil {
+			return nil, err
+		}
+		windows = append(windows, ws...)
+	}
+	return windows, nil
 }
 
 // leastSlots is the shortest history that is trained on.
@@ -141,12 +156,22 @@ func (o *trainOptions) windows(s streams, path string, m *model.Model) ([]train.
 			return nil, fmt.Errorf("channel %s: %w", name, err)
 		}
 		// Truthless sees all channels together, and knows no names.
-		if err := train.CheckWhite(ws); err != nil && o.method == string(train.Auto) && recorded == nil && len(twins) == 0 {
-			return nil, fmt.Errorf("%s: channel %s: %w; give a recording of it by --noise FILE or a stretch by --quiet FROM..TO, a second sensor by --twin, choose other --channels, or name a --method if you know better", path, name, err)
+		if recorded == nil && len(twins) == 0 {
+			if err := o.checkWhite(ws, path, name); err != nil {
+				return nil, err
+			}
 		}
 		out = append(out, ws...)
 	}
 	return out, nil
+}
+
+// checkWhite refuses windows of a channel whose noise is not white.
+func (o *trainOptions) checkWhite(ws []train.Window, path, channel string) error {
+	if err := train.CheckWhite(ws); err != nil && o.method == string(train.Auto) {
+		return fmt.Errorf("%s: channel %s: %w; give a recording of it by --noise FILE or a stretch by --quiet FROM..TO, a second sensor by --twin, choose other --channels, or name a --method if you know better", path, channel, err)
+	}
+	return nil
 }
 
 // twinOf gives a channel its second sensor.

@@ -11,6 +11,7 @@ type recipeOptions struct {
 	loss, schedule                 string
 	ema, dropout, contract, sparse float64
 	curriculum                     bool
+	scheduleSet                    bool // --schedule was given
 }
 
 // recipeFlags adds the flags of training techniques; docs/techniques.md tells

@@ -132,6 +132,9 @@ func (o *tuneOptions) config(s streams, path string) (train.TuneConfig, error) {
 	if cfg.Space, err = readSpace(o.space, int(o.lookahead)); err != nil {
 		return cfg, err
 	}
+	if err := o.checkPairs(pairs); err != nil {
+		return cfg, err
+	}
 	return cfg, o.recordings(s, path, pairs, &cfg.SupervisedConfig)
 }
 

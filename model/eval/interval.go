@@ -27,11 +27,12 @@ type Bounds struct{ Lo, Hi []float64 }
 type Estimate struct {
 	Clean  []float64
 	Bounds [NumNominal]Bounds // by Nominal(), zero where there is none
+	Trace  *Trace             // nil where one method makes all of it
 }
 
 // from returns the estimate of the samples from i on.
 func (e Estimate) from(i int) Estimate {
-	out := Estimate{Clean: e.Clean[i:]}
+	out := Estimate{Clean: e.Clean[i:], Trace: e.Trace.from(i)}
 	for k, b := range e.Bounds {
 		if b.Lo != nil && b.Hi != nil {
 			out.Bounds[k] = Bounds{b.Lo[i:], b.Hi[i:]}

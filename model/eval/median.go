@@ -11,7 +11,7 @@ import (
 // same rows in the same order, as Compare gives them for different seeds; else
 // it panics. A run where a score is NaN has no say in it. Of an even number of
 // runs it is the mean of the middle two. Setting is that of the first run, Ahead
-// the largest.
+// the largest, and the shares of Served are means.
 func Median(runs ...[]Result) []Result {
 	if len(runs) == 0 {
 		return nil
@@ -30,6 +30,11 @@ func Median(runs ...[]Result) []Result {
 			}
 			out[i].Ahead = further(out[i].Ahead, run[i].Ahead)
 		}
+		var served []*Served
+		for _, run := range runs {
+			served = append(served, run[i].Served)
+		}
+		out[i].Served = meanServed(served)
 		for k, dst := range out[i].scores() {
 			values = values[:0]
 			for _, run := range runs {

@@ -38,6 +38,7 @@ type Result struct {
 	CRPS           float64             // of the 90 % interval taken as a Gaussian, in the channel's unit
 	CoverageBlocks float64             // share of blocks of 1,000 samples that are covered as they should
 	Reliability    [NumNominal]float64 // coverage by Nominal(); NaN where there is no such interval
+	Served         *Served             // what served, of a method that chooses; else nil
 }
 
 // number is a float64 that JSON can hold.
@@ -83,6 +84,7 @@ type wireResult struct {
 	LSD            number        `json:"lsd_db"`
 	Lookahead      *int          `json:"lookahead_samples"` // null: the whole recording
 	Reliability    []reliability `json:"reliability"`       // null where there is no interval
+	Served         *Served       `json:"served,omitempty"`
 }
 
 // reliability is the observed coverage of an interval that claims to cover a
@@ -96,7 +98,7 @@ type reliability struct {
 func (r Result) MarshalJSON() ([]byte, error) {
 	w := wireResult{r.Channel, r.Method, number(r.SNRIn), number(r.SNROut), number(r.Gain), number(r.RMSE),
 		number(r.MAD), number(r.PRD), number(r.Cos), number(r.Coverage), number(r.Width), number(r.Lag), number(r.USPerSample),
-		number(r.SSD), number(r.RRMSET), number(r.RRMSES), number(r.CC), number(r.CRPS), number(r.CoverageBlocks), number(r.LSD), nil, nil}
+		number(r.SSD), number(r.RRMSET), number(r.RRMSES), number(r.CC), number(r.CRPS), number(r.CoverageBlocks), number(r.LSD), nil, nil, r.Served}
 	if r.Ahead != classic.Full {
 		w.Lookahead = &r.Ahead
 	}
@@ -118,7 +120,7 @@ func (r *Result) UnmarshalJSON(b []byte) error {
 		RMSE: float64(w.RMSE), MAD: float64(w.MAD), PRD: float64(w.PRD), Cos: float64(w.Cos), Coverage: float64(w.Coverage),
 		Width: float64(w.Width), Lag: float64(w.Lag), USPerSample: float64(w.USPerSample),
 		SSD: float64(w.SSD), RRMSET: float64(w.RRMSET), RRMSES: float64(w.RRMSES), CC: float64(w.CC), CRPS: float64(w.CRPS),
-		CoverageBlocks: float64(w.CoverageBlocks), LSD: float64(w.LSD), Ahead: classic.Full, Reliability: noReliability()}
+		CoverageBlocks: float64(w.CoverageBlocks), LSD: float64(w.LSD), Ahead: classic.Full, Reliability: noReliability(), Served: w.Served}
 	if w.Lookahead != nil {
 		r.Ahead = *w.Lookahead
 	}

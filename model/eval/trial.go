@@ -219,7 +219,7 @@ func (t *Trial) ScoreEstimate(method string, e Estimate) Result {
 	r := Result{Channel: t.Channel, Method: method, Coverage: nan, Width: nan, Lag: nan, USPerSample: nan,
 		SNRIn: SNR(t.SignalVar, x, y), Gain: Gain(x, y, denoised), RMSE: RMSE(x, denoised), MAD: MAD(x, denoised),
 		PRD: PRD(x, denoised), Cos: Cos(x, denoised), SSD: SSD(x, denoised), RRMSET: RRMSE(x, denoised), CC: CC(x, denoised),
-		CRPS: nan, CoverageBlocks: nan, Reliability: noReliability()}
+		CRPS: nan, CoverageBlocks: nan, Reliability: noReliability(), Served: e.Trace.sum()}
 	r.SNROut = r.SNRIn + r.Gain
 	r.RRMSES, r.LSD = SpectralErrors(x, denoised)
 	for i, b := range e.Bounds {

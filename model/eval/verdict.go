@@ -65,8 +65,12 @@ type candidate struct {
 	gains []float64
 }
 
+// candidates returns the methods to choose from: not those that choose themselves.
 func candidates(runs [][]Result) (out []candidate) {
 	for i, r := range Median(runs...) {
+		if r.Served != nil {
+			continue
+		}
 		c := candidate{Result: r}
 		for _, run := range runs {
 			c.gains = append(c.gains, run[i].Gain)

@@ -27,7 +27,8 @@ const (
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
 	leastMargin = .0005 // the same, at least, in σ²
 
-	// MaxLookahead is the largest look-ahead of a Panel, in samples.
+	// MaxLookahead is the largest look-ahead of a Panel, in samples: filters gain
+	// nothing from a larger one. A network may look further ahead.
 	MaxLookahead = 128
 )
 

@@ -48,6 +48,11 @@ type FitConfig struct {
 
 	Progress func(Progress) // called after every update, if set
 
+	// Next, if set, is called before every update, while nobody asks for examples:
+	// it may change what they are cut from. Where it returns false or an error,
+	// training ends as it does after Steps updates; the error is returned.
+	Next func() (bool, error)
+
 	// Resume continues from a snapshot of a run with the same data and config;
 	// the result is that of the uninterrupted run. Checkpoint, if set, is called
 	// after every CheckpointEvery updates (default Every) and where ctx ends the
@@ -103,8 +108,22 @@ func Fit(ctx context.Context, net *nn.Net, b Batcher, cfg FitConfig) (FitReport,
 			}
 			return f.report(), err
 		}
+		if cfg.Next != nil {
+			more, err := cfg.Next()
+			if err != nil {
+				return f.report(), err
+			}
+			if !more {
+				if f.step%cfg.Every != 0 {
+					f.judge()
+				}
+				break
+			}
+		}
 		f.update()
-		f.validate()
+		if f.step%cfg.Every == 0 || f.step == cfg.Steps {
+			f.judge()
+		}
 		if cfg.Progress != nil {
 			cfg.Progress(f.progress())
 		}
@@ -214,8 +233,9 @@ func (f *fitter) update() {
 	f.step++
 }
 
-func (f *fitter) validate() {
-	if f.cfg.Validate == nil || f.step%f.cfg.Every != 0 && f.step != f.cfg.Steps {
+// judge validates, if that is asked for.
+func (f *fitter) judge() {
+	if f.cfg.Validate == nil {
 		return
 	}
 	net, params := f.net, f.params

@@ -101,43 +101,65 @@ func newScale(n, mean, m2, sigma2 float64) scale {
 	return scale{mean, dev, min(math.Sqrt(sigma2), dev)}
 }
 
-// inputLimit bounds scaled input, as the pipeline does.
-const inputLimit = 100
+// inputLimit bounds scaled input and rawLimit raw input, as the pipeline does.
+const (
+	inputLimit = 100
+	rawLimit   = 1e30
+)
 
 // columns scales a recording of one channel as the model's header says and
 // returns the input columns with the scale of each sample.
 func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale) {
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
-	if h.Scaler.Kind == model.ScaleRunning || h.Scaler.Kind == model.ScaleFixed && h.Scaler.Sigma[0] == 0 {
+	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[0] == 0 {
 		running(x, lost, func(i int, s scale) { scales[i] = s })
 	}
-	for i := range scales {
-		switch h.Scaler.Kind {
-		case model.ScaleFixed:
-			scales[i].mean, scales[i].dev = h.Scaler.Mean[0], h.Scaler.Dev[0]
-			if h.Scaler.Sigma[0] > 0 {
-				scales[i].sigma = h.Scaler.Sigma[0]
-			}
-		case model.ScaleNone:
-			scales[i] = scale{dev: 1}
-		}
-	}
-	held, any := 0.0, false
-	for i := range x {
-		s := scales[i]
-		gone := lost != nil && lost[i]
-		if !gone {
-			held, any = x[i], true
-		}
-		cols[i] = model.Column{Missing: true, Level: s.level()}
-		if s.dev > 0 && any {
-			v := (held - s.mean) / s.dev
-			cols[i].X = float32(min(max(v, -inputLimit), inputLimit))
-			cols[i].Missing = gone
-		}
+	f := newFeed(m)
+	for i, v := range x {
+		cols[i], scales[i] = f.take(v, lost != nil && lost[i], scales[i])
 	}
 	return cols, scales
+}
+
+// feed makes input columns of one channel for a model, sample by sample.
+type feed struct {
+	model  *model.Model
+	scaler model.Scaler
+	limit  float64 // of the input
+	held   float64
+	any    bool // held is a value
+}
+
+func newFeed(m *model.Model) feed {
+	f := feed{model: m, scaler: m.Header().Scaler, limit: inputLimit}
+	if f.scaler.Kind == model.ScaleNone {
+		f.limit = rawLimit
+	}
+	return f
+}
+
+// take returns the column of the next sample and the scale that holds there, where
+// the running one is now.
+func (f *feed) take(x float64, gone bool, now scale) (model.Column, scale) {
+	switch f.scaler.Kind {
+	case model.ScaleFixed:
+		now.mean, now.dev = f.scaler.Mean[0], f.scaler.Dev[0]
+		if f.scaler.Sigma[0] > 0 {
+			now.sigma = f.scaler.Sigma[0]
+		}
+	case model.ScaleNone:
+		now = scale{dev: 1, sigma: now.sigma}
+	}
+	if !gone {
+		f.held, f.any = x, true
+	}
+	col := model.Column{Missing: true, Level: now.level()}
+	if now.dev > 0 && f.any {
+		v := (f.held - now.mean) / now.dev
+		col.X, col.Missing = float32(min(max(v, -f.limit), f.limit)), gone
+	}
+	return col, now
 }
 
 // Denoise runs a model over a recording of one channel as the pipeline would,

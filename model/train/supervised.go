@@ -63,6 +63,12 @@ func (c *SupervisedConfig) defaults() error {
 			}
 		}
 	}
+	return c.complete(len(c.Clean), c.Noise != nil)
+}
+
+// complete fills in the defaults of a training on so many channels; paired says
+// that there is recorded noise.
+func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	if c.Name == "" {
 		c.Name = "trained"
 	}
@@ -70,18 +76,18 @@ func (c *SupervisedConfig) defaults() error {
 		c.Arch = archOf(c.From)
 	} else if len(c.Arch.Spec.Layers) == 0 {
 		signals := 0
-		if len(c.Clean) > 1 {
-			signals = len(c.Clean)
+		if channels > 1 {
+			signals = channels
 		}
 		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
 	}
-	if n := c.Arch.perNet(); n != len(c.Clean) {
-		return fmt.Errorf("train: %d clean channels; the net takes %d", len(c.Clean), n)
+	if n := c.Arch.perNet(); n != channels {
+		return fmt.Errorf("train: %d clean channels; the net takes %d", channels, n)
 	}
-	if c.Noise != nil && len(c.Noise) != len(c.Clean) {
-		return fmt.Errorf("train: %d channels of noise; want %d", len(c.Noise), len(c.Clean))
+	if c.Noise != nil && len(c.Noise) != channels {
+		return fmt.Errorf("train: %d channels of noise; want %d", len(c.Noise), channels)
 	}
-	if c.Corrupt == nil && c.Noise == nil {
+	if c.Corrupt == nil && !paired {
 		c.Corrupt = noise.Chain{{Kind: "gaussian", Args: []noise.Arg{{Name: "snr", Value: noise.Range{Lo: -2, Hi: 25}}, {Name: "sigma", Value: noise.Range{Lo: math.NaN(), Hi: math.NaN()}}}}}
 	}
 	setDefault(&c.Steps, 4000)
@@ -117,15 +123,9 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if parts.Train.Len() < cfg.Window || parts.Tune.Len() < cfg.Window {
 		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d", len(cfg.Clean[0]), cfg.Window)
 	}
-	net, err := nn.New(arch.Spec, cfg.Seed)
+	net, err := cfg.net()
 	if err != nil {
-		return nil, FitReport{}, fmt.Errorf("train: %w", err)
-	}
-	if cfg.From != nil {
-		if err := cfg.From.Trainable(); err != nil {
-			return nil, FitReport{}, fmt.Errorf("train: %w", err)
-		}
-		net = cfg.From.Net().Clone()
+		return nil, FitReport{}, err
 	}
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
@@ -143,16 +143,36 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if err != nil {
 		return nil, rep, err
 	}
-	m, err := cfg.model(net, data, rep)
-	if err != nil || len(cfg.Clean) > 1 {
-		return m, rep, err
+	m, err := cfg.calibrated(net, data, val, rep)
+	return m, rep, err
+}
+
+// net returns the net to train: a new one, or a copy of From's.
+func (c *SupervisedConfig) net() (*nn.Net, error) {
+	if c.From == nil {
+		net, err := nn.New(c.Arch.Spec, c.Seed)
+		if err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+		return net, nil
+	}
+	if err := c.From.Trainable(); err != nil {
+		return nil, fmt.Errorf("train: %w", err)
+	}
+	return c.From.Net().Clone(), nil
+}
+
+// calibrated makes a model of the trained net, with the interval of one channel.
+func (c *SupervisedConfig) calibrated(net *nn.Net, data, val *pairs, rep FitReport) (*model.Model, error) {
+	m, err := c.model(net, data, rep)
+	if err != nil || len(data.scales) > 1 {
+		return m, err
 	}
 	h := m.Header()
 	if h.Interval, err = val.calibrate(m); err != nil {
-		return nil, rep, fmt.Errorf("train: %w", err)
+		return nil, fmt.Errorf("train: %w", err)
 	}
-	m, err = model.New(h, net)
-	return m, rep, err
+	return model.New(h, net)
 }
 
 // calibrate measures the errors of a model of one channel by noise level, on
@@ -161,10 +181,13 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 	const pieces, longest, warmUp = 32, 2048, scaleBlock
 	var cal calibration
 	n := min(longest, p.part.Len())
+	if p.piece > 0 {
+		n = min(longest, p.piece)
+	}
 	x, lost := make([]float64, n), make([]bool, n)
 	for k := range pieces {
 		rng := draw(p.cfg.Seed^uint64(p.part.From), 1, k)
-		start := p.part.From + rng.IntN(p.part.Len()-n+1)
+		start := p.part.From + begin(rng, p.part.Len(), p.piece, n)
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
@@ -263,6 +286,18 @@ type pairs struct {
 	noiseSigma []float64
 	scales     []scale     // per channel, of the training part
 	ease       *curriculum // nil without
+
+	// The recordings, and those of noise, are made of pieces of this length, which
+	// no window reaches across; 0: of one piece.
+	piece, noisePiece int
+}
+
+// begin draws where n samples begin within so many, cut into pieces of a length.
+func begin(rng *rand.Rand, length, piece, n int) int {
+	if piece == 0 {
+		return rng.IntN(length - n + 1)
+	}
+	return rng.IntN(length/piece)*piece + rng.IntN(piece-n+1)
 }
 
 // newPairs takes windows from a part of the recordings, and noise from the
@@ -289,7 +324,7 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
-	start := p.part.From + rng.IntN(p.part.Len()-n+1)
+	start := p.part.From + begin(rng, p.part.Len(), p.piece, n)
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
 	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
@@ -318,7 +353,7 @@ func (p *pairs) addRecorded(x []float64, channel int, gain float64, rng *rand.Ra
 		return 0
 	}
 	z := p.noise[channel]
-	at := rng.IntN(len(z) - len(x) + 1)
+	at := begin(rng, len(z), p.noisePiece, len(x))
 	for t := range x {
 		x[t] += gain * z[at+t]
 	}

@@ -19,10 +19,47 @@ func unlimited(rateHz float64) int { return int(min(8, rateHz*(1+1e-9))) }
 // filterAt returns the filter for a grid of the given rate.
 func (d *denoiser) filterAt(rateHz float64) classic.Params {
 	p := *d.cfg.Filter
-	if p.Family == classic.KalmanName && p.Lookahead == classic.Full {
+	if p.Family == classic.KalmanName && p.Lookahead == classic.Full && !d.cfg.Whole {
 		p.Lookahead = unlimited(rateHz)
 	}
 	return p
+}
+
+// filter is a classic.Filter as far as it is used here.
+type filter interface {
+	Push(x float64) (y float64, ok bool)
+	Finish(dst []float64) []float64
+}
+
+// newFilter returns the filter of one channel.
+func newFilter(p classic.Params) (filter, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	if p.Latency() == classic.Full {
+		return &whole{p: p}, nil
+	}
+	return classic.NewFilter(p)
+}
+
+// whole keeps all readings of a context and filters them at its end.
+type whole struct {
+	p classic.Params
+	y []float64
+}
+
+// Push takes a reading, and gives out none.
+func (w *whole) Push(y float64) (float64, bool) {
+	w.y = append(w.y, y)
+	return 0, false
+}
+
+// Finish gives out all estimates.
+func (w *whole) Finish(dst []float64) []float64 {
+	classic.Apply(w.y, w.y, w.p)
+	dst = append(dst, w.y...)
+	w.y = w.y[:0]
+	return dst
 }
 
 // Slot sees where a context begins: what waits in the filters belongs to the
@@ -34,7 +71,7 @@ func (d *denoiser) Slot(name string, _ int, index int64, _ []model.Column, _ []w
 	s := d.of(name)
 	if s.filters == nil {
 		for range d.rows.channels {
-			f, err := classic.NewFilter(d.filterAt(d.rateHz))
+			f, err := newFilter(d.filterAt(d.rateHz))
 			if err != nil {
 				panic("offline: a filter that was checked: " + err.Error())
 			}
@@ -61,14 +98,9 @@ func (d *denoiser) Resolved(string, int64) {}
 
 // filter takes a record through the filters of its series.
 func (d *denoiser) filter(s *series, r *sink.Record) {
-	n := s.filters[0].Lookahead() + 1
-	if s.waiting == nil {
-		s.waiting = make([]held, n)
-	}
-	w := &s.waiting[s.pushed%int64(n)]
+	w := s.wait()
 	w.values, w.score, w.drift = append(w.values[:0], r.Values...), r.Score, r.Drift
-	s.pushed++
-	due := &s.waiting[s.emitted%int64(n)]
+	due := &s.waiting[s.emitted%int64(len(s.waiting))]
 	out := false
 	for i, f := range s.filters {
 		// All filters have the same look-ahead, so their values come together.
@@ -84,14 +116,18 @@ func (d *denoiser) filter(s *series, r *sink.Record) {
 
 // finishFilters gives out what waits for look-ahead that will not come.
 func (d *denoiser) finishFilters(s *series) {
+	if s.emitted == s.pushed {
+		return
+	}
 	ys := make([][]float64, len(s.filters))
+	_, all := s.filters[0].(*whole)
 	for i, f := range s.filters {
 		ys[i] = f.Finish(nil)
 	}
 	for t := 0; s.emitted < s.pushed; t++ {
 		due := &s.waiting[s.emitted%int64(len(s.waiting))]
 		for i := range s.filters {
-			d.smooth(&due.values[i], ys[i][t], true)
+			d.smooth(&due.values[i], ys[i][t], !all)
 		}
 		d.keep(s, due)
 	}

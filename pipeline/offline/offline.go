@@ -29,8 +29,11 @@ type Config struct {
 	Engine pipeline.EngineConfig
 	// Filter, when not nil, denoises in the place of a net, each channel by
 	// itself. A Kalman filter without a limit to its look-ahead gets 8 samples,
-	// or what of them lasts no longer than a second.
+	// or what of them lasts no longer than a second, unless it is Whole. A filter
+	// that needs the whole recording, from one reset to the next, has it kept in
+	// memory.
 	Filter *classic.Params
+	Whole  bool
 	// Series is the name of rows that have none of their own.
 	Series string
 	// SeriesColumn heads the column of the rows' series; "": there is none.
@@ -103,7 +106,7 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 	}
 	if c.Filter != nil {
 		e.Tap = d
-		if _, err := classic.NewFilter(d.filterAt(1)); err != nil {
+		if _, err := newFilter(d.filterAt(1)); err != nil {
 			return nil, err
 		}
 	}

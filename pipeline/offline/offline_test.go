@@ -114,6 +114,55 @@ func run(t *testing.T, text string, o file.Options, c Config) ([]string, Report)
 	return strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n"), rep
 }
 
+// TestWholeFilter: a filter that needs all of a recording has all of it, from one
+// long gap to the next and of each series by itself, and says that nothing is early.
+func TestWholeFilter(t *testing.T) {
+	const n, gap = 500, 300 // rows, and the one before which time jumps
+	rng := rand.New(rand.NewPCG(5, 5))
+	y := map[string][]float64{}
+	text := strings.Builder{}
+	text.WriteString("ts,series,a\n")
+	for i := range n {
+		at := float64(i) / 100
+		if i >= gap {
+			at += 100
+		}
+		for _, name := range []string{"x", "y"} {
+			v := math.NaN()
+			cell := ""
+			if rng.IntN(20) > 0 {
+				v = math.Sin(float64(i)/20) + .3*rng.NormFloat64()
+				cell = strconv.FormatFloat(v, 'g', -1, 64)
+			}
+			y[name] = append(y[name], v)
+			fmt.Fprintf(&text, "%.2f,%s,%s\n", at, name, cell)
+		}
+	}
+	for _, spec := range []string{"butterworth:l=full", "wavelet:level=3", "kalman:l=full"} {
+		p, err := classic.ParseFilter(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := Config{Engine: testEngine(nil), Filter: &p, Whole: true, SeriesColumn: "series", Chunk: 64}
+		rows, _ := run(t, text.String(), file.Options{Series: "series"}, c)
+		want := map[string][]float64{}
+		for name, x := range y {
+			want[name] = make([]float64, n)
+			classic.Apply(want[name][:gap], x[:gap], p)
+			classic.Apply(want[name][gap:], x[gap:], p)
+		}
+		if len(rows) != 2*n+1 {
+			t.Fatalf("%s: %d rows", spec, len(rows))
+		}
+		for k, row := range rows[1:] {
+			f := strings.Split(row, ",")
+			if got, err := strconv.ParseFloat(f[3], 64); err != nil || got != want[f[1]][k/2] || f[7] != p.Family || strings.Contains(f[8], "no_lookahead") {
+				t.Fatalf("%s: row %d is %s, want %v", spec, k, row, want[f[1]][k/2])
+			}
+		}
+	}
+}
+
 // TestChunksChangeNothing: how the input is cut changes no byte of the output.
 func TestChunksChangeNothing(t *testing.T) {
 	text := disorder(3000)

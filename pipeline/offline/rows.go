@@ -4,7 +4,6 @@ import (
 	"strings"
 
 	"github.com/quell-stream/quell/ingest"
-	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -88,8 +87,8 @@ type series struct {
 	chains  []int64 // for records from emitted on: the latest row of each, -1 where there is none; a ring
 	recent  []held  // the latest records, a ring once it is full
 
-	filters []classic.Filter
-	waiting []held // records that wait for the filters' look-ahead: a ring
+	filters []filter
+	waiting []held // records that wait for the filters' look-ahead: a ring that grows
 	pushed  int64  // records seen by the filters, emitted ones among them
 }
 
@@ -125,6 +124,19 @@ func (s *series) take() int64 {
 	}
 	s.emitted++
 	return row
+}
+
+// wait returns memory for the next record that waits for the filters.
+func (s *series) wait() *held {
+	if n := int64(len(s.waiting)); s.pushed-s.emitted == n {
+		ring := make([]held, max(16, 2*n))
+		for i := s.emitted; i < s.pushed; i++ {
+			ring[i%int64(len(ring))] = s.waiting[i%n]
+		}
+		s.waiting = ring
+	}
+	s.pushed++
+	return &s.waiting[(s.pushed-1)%int64(len(s.waiting))]
 }
 
 // slot returns memory for the next record.

@@ -161,6 +161,7 @@ func (v *view) add(c *Channel, most int) (used int, err error) {
 type section struct {
 	*Channel
 	Plain  bool // without pictures, for want of room
+	Served []eval.Result
 	Stage  []figure
 	Levels []block
 	Equal  []block
@@ -174,6 +175,11 @@ type block struct {
 
 func (v *view) section(c *Channel, pictures bool) (template.HTML, error) {
 	s := section{Channel: c, Plain: !pictures, Levels: blocks(c.Results), Equal: blocks(c.Equal)}
+	for _, r := range c.Results {
+		if r.Served != nil {
+			s.Served = append(s.Served, r)
+		}
+	}
 	if pictures {
 		s.Stage = figures(c, v.RateHz)
 	}

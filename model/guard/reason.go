@@ -1,0 +1,50 @@
+package guard
+
+// Reason is why a channel is served by what serves it.
+type Reason uint8
+
+// The reasons.
+const (
+	Early    Reason = iota // there is too little evidence; the network serves until it is clearly the worse one
+	Better                 // the network is better by more than chance explains, or goes on serving as long as it may be
+	NotShown               // the network is not shown to be better: a filter serves
+	Worse                  // a filter is better by more than chance explains, and serves
+	Rough                  // the signal is too rough to be told from the noise, and so is what the network does: a filter serves
+	Coloured               // the noise is taken not to be white: there is no evidence, and what served goes on
+)
+
+var reasons = [...]string{
+	Early:    "there is too little evidence yet: the network serves until a filter is clearly better",
+	Better:   "the network is better by the evidence",
+	NotShown: "the network is not shown to be better: a filter serves",
+	Worse:    "a filter is better by the evidence",
+	Rough:    "the signal is too rough to be told from noise: a filter serves",
+	Coloured: "the noise is taken not to be white: there is no evidence, and what served goes on",
+}
+
+// String returns the reason in words.
+func (r Reason) String() string { return reasons[r] }
+
+// Reason returns why a channel is served by what served the slot that was given
+// out last, by the evidence as it is now.
+func (g *Guard) Reason(channel int) Reason {
+	c := &g.channels[channel]
+	switch {
+	case c.colour.Coloured():
+		return Coloured
+	case c.filter < 0:
+		return Early
+	case c.serving && c.net.rho < rough:
+		return Rough
+	}
+	lead, err := c.tally[c.filter].lead(c.net.rho)
+	switch {
+	case c.serving && lead > against*err:
+		return Worse
+	case c.serving:
+		return NotShown
+	case g.blocks < patience && lead > -convincing*err:
+		return Early
+	}
+	return Better
+}
