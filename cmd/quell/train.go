@@ -209,6 +209,8 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 		return err
 	}
 	switch {
+	case o.from != "" && cfg.Init != nn.He:
+		return usageError("--from and --init exclude each other: a model that is trained on keeps its weights")
 	case o.from != "" && o.arch != "":
 		return usageError("--from and --arch exclude each other: a model that is trained on keeps its net")
 	case o.from != "":
@@ -216,7 +218,7 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 			return err
 		}
 	default:
-		if cfg.Arch, err = o.architecture(len(pairs)); err != nil {
+		if cfg.Arch, cfg.Pretrain, err = o.architecture(len(pairs)); err != nil {
 			return err
 		}
 	}
@@ -294,13 +296,14 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 // netFile is what --arch reads: one of the two architectures by its few
 // numbers, or by a list of layers in their place.
 type netFile struct {
-	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out
+	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out; stacked: a dae, pretrained layer by layer
 	Channels  int            `yaml:"channels"`
 	Taps      int            `yaml:"taps"`
 	Dilations []int          `yaml:"dilations"`
 	Lookahead *int           `yaml:"lookahead"` // goes before --lookahead
 	Widths    []int          `yaml:"widths"`
 	Latent    int            `yaml:"latent"`
+	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
 	Layers    []nn.LayerSpec `yaml:"layers"`
 	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
 }
@@ -333,34 +336,41 @@ func readNet(path string, lookahead int) (*netFile, error) {
 		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
 			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
 		}
-	case "dae":
+	case "dae", "stacked":
+		if n.Kind == "stacked" {
+			or(&n.Pretrain, 200)
+		}
 		or(&n.Latent, 8)
 		if n.Widths == nil {
 			n.Widths = []int{16, 32}
 		}
-		if n.Latent < 1 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
-			return nil, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", path)
+		if n.Latent < 1 || n.Taps < 1 || n.Pretrain < 0 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
+			return nil, fmt.Errorf("--arch: %s: widths, taps, latent and pretrain must be positive", path)
 		}
 	default:
-		return nil, fmt.Errorf("--arch: %s: kind must be tcn or dae, got %q", path, n.Kind)
+		return nil, fmt.Errorf("--arch: %s: kind must be tcn, dae or stacked, got %q", path, n.Kind)
+	}
+	if n.Pretrain > 0 && n.Kind != "stacked" {
+		return nil, fmt.Errorf("--arch: %s: pretrain is for nets of kind stacked", path)
 	}
 	return n, nil
 }
 
-// architecture returns the net to train for so many channels.
-func (o *trainOptions) architecture(channels int) (train.Arch, error) {
+// architecture returns the net to train for so many channels, and how many updates
+// each layer gets before.
+func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, err error) {
 	signals := 0
 	if channels > 1 {
 		signals = channels
 	}
 	n, err := readNet(o.arch, int(o.lookahead))
 	if err != nil {
-		return train.Arch{}, err
+		return a, 0, err
 	}
 	if n.Window != 0 {
-		return train.Arch{}, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
+		return a, 0, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
 	}
-	a := train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
+	a = train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
 	if n.Kind == "tcn" {
 		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
 	}
@@ -370,7 +380,7 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	}
 	net, err := nn.New(a.Spec, 0)
 	if err != nil {
-		return a, fmt.Errorf("--arch: %s: %w", o.arch, err)
+		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
 	}
 	const window = 512
 	got := len(net.NewRunner(window).Run(nil, make([]float32, window*a.Spec.In)))
@@ -379,9 +389,9 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 		want *= 2
 	}
 	if got != want {
-		return a, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
+		return a, 0, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
 	}
-	return a, nil
+	return a, n.Pretrain, nil
 }
 
 func trainBase(ctx context.Context, s streams, o *trainOptions) error {
@@ -493,7 +503,8 @@ func (r *session) checkpoints(path string) error {
 }
 
 // affordable returns how many steps fit into a budget, by trying a few. A tenth
-// of the budget is kept for what goes slower later.
+// of the budget is kept for what goes slower later. What comes before the first
+// step, such as pretraining, comes again.
 func affordable(ctx context.Context, budget time.Duration, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) (int, error) {
 	const trial = 24
 	const validations = 11 // of a whole run
@@ -509,11 +520,12 @@ func affordable(ctx context.Context, budget time.Duration, fit func(context.Cont
 	}
 	// Every other step of so short a run ends with a validation. The first steps
 	// set up memory.
+	setUp := took[0]
 	took = took[min(4, len(took)-1):]
 	slices.Sort(took)
 	step := max(took[len(took)/4], 1)
 	validation := took[len(took)*3/4] - step
-	left := budget*9/10 - time.Since(began) - validations*validation
+	left := budget*9/10 - time.Since(began) - setUp - validations*validation
 	if n := int(left / step); n >= trial {
 		return n, nil
 	}

@@ -8,7 +8,7 @@ import (
 
 // recipeOptions are the flags of training techniques.
 type recipeOptions struct {
-	loss, schedule                 string
+	loss, schedule, init           string
 	ema, dropout, contract, sparse float64
 	curriculum                     bool
 }
@@ -17,8 +17,9 @@ type recipeOptions struct {
 // what each did.
 func recipeFlags(cmd *cobra.Command, o *recipeOptions) {
 	f := cmd.Flags()
-	f.StringVar(&o.loss, "loss", "mse", "`loss` of the estimate: mse, huber:BOUND, l1 or spectral:WEIGHT")
+	f.StringVar(&o.loss, "loss", "mse", "`loss` of the estimate: mse, huber:BOUND, l1, spectral:WEIGHT or feature:WEIGHT")
 	f.StringVar(&o.schedule, "schedule", string(train.OneCycleKind), "`how` the learning rate goes: onecycle, cosine or constant")
+	f.StringVar(&o.init, "init", "he", "`how` the first weights are drawn: he, or unit, which keeps the scale behind linear layers, too")
 	f.Float64Var(&o.ema, "ema", 0, "keep the mean of the weights over the updates, of this `decay`, such as 0.999; without truth it teaches the next round, too")
 	f.Float64Var(&o.dropout, "dropout", 0, "`share` of channels that are left out in an update, such as 0.1")
 	f.Float64Var(&o.contract, "contract", 0, "`weight` of a contractive penalty, for nets of kind dae")
@@ -34,6 +35,9 @@ func (o *recipeOptions) recipe() (train.Recipe, error) {
 	var err error
 	if r.Loss, err = train.ParseLoss(o.loss); err != nil {
 		return r, usageError("--loss: %w", err)
+	}
+	if r.Init, err = train.ParseInit(o.init); err != nil {
+		return r, usageError("--init: %w", err)
 	}
 	for _, v := range []struct {
 		flag  string

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // Example is one training window. A Batcher fills it and may reuse what its
@@ -33,8 +34,9 @@ type desk struct {
 	scales   []scale
 	features *model.Features
 
-	est, dest []float32 // of Spread
-	spectral  *spectra  // of Spectral
+	est, dest []float32  // of Spread
+	spectral  *spectra   // of Spectral
+	below     *nn.Runner // of pretraining
 }
 
 // draw returns a generator that depends on nothing but its arguments, valid

@@ -92,6 +92,9 @@ func (c *SupervisedConfig) defaults() error {
 	if err := c.Recipe.check(c.Arch); err != nil {
 		return err
 	}
+	if c.From != nil && c.Pretrain > 0 {
+		return errors.New("train: a model that is trained on is not pretrained again")
+	}
 	return c.Arch.checkWindow(c.Window)
 }
 
@@ -117,7 +120,7 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if parts.Train.Len() < cfg.Window || parts.Tune.Len() < cfg.Window {
 		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d", len(cfg.Clean[0]), cfg.Window)
 	}
-	net, err := nn.New(arch.Spec, cfg.Seed)
+	net, err := nn.NewInit(arch.Spec, cfg.Seed, cfg.Init)
 	if err != nil {
 		return nil, FitReport{}, fmt.Errorf("train: %w", err)
 	}
@@ -130,6 +133,11 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
 	val.scales = data.scales
+	if l, ok := cfg.Loss.(Feature); ok {
+		if cfg.Loss, err = l.fitted(data); err != nil {
+			return nil, FitReport{}, err
+		}
+	}
 	if cfg.Curriculum {
 		data.ease = newCurriculum(cfg.Corrupt, cfg.Steps)
 	}
@@ -137,6 +145,11 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 		Progress: cfg.Progress, Resume: cfg.Resume, Checkpoint: cfg.Checkpoint, Patience: cfg.Patience}, arch, cfg.Peak)
 	if err != nil {
 		return nil, FitReport{}, err
+	}
+	if cfg.Pretrain > 0 && cfg.Resume == nil {
+		if err := pretrain(ctx, net, data, fit, cfg.Pretrain); err != nil {
+			return nil, FitReport{}, err
+		}
 	}
 	fit.Validate = validator(val, fit.Loss, 64)
 	rep, err := Fit(ctx, net, data, fit)
@@ -309,6 +322,20 @@ func (p *pairs) Example(e *Example, step, i int) {
 		}
 	}
 	p.cfg.Arch.fill(e, cols, want)
+}
+
+// clean appends a window of the clean recordings, scaled, as a net takes it that
+// reads signals and masks.
+func (p *pairs) clean(dst []float32, start, n int) []float32 {
+	for t := start; t < start+n; t++ {
+		for k, s := range p.scales {
+			dst = append(dst, float32(min(max((p.cfg.Clean[k][t]-s.mean)/s.dev, -inputLimit), inputLimit)))
+		}
+		for range p.scales {
+			dst = append(dst, 0)
+		}
+	}
+	return dst
 }
 
 // addRecorded adds a piece of recorded noise, if there is any, times gain, and
