@@ -19,6 +19,12 @@ type Example struct {
 	Clean, Gain []float32
 	Channels    int // of the series, 0 for 1
 
+	// Of channels of 0 and 1 the target is the state, its weight in W 0, and that of
+	// its cross-entropy in Odds, [T][Channels]; empty: there is none.
+	Odds []float32
+	// The class of each slot, [T], -1 where it is not known; empty: nowhere.
+	Class []int
+
 	desk desk
 }
 
@@ -35,6 +41,7 @@ type desk struct {
 	features *model.Features
 
 	est, dest []float32  // of Spread
+	all, dall []float32  // of Head
 	spectral  *spectra   // of Spectral
 	below     *nn.Runner // of pretraining
 }

@@ -28,6 +28,10 @@ type Recipe struct {
 	// Contract is the weight of a penalty on the Jacobian of the estimate, for nets
 	// that return the clean signal.
 	Contract float64
+	// LabelWeight is what the cross-entropy of classes counts beside the loss, default
+	// .5, whatever share of the recordings is labelled. LabelSmoothing and Bootstrap
+	// are for labels that may be wrong, see Head.
+	LabelWeight, LabelSmoothing, Bootstrap float64
 	// Sparse, if above 0, is the share of time that the channels of the code of a dae
 	// should be active for.
 	Sparse float64
@@ -41,10 +45,13 @@ func (r *Recipe) check(a Arch) error {
 	for _, v := range []struct {
 		name  string
 		value float64
-	}{{"EMA", r.EMA}, {"dropout", r.Dropout}, {"sparse", r.Sparse}} {
+	}{{"EMA", r.EMA}, {"dropout", r.Dropout}, {"sparse", r.Sparse}, {"label smoothing", r.LabelSmoothing}, {"bootstrap", r.Bootstrap}} {
 		if !(v.value >= 0 && v.value < 1) {
 			return fmt.Errorf("train: %s %g: want 0 up to, but not, 1", v.name, v.value)
 		}
+	}
+	if !(r.LabelWeight >= 0) || math.IsInf(r.LabelWeight, 0) {
+		return fmt.Errorf("train: label weight %g: want a weight of 0 or more", r.LabelWeight)
 	}
 	if !(r.Contract >= 0) || math.IsInf(r.Contract, 0) {
 		return fmt.Errorf("train: contract %g: want a weight of 0 or more", r.Contract)
@@ -57,8 +64,8 @@ func (r *Recipe) check(a Arch) error {
 			return err
 		}
 	}
-	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal) {
-		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
+	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal || a.binary() || len(a.Classes) > 0) {
+		return errors.New("train: contract is for nets that return the clean signal and nothing else: take one of kind dae, without labels and binary channels")
 	}
 	if r.Sparse > 0 {
 		_, _, err := encoder(a.Spec)
@@ -77,7 +84,9 @@ func (r *Recipe) fit(cfg FitConfig, a Arch, peak float64) (FitConfig, error) {
 	}
 	var err error
 	cfg.Schedule, err = r.Schedule.New(peak, cfg.Steps)
-	cfg.Loss = a.loss(r.Loss)
+	head := Head{Weight: r.LabelWeight, Smoothing: r.LabelSmoothing, Bootstrap: r.Bootstrap}
+	setDefault(&head.Weight, .5)
+	cfg.Loss = a.lossOf(r.Loss, spreadWeight, head)
 	cfg.EMA, cfg.Dropout, cfg.Contract, cfg.Sparse = r.EMA, r.Dropout, r.Contract, r.Sparse
 	return cfg, err
 }

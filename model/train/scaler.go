@@ -107,17 +107,22 @@ const inputLimit = 100
 // columns scales a recording of one channel as the model's header says and
 // returns the input columns with the scale of each sample.
 func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale) {
+	return columnsOf(m, 0, x, lost)
+}
+
+// columnsOf is columns for channel k of the model.
+func columnsOf(m *model.Model, k int, x []float64, lost []bool) ([]model.Column, []scale) {
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
-	if h.Scaler.Kind == model.ScaleRunning || h.Scaler.Kind == model.ScaleFixed && h.Scaler.Sigma[0] == 0 {
+	if h.Scaler.Kind == model.ScaleRunning || h.Scaler.Kind == model.ScaleFixed && h.Scaler.Sigma[k] == 0 {
 		running(x, lost, func(i int, s scale) { scales[i] = s })
 	}
 	for i := range scales {
 		switch h.Scaler.Kind {
 		case model.ScaleFixed:
-			scales[i].mean, scales[i].dev = h.Scaler.Mean[0], h.Scaler.Dev[0]
-			if h.Scaler.Sigma[0] > 0 {
-				scales[i].sigma = h.Scaler.Sigma[0]
+			scales[i].mean, scales[i].dev = h.Scaler.Mean[k], h.Scaler.Dev[k]
+			if h.Scaler.Sigma[k] > 0 {
+				scales[i].sigma = h.Scaler.Sigma[k]
 			}
 		case model.ScaleNone:
 			scales[i] = scale{dev: 1}

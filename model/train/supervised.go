@@ -32,6 +32,14 @@ type SupervisedConfig struct {
 	// validation come from the last fifth.
 	Noise [][]float64
 
+	// Outputs are what the channels are, default values; those of 0 and 1 are not
+	// scaled. Only a net that is not trained on takes them.
+	Outputs []model.Output
+	// Labels say which of Classes each sample is, -1 where it is not known; Classes[0]
+	// is the normal one. A head on the net learns to tell them.
+	Labels  []int
+	Classes []string
+
 	Steps    int     // default 4000
 	Batch    int     // default 8
 	Window   int     // default 512
@@ -74,6 +82,9 @@ func (c *SupervisedConfig) defaults() error {
 			signals = len(c.Clean)
 		}
 		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
+	}
+	if err := c.heads(); err != nil {
+		return err
 	}
 	if n := c.Arch.perNet(); n != len(c.Clean) {
 		return fmt.Errorf("train: %d clean channels; the net takes %d", len(c.Clean), n)
@@ -128,11 +139,11 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 		if err := cfg.From.Trainable(); err != nil {
 			return nil, FitReport{}, fmt.Errorf("train: %w", err)
 		}
-		net = cfg.From.Net().Clone()
+		net = widened(net, cfg.From.Net())
 	}
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
-	val.scales = data.scales
+	val.scales, val.devs = data.scales, data.devs
 	if l, ok := cfg.Loss.(Feature); ok {
 		if cfg.Loss, err = l.fitted(data); err != nil {
 			return nil, FitReport{}, err
@@ -146,12 +157,20 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if err != nil {
 		return nil, FitReport{}, err
 	}
+	judge := fit.Loss
+	if h, ok := fit.Loss.(Head); ok && cfg.Labels != nil {
+		if fit.Loss, err = cfg.shared(h, parts.Train); err != nil {
+			return nil, FitReport{}, err
+		}
+		h.Weight = 0 // few labels say little: the estimate decides which net is kept
+		judge = h
+	}
 	if cfg.Pretrain > 0 && cfg.Resume == nil {
 		if err := pretrain(ctx, net, data, fit, cfg.Pretrain); err != nil {
 			return nil, FitReport{}, err
 		}
 	}
-	fit.Validate = validator(val, fit.Loss, 64)
+	fit.Validate = validator(val, judge, 64)
 	rep, err := Fit(ctx, net, data, fit)
 	if err != nil {
 		return nil, rep, err
@@ -182,7 +201,7 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		copy(x, truth)
 		clear(lost)
 		p.addRecorded(x, 0, 1, rng)
-		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
+		p.cfg.Corrupt.Apply(x, lost, p.devs[0], rng)
 		clean, scales, err := denoise(m, x, lost)
 		if err != nil {
 			return model.Interval{}, err
@@ -204,7 +223,7 @@ func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*mode
 		h.Scaler.Sigma = append(h.Scaler.Sigma, data.fixedSigma(i))
 	}
 	h.Provenance = model.Provenance{Data: "clean recordings with added noise: " + c.Corrupt.String(), Seed: c.Seed, Go: runtime.Version()}
-	h.NotWhite = c.notWhite()
+	h.NotWhite = c.notWhite() || c.Arch.binary()
 	if c.From != nil {
 		h.Provenance.Parent = c.From.Name()
 		h.NotWhite = h.NotWhite || c.From.Header().NotWhite
@@ -275,6 +294,7 @@ type pairs struct {
 	noise      [][]float64
 	noiseSigma []float64
 	scales     []scale     // per channel, of the training part
+	devs       []float64   // of the channels there, which ratios of noise refer to
 	ease       *curriculum // nil without
 }
 
@@ -282,10 +302,14 @@ type pairs struct {
 // given fractions of the noise recordings.
 func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 	p := &pairs{cfg: cfg, part: part}
-	for _, x := range cfg.Clean {
+	for k, x := range cfg.Clean {
 		mean, dev := moments(part.Of(x))
 		if !(dev > 0) {
 			dev = 1 // a channel that does not move is its mean
+		}
+		p.devs = append(p.devs, dev)
+		if cfg.Arch.Outputs != nil && cfg.Arch.Outputs[k] != model.Value {
+			mean, dev = 0, 1
 		}
 		p.scales = append(p.scales, scale{mean: mean, dev: dev})
 	}
@@ -311,7 +335,7 @@ func (p *pairs) Example(e *Example, step, i int) {
 		copy(x, clean)
 		clear(lost)
 		sigma := p.addRecorded(x, k, hard, rng)
-		if a := corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
+		if a := corrupt.Apply(x, lost, p.devs[k], rng); a.Sigma > 0 {
 			sigma = math.Hypot(sigma, a.Sigma)
 		}
 		level := scale{dev: s.dev, sigma: sigma * math.Pow(10, -.08+.16*rng.Float64())}.level()
@@ -322,6 +346,9 @@ func (p *pairs) Example(e *Example, step, i int) {
 		}
 	}
 	p.cfg.Arch.fill(e, cols, want)
+	if p.cfg.Labels != nil {
+		e.Class = append(e.Class[:0], p.cfg.Labels[start:start+n]...)
+	}
 }
 
 // clean appends a window of the clean recordings, scaled, as a net takes it that
@@ -362,7 +389,7 @@ func (p *pairs) fixedSigma(channel int) float64 {
 	first := -1.
 	for range 8 {
 		x := make([]float64, 16)
-		s := p.cfg.Corrupt.Apply(x, nil, p.scales[channel].dev, rng).Sigma
+		s := p.cfg.Corrupt.Apply(x, nil, p.devs[channel], rng).Sigma
 		if first >= 0 && math.Abs(s-first) > 1e-12*first {
 			return 0
 		}
