@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,8 @@ import (
 // trainOptions are the flags of quell train.
 type trainOptions struct {
 	out, arch, corrupt, noise, from, time, checkpoint string
-	clean, channels                                   []string
+	labels                                            string
+	clean, channels, binary                           []string
 	seed                                              uint64
 	lookahead                                         lookahead
 	steps                                             int
@@ -96,6 +98,11 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
 	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
+	f.StringVar(&o.labels, "labels", "", "with --clean: `column` of classes, such as 0 and 1, empty where unknown: the model learns to tell them, too")
+	f.Float64Var(&o.labelsWeight, "labels-weight", 0, "`weight` of the classes beside the loss of the estimate; default 0.5")
+	f.Float64Var(&o.labelsSmooth, "labels-smooth", 0, "`share` of each label that is spread over all classes, where labels may be wrong, such as 0.1")
+	f.Float64Var(&o.labelsBootstrap, "labels-bootstrap", 0, "`share` of each label that is what the net itself takes for the likeliest, where labels may be wrong, such as 0.2")
+	f.StringArrayVar(&o.binary, "binary", nil, "`CH`: the clean channel CH holds 0 and 1 only; its clean value is the probability of 1, or with CH=state 0 or 1 (repeatable)")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
@@ -213,14 +220,22 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 		return usageError("--from and --init exclude each other: a model that is trained on keeps its weights")
 	case o.from != "" && o.arch != "":
 		return usageError("--from and --arch exclude each other: a model that is trained on keeps its net")
+	case o.from != "" && o.binary != nil:
+		return usageError("--from and --binary exclude each other: what the channels are is settled in the model")
 	case o.from != "":
 		if cfg.From, err = loadModel(o.from, anyLookahead); err != nil {
 			return err
 		}
 	default:
+		if cfg.Outputs, err = o.outputs(pairs); err != nil {
+			return err
+		}
 		if cfg.Arch, cfg.Pretrain, err = o.architecture(len(pairs)); err != nil {
 			return err
 		}
+	}
+	if err := o.addLabels(s, path, &cfg); err != nil {
+		return err
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
@@ -229,6 +244,32 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 		}
 		return train.Supervised(ctx, cfg)
 	})
+}
+
+// outputs returns what the channels are, nil for values.
+func (o *trainOptions) outputs(pairs []pair) ([]model.Output, error) {
+	if o.binary == nil {
+		return nil, nil
+	}
+	out := make([]model.Output, len(pairs))
+	for i := range out {
+		out[i] = model.Value
+	}
+	for _, b := range o.binary {
+		ch, served, given := strings.Cut(b, "=")
+		i := slices.IndexFunc(pairs, func(p pair) bool { return p.channel == ch })
+		if i < 0 {
+			return nil, usageError("--binary %s: --clean names no such channel", b)
+		}
+		out[i] = model.Probability
+		if given {
+			out[i] = model.Output(served)
+		}
+		if out[i] != model.Probability && out[i] != model.State {
+			return nil, usageError("--binary %s: write it as CH, CH=probability or CH=state", b)
+		}
+	}
+	return out, nil
 }
 
 // recordings reads the clean recordings, and the noise that is recorded.

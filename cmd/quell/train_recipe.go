@@ -11,6 +11,8 @@ type recipeOptions struct {
 	loss, schedule, init           string
 	ema, dropout, contract, sparse float64
 	curriculum                     bool
+
+	labelsWeight, labelsSmooth, labelsBootstrap float64
 }
 
 // recipeFlags adds the flags of training techniques; docs/techniques.md tells
@@ -28,7 +30,8 @@ func recipeFlags(cmd *cobra.Command, o *recipeOptions) {
 
 // recipe returns the techniques that were chosen.
 func (o *recipeOptions) recipe() (train.Recipe, error) {
-	r := train.Recipe{Schedule: train.ScheduleKind(o.schedule), EMA: o.ema, Dropout: o.dropout, Contract: o.contract, Sparse: o.sparse}
+	r := train.Recipe{Schedule: train.ScheduleKind(o.schedule), EMA: o.ema, Dropout: o.dropout, Contract: o.contract, Sparse: o.sparse,
+		LabelWeight: o.labelsWeight, LabelSmoothing: o.labelsSmooth, Bootstrap: o.labelsBootstrap}
 	if _, err := r.Schedule.New(1, 1); err != nil {
 		return r, usageError("--schedule: %w", err)
 	}
@@ -42,13 +45,18 @@ func (o *recipeOptions) recipe() (train.Recipe, error) {
 	for _, v := range []struct {
 		flag  string
 		value float64
-	}{{"--ema", o.ema}, {"--dropout", o.dropout}, {"--sparse", o.sparse}} {
+	}{{"--ema", o.ema}, {"--dropout", o.dropout}, {"--sparse", o.sparse}, {"--labels-smooth", o.labelsSmooth}, {"--labels-bootstrap", o.labelsBootstrap}} {
 		if !(v.value >= 0 && v.value < 1) {
 			return r, usageError("%s %g: want 0 up to, but not, 1", v.flag, v.value)
 		}
 	}
-	if !(o.contract >= 0 && o.contract < 1e9) {
-		return r, usageError("--contract %g: want a weight of 0 or more", o.contract)
+	for _, v := range []struct {
+		flag  string
+		value float64
+	}{{"--contract", o.contract}, {"--labels-weight", o.labelsWeight}} {
+		if !(v.value >= 0 && v.value < 1e9) {
+			return r, usageError("%s %g: want a weight of 0 or more", v.flag, v.value)
+		}
 	}
 	return r, nil
 }
