@@ -135,6 +135,24 @@ func TestFaultHead(t *testing.T) {
 	}
 }
 
+// Labels three tenths of which are wrong are still learnt from, far better than a
+// threshold on the residual. Neither bootstrapping nor smoothing is of help here;
+// bootstrapping does no harm.
+func TestNoisyLabels(t *testing.T) {
+	if raceBuild || testing.Short() {
+		t.Skip("several trainings")
+	}
+	arch := TCNArch(0, 12, 5, []int{1, 2, 4, 8, 16}, 8)
+	noisy := func(l []int) []int { return wrong(partly(l, .4, 0), .3, 0) }
+	for name, r := range map[string]Recipe{"plain": {}, "smoothing": {LabelSmoothing: .2}, "bootstrap": {Bootstrap: .2}} {
+		f1, residual, auc, _ := faultStudy(t, arch, 600, 0, r, noisy)
+		t.Logf("%s: F1 %.3f and AUC %.3f by the head, F1 %.3f by the residual", name, f1, auc, residual)
+		if least := map[string]float64{"plain": .75, "smoothing": .6, "bootstrap": .75}[name]; !(f1 > least) || !(f1 > residual+.2) {
+			t.Errorf("%s: F1 %.3f, want more than %g", name, f1, least)
+		}
+	}
+}
+
 // A valve's state is reconstructed as a probability that says more than the share of
 // time that it is open, beside the pressure that follows it.
 func TestBinaryChannel(t *testing.T) {
