@@ -14,13 +14,17 @@ import (
 //
 //	mean over features and time of (φ(x̂) - φ(x))²/var φ
 //
-// where φ is the encoder, up to its code, of a Sentinel that was fitted to the
-// clean recordings and stays as it is. Supervised fits it.
+// where φ are the encoders, up to their codes, of five Sentinels that were fitted to
+// the clean recordings and stay as they are: of one alone it depends on the draw of
+// its first weights whether the log-spectral distance falls. Supervised fits them.
 type Feature struct {
 	Weight float64
 
-	from *features // nil until fitted
+	from []*features // nil until fitted
 }
+
+// featureNets is how many sentinels are fitted.
+const featureNets = 5
 
 // features is a frozen net whose outputs are compared. It is safe for concurrent
 // use.
@@ -45,7 +49,7 @@ type comparison struct {
 // to at most.
 const featureWindows = 64
 
-// fitted returns the loss with a net fitted to the training part.
+// fitted returns the loss with nets fitted to the training part.
 func (l Feature) fitted(p *pairs) (Feature, error) {
 	n := len(p.scales)
 	length := p.cfg.Window / 4 * 4
@@ -58,12 +62,19 @@ func (l Feature) fitted(p *pairs) (Feature, error) {
 		start := p.part.From + (p.part.Len()-length)*k/max(count-1, 1)
 		windows = append(windows, p.clean(nil, start, length))
 	}
-	net, err := Sentinel(windows, n, p.cfg.Seed)
-	if err != nil {
-		return l, err
+	l.from = nil
+	for k := range uint64(featureNets) {
+		net, err := Sentinel(windows, n, mix(p.cfg.Seed)+k)
+		if err != nil {
+			return l, err
+		}
+		f, err := newFeatures(net, n, windows)
+		if err != nil {
+			return l, err
+		}
+		l.from = append(l.from, f)
 	}
-	l.from, err = newFeatures(net, n, windows)
-	return l, err
+	return l, nil
 }
 
 // newFeatures takes the encoder of a sentinel, which it scales by its windows.
@@ -121,11 +132,19 @@ func copyParams(dst, src []nn.Param) {
 // Gradient implements Loss.
 func (l Feature) Gradient(dy, y []float32, e *Example, scale float64) float64 {
 	loss := SquaredError{}.Gradient(dy, y, e, scale)
-	f := l.from
+	for _, f := range l.from {
+		loss += f.gradient(dy, y, e, l.Weight/float64(len(l.from)), scale)
+	}
+	return loss
+}
+
+// gradient returns weight times the distance of the features, and adds its gradient
+// times scale to dy.
+func (f *features) gradient(dy, y []float32, e *Example, weight, scale float64) float64 {
 	c := f.take()
 	defer f.put(c)
 	n := f.channels
-	width := 2 * n
+	width := 2 * n // signals, then masks
 	slots := len(y) / n
 	c.x, c.est = grow(c.x, slots*width), grow(c.est, slots*width)
 	clear(c.x)
@@ -135,13 +154,12 @@ func (l Feature) Gradient(dy, y []float32, e *Example, scale float64) float64 {
 		at := i/n*width + i%n
 		c.x[at], c.est[at] = float32(truth), float32(truth+gain*float64(y[i]-e.Y[i]))
 	}
-	loss += l.Weight * c.distance(f, l.Weight*scale, func(dx []float32) {
+	return weight * c.distance(f, weight*scale, func(dx []float32) {
 		for i := range slots * n {
 			_, gain := e.signal(i)
 			dy[i] += float32(gain) * dx[i/n*width+i%n]
 		}
 	})
-	return loss
 }
 
 // distance returns the distance of the features of est from those of x, and hands

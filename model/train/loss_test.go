@@ -29,7 +29,7 @@ func TestLossGradients(t *testing.T) {
 			t.Fatal(err)
 		}
 		if l, ok := loss.(Feature); ok {
-			l.from = sineFeatures(t)
+			l.from = []*features{sineFeatures(t), sineFeatures(t)}
 			loss = l
 		}
 		const slots = 150
@@ -101,14 +101,18 @@ func TestFeatureDistance(t *testing.T) {
 		e.Y = append(e.Y, float32(math.Sin(float64(i)/4)), float32(math.Sin(float64(i)/9)))
 	}
 	dy := make([]float32, len(e.Y))
+	from := []*features{f}
 	part := func(y []float32) float64 {
-		return Feature{Weight: 1, from: f}.Gradient(dy, y, e, 1) - SquaredError{}.Gradient(dy, y, e, 1)
+		return Feature{Weight: 1, from: from}.Gradient(dy, y, e, 1) - SquaredError{}.Gradient(dy, y, e, 1)
 	}
 	if d := part(e.Y); d != 0 {
 		t.Errorf("the truth has a distance of %g", d)
 	}
 	if d := part(make([]float32, len(e.Y))); !(d > .2 && d < 5) {
 		t.Errorf("a flat line has a distance of %g, want about the variance", d)
+	}
+	if n := testing.AllocsPerRun(20, func() { part(e.Y) }); n > 0 && !raceBuild {
+		t.Errorf("%g allocations per example", n)
 	}
 	f.inverse = make([]float32, len(f.inverse))
 	if d := part(make([]float32, len(e.Y))); d != 0 {
