@@ -23,7 +23,7 @@ type Loss interface {
 //	huber:BOUND   SquaredError with this Huber, default 4
 //	l1            Absolute
 //	spectral:W    Spectral with this Weight, default .1
-//	feature:W     Feature with this Weight, default 1
+//	feature:W     Feature with this Weight, default .1
 func ParseLoss(text string) (Loss, error) {
 	name, value, given := strings.Cut(text, ":")
 	number := func(def float64) (float64, error) {
@@ -48,7 +48,7 @@ func ParseLoss(text string) (Loss, error) {
 		v, err := number(.1)
 		return Spectral{Weight: v}, err
 	case name == "feature":
-		v, err := number(1)
+		v, err := number(.1)
 		return Feature{Weight: v}, err
 	}
 	return nil, fmt.Errorf("train: there is no loss %q: choose mse, huber:BOUND, l1, spectral:WEIGHT or feature:WEIGHT", text)
