@@ -15,11 +15,12 @@ func TestBatch(t *testing.T) {
 			var streams []*Stream
 			var rest [][]Column
 			got, want := make([][]float32, count), make([][]float32, count)
+			gotClasses, wantClasses := make([][]float32, count), make([][]float32, count)
 			gotDev, wantDev := make([][]float32, count), make([][]float32, count)
 			for i := range count {
 				cols := randomColumns(slots*c, uint64(i))
 				streams, rest = append(streams, mustStream(t, m, c)), append(rest, cols)
-				want[i], wantDev[i] = referenceSpread(m, cols, c)
+				want[i], wantDev[i], wantClasses[i] = referenceAll(m, cols, c)
 			}
 			b := m.NewBatch()
 			for left := true; left; {
@@ -41,12 +42,14 @@ func TestBatch(t *testing.T) {
 				for j, i := range at {
 					got[i] = append(got[i], ys[j]...)
 					gotDev[i] = append(gotDev[i], streams[i].Spread()...)
+					gotClasses[i] = append(gotClasses[i], streams[i].Classes()...)
 				}
 			}
 			for i, s := range streams {
 				got[i] = append(got[i], s.Finish()...)
 				gotDev[i] = append(gotDev[i], s.Spread()...)
-				if !slices.Equal(got[i], want[i]) || !slices.Equal(gotDev[i], wantDev[i]) {
+				gotClasses[i] = append(gotClasses[i], s.Classes()...)
+				if !slices.Equal(got[i], want[i]) || !slices.Equal(gotDev[i], wantDev[i]) || !slices.EqualFunc(gotClasses[i], wantClasses[i], closeTo) {
 					t.Fatalf("%s, %d channels: stream %d of a batch differs from one pass", name, c, i)
 				}
 			}

@@ -224,6 +224,12 @@ func TestNewRefuses(t *testing.T) {
 		"takes no numbers": func(h *Header) { h.Scaler.Dev = []float64{1} },
 		"values of mean":   func(h *Header) { h.Scaler = Scaler{Kind: ScaleFixed} },
 		"metrics":          func(h *Header) { h.Metrics = map[string]float64{"a": math.NaN()} },
+		"want 2 to 64":     func(h *Header) { h.Classes = []string{"fault"} },
+		"given twice":      func(h *Header) { h.Classes = []string{"a", "a"} },
+		"output channels":  func(h *Header) { h.Classes = []string{"a", "b"} },
+		"outputs: 2":       func(h *Header) { h.Outputs = []Output{Value, State} },
+		"want \"value\"":   func(h *Header) { h.Outputs = []Output{"bit"} },
+		"needs raw values": func(h *Header) { h.Outputs = []Output{Probability} },
 		"rows for":         func(h *Header) { h.Interval = Interval{Levels: []float64{1}, Coverages: []float64{.9}} },
 	} {
 		h := good

@@ -61,6 +61,19 @@ type Scaler struct {
 	Sigma []float64  `json:"sigma,omitempty"` // noise level; 0 where it is to be estimated from the series
 }
 
+// Output says what the clean values of a channel are.
+type Output string
+
+// The outputs.
+const (
+	Value       Output = "value"       // a quantity
+	Probability Output = "probability" // of a channel of 0 and 1: how likely it is 1
+	State       Output = "state"       // of such a channel: the likelier of 0 and 1
+)
+
+// binary says whether the net puts out the logarithm of the odds of 1.
+func (o Output) binary() bool { return o == Probability || o == State }
+
 // Provenance says where the weights come from.
 type Provenance struct {
 	Data    string `json:"data,omitempty"`
@@ -82,6 +95,8 @@ type Header struct {
 	InSigma    bool               `json:"in_sigma,omitempty"`  // Residual only: the output is in units of σ̂, clean = signal - 10^level·output
 	Spread     bool               `json:"spread,omitempty"`    // the net also tells how far it may be off, see Stream.Spread
 	NotWhite   bool               `json:"not_white,omitempty"` // it takes away noise that is not white, or more than noise: the guard, which takes noise for white, cannot judge it
+	Outputs    []Output           `json:"outputs,omitempty"`   // what clean values are, one per channel or one for all of a per-channel model; none: values
+	Classes    []string           `json:"classes,omitempty"`   // the net also tells which of these a slot is, the first being the normal one, see Stream.Classes
 	Scaler     Scaler             `json:"scaler"`
 	Lookahead  int                `json:"lookahead"` // set by New from Spec
 	Interval   Interval           `json:"interval,omitzero"`
@@ -96,13 +111,17 @@ type Header struct {
 func (h *Header) perNet() int { return max(h.Channels, 1) }
 
 // outputs returns the number of channels a net has to put out: one per channel,
-// and with Spread another.
+// with Spread another, and one per class.
 func (h *Header) outputs() int {
+	n := h.perNet()
 	if h.Spread {
-		return 2 * h.perNet()
+		n *= 2
 	}
-	return h.perNet()
+	return n + len(h.Classes)
 }
+
+// Binary says whether channel k of a net is one of 0 and 1.
+func (h *Header) Binary(k int) bool { return h.Outputs != nil && h.Outputs[k].binary() }
 
 // Validate returns nil if the header describes a model that can run, and else
 // every mistake, joined by errors.Join.
@@ -135,6 +154,7 @@ func (h *Header) Validate() error {
 		bad("in_sigma needs residual")
 	}
 	h.Scaler.validate(h.perNet(), bad)
+	h.validateOutputs(bad)
 	h.Interval.validate(bad)
 	for k, v := range h.Metrics {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -156,6 +176,35 @@ func (h *Header) Validate() error {
 		bad("spec: %d output channels; want %d", out, h.outputs())
 	}
 	return errors.Join(errs...)
+}
+
+// maxClasses bounds the classes of a model.
+const maxClasses = 64
+
+func (h *Header) validateOutputs(bad func(string, ...any)) {
+	if n := len(h.Outputs); n > 0 && n != h.perNet() {
+		bad("outputs: %d; want %d, or none", n, h.perNet())
+		return
+	}
+	for k, o := range h.Outputs {
+		if o != Value && !o.binary() {
+			bad("outputs: %q; want %q, %q or %q", o, Value, Probability, State)
+			continue
+		}
+		s := &h.Scaler
+		plain := s.Kind == ScaleNone || s.Kind == ScaleFixed && k < len(s.Mean) && k < len(s.Dev) && s.Mean[k] == 0 && s.Dev[k] == 1
+		if o.binary() && !plain {
+			bad("outputs: %q needs raw values: a fixed scaler of mean 0 and deviation 1, or none", o)
+		}
+	}
+	if n := len(h.Classes); n == 1 || n > maxClasses {
+		bad("classes: %d; want 2 to %d, or none", n, maxClasses)
+	}
+	for i, c := range h.Classes {
+		if c == "" || len(c) > 64 || slices.Contains(h.Classes[:i], c) {
+			bad("classes: %q is empty, too long or given twice", c)
+		}
+	}
 }
 
 // maxStride bounds the hop of a model.
@@ -210,6 +259,8 @@ func (s *Scaler) validate(channels int, bad func(string, ...any)) {
 // clone returns a copy that shares nothing that can be changed.
 func (h Header) clone() Header {
 	h.Inputs = slices.Clone(h.Inputs)
+	h.Outputs = slices.Clone(h.Outputs)
+	h.Classes = slices.Clone(h.Classes)
 	h.Scaler.Mean = slices.Clone(h.Scaler.Mean)
 	h.Scaler.Dev = slices.Clone(h.Scaler.Dev)
 	h.Scaler.Sigma = slices.Clone(h.Scaler.Sigma)

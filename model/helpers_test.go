@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/quell-stream/quell/model/nn"
@@ -62,7 +63,14 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
 	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
 		randomNet(t, nn.DAE(2, 1, []int{3, 4, 5}, 5, 2), 5))
-	for _, name := range []string{"tcn3", "joint", "dae", "spread"} {
+	ms["classes"] = mustNew(t, Header{Name: "classes", Kind: TCN, Inputs: coloured, Residual: true, InSigma: true, Spread: true, Classes: []string{"ok", "a", "b"}, Scaler: running},
+		randomNet(t, nn.TCN(7, 5, 4, 3, []int{1, 2, 4}, 2), 8))
+	ms["joint-classes"] = mustNew(t, Header{Name: "joint-classes", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Spread: true, Classes: []string{"ok", "fault"},
+		Outputs: []Output{Value, Probability}, Scaler: Scaler{Kind: ScaleFixed, Mean: []float64{5, 0}, Dev: []float64{2, 1}, Sigma: []float64{0, 0}}},
+		randomNet(t, nn.DAE(4, 6, []int{4, 6}, 4, 3), 9))
+	ms["state"] = mustNew(t, Header{Name: "state", Kind: TCN, Inputs: all, Residual: true, InSigma: true, Outputs: []Output{State}, Scaler: Scaler{Kind: ScaleNone}},
+		randomNet(t, nn.TCN(6, 1, 4, 3, []int{1, 2, 4}, 1), 10))
+	for _, name := range []string{"tcn3", "joint", "dae", "spread", "classes"} {
 		h := ms[name].Header()
 		h.Name += "-int8"
 		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))
@@ -96,20 +104,32 @@ func randomColumns(n int, seed uint64) []Column {
 
 // reference denoises a whole series in one pass, straight from the definition.
 func reference(m *Model, cols []Column, channels int) []float32 {
-	clean, _ := referenceSpread(m, cols, channels)
+	clean, _, _ := referenceAll(m, cols, channels)
 	return clean
 }
 
-// referenceSpread is reference with what Stream.Spread has to return.
-func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float32) {
+// probability is that of class k by the logarithms of the probabilities.
+func probability(x []float32, k int) float32 {
+	most, sum := slices.Max(x), 0.0
+	for _, v := range x {
+		sum += math.Exp(float64(v - most))
+	}
+	return float32(math.Exp(float64(x[k]-most)) / sum)
+}
+
+// referenceAll is reference with what Stream.Spread and Stream.Classes have to
+// return.
+func referenceAll(m *Model, cols []Column, channels int) (clean, dev, classes []float32) {
 	h := m.Header()
 	per := max(h.Channels, 1)
 	slots := len(cols) / channels
 	clean = make([]float32, len(cols))
+	classes = make([]float32, slots*channels/per*len(h.Classes))
 	outs := per
 	if h.Spread {
 		outs, dev = 2*per, make([]float32, len(cols))
 	}
+	outs += len(h.Classes)
 	for first := 0; first < channels; first += per {
 		var x []float32
 		for t := range slots {
@@ -143,10 +163,25 @@ func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float3
 		}
 		y := runnerOf(m, slots).Run(nil, x)
 		for t := range slots {
+			for k := range h.Classes {
+				p := float32(0)
+				if i := (t + 1) * outs; i <= len(y) {
+					p = probability(y[i-len(h.Classes):i], k)
+				}
+				classes[(t*channels/per+first/per)*len(h.Classes)+k] = p
+			}
+		}
+		for t := range slots {
 			for k := range per {
 				c := cols[t*channels+first+k]
 				v := c.X // what a net leaves at the end stays as it came
-				if i := t*outs + k; i < len(y) {
+				if i := t*outs + k; i < len(y) && h.Outputs != nil && h.Outputs[k] != Value {
+					odds := math.Exp(float64(y[i]))
+					v = float32(odds / (1 + odds))
+					if h.Outputs[k] == State {
+						v = float32(math.Round(odds / (1 + odds)))
+					}
+				} else if i < len(y) {
 					v = y[i]
 					unit := float32(1)
 					if h.InSigma {
@@ -164,7 +199,7 @@ func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float3
 			}
 		}
 	}
-	return clean, dev
+	return clean, dev, classes
 }
 
 func runnerOf(m *Model, slots int) *nn.Runner {

@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model/nn"
 )
@@ -32,6 +33,7 @@ type Stream struct {
 	x    []float32 // input of one net
 	y    []float32 // clean values
 	dev  []float32 // with Spread: parallel to y
+	odds []float32 // with Classes: their probabilities, [slot][net][class]
 
 	level, worth float32 // worth is unitOf(level)
 }
@@ -100,6 +102,9 @@ func (s *Stream) Finish() []float32 {
 	for s.m.header.Spread && len(s.dev) < len(y) {
 		s.dev = append(s.dev, 0)
 	}
+	for slot := len(s.nets) * len(s.m.header.Classes); len(s.odds) < len(y)/s.channels*slot; {
+		s.odds = append(s.odds, 0)
+	}
 	return y
 }
 
@@ -108,6 +113,13 @@ func (s *Stream) Finish() []float32 {
 // net thinks the mean absolute error is there, positive, or 0 where it does not
 // know; else nil. It stays valid until the next call.
 func (s *Stream) Spread() []float32 { return s.dev }
+
+// Classes returns the probabilities of Header.Classes at the slots of the latest
+// call of Push or Finish, [slot][net][class], where a model that serves each
+// channel by itself has a net for each channel, and others have one. They add up
+// to 1, or are all 0 where the net does not know. Nil of a model without classes.
+// They stay valid until the next call.
+func (s *Stream) Classes() []float32 { return s.odds }
 
 // Reset starts anew at slot 0.
 func (s *Stream) Reset() {
@@ -177,31 +189,43 @@ func (s *Stream) input(cols []Column, i int) []float32 {
 // take collects what the nets return into slot-major clean values.
 func (s *Stream) take(run func(net int) []float32) []float32 {
 	c, waiting := s.channels, len(s.wait)/s.channels
-	n, outs := 0, s.m.header.outputs()
-	s.y, s.dev = s.y[:0], s.dev[:0]
+	h := &s.m.header
+	n, outs, classes := 0, h.outputs(), len(h.Classes)
+	s.y, s.dev, s.odds = s.y[:0], s.dev[:0], s.odds[:0]
 	for i := range s.nets {
 		o := run(i)
 		if i == 0 {
 			// A strided net may round the length up; no slot waits for the rest.
 			n = min(len(o)/outs, waiting)
 			s.y = extend(s.y, n*c)
-			if s.m.header.Spread {
+			if h.Spread {
 				s.dev = extend(s.dev, n*c)
 			}
+			s.odds = extend(s.odds, n*len(s.nets)*classes)
 		}
 		for t := range n {
+			if classes > 0 {
+				softmax(s.odds[(t*len(s.nets)+i)*classes:][:classes], o[(t+1)*outs-classes:])
+			}
 			for k := range s.per {
 				at := t*c + i*s.per + k
 				v, unit := o[t*outs+k], float32(1)
+				if h.Binary(k) {
+					s.y[at] = h.Outputs[k].of(v)
+					if h.Spread {
+						s.dev[at] = 0 // the probability tells how sure it is
+					}
+					continue
+				}
 				if s.unit != nil {
 					unit = s.unit[at]
 					v *= unit
 				}
-				if s.m.header.Residual {
+				if h.Residual {
 					v = s.wait[at] - v
 				}
 				s.y[at] = v
-				if s.m.header.Spread {
+				if h.Spread {
 					s.dev[at] = unit * spread(o[t*outs+s.per+k])
 				}
 			}
@@ -229,4 +253,29 @@ const spreadLeast, spreadMost = -7, 3
 // spread returns what the second output of a net stands for, its logarithm.
 func spread(log float32) float32 {
 	return float32(math.Exp(min(max(float64(log), spreadLeast), spreadMost)))
+}
+
+// of returns what is served for the logarithm of the odds of 1.
+func (o Output) of(logit float32) float32 {
+	switch {
+	case o == Probability:
+		return float32(1 / (1 + math.Exp(-float64(logit))))
+	case logit > 0:
+		return 1
+	}
+	return 0
+}
+
+// softmax sets p to the probabilities of classes whose logarithms are x, but for a
+// common addend.
+func softmax(p, x []float32) {
+	most := slices.Max(x[:len(p)])
+	sum := 0.0
+	for i := range p {
+		v := math.Exp(float64(x[i] - most))
+		p[i], sum = float32(v), sum+v
+	}
+	for i := range p {
+		p[i] /= float32(sum)
+	}
 }

@@ -25,21 +25,25 @@ func mustStream(t testing.TB, m *Model, channels int) *Stream {
 	return s
 }
 
+// closeTo says whether two probabilities are the same but for their rounding.
+func closeTo(a, b float32) bool { return max(a-b, b-a) < 1e-6 }
+
 // The stream gives the values of one pass, bit for bit, however it is cut.
 func TestStreamEqualsOnePass(t *testing.T) {
 	for name, m := range models(t) {
 		for _, c := range channelsOf(m) {
 			for _, slots := range []int{0, 1, 2, 7, 8, 61, 150} {
 				cols := randomColumns(slots*c, uint64(slots))
-				want, wantDev := referenceSpread(m, cols, c)
+				want, wantDev, wantClasses := referenceAll(m, cols, c)
 				for _, chunk := range []int{1, 3, 16, 1000} {
 					s := mustStream(t, m, c)
 					for range 2 { // the second time after a Reset
-						var got, gotDev []float32
+						var got, gotDev, gotClasses []float32
 						for rest := cols; len(rest) > 0; {
 							n := min(chunk*c, len(rest))
 							got = append(got, s.Push(rest[:n])...)
 							gotDev = append(gotDev, s.Spread()...)
+							gotClasses = append(gotClasses, s.Classes()...)
 							rest = rest[n:]
 							in, out := s.Position()
 							if int(out) != len(got)/c || int(in) != (len(cols)-len(rest))/c {
@@ -51,6 +55,7 @@ func TestStreamEqualsOnePass(t *testing.T) {
 						}
 						got = append(got, s.Finish()...)
 						gotDev = append(gotDev, s.Spread()...)
+						gotClasses = append(gotClasses, s.Classes()...)
 						if len(s.Finish()) != 0 {
 							t.Errorf("%s: a second Finish returns something", name)
 						}
@@ -59,6 +64,9 @@ func TestStreamEqualsOnePass(t *testing.T) {
 						}
 						if !slices.Equal(gotDev, wantDev) {
 							t.Fatalf("%s, %d channels, %d slots, chunk %d: the spread differs from one pass", name, c, slots, chunk)
+						}
+						if !slices.EqualFunc(gotClasses, wantClasses, closeTo) {
+							t.Fatalf("%s, %d channels, %d slots, chunk %d: the classes differ from one pass: %v, want %v", name, c, slots, chunk, gotClasses, wantClasses)
 						}
 						s.Reset()
 					}

@@ -38,7 +38,7 @@ type denoiseOptions struct {
 	rateGiven, modelGiven bool
 	noGuard               bool
 	sigma                 []string
-	noise                 string
+	noise, classes        string
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -91,6 +91,7 @@ wavelet always needs all of it.`,
 	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead, or full; default: 8 where they last no longer than a second, else what fits")
 	f.StringArrayVar(&o.sigma, "sigma", nil, "`X` or CH=X: deviation of the noise, in the unit of the channel (repeatable); default: estimated")
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names: its deviation and colour are told to the model")
+	f.StringVar(&o.classes, "classes", "", "`file` (CSV) to write what the model tells of each row to: the probability of each class, of a model trained with --labels")
 	f.BoolVar(&o.noGuard, "no-guard", false, "the model serves even where a classical filter is better")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
 	return cmd
@@ -139,6 +140,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if sameFile(in, o.out) {
 		return usageError("-o %s is the input: raw values are never overwritten; name another file", o.out)
 	}
+	if err := o.checkClasses(in); err != nil {
+		return err
+	}
 	zone, err := time.LoadLocation(o.tz)
 	if err != nil {
 		return usageError("--tz %s: there is no such zone: write one like Europe/Berlin", o.tz)
@@ -147,6 +151,11 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note}
 	if err := o.denoiser(&c, note); err != nil {
 		return err
+	}
+	if o.classes != "" {
+		if err := o.writeClasses(s, in, c.Engine.Model); err != nil {
+			return err
+		}
 	}
 	r, err := openTable(s, in, file.Options{Time: o.time, Zone: zone, RateHz: o.rate, Series: o.series, Channels: file.Named(o.channels...)})
 	if errors.Is(err, fs.ErrNotExist) {

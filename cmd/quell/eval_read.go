@@ -109,17 +109,39 @@ func (e *evaluation) readLabels(s streams) error {
 	if e.labels == "" {
 		return nil
 	}
-	t, err := readTable(s, e.in, e.time, []string{e.labels})
+	texts, err := labelTexts(s, e.in, e.time, e.labels)
 	if err != nil {
 		return err
 	}
-	e.faults = t.cols[0]
-	for _, v := range e.faults {
-		if v != 0 && v != 1 && !math.IsNaN(v) {
-			return fmt.Errorf("column %s holds %g: a label is 0 (normal) or 1 (fault)", e.labels, v)
+	if n := len(e.subjects[0].truth); len(texts) != n {
+		return fmt.Errorf("column %s has %d rows, the recording %d", e.labels, len(texts), n)
+	}
+	for _, l := range texts {
+		v, ok := e.fault(l)
+		if !ok {
+			return fmt.Errorf("column %s holds %s: a label is 0 (normal) or 1 (fault), or a class that a model tells", e.labels, l)
 		}
+		e.faults = append(e.faults, v)
 	}
 	return nil
+}
+
+// fault says whether a label is one of a fault: 0, 1, or NaN where it is unknown.
+func (e *evaluation) fault(label string) (v float64, ok bool) {
+	switch label {
+	case "":
+		return math.NaN(), true
+	case "0":
+		return 0, true
+	case "1":
+		return 1, true
+	}
+	for _, m := range e.models {
+		if i := slices.Index(m.Header().Classes, label); i >= 0 {
+			return min(float64(i), 1), true
+		}
+	}
+	return 0, false
 }
 
 // pair names a channel and the column of its truth, or of its twin.

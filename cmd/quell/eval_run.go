@@ -24,6 +24,7 @@ type evaluation struct {
 	levels   [][]level    // by subject
 	tasks    []*tasks     // by subject
 	pictures []*picture   // by subject
+	heads    []*headRow
 }
 
 // level is the noise of a whole recording: what was asked for, unless it was
@@ -71,6 +72,9 @@ func (e *evaluation) run() error {
 			}
 			for i, t := range trials {
 				e.levels[i][l].Realised += t.Realised / float64(seeds)
+			}
+			if err := e.scoreHeads(trials, snr); err != nil {
+				return err
 			}
 			e.compare(trials, l, snr, e.html != "" && l == shown && k == 0)
 		}

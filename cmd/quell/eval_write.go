@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -34,7 +35,7 @@ func (e *evaluation) writeText(w io.Writer) error {
 		return err
 	}
 	e.textSweeps(w)
-	if err := e.textTasks(w); err != nil {
+	if err := errors.Join(e.textTasks(w), e.textHeads(w)); err != nil {
 		return err
 	}
 	var err error
@@ -141,6 +142,7 @@ func (e *evaluation) writeJSON(w io.Writer) error {
 		Downstream struct {
 			Beats  []beatsJSON  `json:"beats"`
 			Faults []faultsJSON `json:"faults"`
+			Heads  []headJSON   `json:"heads,omitempty"`
 		} `json:"downstream"`
 		Verdicts []verdictJSON `json:"verdicts"`
 	}{Equal: []eval.Result{}, Sweep: []eval.Sweep{}}
@@ -162,6 +164,9 @@ func (e *evaluation) writeJSON(w io.Writer) error {
 		for _, a := range e.advice(i) {
 			out.Verdicts = append(out.Verdicts, verdictJSON{a.Channel, append([]float64{}, a.Levels...), a.Use, a.Text})
 		}
+	}
+	for _, r := range e.heads {
+		out.Downstream.Heads = append(out.Downstream.Heads, r.json())
 	}
 	return json.NewEncoder(w).Encode(out)
 }

@@ -50,7 +50,7 @@ func TestScripts(t *testing.T) {
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "gen": gen},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "gen": gen, "genfaults": genFaults},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
 			e.Setenv("MODELS", models)

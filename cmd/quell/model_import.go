@@ -109,7 +109,7 @@ func (n *netFile) spec(channels int) nn.Spec {
 	switch {
 	case n.Layers != nil:
 		return nn.Spec{In: channels, Window: n.Window, Layers: n.Layers}
-	case n.Kind == "dae":
+	case n.Kind != "tcn":
 		return nn.DAE(channels, channels, n.Widths, n.Taps, n.Latent)
 	}
 	return nn.TCN(channels, channels, n.Channels, n.Taps, n.Dilations, *n.Lookahead)

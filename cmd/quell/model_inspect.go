@@ -48,6 +48,8 @@ type inspection struct {
 	Residual  bool             `json:"residual"`
 	InSigma   bool             `json:"in_sigma"`
 	Spread    bool             `json:"spread"`
+	Outputs   []model.Output   `json:"outputs,omitempty"`
+	Classes   []string         `json:"classes,omitempty"`
 	Scaler    model.ScalerKind `json:"scaler"`
 	Lookahead int              `json:"lookahead"`
 	Field     int              `json:"receptive_field"`
@@ -77,7 +79,7 @@ type layerLine struct {
 
 func inspect(m *model.Model) *inspection {
 	h := m.Header()
-	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma, Spread: h.Spread,
+	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma, Spread: h.Spread, Outputs: h.Outputs, Classes: h.Classes,
 		Scaler: h.Scaler.Kind, Lookahead: m.Lookahead(), Field: h.Spec.ReceptiveField(), Hop: h.Spec.Stride(), Window: h.Spec.Window,
 		Weights: m.Net().NumParams(), Bytes: m.Size(), Int8: m.Quantized() != nil}
 	if h.Spec.Window > 0 {
@@ -124,6 +126,14 @@ func (in *inspection) print(out io.Writer) error {
 	}
 	if in.Spread {
 		gives += " and its own spread"
+	}
+	for k, o := range in.Outputs {
+		if o != model.Value {
+			gives += fmt.Sprintf(", of channel %d a %s", k+1, o)
+		}
+	}
+	if in.Classes != nil {
+		gives += ", and which of " + strings.Join(in.Classes, ", ") + " it is"
 	}
 	bits := ""
 	if in.Int8 {

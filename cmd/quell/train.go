@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,7 +26,8 @@ import (
 // trainOptions are the flags of quell train.
 type trainOptions struct {
 	out, arch, corrupt, noise, from, time, checkpoint string
-	clean, channels                                   []string
+	labels                                            string
+	clean, channels, binary                           []string
 	seed                                              uint64
 	lookahead                                         lookahead
 	steps                                             int
@@ -106,6 +108,11 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
 	f.Var(&o.memory, "memory", "`size`, such as 64MiB, that may be kept of the recordings, which are then read once; default: all of them")
 	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
+	f.StringVar(&o.labels, "labels", "", "with --clean: `column` of classes, such as 0 and 1, empty where unknown: the model learns to tell them, too")
+	f.Float64Var(&o.labelsWeight, "labels-weight", 0, "`weight` of the classes beside the loss of the estimate; default 0.5")
+	f.Float64Var(&o.labelsSmooth, "labels-smooth", 0, "`share` of each label that is spread over all classes, where labels may be wrong, such as 0.1")
+	f.Float64Var(&o.labelsBootstrap, "labels-bootstrap", 0, "`share` of each label that is what the net itself takes for the likeliest, where labels may be wrong, such as 0.2")
+	f.StringArrayVar(&o.binary, "binary", nil, "`CH`: the clean channel CH holds 0 and 1 only; its clean value is the probability of 1, or with CH=state 0 or 1 (repeatable)")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
@@ -219,14 +226,21 @@ func trainSupervised(ctx context.Context, s streams, files []string, pairs []pai
 		}
 	}
 	switch {
+	case o.from != "" && cfg.Init != nn.He:
+		return usageError("--from and --init exclude each other: a model that is trained on keeps its weights")
 	case o.from != "" && o.arch != "":
 		return usageError("--from and --arch exclude each other: a model that is trained on keeps its net")
+	case o.from != "" && o.binary != nil:
+		return usageError("--from and --binary exclude each other: what the channels are is settled in the model")
 	case o.from != "":
 		if cfg.From, err = loadModel(o.from, anyLookahead); err != nil {
 			return err
 		}
 	default:
-		if cfg.Arch, err = o.architecture(len(pairs)); err != nil {
+		if cfg.Outputs, err = o.outputs(pairs); err != nil {
+			return err
+		}
+		if cfg.Arch, cfg.Pretrain, err = o.architecture(len(pairs)); err != nil {
 			return err
 		}
 	}
@@ -234,6 +248,9 @@ func trainSupervised(ctx context.Context, s streams, files []string, pairs []pai
 		return o.trainOnline(ctx, s, files, pairs, cfg)
 	}
 	if err := o.recordings(s, files[0], pairs, &cfg); err != nil {
+		return err
+	}
+	if err := o.addLabels(s, files[0], &cfg); err != nil {
 		return err
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
@@ -256,6 +273,32 @@ func (o *trainOptions) checkPairs(pairs []pair) error {
 		}
 	}
 	return nil
+}
+
+// outputs returns what the channels are, nil for values.
+func (o *trainOptions) outputs(pairs []pair) ([]model.Output, error) {
+	if o.binary == nil {
+		return nil, nil
+	}
+	out := make([]model.Output, len(pairs))
+	for i := range out {
+		out[i] = model.Value
+	}
+	for _, b := range o.binary {
+		ch, served, given := strings.Cut(b, "=")
+		i := slices.IndexFunc(pairs, func(p pair) bool { return p.channel == ch })
+		if i < 0 {
+			return nil, usageError("--binary %s: --clean names no such channel", b)
+		}
+		out[i] = model.Probability
+		if given {
+			out[i] = model.Output(served)
+		}
+		if out[i] != model.Probability && out[i] != model.State {
+			return nil, usageError("--binary %s: write it as CH, CH=probability or CH=state", b)
+		}
+	}
+	return out, nil
 }
 
 // recordings reads the clean recordings, and the noise that is recorded.
@@ -303,13 +346,14 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 // netFile is what --arch reads: one of the two architectures by its few
 // numbers, or by a list of layers in their place.
 type netFile struct {
-	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out
+	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out; stacked: a dae, pretrained layer by layer
 	Channels  int            `yaml:"channels"`
 	Taps      int            `yaml:"taps"`
 	Dilations []int          `yaml:"dilations"`
 	Lookahead *int           `yaml:"lookahead"` // goes before --lookahead
 	Widths    []int          `yaml:"widths"`
 	Latent    int            `yaml:"latent"`
+	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
 	Layers    []nn.LayerSpec `yaml:"layers"`
 	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
 }
@@ -342,34 +386,41 @@ func readNet(path string, lookahead int) (*netFile, error) {
 		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
 			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
 		}
-	case "dae":
+	case "dae", "stacked":
+		if n.Kind == "stacked" {
+			or(&n.Pretrain, 200)
+		}
 		or(&n.Latent, 8)
 		if n.Widths == nil {
 			n.Widths = []int{16, 32}
 		}
-		if n.Latent < 1 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
-			return nil, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", path)
+		if n.Latent < 1 || n.Taps < 1 || n.Pretrain < 0 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
+			return nil, fmt.Errorf("--arch: %s: widths, taps, latent and pretrain must be positive", path)
 		}
 	default:
-		return nil, fmt.Errorf("--arch: %s: kind must be tcn or dae, got %q", path, n.Kind)
+		return nil, fmt.Errorf("--arch: %s: kind must be tcn, dae or stacked, got %q", path, n.Kind)
+	}
+	if n.Pretrain > 0 && n.Kind != "stacked" {
+		return nil, fmt.Errorf("--arch: %s: pretrain is for nets of kind stacked", path)
 	}
 	return n, nil
 }
 
-// architecture returns the net to train for so many channels.
-func (o *trainOptions) architecture(channels int) (train.Arch, error) {
+// architecture returns the net to train for so many channels, and how many updates
+// each layer gets before.
+func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, err error) {
 	signals := 0
 	if channels > 1 {
 		signals = channels
 	}
 	n, err := readNet(o.arch, int(o.lookahead))
 	if err != nil {
-		return train.Arch{}, err
+		return a, 0, err
 	}
 	if n.Window != 0 {
-		return train.Arch{}, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
+		return a, 0, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
 	}
-	a := train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
+	a = train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
 	if n.Kind == "tcn" {
 		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
 	}
@@ -379,7 +430,7 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	}
 	net, err := nn.New(a.Spec, 0)
 	if err != nil {
-		return a, fmt.Errorf("--arch: %s: %w", o.arch, err)
+		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
 	}
 	const window = 512
 	got := len(net.NewRunner(window).Run(nil, make([]float32, window*a.Spec.In)))
@@ -388,9 +439,9 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 		want *= 2
 	}
 	if got != want {
-		return a, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
+		return a, 0, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
 	}
-	return a, nil
+	return a, n.Pretrain, nil
 }
 
 func trainBase(ctx context.Context, s streams, o *trainOptions) error {
@@ -510,7 +561,8 @@ func (r *session) checkpoints(path string) error {
 }
 
 // affordable returns how many steps fit into a budget, by trying a few. A tenth
-// of the budget is kept for what goes slower later.
+// of the budget is kept for what goes slower later. What comes before the first
+// step, such as pretraining, comes again.
 func affordable(ctx context.Context, budget time.Duration, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) (int, error) {
 	const trial = 24
 	const validations = 11 // of a whole run
@@ -526,11 +578,12 @@ func affordable(ctx context.Context, budget time.Duration, fit func(context.Cont
 	}
 	// Every other step of so short a run ends with a validation. The first steps
 	// set up memory.
+	setUp := took[0]
 	took = took[min(4, len(took)-1):]
 	slices.Sort(took)
 	step := max(took[len(took)/4], 1)
 	validation := took[len(took)*3/4] - step
-	left := budget*9/10 - time.Since(began) - validations*validation
+	left := budget*9/10 - time.Since(began) - setUp - validations*validation
 	if n := int(left / step); n >= trial {
 		return n, nil
 	}

@@ -53,12 +53,16 @@ func channelsOf(pairs []pair) (names []string) {
 }
 
 // checkOnline finds flags that a recording which is read once can't serve.
-func (o *trainOptions) checkOnline() error {
+func (o *trainOptions) checkOnline(pretrain int) error {
 	switch {
 	case o.checkpoint != "":
 		return usageError("--checkpoint and --memory exclude each other: a recording that is read once can't be gone on with")
 	case o.budget > 0:
 		return usageError("--budget and --memory exclude each other: how fast the machine is can't be tried on a recording that is read once; give --steps")
+	case o.labels != "" || o.binary != nil:
+		return usageError("--labels and --binary exclude --memory: classes are learnt from a recording that is read whole")
+	case pretrain > 0:
+		return usageError("an architecture of kind stacked and --memory exclude each other: its layers are trained one after another")
 	case o.steps > 0:
 		return nil
 	case o.curriculum:
@@ -71,7 +75,7 @@ func (o *trainOptions) checkOnline() error {
 
 // trainOnline trains with truth on recordings that are read once.
 func (o *trainOptions) trainOnline(ctx context.Context, s streams, files []string, pairs []pair, cfg train.SupervisedConfig) (err error) {
-	if err := o.checkOnline(); err != nil {
+	if err := o.checkOnline(cfg.Pretrain); err != nil {
 		return err
 	}
 	if !o.scheduleSet {

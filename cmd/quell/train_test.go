@@ -39,6 +39,30 @@ func gen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("truth.csv"), truth.Bytes(), 0o644))
 }
 
+// genFaults writes a recording with faults for a script: genfaults FILE ROWS. Over
+// the wave p there is a ripple while state is 1, which few rows of seen tell by name
+// (wear, or fine); v is a valve of 0 and 1 that p follows.
+func genFaults(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: genfaults FILE ROWS")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	rec := bytes.NewBufferString("p,v,state,seen\n")
+	level := 0.0
+	for i := range n {
+		state, valve := i/150%3/2, i/70%2
+		level += .2 * (float64(valve) - level)
+		x := 3*math.Sin(float64(i)/9) + level + 2*float64(state)*math.Sin(1.3*float64(i))
+		seen := ""
+		if i/40%4 == 0 {
+			seen = []string{"fine", "wear"}[state]
+		}
+		fmt.Fprintf(rec, "%.4f,%d,%d,%s\n", x, valve, state, seen)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rec.Bytes(), 0o644))
+}
+
 func TestFilled(t *testing.T) {
 	nan := math.NaN()
 	y, ok := filled([]float64{nan, nan, 3, nan, 5, nan})

@@ -10,7 +10,7 @@ import (
 // sumVariances returns the variance of what each convolution of a network sums up,
 // in order, over its weights, which are times gain, and white noise of variance 1
 // as input. Layers that begin at zero are left out.
-func sumVariances(t *testing.T, s Spec, gain float32) []float64 {
+func sumVariances(t *testing.T, s Spec, init Init, gain float32) []float64 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 1))
 	x := make([]float32, s.In*1024)
@@ -22,7 +22,7 @@ func sumVariances(t *testing.T, s Spec, gain float32) []float64 {
 		const seeds = 16
 		sum := 0.0
 		for seed := range uint64(seeds) {
-			n, err := New(Spec{In: s.In, Layers: layers}, seed)
+			n, err := NewInit(Spec{In: s.In, Layers: layers}, seed, init)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -68,7 +68,7 @@ func TestInitKeepsTheScale(t *testing.T) {
 		"dae":      {DAE(2, 1, []int{16, 32}, 5, 8), 3},
 		"deep dae": {deep, 6},
 	} {
-		v := sumVariances(t, c.spec, 1)
+		v := sumVariances(t, c.spec, He, 1)
 		for i := range v {
 			want := v[0]
 			if i >= c.doubled {
@@ -80,7 +80,35 @@ func TestInitKeepsTheScale(t *testing.T) {
 		}
 		t.Logf("%s: %.2f", name, v)
 	}
-	if v := sumVariances(t, deep, math.Sqrt2/2); v[5] > low/4*v[0] {
+	if v := sumVariances(t, deep, He, math.Sqrt2/2); v[5] > low/4*v[0] {
 		t.Errorf("with weights of half the variance the encoder keeps its scale, too: %.2f", v)
+	}
+}
+
+// With UnitVariance all sums have about the variance of the input, whatever comes
+// before them.
+func TestUnitVarianceInit(t *testing.T) {
+	const low, high = .5, 2.
+	mixed := Spec{In: 2, Layers: []LayerSpec{
+		{Op: Conv, Out: 24, Kernel: 5, Pad: [2]int{2, 2}}, {Op: Tanh},
+		{Op: Conv, Out: 24, Kernel: 5, Pad: [2]int{2, 2}}, {Op: GELU},
+		{Op: Conv, Out: 24, Kernel: 5, Pad: [2]int{2, 2}}, {Op: Sigmoid},
+		{Op: Conv, Out: 24}, {Op: Conv, Out: 24}, {Op: Conv, Out: 24}}}
+	for name, spec := range map[string]Spec{
+		"tcn":      TCN(7, 2, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8),
+		"dae":      DAE(2, 1, []int{16, 32}, 5, 8),
+		"deep dae": DAE(2, 1, []int{16, 32, 32, 32, 32}, 7, 16),
+		"mixed":    mixed,
+	} {
+		v := sumVariances(t, spec, UnitVariance, 1)
+		for i := range v {
+			if !(v[i] >= low && v[i] <= high) {
+				t.Errorf("%s: sum %d has a variance of %.2f", name, i, v[i])
+			}
+		}
+		t.Logf("%s: %.2f", name, v)
+	}
+	if v := sumVariances(t, mixed, He, 1); v[len(v)-1] < high {
+		t.Errorf("the gain of He keeps the scale, too: %.2f", v)
 	}
 }

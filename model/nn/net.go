@@ -31,13 +31,31 @@ type Net struct {
 	masks  [][]int32 // per packed: what of its weight is held at zero
 }
 
-// New builds the network of a spec. The weights of convolutions and dense
-// layers are drawn from N(0, 2/fan) (He et al., "Delving Deep into Rectifiers",
-// 2015, eq. 10), where fan is the number of inputs of one output value, which
-// for a transposed convolution is in·kernel/stride; biases and layers marked
-// Zero are zero. The same seed gives the same bits. The error is that of
+// Init says how first weights are drawn: from N(0, gain/fan), where fan is the
+// number of inputs of one output value, which for a transposed convolution is
+// in·kernel/stride.
+type Init int
+
+// The ways to draw first weights.
+const (
+	// He takes the gain 2 of a ReLU for all layers (He et al., "Delving Deep into
+	// Rectifiers", 2015, eq. 10). Behind a layer without an activation that doubles
+	// the variance.
+	He Init = iota
+	// UnitVariance takes what keeps the variance of a layer's sums at that of the
+	// sums before: 1/E f(z)² with z ~ N(0, 1) behind the activation f, so 2 behind a
+	// ReLU and 1 behind no activation (LeCun et al., "Efficient BackProp", 1998,
+	// eq. 16).
+	UnitVariance
+)
+
+// New builds the network of a spec, with weights drawn by He. Biases and layers
+// marked Zero are zero. The same seed gives the same bits. The error is that of
 // Spec.Validate.
-func New(s Spec, seed uint64) (*Net, error) {
+func New(s Spec, seed uint64) (*Net, error) { return NewInit(s, seed, He) }
+
+// NewInit is New with a choice of how the weights are drawn.
+func NewInit(s Spec, seed uint64, init Init) (*Net, error) {
 	if err := s.Validate(); err != nil {
 		return nil, fmt.Errorf("nn: %w", err)
 	}
@@ -48,8 +66,11 @@ func New(s Spec, seed uint64) (*Net, error) {
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x5155454c4c))
 	names := paramNames("layers", s.Layers)
+	gains := make([]float64, len(n.plain.sigs))
+	gains[0] = init.gain(actNone)
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
+		gains[o.out] = init.gain(o.act)
 		if o.param < 0 {
 			continue
 		}
@@ -57,7 +78,7 @@ func New(s Spec, seed uint64) (*Net, error) {
 		weight, bias := newParams(names[o.param], o, in)
 		mask := o.layer.mask(in)
 		if !o.layer.Zero {
-			draw(weight.Data, fan(o, in)*(1-float64(len(mask))/float64(len(weight.Data))), rng)
+			draw(weight.Data, gains[o.in]/(fan(o, in)*(1-float64(len(mask))/float64(len(weight.Data)))), rng)
 		}
 		at := [2]int{len(n.params), -1}
 		n.params = append(n.params, weight)
@@ -123,8 +144,19 @@ func fan(o *op, in int) float64 {
 	return float64(in * o.layer.kernel())
 }
 
-func draw(w []float32, fan float64, rng *rand.Rand) {
-	dev := math.Sqrt(2 / fan)
+// gain returns the gain of a layer that reads what an activation makes.
+func (n Init) gain(a activation) float64 {
+	if n == UnitVariance {
+		return 1 / meanSquares[a]
+	}
+	return 2
+}
+
+// meanSquares are E f(z)² of the activations f, z ~ N(0, 1).
+var meanSquares = [...]float64{actNone: 1, actReLU: .5, actGELU: .425221, actSigmoid: .293379, actTanh: .394294}
+
+func draw(w []float32, variance float64, rng *rand.Rand) {
+	dev := math.Sqrt(variance)
 	for i := range w {
 		w[i] = float32(dev * rng.NormFloat64())
 	}

@@ -3,6 +3,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
@@ -13,10 +14,12 @@ type Arch struct {
 	Kind     model.Kind
 	Spec     nn.Spec
 	Inputs   []model.Input
-	Channels int  // signals, as Header.Channels
-	Residual bool // the net returns noise
-	InSigma  bool // in units of σ̂
-	Spread   bool // and tells how far it may be off
+	Channels int            // signals, as Header.Channels
+	Residual bool           // the net returns noise
+	InSigma  bool           // in units of σ̂
+	Spread   bool           // and tells how far it may be off
+	Outputs  []model.Output // as Header.Outputs
+	Classes  []string       // as Header.Classes
 }
 
 // tcnInputs are the input channels of a TCNArch.
@@ -44,7 +47,7 @@ func DAEArch(signals int, widths []int, taps, latent int) Arch {
 // archOf returns the architecture of a model.
 func archOf(m *model.Model) Arch {
 	h := m.Header()
-	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma, h.Spread}
+	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma, h.Spread, h.Outputs, h.Classes}
 }
 
 func (a Arch) perNet() int { return max(a.Channels, 1) }
@@ -52,7 +55,7 @@ func (a Arch) perNet() int { return max(a.Channels, 1) }
 // header returns the header of a model of the architecture.
 func (a Arch) header(name string) model.Header {
 	return model.Header{Name: name, Kind: a.Kind, Spec: a.Spec, Inputs: a.Inputs, Channels: a.Channels,
-		Residual: a.Residual, InSigma: a.InSigma, Spread: a.Spread, Scaler: model.Scaler{Kind: model.ScaleRunning}}
+		Residual: a.Residual, InSigma: a.InSigma, Spread: a.Spread, Outputs: a.Outputs, Classes: a.Classes, Scaler: model.Scaler{Kind: model.ScaleRunning}}
 }
 
 // spreadWeight is what the spread counts beside the estimate, see Spread.Weight:
@@ -61,26 +64,35 @@ const spreadWeight = .1
 
 // loss returns the loss of a net of the architecture whose estimates are judged by
 // another, nil for SquaredError{}.
-func (a Arch) loss(estimate Loss) Loss {
-	if estimate == nil {
-		estimate = SquaredError{}
-	}
-	if a.Spread {
-		return Spread{Estimate: estimate, Weight: spreadWeight, Targets: a.perNet()}
-	}
-	return estimate
-}
+func (a Arch) loss(estimate Loss) Loss { return a.lossOf(estimate, spreadWeight, Head{}) }
 
 // lossWithoutTruth is loss where the targets are not the truth but guesses or
 // noisy readings: what the estimates are off by there says nothing of their
 // error, and the spread does not learn from it.
-func (a Arch) lossWithoutTruth(estimate Loss) Loss {
-	l := a.loss(estimate)
-	if s, ok := l.(Spread); ok {
-		s.Weight = 0
-		return s
+func (a Arch) lossWithoutTruth(estimate Loss) Loss { return a.lossOf(estimate, 0, Head{}) }
+
+// lossOf puts together the losses of all that a net puts out. Of the head Loss and
+// Classes are filled in.
+func (a Arch) lossOf(l Loss, spreadWeight float64, head Head) Loss {
+	if l == nil {
+		l = SquaredError{}
+	}
+	if a.binary() {
+		l = Binary{Others: l}
+	}
+	if a.Spread {
+		l = Spread{Estimate: l, Weight: spreadWeight, Targets: a.perNet()}
+	}
+	if len(a.Classes) > 0 {
+		head.Loss, head.Classes = l, len(a.Classes)
+		l = head
 	}
 	return l
+}
+
+// binary says whether some channel is one of 0 and 1.
+func (a Arch) binary() bool {
+	return slices.ContainsFunc(a.Outputs, func(o model.Output) bool { return o != model.Value })
 }
 
 // checkWindow says whether windows of t columns come out as long as they went in.
@@ -119,7 +131,19 @@ func (a Arch) fill(e *Example, cols []model.Column, want []target) {
 	e.X = e.desk.features.Append(e.X, cols, n, 0)
 	e.Y, e.W = grow(e.Y, len(cols)), grow(e.W, len(cols))
 	e.Clean, e.Gain, e.Channels = grow(e.Clean, len(cols)), grow(e.Gain, len(cols)), n
+	e.Odds = e.Odds[:0]
+	if a.binary() {
+		e.Odds = grow(e.Odds, len(cols))
+		clear(e.Odds)
+	}
 	for i, w := range want {
+		if len(e.Odds) > 0 && a.Outputs[i%n] != model.Value {
+			e.Y[i], e.W[i], e.Clean[i], e.Gain[i] = float32(w.clean), 0, 0, 0
+			if !math.IsNaN(w.sigma) {
+				e.Odds[i] = 1
+			}
+			continue
+		}
 		if math.IsNaN(w.sigma) {
 			e.Y[i], e.W[i], e.Clean[i], e.Gain[i] = 0, 0, 0, 0
 			continue

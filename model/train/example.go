@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // Example is one training window. A Batcher fills it and may reuse what its
@@ -17,6 +18,12 @@ type Example struct {
 	// signal, [T][Channels], and by how much the estimate of it rises with the output.
 	Clean, Gain []float32
 	Channels    int // of the series, 0 for 1
+
+	// Of channels of 0 and 1 the target is the state, its weight in W 0, and that of
+	// its cross-entropy in Odds, [T][Channels]; empty: there is none.
+	Odds []float32
+	// The class of each slot, [T], -1 where it is not known; empty: nowhere.
+	Class []int
 
 	desk desk
 }
@@ -33,8 +40,10 @@ type desk struct {
 	scales   []scale
 	features *model.Features
 
-	est, dest []float32 // of Spread
-	spectral  *spectra  // of Spectral
+	est, dest []float32  // of Spread
+	all, dall []float32  // of Head
+	spectral  *spectra   // of Spectral
+	below     *nn.Runner // of pretraining
 }
 
 // draw returns a generator that depends on nothing but its arguments, valid

@@ -114,6 +114,9 @@ func newTuner(m *model.Model, windows []Window, cfg FineTuneConfig) (*tuner, Fin
 	if err := m.Trainable(); err != nil {
 		return nil, rep, fmt.Errorf("train: %w", err)
 	}
+	if archOf(m).binary() {
+		return nil, rep, fmt.Errorf("train: %s has binary channels, which need clean truth to be trained on", m.Name())
+	}
 	setDefault(&cfg.Rounds, 1)
 	setDefault(&cfg.Steps, 300)
 	setDefault(&cfg.Batch, 8)

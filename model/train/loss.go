@@ -23,6 +23,7 @@ type Loss interface {
 //	huber:BOUND   SquaredError with this Huber, default 4
 //	l1            Absolute
 //	spectral:W    Spectral with this Weight, default .1
+//	feature:W     Feature with this Weight, default .1
 func ParseLoss(text string) (Loss, error) {
 	name, value, given := strings.Cut(text, ":")
 	number := func(def float64) (float64, error) {
@@ -46,8 +47,11 @@ func ParseLoss(text string) (Loss, error) {
 	case name == "spectral":
 		v, err := number(.1)
 		return Spectral{Weight: v}, err
+	case name == "feature":
+		v, err := number(.1)
+		return Feature{Weight: v}, err
 	}
-	return nil, fmt.Errorf("train: there is no loss %q: choose mse, huber:BOUND, l1 or spectral:WEIGHT", text)
+	return nil, fmt.Errorf("train: there is no loss %q: choose mse, huber:BOUND, l1, spectral:WEIGHT or feature:WEIGHT", text)
 }
 
 // SquaredError is the loss Σ ρ(√w·(y-target))/n over the n values of an output,

@@ -23,10 +23,14 @@ func signals(slots int) (e *Example, y []float32) {
 // The gradients of the losses against central differences, alone and as that of
 // the estimates of a net that tells its spread.
 func TestLossGradients(t *testing.T) {
-	for _, text := range []string{"mse", "huber:0.4", "huber", "l1", "spectral", "spectral:2"} {
+	for _, text := range []string{"mse", "huber:0.4", "huber", "l1", "spectral", "spectral:2", "feature:2"} {
 		loss, err := ParseLoss(text)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if l, ok := loss.(Feature); ok {
+			l.from = []*features{sineFeatures(t), sineFeatures(t)}
+			loss = l
 		}
 		const slots = 150
 		e, y := signals(slots)
@@ -64,6 +68,58 @@ func TestLossGradients(t *testing.T) {
 	}
 }
 
+// sineFeatures are those of a sentinel of two sine waves.
+func sineFeatures(t *testing.T) *features {
+	t.Helper()
+	rng := draw(8, 0, 0)
+	var windows [][]float32
+	for range 12 {
+		w := make([]float32, 64*4)
+		a, b := rng.Float64(), rng.Float64()
+		for i := range 64 {
+			w[4*i], w[4*i+1] = float32(math.Sin(a+float64(i)/4)), float32(math.Sin(b+float64(i)/9))
+		}
+		windows = append(windows, w)
+	}
+	net, err := Sentinel(windows, 2, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := newFeatures(net, 2, windows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// The truth costs nothing, an estimate that lacks what the net was fitted to costs
+// its variance; features that never move don't count.
+func TestFeatureDistance(t *testing.T) {
+	f := sineFeatures(t)
+	e := &Example{Channels: 2}
+	for i := range 128 {
+		e.Y = append(e.Y, float32(math.Sin(float64(i)/4)), float32(math.Sin(float64(i)/9)))
+	}
+	dy := make([]float32, len(e.Y))
+	from := []*features{f}
+	part := func(y []float32) float64 {
+		return Feature{Weight: 1, from: from}.Gradient(dy, y, e, 1) - SquaredError{}.Gradient(dy, y, e, 1)
+	}
+	if d := part(e.Y); d != 0 {
+		t.Errorf("the truth has a distance of %g", d)
+	}
+	if d := part(make([]float32, len(e.Y))); !(d > .2 && d < 5) {
+		t.Errorf("a flat line has a distance of %g, want about the variance", d)
+	}
+	if n := testing.AllocsPerRun(20, func() { part(e.Y) }); n > 0 && !raceBuild {
+		t.Errorf("%g allocations per example", n)
+	}
+	f.inverse = make([]float32, len(f.inverse))
+	if d := part(make([]float32, len(e.Y))); d != 0 {
+		t.Errorf("without features there is a distance of %g", d)
+	}
+}
+
 // What has the spectrum of the truth costs nothing, and what is smoothed costs
 // though its squared error is less than that of shifted noise.
 func TestSpectralDistance(t *testing.T) {
@@ -92,7 +148,7 @@ func TestSpectralDistance(t *testing.T) {
 }
 
 func TestParseLossRefuses(t *testing.T) {
-	for _, bad := range []string{"", "l2", "huber:", "huber:0", "huber:-1", "spectral:x", "spectral:Inf", "mse:1", "l1:2"} {
+	for _, bad := range []string{"", "l2", "huber:", "huber:0", "huber:-1", "spectral:x", "spectral:Inf", "mse:1", "l1:2", "feature:0"} {
 		if l, err := ParseLoss(bad); err == nil {
 			t.Errorf("%q is read as %v", bad, l)
 		}

@@ -198,9 +198,10 @@ func (o *online) begin(ctx context.Context) error {
 		if !(dev > 0) {
 			dev = 1 // a channel that does not move is its mean
 		}
+		o.data.devs = append(o.data.devs, dev)
 		o.data.scales = append(o.data.scales, scale{mean: mean, dev: dev})
 	}
-	o.val.scales = o.data.scales
+	o.val.scales, o.val.devs = o.data.scales, o.data.devs
 	if o.cfg.Curriculum {
 		o.data.ease = newCurriculum(o.cfg.Corrupt, o.cfg.Steps)
 	}

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // Recipe are the techniques that a training may choose. The zero Recipe is squared
@@ -13,6 +14,7 @@ import (
 type Recipe struct {
 	Loss     Loss         // of the estimate, default SquaredError{}
 	Schedule ScheduleKind // default OneCycleKind
+	Init     nn.Init      // of a net that is not trained before, default nn.He
 
 	// EMA, if above 0, is the decay of an exponential mean of the weights, which is
 	// what is validated and kept in their place, and what the next round of FineTune
@@ -20,9 +22,16 @@ type Recipe struct {
 	EMA float64
 	// Dropout is the share of channels that are left out in an update.
 	Dropout float64
+	// Pretrain, if above 0, is how many updates each layer of a dae gets by itself,
+	// before the whole net is trained: a stacked denoising autoencoder.
+	Pretrain int
 	// Contract is the weight of a penalty on the Jacobian of the estimate, for nets
 	// that return the clean signal.
 	Contract float64
+	// LabelWeight is what the cross-entropy of classes counts beside the loss, default
+	// .5, whatever share of the recordings is labelled. LabelSmoothing and Bootstrap
+	// are for labels that may be wrong, see Head.
+	LabelWeight, LabelSmoothing, Bootstrap float64
 	// Sparse, if above 0, is the share of time that the channels of the code of a dae
 	// should be active for.
 	Sparse float64
@@ -36,16 +45,27 @@ func (r *Recipe) check(a Arch) error {
 	for _, v := range []struct {
 		name  string
 		value float64
-	}{{"EMA", r.EMA}, {"dropout", r.Dropout}, {"sparse", r.Sparse}} {
+	}{{"EMA", r.EMA}, {"dropout", r.Dropout}, {"sparse", r.Sparse}, {"label smoothing", r.LabelSmoothing}, {"bootstrap", r.Bootstrap}} {
 		if !(v.value >= 0 && v.value < 1) {
 			return fmt.Errorf("train: %s %g: want 0 up to, but not, 1", v.name, v.value)
 		}
 	}
+	if !(r.LabelWeight >= 0) || math.IsInf(r.LabelWeight, 0) {
+		return fmt.Errorf("train: label weight %g: want a weight of 0 or more", r.LabelWeight)
+	}
 	if !(r.Contract >= 0) || math.IsInf(r.Contract, 0) {
 		return fmt.Errorf("train: contract %g: want a weight of 0 or more", r.Contract)
 	}
-	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal) {
-		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
+	if r.Pretrain < 0 {
+		return fmt.Errorf("train: pretrain %d: want a number of updates", r.Pretrain)
+	}
+	if r.Pretrain > 0 {
+		if _, err := stackLevels(a.Spec); err != nil {
+			return err
+		}
+	}
+	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal || a.binary() || len(a.Classes) > 0) {
+		return errors.New("train: contract is for nets that return the clean signal and nothing else: take one of kind dae, without labels and binary channels")
 	}
 	if r.Sparse > 0 {
 		_, _, err := encoder(a.Spec)
@@ -59,9 +79,14 @@ func (r *Recipe) fit(cfg FitConfig, a Arch, peak float64) (FitConfig, error) {
 	if err := r.check(a); err != nil {
 		return cfg, err
 	}
+	if l, ok := r.Loss.(Feature); ok && l.from == nil {
+		return cfg, errors.New("train: the feature loss needs clean recordings, to which its net is fitted")
+	}
 	var err error
 	cfg.Schedule, err = r.Schedule.New(peak, cfg.Steps)
-	cfg.Loss = a.loss(r.Loss)
+	head := Head{Weight: r.LabelWeight, Smoothing: r.LabelSmoothing, Bootstrap: r.Bootstrap}
+	setDefault(&head.Weight, .5)
+	cfg.Loss = a.lossOf(r.Loss, spreadWeight, head)
 	cfg.EMA, cfg.Dropout, cfg.Contract, cfg.Sparse = r.EMA, r.Dropout, r.Contract, r.Sparse
 	return cfg, err
 }
@@ -72,4 +97,15 @@ func (r *Recipe) checkNoisy() error {
 		return errors.New("train: the spectral loss needs clean targets or IDR's guess of them: a noisy target has the spectrum of its noise")
 	}
 	return nil
+}
+
+// ParseInit reads how first weights are drawn: he or unit.
+func ParseInit(text string) (nn.Init, error) {
+	switch text {
+	case "he":
+		return nn.He, nil
+	case "unit":
+		return nn.UnitVariance, nil
+	}
+	return 0, fmt.Errorf("train: there is no init %q: choose he or unit", text)
 }

@@ -88,6 +88,8 @@ func TestRecipeRefuses(t *testing.T) {
 		"contract -1":       {dae, Recipe{Contract: -1}},
 		"no schedule":       {dae, Recipe{Schedule: "steps"}},
 		"contract is for":   {tcn, Recipe{Contract: .1}},
+		"pretrain -1":       {dae, Recipe{Pretrain: -1}},
+		"mirrors its enc":   {tcn, Recipe{Pretrain: 5}},
 		"no code to make s": {tcn, Recipe{Sparse: .1}},
 	} {
 		if _, _, err := Supervised(t.Context(), SupervisedConfig{Clean: x, Arch: c.arch, Recipe: c.r}); err == nil || !strings.Contains(err.Error(), want) {
@@ -110,7 +112,11 @@ func TestSpectralNeedsCleanTargets(t *testing.T) {
 	if _, _, err := Recorrupted(t.Context(), base, windows, cfg.FineTuneConfig); err == nil {
 		t.Error("recorrupted: accepted")
 	}
-	cfg.Method = IDR
+	cfg.Recipe.Loss = Feature{Weight: 1}
+	if _, _, err := FineTune(t.Context(), base, windows, cfg.FineTuneConfig); err == nil || !strings.Contains(err.Error(), "clean recordings") {
+		t.Errorf("feature loss: error %v", err)
+	}
+	cfg.Recipe.Loss, cfg.Method = Spectral{Weight: 1}, IDR
 	if _, _, err := Truthless(t.Context(), base, windows, cfg); err != nil {
 		t.Errorf("IDR: %v", err)
 	}

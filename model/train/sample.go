@@ -93,7 +93,7 @@ func newSamplers(m *model.Model, cfg SampleConfig) (all []*sampler, err error) {
 			cfg.Memory-memory+int64(leastPieces*slotBytes*historyWindow*cfg.Channels))
 	}
 	for i := range cfg.Channels {
-		s := &sampler{seed: mix(cfg.Seed ^ uint64(i)<<32), size: size, feed: newFeed(m), now: Window{Channels: 1}}
+		s := &sampler{seed: mix(cfg.Seed ^ uint64(i)<<32), size: size, feed: newFeed(m, 0), now: Window{Channels: 1}}
 		h := History{}
 		if cfg.Noise != nil {
 			h.Noise = cfg.Noise[i]
@@ -149,5 +149,5 @@ func (s *sampler) reset() {
 		s.add()
 	}
 	s.now.Cols, s.now.Sigma = s.now.Cols[:0], s.now.Sigma[:0]
-	s.feed, s.scaler = newFeed(s.feed.model), window.Scaler{}
+	s.feed, s.scaler = newFeed(s.feed.model, 0), window.Scaler{}
 }

@@ -110,29 +110,35 @@ const (
 // columns scales a recording of one channel as the model's header says and
 // returns the input columns with the scale of each sample.
 func columns(m *model.Model, x []float64, lost []bool) ([]model.Column, []scale) {
+	return columnsOf(m, 0, x, lost)
+}
+
+// columnsOf is columns for channel k of the model.
+func columnsOf(m *model.Model, k int, x []float64, lost []bool) ([]model.Column, []scale) {
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
-	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[0] == 0 {
+	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[k] == 0 {
 		running(x, lost, func(i int, s scale) { scales[i] = s })
 	}
-	f := newFeed(m)
+	f := newFeed(m, k)
 	for i, v := range x {
 		cols[i], scales[i] = f.take(v, lost != nil && lost[i], scales[i])
 	}
 	return cols, scales
 }
 
-// feed makes input columns of one channel for a model, sample by sample.
+// feed makes input columns of a channel for a model, sample by sample.
 type feed struct {
 	model  *model.Model
+	k      int // the channel
 	scaler model.Scaler
 	limit  float64 // of the input
 	held   float64
 	any    bool // held is a value
 }
 
-func newFeed(m *model.Model) feed {
-	f := feed{model: m, scaler: m.Header().Scaler, limit: inputLimit}
+func newFeed(m *model.Model, k int) feed {
+	f := feed{model: m, k: k, scaler: m.Header().Scaler, limit: inputLimit}
 	if f.scaler.Kind == model.ScaleNone {
 		f.limit = rawLimit
 	}
@@ -144,9 +150,9 @@ func newFeed(m *model.Model) feed {
 func (f *feed) take(x float64, gone bool, now scale) (model.Column, scale) {
 	switch f.scaler.Kind {
 	case model.ScaleFixed:
-		now.mean, now.dev = f.scaler.Mean[0], f.scaler.Dev[0]
-		if f.scaler.Sigma[0] > 0 {
-			now.sigma = f.scaler.Sigma[0]
+		now.mean, now.dev = f.scaler.Mean[f.k], f.scaler.Dev[f.k]
+		if f.scaler.Sigma[f.k] > 0 {
+			now.sigma = f.scaler.Sigma[f.k]
 		}
 	case model.ScaleNone:
 		now = scale{dev: 1, sigma: now.sigma}

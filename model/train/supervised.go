@@ -32,6 +32,14 @@ type SupervisedConfig struct {
 	// validation come from the last fifth.
 	Noise [][]float64
 
+	// Outputs are what the channels are, default values; those of 0 and 1 are not
+	// scaled. Only a net that is not trained on takes them.
+	Outputs []model.Output
+	// Labels say which of Classes each sample is, -1 where it is not known; Classes[0]
+	// is the normal one. A head on the net learns to tell them.
+	Labels  []int
+	Classes []string
+
 	Steps    int     // default 4000
 	Batch    int     // default 8
 	Window   int     // default 512
@@ -81,6 +89,9 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 		}
 		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
 	}
+	if err := c.heads(); err != nil {
+		return err
+	}
 	if n := c.Arch.perNet(); n != channels {
 		return fmt.Errorf("train: %d clean channels; the net takes %d", channels, n)
 	}
@@ -97,6 +108,9 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	setDefault(&c.Decay, 1e-4)
 	if err := c.Recipe.check(c.Arch); err != nil {
 		return err
+	}
+	if c.From != nil && c.Pretrain > 0 {
+		return errors.New("train: a model that is trained on is not pretrained again")
 	}
 	return c.Arch.checkWindow(c.Window)
 }
@@ -129,7 +143,12 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	}
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
-	val.scales = data.scales
+	val.scales, val.devs = data.scales, data.devs
+	if l, ok := cfg.Loss.(Feature); ok {
+		if cfg.Loss, err = l.fitted(data); err != nil {
+			return nil, FitReport{}, err
+		}
+	}
 	if cfg.Curriculum {
 		data.ease = newCurriculum(cfg.Corrupt, cfg.Steps)
 	}
@@ -138,7 +157,20 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if err != nil {
 		return nil, FitReport{}, err
 	}
-	fit.Validate = validator(val, fit.Loss, 64)
+	judge := fit.Loss
+	if h, ok := fit.Loss.(Head); ok && cfg.Labels != nil {
+		if fit.Loss, err = cfg.shared(h, parts.Train); err != nil {
+			return nil, FitReport{}, err
+		}
+		h.Weight = 0 // few labels say little: the estimate decides which net is kept
+		judge = h
+	}
+	if cfg.Pretrain > 0 && cfg.Resume == nil {
+		if err := pretrain(ctx, net, data, fit, cfg.Pretrain); err != nil {
+			return nil, FitReport{}, err
+		}
+	}
+	fit.Validate = validator(val, judge, 64)
 	rep, err := Fit(ctx, net, data, fit)
 	if err != nil {
 		return nil, rep, err
@@ -149,17 +181,17 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 
 // net returns the net to train: a new one, or a copy of From's.
 func (c *SupervisedConfig) net() (*nn.Net, error) {
-	if c.From == nil {
-		net, err := nn.New(c.Arch.Spec, c.Seed)
-		if err != nil {
-			return nil, fmt.Errorf("train: %w", err)
-		}
-		return net, nil
+	net, err := nn.NewInit(c.Arch.Spec, c.Seed, c.Init)
+	if err == nil && c.From != nil {
+		err = c.From.Trainable()
 	}
-	if err := c.From.Trainable(); err != nil {
+	switch {
+	case err != nil:
 		return nil, fmt.Errorf("train: %w", err)
+	case c.From != nil:
+		return widened(net, c.From.Net()), nil
 	}
-	return c.From.Net().Clone(), nil
+	return net, nil
 }
 
 // calibrated makes a model of the trained net, with the interval of one channel.
@@ -192,7 +224,7 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		copy(x, truth)
 		clear(lost)
 		p.addRecorded(x, 0, 1, rng)
-		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
+		p.cfg.Corrupt.Apply(x, lost, p.devs[0], rng)
 		clean, scales, err := denoise(m, x, lost)
 		if err != nil {
 			return model.Interval{}, err
@@ -214,7 +246,7 @@ func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*mode
 		h.Scaler.Sigma = append(h.Scaler.Sigma, data.fixedSigma(i))
 	}
 	h.Provenance = model.Provenance{Data: "clean recordings with added noise: " + c.Corrupt.String(), Seed: c.Seed, Go: runtime.Version()}
-	h.NotWhite = c.notWhite()
+	h.NotWhite = c.notWhite() || c.Arch.binary()
 	if c.From != nil {
 		h.Provenance.Parent = c.From.Name()
 		h.NotWhite = h.NotWhite || c.From.Header().NotWhite
@@ -285,6 +317,7 @@ type pairs struct {
 	noise      [][]float64
 	noiseSigma []float64
 	scales     []scale     // per channel, of the training part
+	devs       []float64   // of the channels there, which ratios of noise refer to
 	ease       *curriculum // nil without
 
 	// The recordings, and those of noise, are made of pieces of this length, which
@@ -304,10 +337,14 @@ func begin(rng *rand.Rand, length, piece, n int) int {
 // given fractions of the noise recordings.
 func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 	p := &pairs{cfg: cfg, part: part}
-	for _, x := range cfg.Clean {
+	for k, x := range cfg.Clean {
 		mean, dev := moments(part.Of(x))
 		if !(dev > 0) {
 			dev = 1 // a channel that does not move is its mean
+		}
+		p.devs = append(p.devs, dev)
+		if cfg.Arch.Outputs != nil && cfg.Arch.Outputs[k] != model.Value {
+			mean, dev = 0, 1
 		}
 		p.scales = append(p.scales, scale{mean: mean, dev: dev})
 	}
@@ -333,7 +370,7 @@ func (p *pairs) Example(e *Example, step, i int) {
 		copy(x, clean)
 		clear(lost)
 		sigma := p.addRecorded(x, k, hard, rng)
-		if a := corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
+		if a := corrupt.Apply(x, lost, p.devs[k], rng); a.Sigma > 0 {
 			sigma = math.Hypot(sigma, a.Sigma)
 		}
 		level := scale{dev: s.dev, sigma: sigma * math.Pow(10, -.08+.16*rng.Float64())}.level()
@@ -344,6 +381,23 @@ func (p *pairs) Example(e *Example, step, i int) {
 		}
 	}
 	p.cfg.Arch.fill(e, cols, want)
+	if p.cfg.Labels != nil {
+		e.Class = append(e.Class[:0], p.cfg.Labels[start:start+n]...)
+	}
+}
+
+// clean appends a window of the clean recordings, scaled, as a net takes it that
+// reads signals and masks.
+func (p *pairs) clean(dst []float32, start, n int) []float32 {
+	for t := start; t < start+n; t++ {
+		for k, s := range p.scales {
+			dst = append(dst, float32(min(max((p.cfg.Clean[k][t]-s.mean)/s.dev, -inputLimit), inputLimit)))
+		}
+		for range p.scales {
+			dst = append(dst, 0)
+		}
+	}
+	return dst
 }
 
 // addRecorded adds a piece of recorded noise, if there is any, times gain, and
@@ -370,7 +424,7 @@ func (p *pairs) fixedSigma(channel int) float64 {
 	first := -1.
 	for range 8 {
 		x := make([]float64, 16)
-		s := p.cfg.Corrupt.Apply(x, nil, p.scales[channel].dev, rng).Sigma
+		s := p.cfg.Corrupt.Apply(x, nil, p.devs[channel], rng).Sigma
 		if first >= 0 && math.Abs(s-first) > 1e-12*first {
 			return 0
 		}
