@@ -28,26 +28,41 @@ func methodOf(m *model.Model) eval.Model {
 		}}
 }
 
-// estimates runs a model over the channels of a recording, by the pipeline's own
-// engine on a grid of one slot per row.
+// estimates returns what a model makes of the channels of a recording.
 func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
-	names := make([]string, len(y))
-	samples := make([]ingest.Sample, len(y))
 	rec := &recorder{out: make([]eval.Estimate, len(y)), levels: make([][]float64, len(y))}
 	for i := range y {
-		names[i] = fmt.Sprint(i)
-		samples[i] = ingest.Sample{Channel: i}
 		rec.reserve(i, len(y[i]))
 	}
 	for _, coverage := range eval.Nominal() {
 		rec.half = append(rec.half, m.HalfWidth(coverage))
 	}
-	if _, err := m.NewStream(len(y)); err != nil {
+	if err := replay(m, y, rec, rec); err != nil {
 		return nil, err
 	}
-	eng, err := pipeline.NewEngine(pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: rec}, rec)
+	for i := range rec.out {
+		if got := len(rec.out[i].Clean); got != len(y[i]) {
+			return nil, fmt.Errorf("%s: %d of %d rows came back", m.Name(), got, len(y[i]))
+		}
+	}
+	return rec.out, nil
+}
+
+// replay runs a model over the channels of a recording, by the pipeline's own
+// engine on a grid of one slot per row.
+func replay(m *model.Model, y [][]float64, tap pipeline.Tap, out pipeline.Out) error {
+	names := make([]string, len(y))
+	samples := make([]ingest.Sample, len(y))
+	for i := range y {
+		names[i] = fmt.Sprint(i)
+		samples[i] = ingest.Sample{Channel: i}
+	}
+	if _, err := m.NewStream(len(y)); err != nil {
+		return err
+	}
+	eng, err := pipeline.NewEngine(pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: tap}, out)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer eng.Close()
 	const second = 1e9
@@ -60,19 +75,14 @@ func estimates(m *model.Model, y [][]float64) ([]eval.Estimate, error) {
 			}
 		}
 		if err := eng.Push("", samples, 0); err != nil {
-			return nil, err
+			return err
 		}
 		if t%4096 == 4095 {
 			eng.Run()
 		}
 	}
 	eng.Finish()
-	for i := range rec.out {
-		if got := len(rec.out[i].Clean); got != len(y[i]) {
-			return nil, fmt.Errorf("%s: %d of %d rows came back", m.Name(), got, len(y[i]))
-		}
-	}
-	return rec.out, nil
+	return nil
 }
 
 // recorder keeps what an engine gives out of one series. As the engine's tap it

@@ -116,9 +116,14 @@ func (e *evaluation) trials(snr float64, seed uint64) ([]*eval.Trial, error) {
 
 // compare scores all methods on one seed's trials at level l.
 func (e *evaluation) compare(trials []*eval.Trial, l int, snr float64, show bool) {
-	methods := make([]eval.Model, len(e.models))
-	for i, m := range e.models {
-		methods[i] = methodOf(m)
+	var methods []eval.Model
+	for _, m := range e.models {
+		methods = append(methods, methodOf(m))
+	}
+	if e.passes > 0 {
+		for _, m := range e.models {
+			methods = append(methods, e.sampling(m))
+		}
 	}
 	index := make(map[*eval.Trial]int, len(trials))
 	for i, t := range trials {

@@ -25,7 +25,7 @@ import (
 // trainOptions are the flags of quell train.
 type trainOptions struct {
 	out, arch, corrupt, noise, from, time, checkpoint string
-	clean, channels                                   []string
+	clean, channels, condition                        []string
 	seed                                              uint64
 	lookahead                                         lookahead
 	steps                                             int
@@ -96,6 +96,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
 	f.BoolVar(&o.curriculum, "curriculum", false, "with --clean: begin with weak noise of the first kind, all of it from the middle of the training on")
+	f.StringArrayVar(&o.condition, "condition", nil, "`KEY=COL`: column COL says the KEY of the condition in --arch (repeatable); it should change rarely")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
@@ -220,6 +221,9 @@ func trainSupervised(ctx context.Context, s streams, path string, pairs []pair, 
 			return err
 		}
 	}
+	if cfg.Sections, err = sections(s, path, o.time, o.condition); err != nil {
+		return err
+	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
 		if r.steps > 0 {
@@ -303,6 +307,8 @@ type netFile struct {
 	Latent    int            `yaml:"latent"`
 	Layers    []nn.LayerSpec `yaml:"layers"`
 	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
+
+	layersFile `yaml:",inline"`
 }
 
 // readNet reads the file of --arch, and without one what is the default. The
@@ -367,6 +373,9 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	if n.Layers != nil {
 		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
 		a.Spread = a.Spread && a.Spec.OutChannels() == 2*max(1, channels)
+	}
+	if a, err = n.with(a); err != nil {
+		return a, fmt.Errorf("--arch: %s: %w", o.arch, err)
 	}
 	net, err := nn.New(a.Spec, 0)
 	if err != nil {

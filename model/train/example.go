@@ -18,6 +18,8 @@ type Example struct {
 	Clean, Gain []float32
 	Channels    int // of the series, 0 for 1
 
+	Cond []float32 // what is known of the recording, Spec.Cond values; nil: nothing
+
 	desk desk
 }
 

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
 )
 
 // Recipe are the techniques that a training may choose. The zero Recipe is squared
@@ -48,6 +49,9 @@ func (r *Recipe) check(a Arch) error {
 		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
 	}
 	if r.Sparse > 0 {
+		if a.Spec.Has(nn.BatchNorm, nn.Dropout, nn.FiLM) {
+			return errors.New("train: sparse is for nets without batchnorm, dropout and film layers: leave one of both out")
+		}
 		_, _, err := encoder(a.Spec)
 		return err
 	}

@@ -32,6 +32,10 @@ type SupervisedConfig struct {
 	// validation come from the last fifth.
 	Noise [][]float64
 
+	// Sections say which condition holds where in the recordings, for a net that
+	// takes one. A window lies in one of them; what is in none is not used.
+	Sections []Section
+
 	Steps    int     // default 4000
 	Batch    int     // default 8
 	Window   int     // default 512
@@ -92,6 +96,9 @@ func (c *SupervisedConfig) defaults() error {
 	if err := c.Recipe.check(c.Arch); err != nil {
 		return err
 	}
+	if err := c.checkSections(); err != nil {
+		return err
+	}
 	return c.Arch.checkWindow(c.Window)
 }
 
@@ -130,6 +137,11 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
 	val.scales = data.scales
+	for _, p := range [2]*pairs{data, val} {
+		if p.places, err = placesOf(cfg.Sections, arch.Condition, p.part, cfg.Window); err != nil {
+			return nil, FitReport{}, err
+		}
+	}
 	if cfg.Curriculum {
 		data.ease = newCurriculum(cfg.Corrupt, cfg.Steps)
 	}
@@ -161,16 +173,30 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 	const pieces, longest, warmUp = 32, 2048, scaleBlock
 	var cal calibration
 	n := min(longest, p.part.Len())
+	for i := range p.places {
+		n = min(n, p.places[i].Len())
+	}
+	conditions := model.NewConditions(m)
 	x, lost := make([]float64, n), make([]bool, n)
 	for k := range pieces {
 		rng := draw(p.cfg.Seed^uint64(p.part.From), 1, k)
-		start := p.part.From + rng.IntN(p.part.Len()-n+1)
+		start, served := p.part.From, m
+		if p.places == nil {
+			start += rng.IntN(p.part.Len() - n + 1)
+		} else {
+			at, first := choose(p.places, n, rng)
+			var err error
+			if served, err = conditions.Of(at.known); err != nil {
+				return model.Interval{}, err
+			}
+			start = first
+		}
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
 		p.addRecorded(x, 0, 1, rng)
 		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
-		clean, scales, err := denoise(m, x, lost)
+		clean, scales, err := denoise(served, x, lost)
 		if err != nil {
 			return model.Interval{}, err
 		}
@@ -244,10 +270,19 @@ func validator(b Batcher, loss Loss, n int) func(*nn.Net) float64 {
 	}
 	return func(net *nn.Net) float64 {
 		run := net.NewRunner(1)
+		var tape *nn.Tape
+		if net.Spec().Cond > 0 {
+			tape = net.NewTape(1)
+		}
 		var y, dy []float32
 		sum := 0.0
 		for i := range ex {
-			y = run.Run(y, ex[i].X)
+			if tape == nil {
+				y = run.Run(y, ex[i].X)
+			} else {
+				tape.Cond = ex[i].Cond
+				y = append(y[:0], tape.Forward(ex[i].X)...)
+			}
 			dy = grow(dy, len(y))
 			sum += loss.Gradient(dy, y, &ex[i], 1)
 		}
@@ -263,6 +298,7 @@ type pairs struct {
 	noiseSigma []float64
 	scales     []scale     // per channel, of the training part
 	ease       *curriculum // nil without
+	places     []place     // nil without sections
 }
 
 // newPairs takes windows from a part of the recordings, and noise from the
@@ -289,7 +325,15 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
-	start := p.part.From + rng.IntN(p.part.Len()-n+1)
+	start := p.part.From
+	if e.Cond = nil; p.places == nil {
+		start += rng.IntN(p.part.Len() - n + 1)
+	} else {
+		at, first := choose(p.places, n, rng)
+		if start = first; rng.Float64() >= untold {
+			e.Cond = at.cond
+		}
+	}
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
 	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
