@@ -289,14 +289,14 @@ func denoises(s nn.Spec) error {
 }
 
 // sameNet says whether two specs describe one network: with defaults spelled
-// out or not, however its weights begin.
+// out or not, however its weights begin and whatever was dropped in training.
 func sameNet(a, b nn.Spec) bool {
 	a.Layers, b.Layers = plainLayers(a.Layers), plainLayers(b.Layers)
 	return reflect.DeepEqual(a, b)
 }
 
 func plainLayers(layers []nn.LayerSpec) []nn.LayerSpec {
-	out := slices.Clone(layers)
+	out := slices.DeleteFunc(slices.Clone(layers), func(l nn.LayerSpec) bool { return l.Op == nn.Dropout })
 	for i := range out {
 		l := &out[i]
 		l.Zero = false

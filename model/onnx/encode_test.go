@@ -81,7 +81,7 @@ func randomSpec(rng *rand.Rand) nn.Spec {
 			case k == 6 && depth < 2:
 				l = nn.LayerSpec{Op: nn.Residual, Layers: body(1+rng.IntN(3), depth+1, true)}
 			default:
-				l.Op = []nn.Op{nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh}[rng.IntN(4)]
+				l.Op = []nn.Op{nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.LayerNorm}[rng.IntN(5)]
 			}
 			layers = append(layers, l)
 		}
@@ -112,7 +112,7 @@ func specs(t testing.TB, n int) []nn.Spec {
 			count(s.Layers)
 		}
 	}
-	for _, op := range []nn.Op{nn.Conv, nn.ConvT, nn.Dense, nn.Residual, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh} {
+	for _, op := range []nn.Op{nn.Conv, nn.ConvT, nn.Dense, nn.Residual, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.LayerNorm} {
 		if used[op] == 0 {
 			t.Fatalf("no network has a layer %s", op)
 		}
@@ -191,6 +191,8 @@ func TestEncodeErrors(t *testing.T) {
 		"spec":       {nn.Spec{In: 1}, good, "no layers"},
 		"missing":    {spec, func() []nn.Param { return good()[:1] }, "1 parameters; the spec has 2"},
 		"shape":      {spec, func() []nn.Param { p := good(); p[0].Shape = []int{2, 3, 1}; return p }, "shape [2 3 1]"},
+		"batchnorm":  {nn.Spec{In: 1, Layers: []nn.LayerSpec{{Op: nn.BatchNorm}}}, good, "layers[0]: batchnorm is not written as ONNX: fold the network first"},
+		"film":       {nn.Spec{In: 1, Cond: 1, Layers: []nn.LayerSpec{{Op: nn.FiLM}}}, good, "layers[0]: film is not written as ONNX: give the network its condition first"},
 		"short":      {spec, func() []nn.Param { p := good(); p[1].Data = p[1].Data[:1]; return p }, "and 1 values"},
 		"not finite": {spec, func() []nn.Param { p := good(); p[0].Data[4] = float32(math.NaN()); return p }, "layers.0.weight has a weight that is not finite"},
 	} {
