@@ -14,7 +14,7 @@ import (
 // sampling scores the passes with dropout of a model that has some, see
 // model.Sample: their mean, and intervals as wide as a Gaussian of their deviation.
 func (o *evalOptions) sampling(m *model.Model) eval.Model {
-	return eval.Model{Name: m.Name() + " mc", Setting: fmt.Sprintf("%d passes with dropout", o.passes), Ahead: m.Lookahead(), Past: true,
+	return eval.Model{Name: m.Name() + "/mc", Setting: fmt.Sprintf("%d passes with dropout", o.passes), Ahead: m.Lookahead(), Past: true,
 		Together: func(y [][]float64) []eval.Estimate {
 			out, err := sampled(m, y, o.passes, o.seed)
 			if err != nil {
