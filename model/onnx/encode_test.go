@@ -205,6 +205,35 @@ func TestEncodeErrors(t *testing.T) {
 	}
 }
 
+// Layer normalisation of another epsilon, or over time, is refused, as is one
+// whose gain has another size.
+func TestLayerNormRefused(t *testing.T) {
+	net := mustNew(t, nn.Spec{In: 3, Layers: []nn.LayerSpec{{Op: nn.LayerNorm}}}, 1)
+	good, err := onnx.Encode(net.Spec(), net.Params())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }
+	for name, c := range map[string]struct {
+		old, new []byte
+		want     string
+	}{
+		"epsilon": {bits(1e-5), bits(1e-3), "epsilon is 0.001; supported is 1e-05"},
+		"axis": {[]byte("\x0a\x04axis\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), []byte("\x0a\x04axis\x18\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"),
+			"supported is one over channels in the last place"},
+		"not transposed": {[]byte("perm\x40\x00\x40\x02\x40\x01"), []byte("perm\x40\x00\x40\x01\x40\x02"), "supported is one over channels in the last place"},
+		"not finite":     {bits(net.Params()[1].Data[1]), bits(float32(math.Inf(1))), "its constants must be 3 finite values each"},
+	} {
+		if bytes.Count(good, c.old) == 0 {
+			t.Fatalf("%s: nothing to replace", name)
+		}
+		_, err := onnx.Decode(bytes.Replace(good, c.old, c.new, 1))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 // ONNX Runtime computes the same of what is written, and onnx.checker finds
 // nothing wrong with it.
 func TestParity(t *testing.T) {
