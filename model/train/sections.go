@@ -23,13 +23,16 @@ const untold = .1
 // place is a stretch that pieces are cut from.
 type place struct {
 	eval.Range
-	cond  []float32
+	cond  []float32 // nil where nothing is told
 	known map[string]string
 }
 
-// placesOf returns where in a part of a recording pieces of n samples can be cut
-// that are of one section, nil without sections.
+// placesOf returns where in a part of a recording pieces of n samples can be cut:
+// in all of it, or within its sections, if there are any.
 func placesOf(sections []Section, c model.Condition, part eval.Range, n int) ([]place, error) {
+	if sections == nil {
+		return []place{{Range: part}}, nil
+	}
 	var all []place
 	for i, s := range sections {
 		cond, err := c.Vector(s.Known)
@@ -41,29 +44,29 @@ func placesOf(sections []Section, c model.Condition, part eval.Range, n int) ([]
 			all = append(all, place{r, cond, s.Known})
 		}
 	}
-	if sections != nil && all == nil {
+	if all == nil {
 		return nil, fmt.Errorf("train: no section has %d samples among %d to %d", n, part.From, part.To-1)
 	}
 	return all, nil
 }
 
-// choose returns a place, each in proportion to how many pieces of n samples it
-// has, and where to begin in it.
-func choose(places []place, n int, rng *rand.Rand) (p *place, start int) {
+// cut returns where a piece of n samples begins, each of them as likely, and the
+// place that it is in.
+func (p *pairs) cut(n int, rng *rand.Rand) (start int, at *place) {
 	total := 0
-	for i := range places {
-		total += places[i].Len() - n + 1
+	for i := range p.places {
+		total += p.places[i].Len() - n + 1
 	}
-	at := rng.IntN(total)
-	for i := range places {
-		p = &places[i]
-		if k := p.Len() - n + 1; at >= k {
-			at -= k
-			continue
+	k := rng.IntN(total)
+	for i := range p.places {
+		at = &p.places[i]
+		starts := at.Len() - n + 1
+		if k < starts {
+			break
 		}
-		break
+		k -= starts
 	}
-	return p, p.From + at
+	return at.From + k, at
 }
 
 // checkSections says whether sections and architecture go together.

@@ -111,7 +111,8 @@ func setDefault[T int | float64](v *T, def T) {
 // Supervised trains a net on clean recordings to which it adds noise. The
 // model's scaler is fixed: mean and deviation of the training part; its noise
 // level is left to be estimated (0) where Corrupt has a range of levels. The
-// interval of a model of one channel is calibrated on the validation part.
+// interval of a model of one channel is calibrated on the validation part, of one that
+// takes a condition as told it.
 func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitReport, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, FitReport{}, err
@@ -173,23 +174,17 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 	const pieces, longest, warmUp = 32, 2048, scaleBlock
 	var cal calibration
 	n := min(longest, p.part.Len())
-	for i := range p.places {
-		n = min(n, p.places[i].Len())
+	for _, at := range p.places {
+		n = min(n, at.Len())
 	}
 	conditions := model.NewConditions(m)
 	x, lost := make([]float64, n), make([]bool, n)
 	for k := range pieces {
 		rng := draw(p.cfg.Seed^uint64(p.part.From), 1, k)
-		start, served := p.part.From, m
-		if p.places == nil {
-			start += rng.IntN(p.part.Len() - n + 1)
-		} else {
-			at, first := choose(p.places, n, rng)
-			var err error
-			if served, err = conditions.Of(at.known); err != nil {
-				return model.Interval{}, err
-			}
-			start = first
+		start, at := p.cut(n, rng)
+		served, err := conditions.Of(at.known)
+		if err != nil {
+			return model.Interval{}, err
 		}
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
@@ -269,24 +264,29 @@ func validator(b Batcher, loss Loss, n int) func(*nn.Net) float64 {
 		b.Example(&ex[i], 0, i)
 	}
 	return func(net *nn.Net) float64 {
-		run := net.NewRunner(1)
-		var tape *nn.Tape
-		if net.Spec().Cond > 0 {
-			tape = net.NewTape(1)
-		}
+		run := runnerOf(net)
 		var y, dy []float32
 		sum := 0.0
 		for i := range ex {
-			if tape == nil {
-				y = run.Run(y, ex[i].X)
-			} else {
-				tape.Cond = ex[i].Cond
-				y = append(y[:0], tape.Forward(ex[i].X)...)
-			}
+			y = run(y, &ex[i])
 			dy = grow(dy, len(y))
 			sum += loss.Gradient(dy, y, &ex[i], 1)
 		}
 		return sum / float64(n)
+	}
+}
+
+// runnerOf returns what runs a net over an example under its condition, if it takes
+// one, and gives the output in y, if that is long enough.
+func runnerOf(net *nn.Net) func(y []float32, e *Example) []float32 {
+	if net.Spec().Cond == 0 {
+		run := net.NewRunner(1)
+		return func(y []float32, e *Example) []float32 { return run.Run(y, e.X) }
+	}
+	tape := net.NewTape(1)
+	return func(y []float32, e *Example) []float32 {
+		tape.Cond = e.Cond
+		return append(y[:0], tape.Forward(e.X)...)
 	}
 }
 
@@ -298,13 +298,13 @@ type pairs struct {
 	noiseSigma []float64
 	scales     []scale     // per channel, of the training part
 	ease       *curriculum // nil without
-	places     []place     // nil without sections
+	places     []place     // where windows are cut
 }
 
 // newPairs takes windows from a part of the recordings, and noise from the
 // given fractions of the noise recordings.
 func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
-	p := &pairs{cfg: cfg, part: part}
+	p := &pairs{cfg: cfg, part: part, places: []place{{Range: part}}}
 	for _, x := range cfg.Clean {
 		mean, dev := moments(part.Of(x))
 		if !(dev > 0) {
@@ -325,14 +325,9 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
-	start := p.part.From
-	if e.Cond = nil; p.places == nil {
-		start += rng.IntN(p.part.Len() - n + 1)
-	} else {
-		at, first := choose(p.places, n, rng)
-		if start = first; rng.Float64() >= untold {
-			e.Cond = at.cond
-		}
+	start, at := p.cut(n, rng)
+	if e.Cond = at.cond; e.Cond != nil && rng.Float64() < untold {
+		e.Cond = nil
 	}
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
