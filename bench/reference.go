@@ -112,6 +112,18 @@ func (f forward) layer(path string, l nn.LayerSpec, x signal) signal {
 		return y
 	case nn.Residual:
 		return zip(x, f.layers(path+".layers", l.Layers, x), func(a, b float64) float64 { return a + b })
+	case nn.Dropout:
+		return x
+	case nn.LayerNorm:
+		return layerNorm(x, w, bias)
+	case nn.FiLM: // without a condition
+		y := newSignal(in, t)
+		for c := range y {
+			for i, v := range x[c] {
+				y[c][i] = (1+float64(bias[c]))*v + float64(bias[in+c])
+			}
+		}
+		return y
 	case nn.ReLU:
 		return zip(x, x, func(a, _ float64) float64 { return max(0, a) })
 	case nn.GELU:
@@ -122,6 +134,24 @@ func (f forward) layer(path string, l nn.LayerSpec, x signal) signal {
 		return zip(x, x, func(a, _ float64) float64 { return math.Tanh(a) })
 	}
 	panic("bench: no layer is called " + string(l.Op)) // the network could not have been built
+}
+
+// layerNorm normalises each column of x.
+func layerNorm(x signal, gain, bias []float32) signal {
+	y := newSignal(len(x), len(x[0]))
+	for t := range x[0] {
+		mean, variance := 0., 0.
+		for c := range x {
+			mean += x[c][t] / float64(len(x))
+		}
+		for c := range x {
+			variance += (x[c][t] - mean) * (x[c][t] - mean) / float64(len(x))
+		}
+		for c := range x {
+			y[c][t] = (x[c][t]-mean)/math.Sqrt(variance+1e-5)*float64(gain[c]) + float64(bias[c])
+		}
+	}
+	return y
 }
 
 func zip(a, b signal, f func(a, b float64) float64) signal {

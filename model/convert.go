@@ -192,7 +192,7 @@ func FromSafetensors(b []byte, cfg ImportConfig) (*Model, error) {
 		for _, t := range f.Tensors {
 			values += len(t.Data)
 		}
-		if n, _ := leastWeights(h.Spec.Layers, h.Spec.In); n > int64(values)+spare {
+		if n, _ := leastWeights(h.Spec); n > int64(values)+spare {
 			return nil, fmt.Errorf("the network has %d weights or more; the file has %d values", n, values)
 		}
 		net, err := nn.New(h.Spec, 0)
@@ -289,14 +289,14 @@ func denoises(s nn.Spec) error {
 }
 
 // sameNet says whether two specs describe one network: with defaults spelled
-// out or not, however its weights begin.
+// out or not, however its weights begin and whatever was dropped in training.
 func sameNet(a, b nn.Spec) bool {
 	a.Layers, b.Layers = plainLayers(a.Layers), plainLayers(b.Layers)
 	return reflect.DeepEqual(a, b)
 }
 
 func plainLayers(layers []nn.LayerSpec) []nn.LayerSpec {
-	out := slices.Clone(layers)
+	out := slices.DeleteFunc(slices.Clone(layers), func(l nn.LayerSpec) bool { return l.Op == nn.Dropout })
 	for i := range out {
 		l := &out[i]
 		l.Zero = false
@@ -338,7 +338,7 @@ func archOf(f *safetensors.File, arch func(int) nn.Spec) (nn.Spec, error) {
 			}
 			continue
 		}
-		if n, _ := leastWeights(s.Layers, s.In); n > values+spare {
+		if n, _ := leastWeights(s); n > values+spare {
 			if best == nil {
 				best = fmt.Errorf("the architecture has %d weights or more; the file has %d values", n, values)
 			}

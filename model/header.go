@@ -3,6 +3,7 @@ package model
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -80,7 +81,9 @@ type Provenance struct {
 	Command string `json:"command,omitempty"`
 	Seed    uint64 `json:"seed,omitempty"`
 	Go      string `json:"go,omitempty"`     // Go version
-	Parent  string `json:"parent,omitempty"` // name of the model it was fine-tuned from, or of which it is the int8 form
+	Parent  string `json:"parent,omitempty"` // name of the model it was fine-tuned from, or of which it is the int8 form or that for a condition
+
+	Condition map[string]string `json:"condition,omitempty"` // which the parent's net was given
 }
 
 // Header describes a model: everything but the weights.
@@ -97,6 +100,7 @@ type Header struct {
 	NotWhite   bool               `json:"not_white,omitempty"` // it takes away noise that is not white, or more than noise: the guard, which takes noise for white, cannot judge it
 	Outputs    []Output           `json:"outputs,omitempty"`   // what clean values are, one per channel or one for all of a per-channel model; none: values
 	Classes    []string           `json:"classes,omitempty"`   // the net also tells which of these a slot is, the first being the normal one, see Stream.Classes
+	Condition  Condition          `json:"condition,omitempty"` // what the net can be told, see Model.Conditioned; its streams know nothing of it
 	Scaler     Scaler             `json:"scaler"`
 	Lookahead  int                `json:"lookahead"` // set by New from Spec
 	Interval   Interval           `json:"interval,omitzero"`
@@ -156,6 +160,9 @@ func (h *Header) Validate() error {
 	h.Scaler.validate(h.perNet(), bad)
 	h.validateOutputs(bad)
 	h.Interval.validate(bad)
+	if err := h.Condition.Validate(); err != nil {
+		errs = append(errs, err)
+	}
 	for k, v := range h.Metrics {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
 			bad("metrics: %s is not finite", k)
@@ -168,6 +175,12 @@ func (h *Header) Validate() error {
 	if n := strides(h.Spec.Layers); n > maxStride {
 		bad("spec: the strides multiply to %d; at most %d", n, maxStride)
 		return errors.Join(errs...)
+	}
+	if n := h.Condition.Size(); h.Spec.Cond != n {
+		bad("spec: a condition of %d values; want %d for the keys of the condition", h.Spec.Cond, n)
+	}
+	if h.Spec.Has(nn.BatchNorm) {
+		bad("spec: batchnorm layers, which a model has folded")
 	}
 	if want := h.perNet() * len(h.Inputs); h.Spec.In != want {
 		bad("spec: %d input channels; want %d for %d inputs of %d channels", h.Spec.In, want, len(h.Inputs), h.perNet())
@@ -265,6 +278,8 @@ func (h Header) clone() Header {
 	h.Scaler.Dev = slices.Clone(h.Scaler.Dev)
 	h.Scaler.Sigma = slices.Clone(h.Scaler.Sigma)
 	h.Interval = h.Interval.clone()
+	h.Condition = h.Condition.clone()
+	h.Provenance.Condition = maps.Clone(h.Provenance.Condition)
 	h.Int8 = h.Int8.clone()
 	m := h.Metrics
 	h.Metrics = nil

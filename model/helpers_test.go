@@ -38,6 +38,9 @@ func mustNew(t testing.TB, h Header, net *nn.Net) *Model {
 	return m
 }
 
+// types is a condition of two keys and three values.
+var types = Condition{{Name: "type", Values: []string{"pt100", "thermocouple"}}, {Name: "rate_hz", Log: true, Mean: 1, Dev: 2}}
+
 var running = Scaler{Kind: ScaleRunning}
 
 // models returns one model of every way to be used, by name.
@@ -70,7 +73,11 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.DAE(4, 6, []int{4, 6}, 4, 3), 9))
 	ms["state"] = mustNew(t, Header{Name: "state", Kind: TCN, Inputs: all, Residual: true, InSigma: true, Outputs: []Output{State}, Scaler: Scaler{Kind: ScaleNone}},
 		randomNet(t, nn.TCN(6, 1, 4, 3, []int{1, 2, 4}, 1), 10))
-	for _, name := range []string{"tcn3", "joint", "dae", "spread", "classes"} {
+	ms["told"] = mustNew(t, Header{Name: "told", Kind: TCN, Inputs: plain, Residual: true, Scaler: running, Condition: types},
+		randomNet(t, nn.TCN(3, 1, 4, 3, []int{1, 2}, 2).With(nn.Extra{Norm: nn.LayerNorm, Cond: 3, Dropout: .2}), 8))
+	ms["dropout"] = mustNew(t, Header{Name: "dropout", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
+		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3).With(nn.Extra{Norm: nn.BatchNorm, Dropout: .2, Spatial: true}), 9))
+	for _, name := range []string{"tcn3", "joint", "dae", "spread", "classes", "dropout"} {
 		h := ms[name].Header()
 		h.Name += "-int8"
 		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))

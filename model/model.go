@@ -24,13 +24,13 @@ type Model struct {
 	quantized *nn.Quantized // of an int8 model, else nil
 }
 
-// New makes a model of a header and a trained network, which it copies. The
-// header's Format, Spec and Lookahead are set from the network, and it is no
-// int8 model's any more. Weights must be finite.
+// New makes a model of a header and a trained network, which it copies, with its
+// batchnorm layers folded (see nn.Net.Fold). The header's Format, Spec and Lookahead
+// are set from that, and it is no int8 model's any more. Weights must be finite.
 func New(h Header, net *nn.Net) (*Model, error) {
 	h = h.clone()
 	h.Int8 = nil
-	return finish(h, net.Clone(), nil)
+	return finish(h, foldNet(net), nil)
 }
 
 // finish makes a model of what it may keep.

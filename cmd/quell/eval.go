@@ -26,6 +26,7 @@ type evalOptions struct {
 	beats, labels   string
 	rate            float64
 	html            string
+	passes          int
 
 	snrGiven, noiseGiven, rateGiven bool
 }
@@ -83,6 +84,7 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column")
 	f.StringVar(&o.beats, "beats", "", "`file` with the heartbeats in IN, to be found again")
 	f.StringVar(&o.labels, "labels", "", "`column` that is 1 where there is a fault, to be found again")
+	f.IntVar(&o.passes, "passes", 0, "also score the mean of so many `passes` with dropout, and the intervals that follow from how they differ, of models that have dropout layers")
 	f.StringVar(&o.html, "html", "", "write a report with pictures to this `file`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 	return cmd
@@ -97,6 +99,8 @@ func (o *evalOptions) check(in string) error {
 		return usageError("--truth and --clean exclude each other: one of them says where the truth is")
 	case (o.truth != "" || len(o.clean) > 0) && (o.snrGiven || o.noiseGiven):
 		return usageError("--snr and --noise add noise to a clean recording; with --truth or --clean it is noisy as it is")
+	case o.passes != 0 && (o.passes < 2 || o.passes > 1000):
+		return usageError("--passes %d: 2 to 1000", o.passes)
 	case o.seeds < 1 || o.seeds > 99:
 		return usageError("--seeds %d: 1 to 99", o.seeds)
 	case len(o.snr) == 0:
@@ -128,6 +132,11 @@ func runEval(s streams, in string, o *evalOptions) error {
 	models, err := o.load()
 	if err != nil {
 		return err
+	}
+	if o.passes > 0 {
+		if err := samplable(models); err != nil {
+			return err
+		}
 	}
 	e := evaluation{evalOptions: o, in: in, kind: kind, models: models}
 	if err := e.read(s); err != nil {

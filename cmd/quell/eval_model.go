@@ -44,31 +44,47 @@ func together(m *model.Model, guarded bool) func(y [][]float64) []eval.Estimate 
 	}
 }
 
-// estimates runs a model, with its guard or without, over the channels of a
-// recording, by the pipeline's own engine on a grid of one slot per row.
+// estimates returns what a model makes of the channels of a recording, with its
+// guard or without.
 func estimates(m *model.Model, y [][]float64, guarded bool) ([]eval.Estimate, error) {
-	names := make([]string, len(y))
-	samples := make([]ingest.Sample, len(y))
 	rec := &recorder{out: make([]eval.Estimate, len(y)), levels: make([][]float64, len(y))}
 	for i := range y {
-		names[i] = fmt.Sprint(i)
-		samples[i] = ingest.Sample{Channel: i}
 		rec.reserve(i, len(y[i]))
 	}
 	for _, coverage := range eval.Nominal() {
 		rec.half = append(rec.half, m.HalfWidth(coverage))
 	}
-	if _, err := m.NewStream(len(y)); err != nil {
-		return nil, err
-	}
-	cfg := pipeline.EngineConfig{Stream: "eval", Channels: names, Model: m, Interval: eval.Nominal()[eval.Ninety], Window: window.Config{RateHz: 1}, Tap: rec}
+	cfg := pipeline.EngineConfig{Model: m, Tap: rec}
 	if guarded {
 		cfg.Guard, cfg.Seed, cfg.Judged = true, denoiseSeed, rec.judged
 		rec.trace(pipeline.Unguarded(m))
 	}
-	eng, err := pipeline.NewEngine(cfg, rec)
-	if err != nil {
+	if err := replay(cfg, y, rec); err != nil {
 		return nil, err
+	}
+	for i := range rec.out {
+		if got := len(rec.out[i].Clean); got != len(y[i]) {
+			return nil, fmt.Errorf("%s: %d of %d rows came back", m.Name(), got, len(y[i]))
+		}
+	}
+	return rec.out, nil
+}
+
+// replay runs the model of a config over the channels of a recording, by the
+// pipeline's own engine on a grid of one slot per row.
+func replay(cfg pipeline.EngineConfig, y [][]float64, out pipeline.Out) error {
+	samples := make([]ingest.Sample, len(y))
+	for i := range y {
+		cfg.Channels = append(cfg.Channels, fmt.Sprint(i))
+		samples[i] = ingest.Sample{Channel: i}
+	}
+	if _, err := cfg.Model.NewStream(len(y)); err != nil {
+		return err
+	}
+	cfg.Stream, cfg.Interval, cfg.Window = "eval", eval.Nominal()[eval.Ninety], window.Config{RateHz: 1}
+	eng, err := pipeline.NewEngine(cfg, out)
+	if err != nil {
+		return err
 	}
 	defer eng.Close()
 	const second = 1e9
@@ -81,19 +97,14 @@ func estimates(m *model.Model, y [][]float64, guarded bool) ([]eval.Estimate, er
 			}
 		}
 		if err := eng.Push("", samples, 0); err != nil {
-			return nil, err
+			return err
 		}
 		if t%4096 == 4095 {
 			eng.Run()
 		}
 	}
 	eng.Finish()
-	for i := range rec.out {
-		if got := len(rec.out[i].Clean); got != len(y[i]) {
-			return nil, fmt.Errorf("%s: %d of %d rows came back", m.Name(), got, len(y[i]))
-		}
-	}
-	return rec.out, nil
+	return nil
 }
 
 // recorder keeps what an engine gives out of one series. As the engine's tap it

@@ -128,6 +128,11 @@ func (e *evaluation) compare(trials []*eval.Trial, l int, snr float64, show bool
 		}
 		methods = append(methods, methodOf(m), served)
 	}
+	if e.passes > 0 {
+		for _, m := range e.models {
+			methods = append(methods, e.sampling(m))
+		}
+	}
 	index := make(map[*eval.Trial]int, len(trials))
 	for i, t := range trials {
 		index[t] = i

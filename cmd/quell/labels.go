@@ -1,15 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
-	"compress/gzip"
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +16,8 @@ import (
 func labelTexts(s streams, path, timeColumn, column string) ([]string, error) {
 	t, err := readTable(s, path, timeColumn, []string{column})
 	if err != nil {
-		texts, found, other := textColumn(path, column)
-		if other != nil || !found {
+		texts, other := textColumn(path, column)
+		if other != nil {
 			return nil, err // the column, or the file, is no better as texts
 		}
 		return texts, nil
@@ -35,41 +29,6 @@ func labelTexts(s streams, path, timeColumn, column string) ([]string, error) {
 		}
 	}
 	return out, nil
-}
-
-// textColumn reads a column of a CSV file, plain or gzip, as it stands.
-func textColumn(path, column string) (texts []string, found bool, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, false, err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b := bufio.NewReader(f)
-	var r io.Reader = b
-	if head, err := b.Peek(2); err == nil && head[0] == 0x1f && head[1] == 0x8b {
-		if r, err = gzip.NewReader(b); err != nil {
-			return nil, false, err
-		}
-	}
-	c := csv.NewReader(r)
-	c.ReuseRecord = true
-	row, err := c.Read()
-	if err != nil {
-		return nil, false, err
-	}
-	at := slices.Index(row, column)
-	if at < 0 {
-		return nil, false, nil
-	}
-	for {
-		switch row, err = c.Read(); {
-		case errors.Is(err, io.EOF):
-			return texts, true, nil
-		case err != nil:
-			return nil, false, err
-		}
-		texts = append(texts, strings.TrimSpace(row[at]))
-	}
 }
 
 // mostClasses is how many classes a column of labels may hold; more are a

@@ -9,9 +9,9 @@ import (
 func modelCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "model",
-		Short: "Look into models, import and export them, make int8 ones",
-		Long: `Look into models, import and export them, make int8 ones. Wherever a model is asked
-for it may be base, a .quell file or an .onnx file.`,
+		Short: "Look into models, import and export them, make int8 ones and such for a condition",
+		Long: `Look into models, import and export them, make int8 ones and such for a condition.
+Wherever a model is asked for it may be base, a .quell file or an .onnx file.`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("there is no command %q: see quell model --help", args[0])
@@ -20,6 +20,6 @@ for it may be base, a .quell file or an .onnx file.`,
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(modelImportCmd(s), modelExportCmd(s), modelInspectCmd(s), modelCardCmd(s), modelQuantizeCmd(s))
+	cmd.AddCommand(modelImportCmd(s), modelExportCmd(s), modelInspectCmd(s), modelCardCmd(s), modelQuantizeCmd(s), modelConditionCmd(s))
 	return cmd
 }

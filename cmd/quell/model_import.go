@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -91,7 +92,11 @@ func readForeign(in, ext string, o *importOptions) (*model.Model, error) {
 			if err != nil {
 				return nil, err
 			}
-			cfg.Arch = n.spec
+			x, err := n.extra()
+			if err != nil || x.Norm == nn.BatchNorm || len(n.Condition) > 0 {
+				return nil, usageError("--arch: %s: %w", o.arch, cmp.Or(err, errors.New("batchnorm and a condition cannot be imported")))
+			}
+			cfg.Arch = func(channels int) nn.Spec { return n.spec(channels).With(x) }
 		}
 	}
 	m, err := from(b, cfg)

@@ -50,6 +50,7 @@ type inspection struct {
 	Spread    bool             `json:"spread"`
 	Outputs   []model.Output   `json:"outputs,omitempty"`
 	Classes   []string         `json:"classes,omitempty"`
+	Condition model.Condition  `json:"condition,omitempty"`
 	Scaler    model.ScalerKind `json:"scaler"`
 	Lookahead int              `json:"lookahead"`
 	Field     int              `json:"receptive_field"`
@@ -80,7 +81,7 @@ type layerLine struct {
 func inspect(m *model.Model) *inspection {
 	h := m.Header()
 	in := &inspection{Model: m.Name(), Kind: h.Kind, Channels: h.Channels, Inputs: h.Inputs, Residual: h.Residual, InSigma: h.InSigma, Spread: h.Spread, Outputs: h.Outputs, Classes: h.Classes,
-		Scaler: h.Scaler.Kind, Lookahead: m.Lookahead(), Field: h.Spec.ReceptiveField(), Hop: h.Spec.Stride(), Window: h.Spec.Window,
+		Condition: h.Condition, Scaler: h.Scaler.Kind, Lookahead: m.Lookahead(), Field: h.Spec.ReceptiveField(), Hop: h.Spec.Stride(), Window: h.Spec.Window,
 		Weights: m.Net().NumParams(), Bytes: m.Size(), Int8: m.Quantized() != nil}
 	if h.Spec.Window > 0 {
 		in.Hop = h.Spec.Window
@@ -135,6 +136,9 @@ func (in *inspection) print(out io.Writer) error {
 	if in.Classes != nil {
 		gives += ", and which of " + strings.Join(in.Classes, ", ") + " it is"
 	}
+	if len(in.Condition) > 0 {
+		gives += "\ncan be told " + told(in.Condition)
+	}
 	bits := ""
 	if in.Int8 {
 		bits = " of 8 bits"
@@ -168,4 +172,17 @@ func (in *inspection) print(out io.Writer) error {
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", name, channels, taps, weights) //nolint:errcheck // Flush tells
 	}
 	return w.Flush()
+}
+
+// told lists the keys of a condition.
+func told(c model.Condition) string {
+	var keys []string
+	for _, k := range c {
+		key := k.Name + " (a number)"
+		if len(k.Values) > 0 {
+			key = fmt.Sprintf("%s (%s)", k.Name, strings.Join(k.Values, ", "))
+		}
+		keys = append(keys, key)
+	}
+	return strings.Join(keys, ", ") + ": see quell model condition"
 }

@@ -27,7 +27,7 @@ import (
 type trainOptions struct {
 	out, arch, corrupt, noise, from, time, checkpoint string
 	labels                                            string
-	clean, channels, binary                           []string
+	clean, channels, binary, condition                []string
 	seed                                              uint64
 	lookahead                                         lookahead
 	steps                                             int
@@ -113,6 +113,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.Float64Var(&o.labelsSmooth, "labels-smooth", 0, "`share` of each label that is spread over all classes, where labels may be wrong, such as 0.1")
 	f.Float64Var(&o.labelsBootstrap, "labels-bootstrap", 0, "`share` of each label that is what the net itself takes for the likeliest, where labels may be wrong, such as 0.2")
 	f.StringArrayVar(&o.binary, "binary", nil, "`CH`: the clean channel CH holds 0 and 1 only; its clean value is the probability of 1, or with CH=state 0 or 1 (repeatable)")
+	f.StringArrayVar(&o.condition, "condition", nil, "`KEY=COL`: column COL says the KEY of the condition in --arch (repeatable); it should change rarely")
 	recipeFlags(cmd, &o.recipeOptions)
 	trainFlags(cmd, &o, 8)
 	cmd.AddCommand(trainBaseCmd(s))
@@ -253,6 +254,9 @@ func trainSupervised(ctx context.Context, s streams, files []string, pairs []pai
 	if err := o.addLabels(s, files[0], &cfg); err != nil {
 		return err
 	}
+	if cfg.Sections, err = sections(files[0], o.condition); err != nil {
+		return err
+	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg.Progress, cfg.Resume, cfg.Checkpoint = r.progress, r.resume, r.save
 		if r.steps > 0 {
@@ -356,6 +360,8 @@ type netFile struct {
 	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
 	Layers    []nn.LayerSpec `yaml:"layers"`
 	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
+
+	layersFile `yaml:",inline"`
 }
 
 // readNet reads the file of --arch, and without one what is the default. The
@@ -427,6 +433,9 @@ func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, e
 	if n.Layers != nil {
 		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
 		a.Spread = a.Spread && a.Spec.OutChannels() == 2*max(1, channels)
+	}
+	if a, err = n.with(a); err != nil {
+		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
 	}
 	net, err := nn.New(a.Spec, 0)
 	if err != nil {

@@ -61,6 +61,8 @@ func (o *trainOptions) checkOnline(pretrain int) error {
 		return usageError("--budget and --memory exclude each other: how fast the machine is can't be tried on a recording that is read once; give --steps")
 	case o.labels != "" || o.binary != nil:
 		return usageError("--labels and --binary exclude --memory: classes are learnt from a recording that is read whole")
+	case o.condition != nil:
+		return usageError("--condition and --memory exclude each other: what holds where is learnt from a recording that is read whole")
 	case pretrain > 0:
 		return usageError("an architecture of kind stacked and --memory exclude each other: its layers are trained one after another")
 	case o.steps > 0:

@@ -25,10 +25,12 @@ func gen(ts *testscript.TestScript, neg bool, args []string) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	rec, truth := bytes.NewBufferString("ts,p,p2,p_ref\n"), bytes.NewBufferString("ts,p\n")
 	white, red, hiss := bytes.NewBufferString("p\n"), bytes.NewBufferString("r\n"), 0.0
+	typed := bytes.NewBufferString("ts,p_ref,kind\n")
 	for i := range n {
 		x := 20 + 3*math.Sin(float64(i)/9) + 2*math.Sin(float64(i)/31)
 		fmt.Fprintf(rec, "%d,%.4f,%.4f,%.4f\n", i, x+.8*rng.NormFloat64(), x+.8*rng.NormFloat64(), x)
 		fmt.Fprintf(truth, "%d,%.4f\n", i, x)
+		fmt.Fprintf(typed, "%d,%.4f,%s\n", i, x, []string{"pt100", "thermocouple"}[i/600%2])
 		hiss = .9*hiss + .4*rng.NormFloat64()
 		fmt.Fprintf(white, "%.4f\n", .8*rng.NormFloat64())
 		fmt.Fprintf(red, "%.4f\n", x*min(1, max(0, float64(i-800)/200))+hiss)
@@ -36,6 +38,7 @@ func gen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs("noise.csv"), white.Bytes(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("red.csv"), red.Bytes(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), rec.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("typed.csv"), typed.Bytes(), 0o644))
 	ts.Check(os.WriteFile(ts.MkAbs("truth.csv"), truth.Bytes(), 0o644))
 }
 

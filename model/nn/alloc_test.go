@@ -17,6 +17,7 @@ func TestNoAllocations(t *testing.T) {
 		spec Spec
 	}{
 		{"A", modelA()}, {"B", modelB()}, {"tcn", TCN(3, 1, 8, 5, []int{1, 2, 4, 8, 16, 32}, 8)}, {"dae", DAE(2, 2, []int{4, 6, 8}, 7, 2)},
+		{"layers", layeredSpec()},
 	} {
 		n := mustNew(t, m.spec, 1)
 		in, out := m.spec.In, m.spec.OutChannels()
@@ -29,12 +30,13 @@ func TestNoAllocations(t *testing.T) {
 		for _, maxT := range []int{16, 256, 1500} {
 			r, tape := n.NewRunner(maxT), n.NewTape(maxT)
 			x := noise(rng, maxT*in)
-			dst := make([]float32, 0, (maxT+16)*out)
+			tape.Mode, tape.Cond = Training, noise(rng, m.spec.Cond)
+			dst := make([]float32, 0, (m.spec.OutLen(maxT)+16)*out)
 			check(fmt.Sprintf("Run of %d", maxT), func() { r.Run(dst, x) })
 			check(fmt.Sprintf("Run of %d-5", maxT), func() { r.Run(dst, x[:(maxT-5)*in]) })
 			check(fmt.Sprintf("Forward of %d", maxT), func() { tape.Forward(x) })
 			dy := make([]float32, len(tape.Forward(x)))
-			check(fmt.Sprintf("Backward of %d", maxT), func() { tape.Forward(x); tape.Backward(dy); tape.ZeroGrads(); n.Pack() })
+			check(fmt.Sprintf("Backward of %d", maxT), func() { tape.Forward(x); tape.Backward(dy); n.Track(tape.sum); tape.ZeroGrads(); n.Pack() })
 		}
 		s, err := n.NewStream()
 		if err != nil {
@@ -55,6 +57,9 @@ func TestNoAllocations(t *testing.T) {
 			batch.Push(ys, pair, xs)
 		}
 		check("Batch", func() { batch.Push(ys, pair, xs) })
+		if quantizable("layers", m.spec.Layers) != nil {
+			continue
+		}
 		q, err := Quantize(n, [][]float32{x})
 		if err != nil {
 			t.Fatal(err)

@@ -9,6 +9,12 @@ import "github.com/quell-stream/quell/model/internal/kernel"
 type Gradient struct {
 	net    *Net
 	dw, db [][]float32 // per layer with weights; db nil without bias
+	dv     [][]float32 // per layer with values per channel: of its weight and then of its bias
+
+	// Sums of the means and variances of the windows per batchnorm layer, nil of
+	// others, and how many windows there were.
+	moments [][]float64
+	windows []int
 }
 
 // NewGradient returns a gradient of zeros.
@@ -16,6 +22,9 @@ func (n *Net) NewGradient() *Gradient {
 	g := &Gradient{net: n}
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
+		if o.vec >= 0 {
+			g.addVectors(o, n.plain.sigs[o.in].c)
+		}
 		if o.param < 0 {
 			continue
 		}
@@ -34,6 +43,11 @@ func (g *Gradient) Zero() {
 		clear(g.dw[i])
 		clear(g.db[i])
 	}
+	for i := range g.dv {
+		clear(g.dv[i])
+		clear(g.moments[i])
+	}
+	clear(g.windows)
 }
 
 // Add adds h, a gradient of the same network, to g.
@@ -45,12 +59,23 @@ func (g *Gradient) Add(h *Gradient) {
 		kernel.Add(g.dw[i], g.dw[i], h.dw[i])
 		kernel.Add(g.db[i], g.db[i], h.db[i])
 	}
+	for i := range g.dv {
+		kernel.Add(g.dv[i], g.dv[i], h.dv[i])
+		for j, v := range h.moments[i] {
+			g.moments[i][j] += v
+		}
+		g.windows[i] += h.windows[i]
+	}
 }
 
 // Params sets dst, parallel to Net.Params, to the gradient.
 func (g *Gradient) Params(dst [][]float32) {
 	for i := range g.net.plain.ops {
 		o := &g.net.plain.ops[i]
+		if o.vec >= 0 {
+			v := &g.net.vectors[o.vec]
+			copy(dst[v.bias], g.dv[o.vec][copy(dst[v.weight], g.dv[o.vec]):])
+		}
 		if o.param < 0 {
 			continue
 		}

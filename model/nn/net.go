@@ -10,8 +10,10 @@ import (
 // Param is one tensor of a network, with the name and the layout that PyTorch
 // gives it: the weight of a convolution is [out,in,k], that of a transposed
 // convolution [in,out,k], that of a dense layer [out*steps,in*t] with the
-// channel before the time step in both, a bias [out]. The name is the path of
-// the layer, such as "layers.3.layers.1.bias".
+// channel before the time step in both, a bias [out]. Weight (the gain) and bias
+// of a normalisation are [c]; those of a film layer [2*c,cond] and [2*c], first
+// of the scales, then of the shifts. The name is the path of the layer, such as
+// "layers.3.layers.1.bias".
 type Param struct {
 	Name  string
 	Shape []int
@@ -29,6 +31,9 @@ type Net struct {
 	packed []packed
 	index  [][2]int  // per packed: its weight and bias (-1 without) in params
 	masks  [][]int32 // per packed: what of its weight is held at zero
+
+	vectors []vectors
+	buffers []Param
 }
 
 // Init says how first weights are drawn: from N(0, gain/fan), where fan is the
@@ -50,7 +55,8 @@ const (
 )
 
 // New builds the network of a spec, with weights drawn by He. Biases and layers
-// marked Zero are zero. The same seed gives the same bits. The error is that of
+// marked Zero are zero, and so is all of film layers, which then change nothing;
+// gains are 1. The same seed gives the same bits. The error is that of
 // Spec.Validate.
 func New(s Spec, seed uint64) (*Net, error) { return NewInit(s, seed, He) }
 
@@ -71,11 +77,16 @@ func NewInit(s Spec, seed uint64, init Init) (*Net, error) {
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
 		gains[o.out] = init.gain(o.act)
-		if o.param < 0 {
+		if o.param < 0 && o.vec < 0 {
 			continue
 		}
-		in := n.plain.sigs[o.in].c
-		weight, bias := newParams(names[o.param], o, in)
+		name, in := names[0], n.plain.sigs[o.in].c
+		names = names[1:]
+		if o.vec >= 0 {
+			n.addVectors(name, o, in)
+			continue
+		}
+		weight, bias := newParams(name, o, in)
 		mask := o.layer.mask(in)
 		if !o.layer.Zero {
 			draw(weight.Data, gains[o.in]/(fan(o, in)*(1-float64(len(mask))/float64(len(weight.Data)))), rng)
@@ -108,7 +119,7 @@ func paramNames(path string, layers []LayerSpec) []string {
 	for i, l := range layers {
 		at := fmt.Sprintf("%s.%d", path, i)
 		switch l.Op {
-		case Conv, ConvT, Dense:
+		case Conv, ConvT, Dense, LayerNorm, BatchNorm, FiLM:
 			names = append(names, at)
 		case Residual:
 			names = append(names, paramNames(at+".layers", l.Layers)...)
@@ -200,15 +211,19 @@ func (n *Net) Pack() {
 		}
 		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b)
 	}
+	for i := range n.vectors {
+		n.vectors[i].pack(n)
+	}
 }
 
 // Clone returns a network of the same spec and its own copy of the parameters.
 func (n *Net) Clone() *Net {
 	c := *n
-	c.params = slices.Clone(n.params)
-	for i := range c.params {
-		c.params[i].Shape = slices.Clone(n.params[i].Shape)
-		c.params[i].Data = slices.Clone(n.params[i].Data)
+	c.params, c.buffers = cloneParams(n.params), cloneParams(n.buffers)
+	c.vectors = slices.Clone(n.vectors)
+	for i := range c.vectors {
+		v := &c.vectors[i]
+		v.scale, v.shift = slices.Clone(v.scale), slices.Clone(v.shift)
 	}
 	c.packed = nil
 	for i := range n.plain.ops {
@@ -218,4 +233,13 @@ func (n *Net) Clone() *Net {
 	}
 	c.Pack()
 	return &c
+}
+
+func cloneParams(params []Param) []Param {
+	params = slices.Clone(params)
+	for i := range params {
+		params[i].Shape = slices.Clone(params[i].Shape)
+		params[i].Data = slices.Clone(params[i].Data)
+	}
+	return params
 }

@@ -25,7 +25,7 @@ func TestValidate(t *testing.T) {
 	}{
 		{Spec{}, "in: 0 channels; want 1 to 16384\nlayers: no layers; want at least one"},
 		{Spec{In: 1, Window: -1, Layers: []LayerSpec{{Op: ReLU}}}, "window: -1 columns; want 0 (any) to 16777216"},
-		{Spec{In: 1, Layers: []LayerSpec{{Op: "lstm"}}}, `layers[0]: unknown op "lstm"; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense`},
+		{Spec{In: 1, Layers: []LayerSpec{{Op: "lstm"}}}, `layers[0]: unknown op "lstm"; want conv, convt, relu, gelu, sigmoid, tanh, residual, dense, layernorm, batchnorm, dropout or film`},
 		{conv(func(l *LayerSpec) { l.Out = 0 }), "layers[0]: out is 0; want 1 to 16384"},
 		{conv(func(l *LayerSpec) { l.Kernel = -1 }), "layers[0]: kernel is -1; want 0 to 1024"},
 		{conv(func(l *LayerSpec) { l.Stride = 65 }), "layers[0]: stride is 65; want 0 to 64"},
@@ -45,6 +45,13 @@ func TestValidate(t *testing.T) {
 		{Spec{In: 1, Layers: []LayerSpec{{Op: Conv, Out: 1, Stride: 64}, {Op: Conv, Out: 1, Kernel: 1000, Dilation: 50}}},
 			"layers: the receptive field is 3196801 columns; want at most 1048576"},
 		{body(), "layers[0].layers: no layers; want at least one"},
+		{Spec{In: 2, Cond: -1, Layers: []LayerSpec{{Op: Dropout, Rate: 1}, {Op: ReLU, Rate: .5, Spatial: true}}},
+			"cond: -1 values; want 0 (none) to 1024\nlayers[0]: rate is 1; want above 0 and below 1\nlayers[1]: relu has no rate\nlayers[1]: relu has no spatial"},
+		{Spec{In: 2, Cond: 3, Layers: []LayerSpec{{Op: ReLU}}}, "cond: 3 values that no film layer reads"},
+		{Spec{In: 2, Layers: []LayerSpec{{Op: FiLM, Out: 2}, {Op: FiLM}}}, "layers[0]: film has no out\nlayers[1]: film needs a condition; set cond of the network"},
+		{Spec{In: 1, Layers: []LayerSpec{{Op: BatchNorm}, {Op: LayerNorm}}}, "layers[1]: layernorm of 1 channel leaves nothing of it; want 2 channels or more"},
+		{Spec{In: 2, Layers: []LayerSpec{{Op: Dropout, Rate: .1}}}, "layers: nothing but dropout; want another layer"},
+		{body(LayerSpec{Op: Dropout, Rate: .1}), "layers[0].layers: nothing but dropout; want another layer"},
 		{body(LayerSpec{Op: Conv, Out: 3}), "layers[0]: residual body turns 2 channels into 3; want 2"},
 		{body(LayerSpec{Op: ReLU}, LayerSpec{Op: Conv, Out: 2, Kernel: 3, Pad: [2]int{1, 0}}),
 			"layers[0].layers[1]: shortens the signal inside a residual block; want pad[0]+pad[1] = 2"},
@@ -52,7 +59,7 @@ func TestValidate(t *testing.T) {
 		{body(LayerSpec{Op: Conv, Out: 2, Stride: 2}), "layers[0].layers[0]: stride 2 inside a residual block; want 1"},
 		{Spec{In: 1, Layers: []LayerSpec{{Op: ReLU}, {Op: ReLU}, {Op: Residual, Layers: []LayerSpec{{Op: Conv, Kernel: 3}, {Op: "x"}}}, {Op: GELU, Steps: 2}}},
 			"layers[2].layers[0]: out is 0; want 1 to 16384\n" +
-				"layers[2].layers[1]: unknown op \"x\"; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense\n" +
+				"layers[2].layers[1]: unknown op \"x\"; want conv, convt, relu, gelu, sigmoid, tanh, residual, dense, layernorm, batchnorm, dropout or film\n" +
 				"layers[3]: gelu has no steps"},
 	} {
 		err := tc.spec.Validate()
@@ -88,7 +95,7 @@ func TestValidateDepth(t *testing.T) {
 
 // FuzzSpec checks that a spec that passes Validate can be built and run.
 func FuzzSpec(f *testing.F) {
-	for _, s := range []Spec{modelA(), modelB(), denseSpec(), TCN(2, 1, 4, 3, []int{1, 2}, 1), DAE(1, 1, []int{3, 4}, 4, 1)} {
+	for _, s := range []Spec{modelA(), modelB(), denseSpec(), TCN(2, 1, 4, 3, []int{1, 2}, 1), DAE(1, 1, []int{3, 4}, 4, 1), layeredSpec()} {
 		b, err := json.Marshal(s)
 		if err != nil {
 			f.Fatal(err)
@@ -100,7 +107,7 @@ func FuzzSpec(f *testing.F) {
 		if json.Unmarshal(b, &s) != nil || s.Validate() != nil {
 			return
 		}
-		if heavy(s.Layers, s.In) > 1<<16 || s.Window > 1<<10 {
+		if heavy(s.Layers, s.In) > 1<<16 || s.Window > 1<<10 || s.In*(1+s.Cond) > 1<<16 {
 			return
 		}
 		n, err := New(s, 1)

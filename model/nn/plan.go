@@ -35,10 +35,14 @@ type signal struct {
 type opKind uint8
 
 const (
-	opTaps  opKind = iota // convolution in either direction
-	opDense               // one product over the whole window
-	opAct                 // out = act(in)
-	opAdd                 // out = act(in + res)
+	opTaps      opKind = iota // convolution in either direction
+	opDense                   // one product over the whole window
+	opAct                     // out = act(in)
+	opAdd                     // out = act(in + res)
+	opLayerNorm               // these three by values per channel
+	opBatchNorm
+	opFiLM
+	opDrop // for training only
 )
 
 type activation uint8
@@ -54,14 +58,18 @@ const (
 // activations maps the layers that are one.
 var activations = map[Op]activation{ReLU: actReLU, GELU: actGELU, Sigmoid: actSigmoid, Tanh: actTanh}
 
+// perChannel maps the layers that work with values per channel.
+var perChannel = map[Op]opKind{LayerNorm: opLayerNorm, BatchNorm: opBatchNorm, FiLM: opFiLM}
+
 // op is one operation: out = post(act(weights(in)) + res).
 type op struct {
 	kind         opKind
 	in, res, out int // signals; res is -1 where nothing is added
 	act, post    activation
-	layer        LayerSpec // opTaps, opDense
-	param        int       // index of the packed weights; -1 without
-	tm           tapMap    // opTaps
+	layer        LayerSpec
+	param        int    // index of the packed weights; -1 without
+	vec          int    // index of the values per channel; -1 without
+	tm           tapMap // opTaps
 	shape        kernel.Shape
 }
 
@@ -88,6 +96,7 @@ type planner struct {
 	p     plan
 	fuse  bool
 	param int
+	vec   int
 	held  map[int]bool // signals that a residual block still needs
 }
 
@@ -160,7 +169,7 @@ func (b *planner) residual(l LayerSpec, in int, window int64) (int, int64) {
 		return out, window
 	}
 	sum := b.signal(b.p.sigs[in].c, b.p.sigs[in].num, b.p.sigs[in].den)
-	b.p.ops = append(b.p.ops, op{kind: opAdd, in: out, res: in, out: sum, param: -1})
+	b.p.ops = append(b.p.ops, op{kind: opAdd, in: out, res: in, out: sum, param: -1, vec: -1})
 	return sum, window
 }
 
@@ -173,8 +182,18 @@ func (b *planner) lastOp() *op {
 
 func (b *planner) layer(l LayerSpec, in int, window int64) int {
 	s := b.p.sigs[in]
-	o := op{in: in, res: -1, param: -1, layer: l}
+	o := op{in: in, res: -1, param: -1, vec: -1, layer: l}
 	switch l.Op {
+	case Dropout:
+		if b.fuse {
+			return in
+		}
+		o.kind = opDrop
+		o.out = b.signal(s.c, s.num, s.den)
+	case LayerNorm, BatchNorm, FiLM:
+		o.kind, o.vec = perChannel[l.Op], b.vec
+		b.vec++
+		o.out = b.signal(s.c, s.num, s.den)
 	case ReLU, GELU, Sigmoid, Tanh:
 		act := activations[l.Op]
 		if last := b.lastOp(); last.out == in && !b.held[in] {
@@ -203,7 +222,7 @@ func (b *planner) layer(l LayerSpec, in int, window int64) int {
 	if o.kind == opTaps {
 		o.shape = kernel.Taps(s.c, o.tm.phases*l.Out, o.tm.taps, o.tm.step, o.tm.dil)
 	}
-	if o.kind != opAct {
+	if o.kind == opTaps || o.kind == opDense {
 		o.param = b.param
 		b.param++
 	}

@@ -13,8 +13,13 @@ import (
 // network will see, noise included, for what is beyond a range counts as its
 // end. Range and weight scales are those of least squared error where that
 // serves the output better than the full ranges do, which is tried out on the
-// recordings. Values must be finite. It is an error if there is no column.
+// recordings. Values must be finite. It is an error if there is no column, and
+// for a network with layers that have no 8-bit form: layernorm; batchnorm, which
+// Fold takes away; and film, for which there is Conditioned.
 func Quantize(n *Net, recordings [][]float32) (*Quantized, error) {
+	if err := quantizable("layers", n.spec.Layers); err != nil {
+		return nil, fmt.Errorf("nn: quantize: %w", err)
+	}
 	if err := checkRecordings(n, recordings); err != nil {
 		return nil, err
 	}
@@ -34,6 +39,25 @@ func Quantize(n *Net, recordings [][]float32) (*Quantized, error) {
 		}
 	}
 	return best, nil
+}
+
+// quantizable says which layer has no 8-bit form.
+func quantizable(path string, layers []LayerSpec) error {
+	for i, l := range layers {
+		at := fmt.Sprintf("%s[%d]", path, i)
+		switch l.Op {
+		case LayerNorm:
+			return fmt.Errorf("%s: layernorm has no 8-bit form: use the network in single precision, or train one with batchnorm", at)
+		case BatchNorm:
+			return fmt.Errorf("%s: batchnorm has no 8-bit form: fold the network first", at)
+		case FiLM:
+			return fmt.Errorf("%s: film has no 8-bit form: give the network its condition first", at)
+		}
+		if err := quantizable(at+".layers", l.Layers); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func checkRecordings(n *Net, recordings [][]float32) error {

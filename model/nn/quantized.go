@@ -61,6 +61,9 @@ type layer8 struct {
 // order, which it copies. The error says which layer is not what the spec asks
 // for, or has a number that is out of range.
 func NewQuantized(s Spec, layers []QuantizedLayer) (*Quantized, error) {
+	if err := quantizable("layers", s.Layers); err != nil {
+		return nil, fmt.Errorf("nn: %w", err)
+	}
 	net, err := New(s, 0)
 	if err != nil {
 		return nil, err

@@ -9,29 +9,43 @@ import (
 	"pgregory.net/rapid"
 )
 
+// The operations of which random networks are made: those that 8 bits can do, and
+// all that can stream.
+var (
+	byteOps = []Op{Conv, Conv, Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Dropout, Residual}
+	allOps  = append([]Op{BatchNorm, FiLM, LayerNorm}, byteOps...)
+)
+
 // genSpec draws a valid network: any mix of convolutions in both directions,
-// activations and residual blocks, with strides, dilations and uneven pads.
-func genSpec(t *rapid.T) Spec {
-	s := Spec{In: rapid.IntRange(1, 3).Draw(t, "in")}
+// activations, normalisations and residual blocks, with strides, dilations and
+// uneven pads.
+func genSpec(t *rapid.T) Spec { return genSpecOf(t, allOps) }
+
+func genSpecOf(t *rapid.T, ops []Op) Spec {
+	s := Spec{In: rapid.IntRange(1, 3).Draw(t, "in"), Cond: 2}
 	c := s.In
 	for range rapid.IntRange(1, 5).Draw(t, "layers") {
-		l := genLayer(t, c, 0)
+		l := genLayer(t, ops, c, 0)
 		s.Layers = append(s.Layers, l)
 		c = s.OutChannels()
 	}
+	if !s.Has(FiLM) {
+		s.Cond = 0
+	}
+	s.Layers = notDropoutAlone(s.Layers)
 	if err := s.Validate(); err != nil {
 		t.Fatalf("generator: %v", err)
 	}
 	return s
 }
 
-func genLayer(t *rapid.T, c, depth int) LayerSpec {
+func genLayer(t *rapid.T, ops []Op, c, depth int) LayerSpec {
 	draw := func(name string, low, high int) int { return rapid.IntRange(low, high).Draw(t, name) }
-	ops := []Op{Conv, Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual}
+	some := ops
 	if depth == 5 {
-		ops = ops[:len(ops)-1] // no deeper
+		some = ops[:len(ops)-1] // no deeper
 	}
-	l := LayerSpec{Op: rapid.SampledFrom(ops).Draw(t, "op")}
+	l := LayerSpec{Op: rapid.SampledFrom(some).Draw(t, "op")}
 	switch l.Op {
 	case Conv:
 		l.Out, l.Kernel, l.Dilation = draw("out", 1, 6), draw("kernel", 1, 5), draw("dilation", 1, 4)
@@ -68,10 +82,17 @@ func genLayer(t *rapid.T, c, depth int) LayerSpec {
 		if (Spec{In: c, Layers: []LayerSpec{l}}).Validate() != nil {
 			l.Kernel = max(l.Kernel, l.Stride) // a kernel below the stride leaves columns nobody feeds
 		}
+	case LayerNorm:
+		if c == 1 {
+			l.Op = BatchNorm
+		}
+	case Dropout:
+		l.Rate, l.Spatial = rapid.Float64Range(.1, .9).Draw(t, "rate"), rapid.Bool().Draw(t, "spatial")
 	case Residual:
 		for range draw("body", 1, 3) {
-			l.Layers = append(l.Layers, genLayer(t, c, depth+1))
+			l.Layers = append(l.Layers, genLayer(t, ops, c, depth+1))
 		}
+		l.Layers = notDropoutAlone(l.Layers)
 	}
 	return l
 }
@@ -89,6 +110,13 @@ func genMask(t *rapid.T, l *LayerSpec, c int) {
 	if l.Taps = rapid.SampledFrom([]Taps{SidedTaps, BlindTaps}).Draw(t, "taps"); (Spec{In: c, Layers: []LayerSpec{*l}}).Validate() != nil {
 		*l = free
 	}
+}
+
+func notDropoutAlone(layers []LayerSpec) []LayerSpec {
+	if slices.ContainsFunc(layers, func(l LayerSpec) bool { return l.Op != Dropout }) {
+		return layers
+	}
+	return append(layers, LayerSpec{Op: Tanh})
 }
 
 func genNet(t *rapid.T) (*Net, *rand.Rand) { return genParams(t, genSpec(t)) }
@@ -322,8 +350,13 @@ type fataler interface {
 // weights.
 func checkGradients(t fataler, n *Net, x []float32, rng *rand.Rand) {
 	t.Helper()
+	checkTapeGradients(t, n, n.NewTape(1), newReference(n), x, rng)
+}
+
+// checkTapeGradients does so for a tape in any mode, which may have to grow.
+func checkTapeGradients(t fataler, n *Net, tape *Tape, ref *reference, x []float32, rng *rand.Rand) {
+	t.Helper()
 	spec := n.Spec()
-	tape := n.NewTape(1) // grows
 	y := tape.Forward(x)
 	if len(y) == 0 {
 		return
@@ -348,7 +381,6 @@ func checkGradients(t fataler, n *Net, x []float32, rng *rand.Rand) {
 	tape.Forward(x)
 	sameBits(t, "dx again", tape.Backward(dy), dx)
 
-	ref := newReference(n)
 	x64 := widen(x)
 	check := func(what string, v []float64, grad []float32, mask []int32, times float64) {
 		t.Helper()

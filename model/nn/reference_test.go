@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -11,11 +12,16 @@ import (
 // PyTorch's layouts, sharing no code with what it checks.
 type reference struct {
 	params map[string][]float64
+
+	training bool
+	cond     []float64
+	masks    [][]float64 // [T][C] per dropout layer, in order; none: nothing is dropped
+	drops    int
 }
 
 func newReference(n *Net) *reference {
 	r := &reference{params: map[string][]float64{}}
-	for _, p := range n.Params() {
+	for _, p := range append(slices.Clone(n.Params()), n.Buffers()...) {
 		v := make([]float64, len(p.Data))
 		for i, f := range p.Data {
 			v[i] = float64(f)
@@ -116,6 +122,8 @@ func (r *reference) layer(path string, l LayerSpec, x signal64) signal64 {
 			}
 		}
 		return z
+	case LayerNorm, BatchNorm, FiLM, Dropout:
+		return r.perChannel(path, l.Op, x)
 	}
 	y := make64(in, t)
 	for c := range y {
@@ -135,6 +143,55 @@ func (r *reference) layer(path string, l LayerSpec, x signal64) signal64 {
 	return y
 }
 
+// perChannel computes the layers that keep channels and columns.
+func (r *reference) perChannel(path string, op Op, x signal64) signal64 {
+	w, b := r.params[path+".weight"], r.params[path+".bias"]
+	moments := func(n int, at func(i int) float64) (mean, variance float64) {
+		for i := range n {
+			mean += at(i) / float64(n)
+		}
+		for i := range n {
+			variance += math.Pow(at(i)-mean, 2) / float64(n)
+		}
+		return mean, variance
+	}
+	y := make(signal64, len(x))
+	for c := range y {
+		y[c] = make([]float64, len(x[c]))
+	}
+	for c := range x {
+		for i, v := range x[c] {
+			switch op {
+			case LayerNorm:
+				m, s := moments(len(x), func(j int) float64 { return x[j][i] })
+				y[c][i] = (v-m)/math.Sqrt(s+1e-5)*w[c] + b[c]
+			case BatchNorm:
+				m, s := r.params[path+".running_mean"][c], r.params[path+".running_var"][c]
+				if r.training {
+					m, s = moments(len(x[c]), func(j int) float64 { return x[c][j] })
+				}
+				y[c][i] = (v-m)/math.Sqrt(s+1e-5)*w[c] + b[c]
+			case FiLM:
+				scale, shift := 1+b[c], b[len(x)+c]
+				for k, z := range r.cond {
+					scale += w[c*len(r.cond)+k] * z
+					shift += w[(len(x)+c)*len(r.cond)+k] * z
+				}
+				y[c][i] = scale*v + shift
+			case Dropout:
+				y[c][i] = v
+				if r.masks != nil {
+					y[c][i] *= r.masks[r.drops][i*len(x)+c]
+				}
+			}
+		}
+	}
+	if op == Dropout {
+		r.drops++
+	}
+	return y
+}
+
 // run takes and returns channels-last signals.
 func (r *reference) run(s Spec, x []float64) []float64 {
 	t := len(x) / s.In
@@ -145,6 +202,7 @@ func (r *reference) run(s Spec, x []float64) []float64 {
 			sig[c][i] = x[i*s.In+c]
 		}
 	}
+	r.drops = 0
 	y := r.layers("layers", s.Layers, sig)
 	out := make([]float64, len(y)*len(y[0]))
 	for c := range y {
@@ -165,6 +223,14 @@ func widen(x []float32) []float64 {
 
 // randomize gives every parameter a value, also those that start at zero.
 func randomize(n *Net, rng *rand.Rand) {
+	for i, b := range n.Buffers() {
+		for j := range b.Data {
+			b.Data[j] = float32(.3 * rng.NormFloat64())
+			if i%2 == 1 { // a variance
+				b.Data[j] = .5 + rng.Float32()
+			}
+		}
+	}
 	for _, p := range n.Params() {
 		f := 1.0
 		for _, d := range p.Shape[1:] {

@@ -22,6 +22,25 @@ const (
 	Tanh     Op = "tanh"     // hyperbolic tangent
 	Residual Op = "residual" // x + Layers(x); the body keeps channels and length
 	Dense    Op = "dense"    // over the whole window: flatten, linear, unflatten to Out channels of Steps columns
+
+	// The channels of each column brought to mean 0 and variance 1, times a gain
+	// and plus a bias per channel (Ba, Kiros and Hinton, "Layer Normalization",
+	// 2016, eq. 3).
+	LayerNorm Op = "layernorm"
+	// Each channel brought to mean 0 and variance 1, times a gain and plus a bias
+	// (Ioffe and Szegedy, "Batch Normalization", 2015): in training by the
+	// statistics of the window, a ghost batch of one (Hoffer, Hubara and Soudry,
+	// "Train longer, generalize better", 2017), else by running means. See Fold.
+	BatchNorm Op = "batchnorm"
+	// In training and sampling, zero with probability Rate, else 1/(1-Rate) times
+	// the value (Srivastava et al., "Dropout", 2014): each value by itself, or with
+	// Spatial a channel for the whole window (Tompson et al., "Efficient Object
+	// Localization Using Convolutional Networks", 2015). Else nothing.
+	Dropout Op = "dropout"
+	// A scale and a shift per channel, linear in a condition of Spec.Cond values
+	// that holds for the whole recording (Perez et al., "FiLM", 2018, eq. 1 and 2,
+	// the scale as 1 more than what is learnt, section 7.2). See Conditioned.
+	FiLM Op = "film"
 )
 
 // LayerSpec describes one layer. Lengths are those of PyTorch:
@@ -47,6 +66,8 @@ type LayerSpec struct {
 	Steps     int         `json:"steps,omitempty" yaml:"steps"`   // Dense only: T of the output
 	Groups    int         `json:"groups,omitempty" yaml:"groups"` // of channels in and out, no weight between two of them; default 1
 	Taps      Taps        `json:"taps,omitempty" yaml:"taps"`     // Conv only
+	Rate      float64     `json:"rate,omitempty" yaml:"rate"`     // Dropout only
+	Spatial   bool        `json:"spatial,omitempty" yaml:"spatial"`
 	Layers    []LayerSpec `json:"layers,omitempty" yaml:"layers"`
 }
 
@@ -54,5 +75,6 @@ type LayerSpec struct {
 type Spec struct {
 	In     int         `json:"in" yaml:"in"`                   // input channels
 	Window int         `json:"window,omitempty" yaml:"window"` // the T that a Dense layer is made for; 0 without one
+	Cond   int         `json:"cond,omitempty" yaml:"cond"`     // values of the condition that FiLM layers read; 0 without one
 	Layers []LayerSpec `json:"layers" yaml:"layers"`
 }

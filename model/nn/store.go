@@ -102,6 +102,12 @@ func (f *floats) exec(o *op, x, y, res, groups, cols int) {
 		activate(o.act, to[:cols*co], f.bufs[o.in][x*ci:])
 	case opAdd:
 		kernel.Add(to[:cols*co], f.bufs[o.in][x*ci:], add)
+	case opLayerNorm:
+		v := &f.net.vectors[o.vec]
+		layerNorm(to[:cols*co], f.bufs[o.in][x*ci:], v.scale, v.shift)
+	case opBatchNorm, opFiLM:
+		v := &f.net.vectors[o.vec]
+		affine(to[:cols*co], f.bufs[o.in][x*ci:], v.scale, v.shift)
 	}
 	if o.post != actNone {
 		activate(o.post, to[:cols*co], to)

@@ -1,24 +1,36 @@
 package nn
 
-import "github.com/quell-stream/quell/model/internal/kernel"
+import (
+	"math/rand/v2"
+
+	"github.com/quell-stream/quell/model/internal/kernel"
+)
 
 // Tape computes a network forward and backward. It keeps every activation of
 // one window, so it is made for windows of a few thousand columns. It is not
 // safe for concurrent use; any number of tapes may share a Net. The forward
-// values are those of Runner.Run, bit for bit.
+// values are those of Runner.Run, bit for bit, as long as Mode is Inference and
+// Cond is nil.
 type Tape struct {
 	// NeedDX says whether Backward computes the gradient with regard to the
 	// input, which training does not need. NewTape sets it.
 	NeedDX bool
 
-	net  *Net
-	p    *plan
-	sum  *Gradient   // where Backward adds
-	out  [][]float32 // what Grads returns
-	val  []plane     // per signal
-	aux  [][]float32 // per op: the slope of its activation, where that is not told by the value
-	len  []int64
-	maxT int64
+	Mode Mode      // of the next Forward
+	Seed uint64    // of what its dropout layers drop
+	Cond []float32 // Spec.Cond values for its film layers; nil: zeros, which Runner and Stream take
+
+	net   *Net
+	p     *plan
+	sum   *Gradient   // where Backward adds
+	out   [][]float32 // what Grads returns
+	val   []plane     // per signal
+	aux   [][]float32 // per op: the slope of its activation, where that is not told by the value; what dropout multiplied by
+	norms []norm      // per layer with values per channel
+	rng   *rand.PCG
+	ran   Mode // of the last Forward
+	len   []int64
+	maxT  int64
 
 	// The gradients of the loss with regard to the signals. Where a signal is
 	// added to another unchanged, its gradient begins as that of the sum, which
@@ -71,8 +83,12 @@ func (n *Net) NewTape(maxT int) *Tape {
 	}
 	t.aux = make([][]float32, len(p.ops))
 	for i := range p.ops {
-		if o := &p.ops[i]; o.kind == opTaps {
+		o := &p.ops[i]
+		if o.kind == opTaps {
 			t.margins(o)
+		}
+		if o.vec >= 0 {
+			t.norms = append(t.norms, newNorm(o.kind, p.sigs[o.in].c))
 		}
 	}
 	// A plane stands in for those of the signals that are added to its own, and so
@@ -123,7 +139,7 @@ func (t *Tape) size(n int64) {
 		most = max(most, len(t.grad[i].buf))
 	}
 	for i := range t.p.ops {
-		if o := &t.p.ops[i]; o.act > actReLU {
+		if o := &t.p.ops[i]; o.act > actReLU || o.kind == opDrop {
 			t.aux[i] = make([]float32, int(t.len[o.out])*t.p.sigs[o.out].c)
 		}
 	}
@@ -142,9 +158,13 @@ func (t *Tape) Forward(x []float32) []float32 {
 	if t.window > 0 && n != t.window {
 		panic("nn: Forward: a network with a dense layer takes its own window only")
 	}
+	if t.Cond != nil && len(t.Cond) != t.net.spec.Cond {
+		panic("nn: Forward: length of Cond is not that of the network's condition")
+	}
 	if n > t.maxT {
 		t.size(n)
 	}
+	t.ran = t.Mode
 	t.p.lengths(t.len, n)
 	copy(t.val[0].cols(n), x)
 	t.val[0].clearAfter(n)
@@ -186,6 +206,10 @@ func (t *Tape) forward(i int) {
 		t.activate(i, y.cols(n), x.cols(n))
 	case opAdd:
 		kernel.Add(y.cols(n), x.cols(n), t.val[o.res].cols(n))
+	case opDrop:
+		t.drop(i, y.cols(n), x.cols(n))
+	default:
+		t.perChannel(i, y.cols(n), x.cols(n))
 	}
 	y.clearAfter(n)
 }
@@ -251,16 +275,6 @@ func (t *Tape) backward(i int) {
 	switch o.kind {
 	case opAdd:
 		t.pass(o.in, t.from[o.out])
-	case opAct:
-		if !t.wanted(o.in) {
-			break
-		}
-		if t.from[o.in] < 0 {
-			t.slope(i, t.own(o.in), dy.cols(m))
-			break
-		}
-		t.slope(i, t.tmp[:len(dy.cols(m))], dy.cols(m))
-		t.more(o.in, t.tmp)
 	case opTaps, opDense:
 		dz := dy
 		if o.act != actNone {
@@ -277,6 +291,19 @@ func (t *Tape) backward(i int) {
 		}
 		if t.wanted(o.in) {
 			t.input(o, &dz)
+		}
+	default:
+		g := dy.cols(m)
+		switch {
+		case !t.wanted(o.in):
+			if o.vec >= 0 {
+				t.local(i, t.tmp[:len(g)], g)
+			}
+		case t.from[o.in] < 0:
+			t.local(i, t.own(o.in), g)
+		default:
+			t.local(i, t.tmp[:len(g)], g)
+			t.more(o.in, t.tmp)
 		}
 	}
 	if o.res >= 0 {

@@ -18,6 +18,7 @@ const (
 	maxDepth    = 16
 	maxHop      = 1 << 10 // total stride, and the same for the way up
 	maxField    = 1 << 20 // receptive field
+	maxCond     = 1 << 10
 )
 
 func (l LayerSpec) kernel() int   { return max(l.Kernel, 1) }
@@ -62,12 +63,17 @@ func (l LayerSpec) outLen(t int64) int64 {
 // Validate returns nil if the network can be built, and else every mistake,
 // each named by the path of its layer, joined by errors.Join.
 func (s Spec) Validate() error {
-	v := &validator{window: int64(s.Window), num: 1, den: 1}
+	v := &validator{window: int64(s.Window), cond: s.Cond, num: 1, den: 1}
 	if s.In < 1 || s.In > maxChannels {
 		v.errorf("in", "%d channels; want 1 to %d", s.In, maxChannels)
 	}
 	if s.Window < 0 || s.Window > maxWindow {
 		v.errorf("window", "%d columns; want 0 (any) to %d", s.Window, maxWindow)
+	}
+	if s.Cond < 0 || s.Cond > maxCond {
+		v.errorf("cond", "%d values; want 0 (none) to %d", s.Cond, maxCond)
+	} else if s.Cond > 0 && !has(s.Layers, FiLM) {
+		v.errorf("cond", "%d values that no film layer reads", s.Cond)
 	}
 	v.layers("layers", s.Layers, shape{c: s.In, t: int64(s.Window), num: 1, den: 1}, 0)
 	if len(v.errs) == 0 && s.Streamable() == nil {
@@ -88,6 +94,7 @@ type shape struct {
 
 type validator struct {
 	window   int64
+	cond     int
 	num, den int // least common multiples of those of all shapes
 	errs     []error
 }
@@ -99,6 +106,8 @@ func (v *validator) errorf(path, format string, args ...any) {
 func (v *validator) layers(path string, layers []LayerSpec, in shape, depth int) shape {
 	if len(layers) == 0 {
 		v.errorf(path, "no layers; want at least one")
+	} else if !slices.ContainsFunc(layers, func(l LayerSpec) bool { return l.Op != Dropout }) {
+		v.errorf(path, "nothing but dropout; want another layer")
 	}
 	for i, l := range layers {
 		in = v.layer(fmt.Sprintf("%s[%d]", path, i), l, in, depth)
@@ -126,6 +135,12 @@ func (v *validator) layer(path string, l LayerSpec, in shape, depth int) shape {
 	}
 	if len(v.errs) > before {
 		return out
+	}
+	switch {
+	case l.Op == LayerNorm && in.c == 1:
+		v.errorf(path, "layernorm of 1 channel leaves nothing of it; want 2 channels or more")
+	case l.Op == FiLM && v.cond == 0:
+		v.errorf(path, "film needs a condition; set cond of the network")
 	}
 	v.rate(path, l, &out)
 	if l.Op == Dense {
@@ -184,9 +199,9 @@ func (v *validator) fields(path string, l LayerSpec) {
 	}
 	weights, conv := []Op{Conv, ConvT, Dense}, []Op{Conv, ConvT}
 	switch l.Op {
-	case Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual, Dense:
+	case Conv, ConvT, ReLU, GELU, Sigmoid, Tanh, Residual, Dense, LayerNorm, BatchNorm, Dropout, FiLM:
 	default:
-		v.errorf(path, "unknown op %q; want conv, convt, relu, gelu, sigmoid, tanh, residual or dense", l.Op)
+		v.errorf(path, "unknown op %q; want conv, convt, relu, gelu, sigmoid, tanh, residual, dense, layernorm, batchnorm, dropout or film", l.Op)
 		return
 	}
 	for _, f := range []field{
@@ -206,6 +221,14 @@ func (v *validator) fields(path string, l LayerSpec) {
 		case !has && f.value != 0:
 			v.errorf(path, "%s has no %s", l.Op, f.name)
 		}
+	}
+	if l.Op == Dropout && !(l.Rate > 0 && l.Rate < 1) {
+		v.errorf(path, "rate is %g; want above 0 and below 1", l.Rate)
+	} else if l.Op != Dropout && l.Rate != 0 {
+		v.errorf(path, "%s has no rate", l.Op)
+	}
+	if l.Spatial && l.Op != Dropout {
+		v.errorf(path, "%s has no spatial", l.Op)
 	}
 	if l.NoBias && !slices.Contains(weights, l.Op) {
 		v.errorf(path, "%s has no no_bias", l.Op)
@@ -279,6 +302,14 @@ func (v *validator) residual(path string, body []LayerSpec, in, out shape) {
 		v.errorf(path, "residual body adds %d columns; want as many as it gets", delta)
 	}
 }
+
+// has says whether some layer is one of the given operations.
+func has(layers []LayerSpec, ops ...Op) bool {
+	return slices.ContainsFunc(layers, func(l LayerSpec) bool { return slices.Contains(ops, l.Op) || has(l.Layers, ops...) })
+}
+
+// Has says whether some layer of the network is one of the given operations.
+func (s Spec) Has(ops ...Op) bool { return has(s.Layers, ops...) }
 
 // OutChannels returns the number of channels of the output of a valid network.
 func (s Spec) OutChannels() int {

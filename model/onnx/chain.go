@@ -250,6 +250,10 @@ func (p *shaper) layers(path string, layers []nn.LayerSpec) {
 		case nn.Dense:
 			size = l.Out * l.Steps
 			shape = []int{size, p.c * p.t}
+		case nn.LayerNorm:
+			shape = []int{p.c}
+			p.params = append(p.params, nn.Param{Name: at + ".weight", Shape: shape}, nn.Param{Name: at + ".bias", Shape: shape})
+			continue
 		case nn.Residual:
 			p.layers(at+".layers", l.Layers)
 		}

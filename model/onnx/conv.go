@@ -636,8 +636,8 @@ func (im *importer) cropStep(st *step, left, right int) (*step, error) {
 	if left == 0 && right == 0 {
 		return st, nil
 	}
-	var acts []*step // element by element, so that they don't care
-	for st.kind == stepLayer && st.w == nil {
+	var acts []*step // column by column, so that they don't care
+	for st.kind == stepLayer && (st.w == nil || st.layer.Op == nn.LayerNorm) {
 		acts = append(acts, st)
 		st = st.in
 	}

@@ -24,7 +24,9 @@ const (
 // of the spec, in its order and with its shapes, as nn.Net.Params returns them.
 //
 // GELU is written with Erf, a residual block as Add, a dense layer as Flatten,
-// Gemm and Reshape. The same network gives the same bytes. The error is that of
+// Gemm and Reshape, layernorm as LayerNormalization between two Transpose; dropout,
+// which does nothing here, is left out. Batchnorm and film are refused: see
+// nn.Net.Fold and nn.Net.Conditioned. The same network gives the same bytes. The error is that of
 // Spec.Validate, or says which parameter does not fit or is not finite.
 func Encode(spec nn.Spec, params []nn.Param) ([]byte, error) {
 	return (&Net{Spec: spec, Params: params}).Encode()
@@ -86,7 +88,11 @@ func writable(path string, layers []nn.LayerSpec) error {
 	for i, l := range layers {
 		at := fmt.Sprintf("%s[%d]", path, i)
 		switch l.Op {
-		case nn.Conv, nn.ConvT, nn.Dense, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh:
+		case nn.Conv, nn.ConvT, nn.Dense, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.LayerNorm, nn.Dropout:
+		case nn.BatchNorm:
+			return fmt.Errorf("onnx: %s: batchnorm is not written as ONNX: fold the network first", at)
+		case nn.FiLM:
+			return fmt.Errorf("onnx: %s: film is not written as ONNX: give the network its condition first", at)
 		case nn.Residual:
 			if err := writable(at+".layers", l.Layers); err != nil {
 				return err
@@ -139,6 +145,11 @@ func intAttr(name string, v int) []byte {
 	return appendInt(appendInt(appendString(nil, 1, name), 3, int64(v)), 20, kindInt)
 }
 
+func floatAttr(name string, v float32) []byte {
+	b := protowire.AppendTag(appendString(nil, 1, name), 2, protowire.Fixed32Type)
+	return appendInt(protowire.AppendFixed32(b, math.Float32bits(v)), 20, kindFloat)
+}
+
 func intsAttr(name string, v ...int) []byte {
 	b := appendString(nil, 1, name)
 	for _, x := range v {
@@ -186,6 +197,10 @@ func (e *encoder) layer(at string, l nn.LayerSpec, in string) string {
 		return e.node(operatorOf[l.Op], at, []string{in})
 	case nn.GELU:
 		return e.geluOf(at, in)
+	case nn.Dropout:
+		return in
+	case nn.LayerNorm:
+		return e.layerNormOf(at, in)
 	case nn.Residual:
 		return e.node("Add", at, []string{in, e.layers(at+".layers", l.Layers, in)})
 	}
@@ -217,6 +232,18 @@ func (e *encoder) layer(at string, l nn.LayerSpec, in string) string {
 		return e.node("ConvTranspose", at, args, append(attrs, intsAttr("output_padding", l.OutputPad))...)
 	}
 	return e.node("Conv", at, args, attrs...)
+}
+
+// layerNormOf has the channels come last for a while.
+func (e *encoder) layerNormOf(at, in string) string {
+	args := []string{e.node("Transpose", at+".last", []string{in}, intsAttr("perm", 0, 2, 1))}
+	for range 2 {
+		p := e.params[0]
+		e.params = e.params[1:]
+		args = append(args, e.floats(p.Name, p.Shape, p.Data...))
+	}
+	x := e.node("LayerNormalization", at+".norm", args, intAttr("axis", -1), floatAttr("epsilon", layerNormEps))
+	return e.node("Transpose", at, []string{x}, intsAttr("perm", 0, 2, 1))
 }
 
 // geluOf writes x·½·(1+erf(x/√2)) as PyTorch does.

@@ -81,7 +81,7 @@ func randomSpec(rng *rand.Rand) nn.Spec {
 			case k == 6 && depth < 2:
 				l = nn.LayerSpec{Op: nn.Residual, Layers: body(1+rng.IntN(3), depth+1, true)}
 			default:
-				l.Op = []nn.Op{nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh}[rng.IntN(4)]
+				l.Op = []nn.Op{nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.LayerNorm}[rng.IntN(5)]
 			}
 			layers = append(layers, l)
 		}
@@ -112,7 +112,7 @@ func specs(t testing.TB, n int) []nn.Spec {
 			count(s.Layers)
 		}
 	}
-	for _, op := range []nn.Op{nn.Conv, nn.ConvT, nn.Dense, nn.Residual, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh} {
+	for _, op := range []nn.Op{nn.Conv, nn.ConvT, nn.Dense, nn.Residual, nn.ReLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.LayerNorm} {
 		if used[op] == 0 {
 			t.Fatalf("no network has a layer %s", op)
 		}
@@ -191,6 +191,8 @@ func TestEncodeErrors(t *testing.T) {
 		"spec":       {nn.Spec{In: 1}, good, "no layers"},
 		"missing":    {spec, func() []nn.Param { return good()[:1] }, "1 parameters; the spec has 2"},
 		"shape":      {spec, func() []nn.Param { p := good(); p[0].Shape = []int{2, 3, 1}; return p }, "shape [2 3 1]"},
+		"batchnorm":  {nn.Spec{In: 1, Layers: []nn.LayerSpec{{Op: nn.BatchNorm}}}, good, "layers[0]: batchnorm is not written as ONNX: fold the network first"},
+		"film":       {nn.Spec{In: 1, Cond: 1, Layers: []nn.LayerSpec{{Op: nn.FiLM}}}, good, "layers[0]: film is not written as ONNX: give the network its condition first"},
 		"short":      {spec, func() []nn.Param { p := good(); p[1].Data = p[1].Data[:1]; return p }, "and 1 values"},
 		"not finite": {spec, func() []nn.Param { p := good(); p[0].Data[4] = float32(math.NaN()); return p }, "layers.0.weight has a weight that is not finite"},
 	} {
@@ -200,6 +202,35 @@ func TestEncodeErrors(t *testing.T) {
 				t.Errorf("error %v, want one with %q", err, c.want)
 			}
 		})
+	}
+}
+
+// Layer normalisation of another epsilon, or over time, is refused, as is one
+// whose gain has another size.
+func TestLayerNormRefused(t *testing.T) {
+	net := mustNew(t, nn.Spec{In: 3, Layers: []nn.LayerSpec{{Op: nn.LayerNorm}}}, 1)
+	good, err := onnx.Encode(net.Spec(), net.Params())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bits := func(v float32) []byte { return binary.LittleEndian.AppendUint32(nil, math.Float32bits(v)) }
+	for name, c := range map[string]struct {
+		old, new []byte
+		want     string
+	}{
+		"epsilon": {bits(1e-5), bits(1e-3), "epsilon is 0.001; supported is 1e-05"},
+		"axis": {[]byte("\x0a\x04axis\x18\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), []byte("\x0a\x04axis\x18\x81\x80\x80\x80\x80\x80\x80\x80\x80\x00"),
+			"supported is one over channels in the last place"},
+		"not transposed": {[]byte("perm\x40\x00\x40\x02\x40\x01"), []byte("perm\x40\x00\x40\x01\x40\x02"), "supported is one over channels in the last place"},
+		"not finite":     {bits(net.Params()[1].Data[1]), bits(float32(math.Inf(1))), "its constants must be 3 finite values each"},
+	} {
+		if bytes.Count(good, c.old) == 0 {
+			t.Fatalf("%s: nothing to replace", name)
+		}
+		_, err := onnx.Decode(bytes.Replace(good, c.old, c.new, 1))
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
 	}
 }
 

@@ -344,7 +344,7 @@ func (im *importer) input(v valueInfo) (*signal, error) {
 }
 
 // transposedFirst says whether all that reads an input of three axes swaps the
-// last two: then it is [N,T,C].
+// last two: then it is [N,T,C], unless it does so to have the channels normalised.
 func (im *importer) transposedFirst(name string) bool {
 	for _, k := range im.readers[name] {
 		if k < 0 { // the output
@@ -354,6 +354,11 @@ func (im *importer) transposedFirst(name string) bool {
 		a := n.attr("perm")
 		if n.op != "Transpose" || a == nil || !slices.Equal(a.ints, []int64{0, 2, 1}) {
 			return false
+		}
+		for _, r := range im.readers[n.out[0]] {
+			if r >= 0 && im.g.nodes[r].op == "LayerNormalization" {
+				return false
+			}
 		}
 	}
 	return len(im.readers[name]) > 0

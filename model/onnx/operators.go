@@ -33,6 +33,7 @@ func makeOperators() map[string]operator {
 		"Gemm":               {2, []string{"alpha", "beta", "transA", "transB"}, (*importer).gemm},
 		"MatMul":             {2, nil, (*importer).matMul},
 		"BatchNormalization": {5, []string{"epsilon", "momentum", "spatial", "training_mode"}, (*importer).batchNorm},
+		"LayerNormalization": {2, []string{"axis", "epsilon", "stash_type"}, (*importer).layerNorm},
 		"Relu":               act(nn.ReLU),
 		"Sigmoid":            act(nn.Sigmoid),
 		"Tanh":               act(nn.Tanh),
@@ -105,8 +106,8 @@ func instead(op string) string {
 		return ", use a Conv with a stride"
 	case "Upsample", "Resize":
 		return ", use a ConvTranspose"
-	case "InstanceNormalization", "LayerNormalization", "GroupNormalization":
-		return ", use BatchNormalization"
+	case "InstanceNormalization", "GroupNormalization":
+		return ", use BatchNormalization or LayerNormalization"
 	}
 	return ""
 }
@@ -289,6 +290,9 @@ func (st *step) scaled(a, b []float32) *step {
 
 // dims returns the sizes of a step's weights.
 func (st *step) dims() (outs, taps, ins int) {
+	if st.layer.Op == nn.LayerNorm {
+		return len(st.w), 1, 1
+	}
 	outs, taps = st.layer.Out, max(st.layer.Kernel, 1)
 	if st.layer.Op == nn.Dense {
 		outs = st.to.n
@@ -329,6 +333,40 @@ func (im *importer) batchNorm(n *node, in []value) (value, error) {
 	out, err := im.affine(s, a, b)
 	return value{sig: out}, err
 }
+
+// layerNorm reads a normalisation of the channels of each time step.
+func (im *importer) layerNorm(n *node, in []value) (value, error) {
+	if err := signalAnd(in, "scale", "bias"); err != nil {
+		return value{}, err
+	}
+	s := in[0].sig
+	if err := unpadded(s); err != nil {
+		return value{}, err
+	}
+	last := len(s.axes) - 1
+	if axis := n.int("axis", -1); s.axes[last] != axisChannel || axis != -1 && axis != int64(last) || len(n.out) > 1 {
+		return value{}, fmt.Errorf("over a signal of %s; supported is one over channels in the last place, as between two Transpose (0,2,1)", s.shape())
+	}
+	if eps := n.float("epsilon", layerNormEps); eps != layerNormEps {
+		return value{}, fmt.Errorf("epsilon is %g; supported is %g", eps, float32(layerNormEps))
+	}
+	b := make([]float32, s.c)
+	for i, v := range in[1:min(3, len(in))] {
+		if i == 1 && v.bad() {
+			continue
+		}
+		if v.con == nil || len(v.con.f) != s.c || !finite(v.con.f) {
+			return value{}, fmt.Errorf("its constants must be %d finite values each", s.c)
+		}
+		if i == 1 {
+			b = v.con.f
+		}
+	}
+	return value{sig: s.with(im.newStep(&step{kind: stepLayer, in: s.at, layer: nn.LayerSpec{Op: nn.LayerNorm}, w: in[1].con.f, b: b}))}, nil
+}
+
+// layerNormEps is what nn adds to a variance.
+const layerNormEps = 1e-5
 
 // labelled gives the second axis of a one-channel signal its meaning: a unit
 // axis there is where the channel is, and [N,T] has none.

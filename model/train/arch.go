@@ -20,6 +20,8 @@ type Arch struct {
 	Spread   bool           // and tells how far it may be off
 	Outputs  []model.Output // as Header.Outputs
 	Classes  []string       // as Header.Classes
+
+	Condition model.Condition // what the net can be told of a recording
 }
 
 // tcnInputs are the input channels of a TCNArch.
@@ -47,7 +49,15 @@ func DAEArch(signals int, widths []int, taps, latent int) Arch {
 // archOf returns the architecture of a model.
 func archOf(m *model.Model) Arch {
 	h := m.Header()
-	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma, h.Spread, h.Outputs, h.Classes}
+	return Arch{h.Kind, h.Spec, h.Inputs, h.Channels, h.Residual, h.InSigma, h.Spread, h.Outputs, h.Classes, h.Condition}
+}
+
+// With returns the architecture with more layers in its net, of which those of FiLM
+// read the condition; x.Cond is set to its size.
+func (a Arch) With(x nn.Extra, c model.Condition) Arch {
+	x.Cond = c.Size()
+	a.Spec, a.Condition = a.Spec.With(x), c
+	return a
 }
 
 func (a Arch) perNet() int { return max(a.Channels, 1) }
@@ -55,7 +65,8 @@ func (a Arch) perNet() int { return max(a.Channels, 1) }
 // header returns the header of a model of the architecture.
 func (a Arch) header(name string) model.Header {
 	return model.Header{Name: name, Kind: a.Kind, Spec: a.Spec, Inputs: a.Inputs, Channels: a.Channels,
-		Residual: a.Residual, InSigma: a.InSigma, Spread: a.Spread, Outputs: a.Outputs, Classes: a.Classes, Scaler: model.Scaler{Kind: model.ScaleRunning}}
+		Residual: a.Residual, InSigma: a.InSigma, Spread: a.Spread, Outputs: a.Outputs, Classes: a.Classes, Condition: a.Condition,
+		Scaler: model.Scaler{Kind: model.ScaleRunning}}
 }
 
 // spreadWeight is what the spread counts beside the estimate, see Spread.Weight:

@@ -35,6 +35,11 @@ func newContraction(net *nn.Net, weight float64, seed uint64, workers int) *cont
 	return c
 }
 
+// as has the worker's tape do what another does at layers that differ in training.
+func (c *contraction) as(w int, t *nn.Tape) {
+	c.tapes[w].Mode, c.tapes[w].Seed, c.tapes[w].Cond = t.Mode, t.Seed, t.Cond
+}
+
 // example adds the gradient of the penalty, times scale, to the worker's tape,
 // as far as it comes by way of the nudged input, and to dy, that of the output y.
 // It returns the penalty.

@@ -17,6 +17,7 @@ type crew struct {
 	net    *nn.Net
 	batch  Batcher
 	loss   Loss
+	seed   uint64
 	size   int // examples per batch
 	losses []float64
 	shards []*nn.Gradient
@@ -36,14 +37,14 @@ type crew struct {
 
 func newCrew(net *nn.Net, b Batcher, cfg *FitConfig) *crew {
 	batch, workers := cfg.Batch, cfg.Workers
-	c := &crew{net: net, batch: b, loss: cfg.Loss, size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
+	c := &crew{net: net, batch: b, loss: cfg.Loss, seed: mix(cfg.Seed ^ 0xd809), size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
 		ex: make([]Example, workers), dy: make([][]float32, workers), tapes: make([]*nn.Tape, workers)}
 	for range min(batch, crewShards) {
 		c.shards = append(c.shards, net.NewGradient())
 	}
 	for i := range c.tapes {
 		c.tapes[i] = net.NewTape(1)
-		c.tapes[i].NeedDX = false
+		c.tapes[i].NeedDX, c.tapes[i].Mode = false, nn.Training
 	}
 	if cfg.Contract > 0 {
 		c.contract = newContraction(net, cfg.Contract, cfg.Seed, workers)
@@ -92,6 +93,7 @@ func (c *crew) run(step int, grads [][]float32) float64 {
 		sum.Add(g)
 	}
 	sum.Params(grads)
+	c.net.Track(sum)
 	if c.sparse != nil {
 		c.sparse.give(grads)
 	}
@@ -118,12 +120,15 @@ func (c *crew) shard(w, i int) {
 func (c *crew) example(w, i int) {
 	ex, tape := &c.ex[w], c.tapes[w]
 	c.batch.Example(ex, c.step, i)
+	tape.Cond = ex.Cond
+	tape.Seed, _ = seeds(c.seed^uint64(i), c.step, 0)
 	y := tape.Forward(ex.X)
 	c.dy[w] = grow(c.dy[w], len(y))
 	// Dividing by the batch here makes the sum over the examples the mean.
 	scale := 1 / float64(c.size)
 	c.losses[i] = c.loss.Gradient(c.dy[w], y, ex, scale)
 	if c.contract != nil {
+		c.contract.as(w, tape)
 		c.contract.example(w, ex, y, c.dy[w], c.step, i, scale)
 	}
 	if c.sparse != nil {

@@ -56,8 +56,8 @@ func newDropout(net *nn.Net, p float64, seed uint64) *dropout {
 	return d
 }
 
-// weighted visits the layers with weights in the order of Net.Params, and says
-// whether an activation comes right before.
+// weighted visits the layers with parameters in the order of Net.Params, and says
+// of those with weights whether an activation comes before.
 func weighted(layers []nn.LayerSpec, visit func(l *nn.LayerSpec, activated bool)) {
 	activated := false
 	for i := range layers {
@@ -65,6 +65,9 @@ func weighted(layers []nn.LayerSpec, visit func(l *nn.LayerSpec, activated bool)
 		case nn.Conv, nn.ConvT, nn.Dense:
 			visit(l, activated)
 			activated = false
+		case nn.LayerNorm, nn.BatchNorm, nn.FiLM: // its inputs stay
+			visit(l, false)
+		case nn.Dropout:
 		case nn.Residual:
 			weighted(l.Layers, visit)
 			activated = false

@@ -24,6 +24,7 @@ type Example struct {
 	Odds []float32
 	// The class of each slot, [T], -1 where it is not known; empty: nowhere.
 	Class []int
+	Cond  []float32 // what is known of the recording, Spec.Cond values; nil: nothing
 
 	desk desk
 }

@@ -174,6 +174,7 @@ type fitter struct {
 	crew   *crew
 	adam   *Adam
 	params [][]float32
+	values [][]float32 // params, and then the running means of batchnorm layers
 	grads  [][]float32
 
 	step       int
@@ -192,7 +193,7 @@ type fitter struct {
 }
 
 func newFitter(net *nn.Net, b Batcher, cfg FitConfig) *fitter {
-	f := &fitter{net: net, cfg: cfg, validation: math.NaN(), bestLoss: math.NaN()}
+	f := &fitter{net: net, cfg: cfg, values: values(net), validation: math.NaN(), bestLoss: math.NaN()}
 	for _, p := range net.Params() {
 		f.params = append(f.params, p.Data)
 		f.grads = append(f.grads, make([]float32, len(p.Data)))
@@ -224,7 +225,7 @@ func (f *fitter) update() {
 	f.adam.Step(f.params, f.grads, f.rate, beta1)
 	f.net.Pack()
 	if f.average != nil {
-		f.average.add(f.step, f.params)
+		f.average.add(f.step, f.values)
 	}
 	if f.step == 0 {
 		f.mean = f.loss
@@ -238,9 +239,9 @@ func (f *fitter) judge() {
 	if f.cfg.Validate == nil {
 		return
 	}
-	net, params := f.net, f.params
+	net, all := f.net, f.values
 	if f.average != nil {
-		net, params = f.average.net(), f.average.sum
+		net, all = f.average.net(), f.average.sum
 	}
 	f.validation = f.cfg.Validate(net)
 	// NaN compares false both ways: a first value counts, a broken one doesn't.
@@ -251,12 +252,10 @@ func (f *fitter) judge() {
 	}
 	f.bestLoss, f.bestAt, f.bad = f.validation, f.step, 0
 	if f.best == nil {
-		for _, p := range f.params {
-			f.best = append(f.best, make([]float32, len(p)))
-		}
+		f.best = cloneAll(all)
 	}
-	for i, p := range params {
-		copy(f.best[i], p)
+	for i, v := range all {
+		copy(f.best[i], v)
 	}
 }
 
@@ -269,8 +268,8 @@ func (f *fitter) finish() {
 	if end == nil {
 		return
 	}
-	for i, p := range f.params {
-		copy(p, end[i])
+	for i, v := range f.values {
+		copy(v, end[i])
 	}
 	f.net.Pack()
 }

@@ -68,6 +68,9 @@ func (r *Recipe) check(a Arch) error {
 		return errors.New("train: contract is for nets that return the clean signal and nothing else: take one of kind dae, without labels and binary channels")
 	}
 	if r.Sparse > 0 {
+		if a.Spec.Has(nn.BatchNorm, nn.Dropout, nn.FiLM) {
+			return errors.New("train: sparse is for nets without batchnorm, dropout and film layers: leave one of both out")
+		}
 		_, _, err := encoder(a.Spec)
 		return err
 	}

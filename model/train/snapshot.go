@@ -17,7 +17,7 @@ type Snapshot struct {
 type state struct {
 	Step, Adam   int
 	Mean         float64
-	Params, M, V [][]float32
+	Params, M, V [][]float32 // Params: all values
 	Best         [][]float32
 	Average      [][]float32 // without EMA none
 	BestLoss     float64
@@ -56,7 +56,7 @@ func cloneAll(x [][]float32) [][]float32 {
 
 func (f *fitter) snapshot() *Snapshot {
 	s := &Snapshot{state{Step: f.step, Adam: f.adam.t, Mean: f.mean,
-		Params: cloneAll(f.params), M: cloneAll(f.adam.m), V: cloneAll(f.adam.v), Best: cloneAll(f.best),
+		Params: cloneAll(f.values), M: cloneAll(f.adam.m), V: cloneAll(f.adam.v), Best: cloneAll(f.best),
 		BestLoss: f.bestLoss, BestAt: f.bestAt, Bad: f.bad}}
 	if f.average != nil {
 		s.s.Average = cloneAll(f.average.sum)
@@ -66,11 +66,13 @@ func (f *fitter) snapshot() *Snapshot {
 
 func (f *fitter) restore(s *Snapshot) error {
 	st := &s.s
-	for _, group := range [...][][]float32{st.Params, st.M, st.V, st.Best, st.Average} {
-		if group == nil {
+	for _, group := range [...]struct{ got, want [][]float32 }{
+		{st.Params, f.values}, {st.Best, f.values}, {st.Average, f.values}, {st.M, f.params}, {st.V, f.params},
+	} {
+		if group.got == nil {
 			continue
 		}
-		same := slices.EqualFunc(group, f.params, func(a, b []float32) bool { return len(a) == len(b) })
+		same := slices.EqualFunc(group.got, group.want, func(a, b []float32) bool { return len(a) == len(b) })
 		if !same {
 			return errors.New("train: the snapshot is of another network")
 		}
@@ -81,8 +83,8 @@ func (f *fitter) restore(s *Snapshot) error {
 	if st.Params == nil || st.M == nil || st.V == nil || st.Step < 0 || st.Step > f.cfg.Steps {
 		return errors.New("train: the snapshot is of another run")
 	}
-	for i, p := range f.params {
-		copy(p, st.Params[i])
+	for i, v := range f.values {
+		copy(v, st.Params[i])
 	}
 	f.net.Pack()
 	f.adam.m, f.adam.v, f.adam.t = cloneAll(st.M), cloneAll(st.V), st.Adam

@@ -39,6 +39,9 @@ type SupervisedConfig struct {
 	// is the normal one. A head on the net learns to tell them.
 	Labels  []int
 	Classes []string
+	// Sections say which condition holds where in the recordings, for a net that
+	// takes one. A window lies in one of them; what is in none is not used.
+	Sections []Section
 
 	Steps    int     // default 4000
 	Batch    int     // default 8
@@ -112,6 +115,9 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	if c.From != nil && c.Pretrain > 0 {
 		return errors.New("train: a model that is trained on is not pretrained again")
 	}
+	if err := c.checkSections(); err != nil {
+		return err
+	}
 	return c.Arch.checkWindow(c.Window)
 }
 
@@ -124,7 +130,8 @@ func setDefault[T int | float64](v *T, def T) {
 // Supervised trains a net on clean recordings to which it adds noise. The
 // model's scaler is fixed: mean and deviation of the training part; its noise
 // level is left to be estimated (0) where Corrupt has a range of levels. The
-// interval of a model of one channel is calibrated on the validation part.
+// interval of a model of one channel is calibrated on the validation part, of one that
+// takes a condition as told it.
 func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitReport, error) {
 	if err := cfg.defaults(); err != nil {
 		return nil, FitReport{}, err
@@ -146,6 +153,11 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	val.scales, val.devs = data.scales, data.devs
 	if l, ok := cfg.Loss.(Feature); ok {
 		if cfg.Loss, err = l.fitted(data); err != nil {
+			return nil, FitReport{}, err
+		}
+	}
+	for _, p := range [2]*pairs{data, val} {
+		if p.places, err = placesOf(cfg.Sections, arch.Condition, p.part, cfg.Window); err != nil {
 			return nil, FitReport{}, err
 		}
 	}
@@ -216,16 +228,24 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 	if p.piece > 0 {
 		n = min(longest, p.piece)
 	}
+	for _, at := range p.places {
+		n = min(n, at.Len())
+	}
+	conditions := model.NewConditions(m)
 	x, lost := make([]float64, n), make([]bool, n)
 	for k := range pieces {
 		rng := draw(p.cfg.Seed^uint64(p.part.From), 1, k)
-		start := p.part.From + begin(rng, p.part.Len(), p.piece, n)
+		start, at := p.cut(n, rng)
+		served, err := conditions.Of(at.known)
+		if err != nil {
+			return model.Interval{}, err
+		}
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
 		p.addRecorded(x, 0, 1, rng)
 		p.cfg.Corrupt.Apply(x, lost, p.devs[0], rng)
-		clean, scales, err := denoise(m, x, lost)
+		clean, scales, err := denoise(served, x, lost)
 		if err != nil {
 			return model.Interval{}, err
 		}
@@ -298,15 +318,29 @@ func validator(b Batcher, loss Loss, n int) func(*nn.Net) float64 {
 		b.Example(&ex[i], 0, i)
 	}
 	return func(net *nn.Net) float64 {
-		run := net.NewRunner(1)
+		run := runnerOf(net)
 		var y, dy []float32
 		sum := 0.0
 		for i := range ex {
-			y = run.Run(y, ex[i].X)
+			y = run(y, &ex[i])
 			dy = grow(dy, len(y))
 			sum += loss.Gradient(dy, y, &ex[i], 1)
 		}
 		return sum / float64(n)
+	}
+}
+
+// runnerOf returns what runs a net over an example under its condition, if it takes
+// one, and gives the output in y, if that is long enough.
+func runnerOf(net *nn.Net) func(y []float32, e *Example) []float32 {
+	if net.Spec().Cond == 0 {
+		run := net.NewRunner(1)
+		return func(y []float32, e *Example) []float32 { return run.Run(y, e.X) }
+	}
+	tape := net.NewTape(1)
+	return func(y []float32, e *Example) []float32 {
+		tape.Cond = e.Cond
+		return append(y[:0], tape.Forward(e.X)...)
 	}
 }
 
@@ -319,6 +353,7 @@ type pairs struct {
 	scales     []scale     // per channel, of the training part
 	devs       []float64   // of the channels there, which ratios of noise refer to
 	ease       *curriculum // nil without
+	places     []place     // where windows are cut
 
 	// The recordings, and those of noise, are made of pieces of this length, which
 	// no window reaches across; 0: of one piece.
@@ -336,7 +371,7 @@ func begin(rng *rand.Rand, length, piece, n int) int {
 // newPairs takes windows from a part of the recordings, and noise from the
 // given fractions of the noise recordings.
 func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
-	p := &pairs{cfg: cfg, part: part}
+	p := &pairs{cfg: cfg, part: part, places: []place{{Range: part}}}
 	for k, x := range cfg.Clean {
 		mean, dev := moments(part.Of(x))
 		if !(dev > 0) {
@@ -361,7 +396,10 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
-	start := p.part.From + begin(rng, p.part.Len(), p.piece, n)
+	start, at := p.cut(n, rng)
+	if e.Cond = at.cond; e.Cond != nil && rng.Float64() < untold {
+		e.Cond = nil
+	}
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
 	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
