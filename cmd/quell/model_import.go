@@ -112,5 +112,5 @@ func (n *netFile) spec(channels int) nn.Spec {
 	case n.Kind == "dae":
 		return nn.DAE(channels, channels, n.Widths, n.Taps, n.Latent)
 	}
-	return nn.TCN(channels, channels, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
+	return nn.TCN(channels, channels, n.width(1), n.Taps, n.Dilations, *n.Lookahead)
 }

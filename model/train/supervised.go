@@ -18,7 +18,9 @@ import (
 // SupervisedConfig says how to train on clean truth.
 type SupervisedConfig struct {
 	Name string // of the model, default "trained"
-	Arch Arch   // default TCNArch(0 or the number of channels, 24, 5, 1…32, 8)
+	// Arch is that of all channels at once, or of one, which then makes a net of
+	// Arch.Beside of several. Default TCNArch(0, WidthBeside(24, channels), 5, 1…32, 8).
+	Arch Arch
 
 	// Clean are the clean recordings, one per channel and of equal length. The
 	// first 60 % are trained on, the next 20 % validate, the rest is not touched;
@@ -27,9 +29,10 @@ type SupervisedConfig struct {
 	// Corrupt is drawn anew for every window. Signal-to-noise ratios refer to
 	// the deviation of the training part. Default: gaussian:snr=-2..25.
 	Corrupt noise.Chain
-	// Noise, if set, are recordings of real noise, per channel, pieces of which
-	// are added to the training windows as they are, before Corrupt; those for
-	// validation come from the last fifth.
+	// Noise, if set, are recordings of real noise, per channel and of equal
+	// length, pieces of which are added to the training windows as they are, before
+	// Corrupt: the same piece of all channels, so that they share what they share.
+	// Those for validation come from the last fifth.
 	Noise [][]float64
 
 	Steps    int     // default 4000
@@ -40,13 +43,15 @@ type SupervisedConfig struct {
 	Patience int     // validations without a new best before stopping, default 0: never
 	Seed     uint64
 	Workers  int          // does not change the result
-	From     *model.Model // start from this model's weights; its Arch is taken
+	From     *model.Model // start from this model's weights; its Arch is taken, as above
 	Recipe
 	Curriculum bool // noise begins weak, and of one kind, and is all there from the middle of the training on
 
 	Progress   func(Progress)
 	Resume     *Snapshot
 	Checkpoint func(*Snapshot) error
+
+	alone *Arch // of one channel, where nets are put side by side
 }
 
 func (c *SupervisedConfig) defaults() error {
@@ -69,17 +74,26 @@ func (c *SupervisedConfig) defaults() error {
 	if c.From != nil {
 		c.Arch = archOf(c.From)
 	} else if len(c.Arch.Spec.Layers) == 0 {
-		signals := 0
-		if len(c.Clean) > 1 {
-			signals = len(c.Clean)
+		c.Arch = TCNArch(0, WidthBeside(24, len(c.Clean)), 5, []int{1, 2, 4, 8, 16, 32}, 8)
+	}
+	if len(c.Clean) > 1 && c.Arch.perNet() == 1 {
+		var err error
+		alone := c.Arch
+		if c.Arch, err = alone.Beside(len(c.Clean)); err != nil {
+			return err
 		}
-		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
+		c.alone = &alone
 	}
 	if n := c.Arch.perNet(); n != len(c.Clean) {
 		return fmt.Errorf("train: %d clean channels; the net takes %d", len(c.Clean), n)
 	}
 	if c.Noise != nil && len(c.Noise) != len(c.Clean) {
 		return fmt.Errorf("train: %d channels of noise; want %d", len(c.Noise), len(c.Clean))
+	}
+	for i, z := range c.Noise {
+		if len(z) != len(c.Noise[0]) {
+			return fmt.Errorf("train: noise of channel %d has %d samples, that of channel 0 has %d", i, len(z), len(c.Noise[0]))
+		}
 	}
 	if c.Corrupt == nil && c.Noise == nil {
 		c.Corrupt = noise.Chain{{Kind: "gaussian", Args: []noise.Arg{{Name: "snr", Value: noise.Range{Lo: -2, Hi: 25}}, {Name: "sigma", Value: noise.Range{Lo: math.NaN(), Hi: math.NaN()}}}}}
@@ -117,15 +131,9 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	if parts.Train.Len() < cfg.Window || parts.Tune.Len() < cfg.Window {
 		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d", len(cfg.Clean[0]), cfg.Window)
 	}
-	net, err := nn.New(arch.Spec, cfg.Seed)
+	net, err := cfg.net()
 	if err != nil {
 		return nil, FitReport{}, fmt.Errorf("train: %w", err)
-	}
-	if cfg.From != nil {
-		if err := cfg.From.Trainable(); err != nil {
-			return nil, FitReport{}, fmt.Errorf("train: %w", err)
-		}
-		net = cfg.From.Net().Clone()
 	}
 	data := newPairs(&cfg, parts.Train, 0, .8)
 	val := newPairs(&cfg, parts.Tune, .8, 1)
@@ -155,6 +163,36 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 	return m, rep, err
 }
 
+// net returns the net as it is before the training.
+func (c *SupervisedConfig) net() (*nn.Net, error) {
+	if c.From != nil {
+		if err := c.From.Trainable(); err != nil {
+			return nil, err
+		}
+	}
+	draw := func(a Arch, seed uint64) (*nn.Net, error) {
+		if c.From != nil {
+			return c.From.Net().Clone(), nil
+		}
+		return nn.New(a.Spec, seed)
+	}
+	if c.alone == nil {
+		return draw(c.Arch, c.Seed)
+	}
+	net, err := nn.New(c.Arch.Spec, c.Seed)
+	if err != nil {
+		return nil, err
+	}
+	each := make([]*nn.Net, len(c.Clean))
+	for k := range each {
+		if each[k], err = draw(*c.alone, c.Seed+uint64(k)); err != nil {
+			return nil, err
+		}
+	}
+	setBeside(net, each)
+	return net, nil
+}
+
 // calibrate measures the errors of a model of one channel by noise level, on
 // pieces of the recording that the scaler has had time to learn.
 func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
@@ -168,7 +206,7 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
-		p.addRecorded(x, 0, 1, rng)
+		p.addRecorded(x, 0, p.piece(n, rng), 1)
 		p.cfg.Corrupt.Apply(x, lost, p.scales[0].dev, rng)
 		clean, scales, err := denoise(m, x, lost)
 		if err != nil {
@@ -284,8 +322,9 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 	return p
 }
 
-// Example cuts a window at random, corrupts each channel by itself and scales
-// it. The noise level is off by up to a fifth.
+// Example cuts a window at random, corrupts each channel by itself, but for
+// recorded noise, which all take from the same stretch, and scales it. The noise
+// level is off by up to a fifth.
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
@@ -293,11 +332,12 @@ func (p *pairs) Example(e *Example, step, i int) {
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
 	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
+	piece := p.piece(n, rng)
 	for k, s := range p.scales {
 		clean := p.cfg.Clean[k][start : start+n]
 		copy(x, clean)
 		clear(lost)
-		sigma := p.addRecorded(x, k, hard, rng)
+		sigma := p.addRecorded(x, k, piece, hard)
 		if a := corrupt.Apply(x, lost, s.dev, rng); a.Sigma > 0 {
 			sigma = math.Hypot(sigma, a.Sigma)
 		}
@@ -311,16 +351,25 @@ func (p *pairs) Example(e *Example, step, i int) {
 	p.cfg.Arch.fill(e, cols, want)
 }
 
-// addRecorded adds a piece of recorded noise, if there is any, times gain, and
+// piece returns where n samples of recorded noise begin, -1 if there are none. It
+// is the same for all channels: what they share of the noise is what one of them
+// can tell another.
+func (p *pairs) piece(n int, rng *rand.Rand) int {
+	if p.noise == nil || len(p.noise[0]) < n {
+		return -1
+	}
+	return rng.IntN(len(p.noise[0]) - n + 1)
+}
+
+// addRecorded adds the recorded noise from at on, if there is any, times gain, and
 // returns its noise level.
-func (p *pairs) addRecorded(x []float64, channel int, gain float64, rng *rand.Rand) float64 {
-	if p.noise == nil || len(p.noise[channel]) < len(x) {
+func (p *pairs) addRecorded(x []float64, channel, at int, gain float64) float64 {
+	if at < 0 {
 		return 0
 	}
-	z := p.noise[channel]
-	at := rng.IntN(len(z) - len(x) + 1)
+	z := p.noise[channel][at:]
 	for t := range x {
-		x[t] += gain * z[at+t]
+		x[t] += gain * z[t]
 	}
 	return gain * p.noiseSigma[channel]
 }
