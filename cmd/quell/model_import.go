@@ -91,6 +91,7 @@ func readForeign(in, ext string, o *importOptions) (*model.Model, error) {
 			if err != nil {
 				return nil, err
 			}
+			n.size(1)
 			cfg.Arch = n.spec
 		}
 	}
@@ -112,5 +113,5 @@ func (n *netFile) spec(channels int) nn.Spec {
 	case n.Kind == "dae":
 		return nn.DAE(channels, channels, n.Widths, n.Taps, n.Latent)
 	}
-	return nn.TCN(channels, channels, n.width(1), n.Taps, n.Dilations, *n.Lookahead)
+	return nn.TCN(channels, channels, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
 }

@@ -50,7 +50,10 @@ func trainCmd(s streams) *cobra.Command {
 
 With --clean CH=COL the column COL is the truth of the channel CH. Where both are
 the same column the recording is clean, and --corrupt says what noise to add; where
-they differ, what they differ by is the noise that is learnt to be removed.
+they differ, what they differ by is the noise that is learnt to be removed. With
+several one model serves all these channels at once, and takes from each what it
+tells of the others; --from a model of one channel, such as base, starts it as so
+many of that.
 
 Without --clean the recordings are noisy and nothing else is known: the base model
 (or --from) is fine-tuned on them. A sixth is held out, and each round of training is
@@ -71,6 +74,7 @@ of the machine, and is told, so that --steps repeats it.`,
   quell train history.csv --channels pressure --quiet 2000..6000 -o mine.quell
   quell train pair.csv --twin pressure=pressure2 -o mine.quell
   quell train ecg.csv --clean mlii=mlii --corrupt gaussian:snr=10 -o ecg.quell
+  quell train ecg.csv --clean mlii=mlii_ref --clean v5=v5_ref --from base -o both.quell
   quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -323,12 +327,9 @@ func readNet(path string, lookahead int) (*netFile, error) {
 			return nil, fmt.Errorf("--arch: %s: %w", path, err)
 		}
 	}
-	or := func(v *int, def int) {
-		if *v == 0 {
-			*v = def
-		}
+	if n.Taps == 0 {
+		n.Taps = 5
 	}
-	or(&n.Taps, 5)
 	if n.Encoders != "" && n.Encoders != perChannel && n.Encoders != sharedOnes {
 		return nil, fmt.Errorf("--arch: %s: encoders must be per-channel or shared, got %q", path, n.Encoders)
 	}
@@ -341,11 +342,7 @@ func readNet(path string, lookahead int) (*netFile, error) {
 			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
 		}
 	case "dae":
-		or(&n.Latent, 8)
-		if n.Widths == nil {
-			n.Widths = []int{16, 32}
-		}
-		if n.Latent < 1 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
+		if n.Latent < 0 || n.Taps < 1 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
 			return nil, fmt.Errorf("--arch: %s: widths, taps and latent must be positive", path)
 		}
 	default:
@@ -364,23 +361,8 @@ func (o *trainOptions) architecture(channels int) (train.Arch, error) {
 	if n.Window != 0 {
 		return train.Arch{}, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
 	}
-	beside := 1
-	if n.perChannel(channels) {
-		beside, channels = channels, 1
-	}
-	a := train.DAEArch(channels, n.Widths, n.Taps, n.Latent)
-	if n.Kind == "tcn" {
-		signals := 0
-		if channels > 1 {
-			signals = channels
-		}
-		a = train.TCNArch(signals, n.width(beside), n.Taps, n.Dilations, *n.Lookahead)
-	}
-	if n.Layers != nil {
-		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
-		a.Spread = a.Spread && a.Spec.OutChannels() == 2*channels
-	}
-	if err := checkShape(a, channels); err != nil {
+	a, err := n.arch(channels)
+	if err != nil {
 		return a, fmt.Errorf("--arch: %s: %w", o.arch, err)
 	}
 	return a, nil

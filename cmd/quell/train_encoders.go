@@ -15,25 +15,54 @@ const (
 	sharedOnes encoders = "shared"      // one net that reads all channels in its first layer
 )
 
-// mostPerChannel is the largest number of channels that have a net each if the
-// file does not say.
-const mostPerChannel = 16
-
-// perChannel says whether so many channels have a net each.
-func (n *netFile) perChannel(channels int) bool {
-	if n.Encoders == "" {
-		return channels > 1 && channels <= mostPerChannel && n.Kind == "tcn" && n.Layers == nil
+// arch returns the net for so many channels, or that of one of them where each has
+// one: if the file does not say, where it names no layers and the whole is not too
+// large.
+func (n *netFile) arch(channels int) (train.Arch, error) {
+	if channels > 1 && (n.Encoders == perChannel || n.Encoders == "" && n.Layers == nil) {
+		a, err := n.sized(1, channels)
+		if err == nil {
+			_, err = a.Beside(channels)
+		}
+		if err == nil || n.Encoders == perChannel {
+			return a, err
+		}
 	}
-	return channels > 1 && n.Encoders == perChannel
+	return n.sized(channels, 1)
 }
 
-// width returns the hidden channels of a tcn, of so many channels that are side
-// by side.
-func (n *netFile) width(beside int) int {
-	if n.Channels > 0 {
-		return n.Channels
+// sized returns the net for so many channels, of which there will be so many side by
+// side.
+func (n *netFile) sized(channels, beside int) (train.Arch, error) {
+	file := *n
+	file.size(beside)
+	a := train.DAEArch(channels, file.Widths, file.Taps, file.Latent)
+	if file.Kind == "tcn" {
+		signals := channels
+		if channels == 1 {
+			signals = 0
+		}
+		a = train.TCNArch(signals, file.Channels, file.Taps, file.Dilations, *file.Lookahead)
 	}
-	return train.WidthBeside(24, beside)
+	if file.Layers != nil {
+		a.Spec = nn.Spec{In: a.Spec.In, Layers: file.Layers}
+		a.Spread = a.Spread && a.Spec.OutChannels() == 2*channels
+	}
+	return a, checkShape(a, channels)
+}
+
+// size fills in the widths that the file does not say, of a net that is one of so
+// many side by side.
+func (n *netFile) size(beside int) {
+	if n.Channels == 0 {
+		n.Channels = train.WidthBeside(24, beside)
+	}
+	if n.Widths == nil {
+		n.Widths = []int{train.WidthBeside(16, beside), train.WidthBeside(32, beside)}
+	}
+	if n.Latent == 0 {
+		n.Latent = train.WidthBeside(8, beside)
+	}
 }
 
 // checkShape finds what a net makes of so many channels that cannot be trained.

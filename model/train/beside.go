@@ -101,48 +101,52 @@ func countWeights(in int, layers []nn.LayerSpec) (n, out int) {
 // the order of Features, all signals for each input; the channels between are in
 // the order of signals.
 func setBeside(net *nn.Net, each []*nn.Net) {
-	n := len(each)
-	at := func(signal, channel, channels int, end bool) int {
-		if end {
-			return channel*n + signal
-		}
-		return signal*channels + channel
-	}
 	wide := net.Params()
 	param := 0
 	weighted(net.Spec().Layers, func(l *nn.LayerSpec, _ bool) {
-		first, last := param == 0, param+1+bias(l) == len(wide)
-		clear(wide[param].Data)
+		at, biases := param, 1
+		if l.NoBias {
+			biases = 0
+		}
+		param += 1 + biases
+		in, out := bySignal, bySignal
+		if at == 0 {
+			in = byInput
+		}
+		if param == len(wide) {
+			out = byInput
+		}
+		rows, columns := out, in // of [out,in,k]
+		if l.Op == nn.ConvT {    // [in,out,k]
+			rows, columns = in, out
+		}
+		clear(wide[at].Data)
 		for k, one := range each {
-			w := one.Params()[param]
-			outs, ins := w.Shape[0], w.Shape[1]
-			rowEnd, colEnd := last, first
-			if l.Op == nn.ConvT { // [in,out,k]
-				rowEnd, colEnd = first, last
-			}
-			for i := range outs {
-				for j := range ins {
-					to := at(k, i, outs, rowEnd)*ins*n + at(k, j, ins, colEnd)
-					taps := w.Shape[2]
-					copy(wide[param].Data[to*taps:(to+1)*taps], w.Data[(i*ins+j)*taps:])
+			setBlock(wide[at].Data, one.Params()[at], k, len(each), rows, columns)
+			if biases > 0 {
+				b := one.Params()[at+1].Data
+				for i, v := range b {
+					wide[at+1].Data[out(k, i, len(each), len(b))] = v
 				}
 			}
-			if l.NoBias {
-				continue
-			}
-			b := one.Params()[param+1].Data
-			for i, v := range b {
-				wide[param+1].Data[at(k, i, len(b), last)] = v
-			}
 		}
-		param += 1 + bias(l)
 	})
 	net.Pack()
 }
 
-func bias(l *nn.LayerSpec) int {
-	if l.NoBias {
-		return 0
+// order says where channel c, of so many that each of n signals has, is among all.
+type order func(signal, c, n, channels int) int
+
+func bySignal(signal, c, _, channels int) int { return signal*channels + c }
+func byInput(signal, c, n, _ int) int         { return c*n + signal }
+
+// setBlock copies the weight of one of n signals to where it belongs.
+func setBlock(dst []float32, w nn.Param, signal, n int, rows, columns order) {
+	r, c, taps := w.Shape[0], w.Shape[1], w.Shape[2]
+	for i := range r {
+		for j := range c {
+			to := rows(signal, i, n, r)*c*n + columns(signal, j, n, c)
+			copy(dst[to*taps:], w.Data[(i*c+j)*taps:][:taps])
+		}
 	}
-	return 1
 }
