@@ -18,8 +18,11 @@ const (
 
 var leadNames = []string{"a", "b"}
 
-// leads are both leads of record 100.
-type leads struct{ clean, noisy [2][]float64 }
+// leads are both leads of record 100, and the deviation of the noise on them.
+type leads struct {
+	clean, noisy [2][]float64
+	sigma        [2]float64
+}
 
 // leads returns both leads with white noise at the level that they share to the
 // given correlation.
@@ -43,17 +46,25 @@ func (l *lab) leads(correlation float64, seed int) (*leads, error) {
 	}
 	for i, x := range p.clean {
 		_, v := eval.Variance(x[:len(x)*6/10])
-		sigma := math.Sqrt(v * math.Pow(10, -level/10.))
+		p.sigma[i] = math.Sqrt(v * math.Pow(10, -level/10.))
 		p.noisy[i] = slices.Clone(x)
 		for t := range x {
 			e := white[0][t]
 			if i == 1 {
 				e = correlation*e + math.Sqrt(1-correlation*correlation)*white[1][t]
 			}
-			p.noisy[i][t] += sigma * e
+			p.noisy[i][t] += p.sigma[i] * e
 		}
 	}
 	return p, nil
+}
+
+// test returns the test part of both clean leads.
+func (p *leads) test() (x [2][]float64) {
+	for i, v := range p.clean {
+		x[i] = v[len(v)*8/10:]
+	}
+	return x
 }
 
 // file writes the pairs of noisy and clean columns.
@@ -74,11 +85,13 @@ func rest(x []float64) (y []float64, before int) {
 // noise is correlated.
 func twoLeads(l *lab) (figure, error) {
 	var more, both []float64
+	var linear [2]float64
 	for _, seed := range l.seedsOf(truthFull) {
 		p, err := l.leads(shared, 100+seed)
 		if err != nil {
 			return figure{}, err
 		}
+		linear[0], linear[1] = linearGains(p.test(), p.sigma, shared)
 		pairs, err := p.file(l, shared, 100+seed)
 		if err != nil {
 			return figure{}, err
@@ -104,7 +117,8 @@ func twoLeads(l *lab) (figure, error) {
 			both, more = append(both, g[0]), append(more, g[0]-g[1])
 		}
 	}
-	return figure{median(more), fmt.Sprintf("%d runs, %.2f…%.2f; both leads %.2f dB, in the mean of the leads; noise correlated %.1f; %s steps", len(more), slices.Min(more), slices.Max(more), median(both), shared, leadSteps), nil}, nil
+	return figure{median(more), fmt.Sprintf("%d runs, %.2f…%.2f; both leads %.2f dB, in the mean of the leads; noise correlated %.1f; %s steps; the best linear filters have %.2f dB of both leads, %.2f of each",
+		len(more), slices.Min(more), slices.Max(more), median(both), shared, leadSteps, linear[0], linear[1]), nil}, nil
 }
 
 // leadGains returns the mean gain of the leads, by the net of both and by those

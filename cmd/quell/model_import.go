@@ -96,6 +96,7 @@ func readForeign(in, ext string, o *importOptions) (*model.Model, error) {
 			if err != nil || x.Norm == nn.BatchNorm || len(n.Condition) > 0 {
 				return nil, usageError("--arch: %s: %w", o.arch, cmp.Or(err, errors.New("batchnorm and a condition cannot be imported")))
 			}
+			n.size(1)
 			cfg.Arch = func(channels int) nn.Spec { return n.spec(channels).With(x) }
 		}
 	}

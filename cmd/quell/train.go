@@ -53,7 +53,10 @@ func trainCmd(s streams) *cobra.Command {
 
 With --clean CH=COL the column COL is the truth of the channel CH. Where both are
 the same column the recording is clean, and --corrupt says what noise to add; where
-they differ, what they differ by is the noise that is learnt to be removed.
+they differ, what they differ by is the noise that is learnt to be removed. With
+several one model serves all these channels at once, and takes from each what it
+tells of the others; --from a model of one channel, such as base, starts it as so
+many of that.
 
 Without --clean the recordings are noisy and nothing else is known: the base model
 (or --from) is fine-tuned on them. A sixth is held out, and each round of training is
@@ -81,6 +84,7 @@ of the machine, and is told, so that --steps repeats it.`,
   quell train history.csv --channels pressure --quiet 2000..6000 -o mine.quell
   quell train pair.csv --twin pressure=pressure2 -o mine.quell
   quell train ecg.csv --clean mlii=mlii --corrupt gaussian:snr=10 -o ecg.quell
+  quell train ecg.csv --clean mlii=mlii_ref --clean v5=v5_ref --from base -o both.quell
   quell train pump.csv --clean pressure=pressure_ref --budget 10m -o pump.quell
   zcat 2025-*.csv.gz | quell train - --clean p=p --corrupt gaussian:snr=10 --memory 64MiB -o p.quell`,
 		Args: func(_ *cobra.Command, args []string) error {
@@ -234,7 +238,11 @@ func trainSupervised(ctx context.Context, s streams, files []string, pairs []pai
 	case o.from != "" && o.binary != nil:
 		return usageError("--from and --binary exclude each other: what the channels are is settled in the model")
 	case o.from != "":
-		if cfg.From, err = loadModel(o.from, anyLookahead); err != nil {
+		ahead := anyLookahead
+		if o.aheadSet {
+			ahead = int(o.lookahead)
+		}
+		if cfg.From, err = loadModel(o.from, ahead); err != nil {
 			return err
 		}
 	default:
@@ -359,6 +367,7 @@ type netFile struct {
 	Latent    int            `yaml:"latent"`
 	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
 	Layers    []nn.LayerSpec `yaml:"layers"`
+	Encoders  encoders       `yaml:"encoders"` // of several channels
 	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
 
 	layersFile `yaml:",inline"`
@@ -377,30 +386,25 @@ func readNet(path string, lookahead int) (*netFile, error) {
 			return nil, fmt.Errorf("--arch: %s: %w", path, err)
 		}
 	}
-	or := func(v *int, def int) {
-		if *v == 0 {
-			*v = def
-		}
+	if n.Taps == 0 {
+		n.Taps = 5
 	}
-	or(&n.Taps, 5)
+	if n.Encoders != "" && n.Encoders != perChannel && n.Encoders != sharedOnes {
+		return nil, fmt.Errorf("--arch: %s: encoders must be per-channel or shared, got %q", path, n.Encoders)
+	}
 	switch n.Kind {
 	case "tcn":
-		or(&n.Channels, 24)
 		if n.Dilations == nil {
 			n.Dilations = []int{1, 2, 4, 8, 16, 32}
 		}
-		if n.Channels < 1 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
+		if n.Channels < 0 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
 			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
 		}
 	case "dae", "stacked":
-		if n.Kind == "stacked" {
-			or(&n.Pretrain, 200)
+		if n.Kind == "stacked" && n.Pretrain == 0 {
+			n.Pretrain = 200
 		}
-		or(&n.Latent, 8)
-		if n.Widths == nil {
-			n.Widths = []int{16, 32}
-		}
-		if n.Latent < 1 || n.Taps < 1 || n.Pretrain < 0 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
+		if n.Latent < 0 || n.Taps < 1 || n.Pretrain < 0 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
 			return nil, fmt.Errorf("--arch: %s: widths, taps, latent and pretrain must be positive", path)
 		}
 	default:
@@ -412,13 +416,9 @@ func readNet(path string, lookahead int) (*netFile, error) {
 	return n, nil
 }
 
-// architecture returns the net to train for so many channels, and how many updates
-// each layer gets before.
+// architecture returns the net to train for so many channels, or for one of them
+// where each has a net, and how many updates each layer gets before.
 func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, err error) {
-	signals := 0
-	if channels > 1 {
-		signals = channels
-	}
 	n, err := readNet(o.arch, int(o.lookahead))
 	if err != nil {
 		return a, 0, err
@@ -426,29 +426,8 @@ func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, e
 	if n.Window != 0 {
 		return a, 0, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
 	}
-	a = train.DAEArch(max(1, channels), n.Widths, n.Taps, n.Latent)
-	if n.Kind == "tcn" {
-		a = train.TCNArch(signals, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
-	}
-	if n.Layers != nil {
-		a.Spec = nn.Spec{In: a.Spec.In, Layers: n.Layers}
-		a.Spread = a.Spread && a.Spec.OutChannels() == 2*max(1, channels)
-	}
-	if a, err = n.with(a); err != nil {
+	if a, err = n.arch(channels); err != nil {
 		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
-	}
-	net, err := nn.New(a.Spec, 0)
-	if err != nil {
-		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
-	}
-	const window = 512
-	got := len(net.NewRunner(window).Run(nil, make([]float32, window*a.Spec.In)))
-	want := window * max(1, channels)
-	if a.Spread {
-		want *= 2
-	}
-	if got != want {
-		return a, 0, fmt.Errorf("--arch: %s: %d samples of %d channels come out as %d values; there must be one for each", o.arch, window, max(1, channels), got)
 	}
 	return a, n.Pretrain, nil
 }

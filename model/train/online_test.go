@@ -319,7 +319,7 @@ func TestOnlineRefuses(t *testing.T) {
 		"no curriculum":         func(c *OnlineConfig) { c.Curriculum = true },
 		"are too little":        func(c *OnlineConfig) { c.Memory = 1000 },
 		"more than half":        func(c *OnlineConfig) { c.Noise = [][]float64{make([]float64, 1<<17)} },
-		"the net takes 1":       func(c *OnlineConfig) { c.Channels = 2 },
+		"the net takes 3":       func(c *OnlineConfig) { c.Channels, c.Arch = 2, TCNArch(3, 4, 3, []int{1}, 0) },
 		"at least 3":            func(*OnlineConfig) {},
 		"negative":              func(c *OnlineConfig) { c.Memory = -1 },
 		"there is no schedule":  func(c *OnlineConfig) { c.Schedule, c.Steps = "sawtooth", 3 },

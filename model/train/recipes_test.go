@@ -218,7 +218,7 @@ func TestSupervisedRefuses(t *testing.T) {
 		"no clean recording": {},
 		"is not finite":      {Clean: [][]float64{holes}},
 		"has 10 samples":     {Clean: [][]float64{x, x[:10]}},
-		"clean channels":     {Clean: [][]float64{x, x}, Arch: TCNArch(0, 4, 3, []int{1}, 0)},
+		"clean channels":     {Clean: [][]float64{x, x}, Arch: TCNArch(3, 4, 3, []int{1}, 0)},
 		"multiple of":        {Clean: [][]float64{x}, Arch: DAEArch(1, []int{4, 4}, 4, 2), Window: 30},
 		"too few":            {Clean: [][]float64{x[:600]}, Arch: TCNArch(0, 4, 3, []int{1}, 0)},
 		"too short":          {Clean: [][]float64{x[:600]}},

@@ -18,7 +18,9 @@ import (
 // SupervisedConfig says how to train on clean truth.
 type SupervisedConfig struct {
 	Name string // of the model, default "trained"
-	Arch Arch   // default TCNArch(0 or the number of channels, 24, 5, 1…32, 8)
+	// Arch is that of all channels at once, or of one, which then makes a net of
+	// Arch.Beside of several. Default TCNArch(0, WidthBeside(24, channels), 5, 1…32, 8).
+	Arch Arch
 
 	// Clean are the clean recordings, one per channel and of equal length. The
 	// first 60 % are trained on, the next 20 % validate, the rest is not touched;
@@ -27,9 +29,10 @@ type SupervisedConfig struct {
 	// Corrupt is drawn anew for every window. Signal-to-noise ratios refer to
 	// the deviation of the training part. Default: gaussian:snr=-2..25.
 	Corrupt noise.Chain
-	// Noise, if set, are recordings of real noise, per channel, pieces of which
-	// are added to the training windows as they are, before Corrupt; those for
-	// validation come from the last fifth.
+	// Noise, if set, are recordings of real noise, per channel and of equal
+	// length, pieces of which are added to the training windows as they are, before
+	// Corrupt: the same piece of all channels, so that they share what they share.
+	// Those for validation come from the last fifth.
 	Noise [][]float64
 
 	// Outputs are what the channels are, default values; those of 0 and 1 are not
@@ -51,13 +54,15 @@ type SupervisedConfig struct {
 	Patience int     // validations without a new best before stopping, default 0: never
 	Seed     uint64
 	Workers  int          // does not change the result
-	From     *model.Model // start from this model's weights; its Arch is taken
+	From     *model.Model // start from this model's weights; its Arch is taken, as above
 	Recipe
 	Curriculum bool // noise begins weak, and of one kind, and is all there from the middle of the training on
 
 	Progress   func(Progress)
 	Resume     *Snapshot
 	Checkpoint func(*Snapshot) error
+
+	alone *Arch // of one channel, where nets are put side by side
 }
 
 func (c *SupervisedConfig) defaults() error {
@@ -86,11 +91,15 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	if c.From != nil {
 		c.Arch = archOf(c.From)
 	} else if len(c.Arch.Spec.Layers) == 0 {
-		signals := 0
-		if channels > 1 {
-			signals = channels
+		c.Arch = TCNArch(0, WidthBeside(24, channels), 5, []int{1, 2, 4, 8, 16, 32}, 8)
+	}
+	if channels > 1 && c.Arch.perNet() == 1 {
+		var err error
+		alone := c.Arch
+		if c.Arch, err = alone.Beside(channels); err != nil {
+			return err
 		}
-		c.Arch = TCNArch(signals, 24, 5, []int{1, 2, 4, 8, 16, 32}, 8)
+		c.alone = &alone
 	}
 	if err := c.heads(); err != nil {
 		return err
@@ -100,6 +109,11 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	}
 	if c.Noise != nil && len(c.Noise) != channels {
 		return fmt.Errorf("train: %d channels of noise; want %d", len(c.Noise), channels)
+	}
+	for i, z := range c.Noise {
+		if len(z) != len(c.Noise[0]) {
+			return fmt.Errorf("train: noise of channel %d has %d samples, that of channel 0 has %d", i, len(z), len(c.Noise[0]))
+		}
 	}
 	if c.Corrupt == nil && !paired {
 		c.Corrupt = noise.Chain{{Kind: "gaussian", Args: []noise.Arg{{Name: "snr", Value: noise.Range{Lo: -2, Hi: 25}}, {Name: "sigma", Value: noise.Range{Lo: math.NaN(), Hi: math.NaN()}}}}}
@@ -197,12 +211,24 @@ func (c *SupervisedConfig) net() (*nn.Net, error) {
 	if err == nil && c.From != nil {
 		err = c.From.Trainable()
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("train: %w", err)
-	case c.From != nil:
+	}
+	if c.alone == nil && c.From != nil {
 		return widened(net, c.From.Net()), nil
 	}
+	if c.alone == nil {
+		return net, nil
+	}
+	each := make([]*nn.Net, c.Arch.perNet())
+	for k := range each {
+		if c.From != nil {
+			each[k] = c.From.Net()
+		} else if each[k], err = nn.NewInit(c.alone.Spec, c.Seed+uint64(k), c.Init); err != nil {
+			return nil, fmt.Errorf("train: %w", err)
+		}
+	}
+	setBeside(net, each)
 	return net, nil
 }
 
@@ -243,7 +269,7 @@ func (p *pairs) calibrate(m *model.Model) (model.Interval, error) {
 		truth := p.cfg.Clean[0][start : start+n]
 		copy(x, truth)
 		clear(lost)
-		p.addRecorded(x, 0, 1, rng)
+		p.addRecorded(x, 0, p.noiseAt(n, rng), 1)
 		p.cfg.Corrupt.Apply(x, lost, p.devs[0], rng)
 		clean, scales, err := denoise(served, x, lost)
 		if err != nil {
@@ -391,8 +417,9 @@ func newPairs(cfg *SupervisedConfig, part eval.Range, from, to float64) *pairs {
 	return p
 }
 
-// Example cuts a window at random, corrupts each channel by itself and scales
-// it. The noise level is off by up to a fifth.
+// Example cuts a window at random, corrupts each channel by itself, but for
+// recorded noise, which all take from the same stretch, and scales it. The noise
+// level is off by up to a fifth.
 func (p *pairs) Example(e *Example, step, i int) {
 	rng := e.draw(p.cfg.Seed^uint64(p.part.From), step, i)
 	c, n := len(p.scales), p.cfg.Window
@@ -403,11 +430,12 @@ func (p *pairs) Example(e *Example, step, i int) {
 	cols, want := e.columns(n * c)
 	x, lost := e.float(0, n), e.bools(n)
 	hard, corrupt := p.ease.at(step, p.cfg.Corrupt)
+	piece := p.noiseAt(n, rng)
 	for k, s := range p.scales {
 		clean := p.cfg.Clean[k][start : start+n]
 		copy(x, clean)
 		clear(lost)
-		sigma := p.addRecorded(x, k, hard, rng)
+		sigma := p.addRecorded(x, k, piece, hard)
 		if a := corrupt.Apply(x, lost, p.devs[k], rng); a.Sigma > 0 {
 			sigma = math.Hypot(sigma, a.Sigma)
 		}
@@ -438,16 +466,25 @@ func (p *pairs) clean(dst []float32, start, n int) []float32 {
 	return dst
 }
 
-// addRecorded adds a piece of recorded noise, if there is any, times gain, and
+// noiseAt returns where n samples of recorded noise begin, -1 if there are none. It
+// is the same for all channels: what they share of the noise is what one of them
+// can tell another.
+func (p *pairs) noiseAt(n int, rng *rand.Rand) int {
+	if p.noise == nil || len(p.noise[0]) < n {
+		return -1
+	}
+	return begin(rng, len(p.noise[0]), p.noisePiece, n)
+}
+
+// addRecorded adds the recorded noise from at on, if there is any, times gain, and
 // returns its noise level.
-func (p *pairs) addRecorded(x []float64, channel int, gain float64, rng *rand.Rand) float64 {
-	if p.noise == nil || len(p.noise[channel]) < len(x) {
+func (p *pairs) addRecorded(x []float64, channel, at int, gain float64) float64 {
+	if at < 0 {
 		return 0
 	}
-	z := p.noise[channel]
-	at := begin(rng, len(z), p.noisePiece, len(x))
+	z := p.noise[channel][at:]
 	for t := range x {
-		x[t] += gain * z[at+t]
+		x[t] += gain * z[t]
 	}
 	return gain * p.noiseSigma[channel]
 }
