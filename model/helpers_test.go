@@ -58,11 +58,16 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.TCN(7, 2, 4, 3, []int{1, 2, 4}, 2), 6))
 	ms["joint-spread"] = mustNew(t, Header{Name: "joint-spread", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Spread: true, Scaler: running},
 		randomNet(t, nn.DAE(4, 4, []int{4, 6}, 4, 3), 7))
+	unread := []Input{Reading, Level, Mask, Colour}
+	ms["blind"] = mustNew(t, Header{Name: "blind", Kind: BlindSpot, Inputs: unread, Spread: true, Scaler: running},
+		randomNet(t, nn.BlindSpot(4, 2, 6, 3, []int{1, 2, 4}, 3), 8))
+	ms["joint-blind"] = mustNew(t, Header{Name: "joint-blind", Kind: BlindSpot, Channels: 2, Inputs: unread[:3], Spread: true, Scaler: running},
+		randomNet(t, nn.BlindSpot(6, 4, 4, 2, []int{1, 2}, 0), 9))
 	ms["dae"] = mustNew(t, Header{Name: "dae", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
 	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
 		randomNet(t, nn.DAE(2, 1, []int{3, 4, 5}, 5, 2), 5))
-	for _, name := range []string{"tcn3", "joint", "dae", "spread"} {
+	for _, name := range []string{"tcn3", "joint", "dae", "spread", "blind"} {
 		h := ms[name].Header()
 		h.Name += "-int8"
 		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))
@@ -119,6 +124,12 @@ func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float3
 					switch in {
 					case Signal:
 						x = append(x, c.X)
+					case Reading:
+						v := c.X
+						if c.Missing {
+							v = 0
+						}
+						x = append(x, v)
 					case Level:
 						x = append(x, c.Level)
 					case Colour:
@@ -146,7 +157,18 @@ func referenceSpread(m *Model, cols []Column, channels int) (clean, dev []float3
 			for k := range per {
 				c := cols[t*channels+first+k]
 				v := c.X // what a net leaves at the end stays as it came
-				if i := t*outs + k; i < len(y) {
+				if i := t*outs + k; i < len(y) && h.Kind == BlindSpot {
+					s := math.Exp(min(max(float64(y[i+per]), -7), 3))
+					s = float64(float32(s))
+					v, dev[t*channels+first+k] = y[i], float32(s)
+					if !c.Missing {
+						sigma := float64(float32(math.Pow(10, float64(c.Level))))
+						gain := s * s / (s*s + sigma*sigma)
+						own := float64(gain * (float64(c.X) - float64(v)))
+						v = float32(float64(v) + own)
+						dev[t*channels+first+k] = float32(math.Sqrt(s * s * sigma * sigma / (s*s + sigma*sigma)))
+					}
+				} else if i < len(y) {
 					v = y[i]
 					unit := float32(1)
 					if h.InSigma {
