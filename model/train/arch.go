@@ -65,6 +65,9 @@ func (a Arch) loss(estimate Loss) Loss {
 	if estimate == nil {
 		estimate = SquaredError{}
 	}
+	if a.Kind == model.BlindSpot {
+		return Likelihood{Targets: a.perNet()}
+	}
 	if a.Spread {
 		return Spread{Estimate: estimate, Weight: spreadWeight, Targets: a.perNet()}
 	}

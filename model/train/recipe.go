@@ -47,6 +47,9 @@ func (r *Recipe) check(a Arch) error {
 	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal) {
 		return errors.New("train: contract is for nets that return the clean signal: take one of kind dae")
 	}
+	if a.Kind == model.BlindSpot && r.Loss != nil && r.Loss != (SquaredError{}) {
+		return errors.New("train: a blind-spot net is trained by the likelihood of the readings: leave the loss out")
+	}
 	if r.Sparse > 0 {
 		_, _, err := encoder(a.Spec)
 		return err

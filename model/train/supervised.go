@@ -68,7 +68,11 @@ func (c *SupervisedConfig) defaults() error {
 	}
 	if c.From != nil {
 		c.Arch = archOf(c.From)
-	} else if len(c.Arch.Spec.Layers) == 0 {
+	}
+	if c.Arch.Kind == model.BlindSpot {
+		return errors.New("train: a net of kind blindspot learns from noisy readings: train it without clean truth, by method blind")
+	}
+	if c.From == nil && len(c.Arch.Spec.Layers) == 0 {
 		signals := 0
 		if len(c.Clean) > 1 {
 			signals = len(c.Clean)
