@@ -299,7 +299,7 @@ func plainLayers(layers []nn.LayerSpec) []nn.LayerSpec {
 	out := slices.DeleteFunc(slices.Clone(layers), func(l nn.LayerSpec) bool { return l.Op == nn.Dropout })
 	for i := range out {
 		l := &out[i]
-		l.Zero = false
+		l.Zero, l.Groups, l.Taps = false, 0, nn.AllTaps // weights tell, and there a zero is a zero
 		l.Kernel, l.Stride, l.Dilation = max(l.Kernel, 1), max(l.Stride, 1), max(l.Dilation, 1)
 		if l.Kernel == 1 {
 			l.Dilation = 1

@@ -82,6 +82,11 @@ func (f *Features) value(in Input, c Column, k int) float32 {
 		return c.Colour
 	case Signal:
 		return c.X
+	case Reading:
+		if c.Missing {
+			return 0
+		}
+		return c.X
 	}
 	lag := in.lag()
 	if f.seen < lag {

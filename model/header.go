@@ -21,6 +21,12 @@ type Kind string
 const (
 	TCN Kind = "tcn" // dilated residual network at full resolution
 	DAE Kind = "dae" // strided encoder, bottleneck, decoder
+
+	// BlindSpot is a network that foretells a reading from all the others within
+	// its field: its outputs are, per channel, the mean μ and the logarithm of the
+	// deviation s of what the clean value may be, both scaled. What is served is
+	// the posterior, which the reading itself is put into, see Stream.
+	BlindSpot Kind = "blindspot"
 )
 
 // Input names what one group of the net's input channels holds.
@@ -33,6 +39,10 @@ const (
 	Level  Input = "level"  // log10(σ̂/dev) within -3…0.5
 	Mask   Input = "mask"   // 1 where the sample is missing, else 0
 	Colour Input = "colour" // lag-1 autocorrelation of the noise, 0 for white
+
+	// Reading is Signal with 0 where the sample is missing. The held value would
+	// tell later columns of an earlier reading.
+	Reading Input = "reading"
 
 	// The steps are the change of the signal over so many slots in units of
 	// σ̂, within ±8: what stands out of the noise looks the same at every level.
@@ -138,17 +148,21 @@ func (h *Header) Validate() error {
 	if err := validName(h.Name); err != nil {
 		errs = append(errs, err)
 	}
-	if h.Kind != TCN && h.Kind != DAE {
-		bad("kind %q; want %q or %q", h.Kind, TCN, DAE)
+	switch h.Kind {
+	case TCN, DAE:
+	case BlindSpot:
+		h.blind(bad)
+	default:
+		bad("kind %q; want %q, %q or %q", h.Kind, TCN, DAE, BlindSpot)
 	}
 	if h.Channels < 0 || h.Channels > 1<<14 {
 		bad("channels: %d", h.Channels)
 	}
-	if !slices.Contains(h.Inputs, Signal) {
+	if !slices.Contains(h.Inputs, Signal) && !slices.Contains(h.Inputs, Reading) {
 		bad("inputs: %q is missing", Signal)
 	}
 	for i, in := range h.Inputs {
-		if in != Signal && in != Level && in != Mask && in != Colour && in.lag() == 0 {
+		if in != Signal && in != Reading && in != Level && in != Mask && in != Colour && in.lag() == 0 {
 			bad("inputs: unknown input %q", in)
 		} else if slices.Contains(h.Inputs[:i], in) {
 			bad("inputs: %q is given twice", in)
@@ -185,6 +199,9 @@ func (h *Header) Validate() error {
 	if want := h.perNet() * len(h.Inputs); h.Spec.In != want {
 		bad("spec: %d input channels; want %d for %d inputs of %d channels", h.Spec.In, want, len(h.Inputs), h.perNet())
 	}
+	if h.Kind == BlindSpot && !h.Spec.Blind() {
+		bad("spec: the net may see the column that its output is for; kind %q must not: see taps and groups", BlindSpot)
+	}
 	if out := h.Spec.OutChannels(); out != h.outputs() {
 		bad("spec: %d output channels; want %d", out, h.outputs())
 	}
@@ -216,6 +233,19 @@ func (h *Header) validateOutputs(bad func(string, ...any)) {
 	for i, c := range h.Classes {
 		if c == "" || len(c) > 64 || slices.Contains(h.Classes[:i], c) {
 			bad("classes: %q is empty, too long or given twice", c)
+		}
+	}
+}
+
+// blind checks what a blind-spot model must say of itself: nothing that it is
+// given at a column may tell of the reading of another one.
+func (h *Header) blind(bad func(string, ...any)) {
+	if !h.Spread || h.Residual {
+		bad("kind %q needs spread, and has no residual", BlindSpot)
+	}
+	for _, in := range h.Inputs {
+		if in == Signal || in.lag() > 0 {
+			bad("inputs: %q tells of other readings than that of its column; kind %q takes %q", in, BlindSpot, Reading)
 		}
 	}
 }

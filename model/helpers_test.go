@@ -62,6 +62,11 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.TCN(7, 2, 4, 3, []int{1, 2, 4}, 2), 6))
 	ms["joint-spread"] = mustNew(t, Header{Name: "joint-spread", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Spread: true, Scaler: running},
 		randomNet(t, nn.DAE(4, 4, []int{4, 6}, 4, 3), 7))
+	unread := []Input{Reading, Level, Mask, Colour}
+	ms["blind"] = mustNew(t, Header{Name: "blind", Kind: BlindSpot, Inputs: unread, Spread: true, Scaler: running},
+		randomNet(t, nn.BlindSpot(4, 2, 6, 3, []int{1, 2, 4}, 3), 8))
+	ms["joint-blind"] = mustNew(t, Header{Name: "joint-blind", Kind: BlindSpot, Channels: 2, Inputs: unread[:3], Spread: true, Scaler: running},
+		randomNet(t, nn.BlindSpot(6, 4, 4, 2, []int{1, 2}, 0), 9))
 	ms["dae"] = mustNew(t, Header{Name: "dae", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3), 4))
 	ms["dae-odd"] = mustNew(t, Header{Name: "dae-odd", Kind: DAE, Inputs: []Input{Mask, Signal}, Residual: true, Scaler: running},
@@ -77,7 +82,7 @@ func models(t testing.TB) map[string]*Model {
 		randomNet(t, nn.TCN(3, 1, 4, 3, []int{1, 2}, 2).With(nn.Extra{Norm: nn.LayerNorm, Cond: 3, Dropout: .2}), 8))
 	ms["dropout"] = mustNew(t, Header{Name: "dropout", Kind: DAE, Channels: 2, Inputs: []Input{Signal, Mask}, Scaler: running},
 		randomNet(t, nn.DAE(4, 2, []int{4, 6}, 4, 3).With(nn.Extra{Norm: nn.BatchNorm, Dropout: .2, Spatial: true}), 9))
-	for _, name := range []string{"tcn3", "joint", "dae", "spread", "classes", "dropout"} {
+	for _, name := range []string{"tcn3", "joint", "dae", "spread", "classes", "dropout", "blind"} {
 		h := ms[name].Header()
 		h.Name += "-int8"
 		ms[h.Name] = mustQuantize(t, mustNew(t, h, ms[name].Net()))
@@ -146,6 +151,12 @@ func referenceAll(m *Model, cols []Column, channels int) (clean, dev, classes []
 					switch in {
 					case Signal:
 						x = append(x, c.X)
+					case Reading:
+						v := c.X
+						if c.Missing {
+							v = 0
+						}
+						x = append(x, v)
 					case Level:
 						x = append(x, c.Level)
 					case Colour:
@@ -187,6 +198,17 @@ func referenceAll(m *Model, cols []Column, channels int) (clean, dev, classes []
 					v = float32(odds / (1 + odds))
 					if h.Outputs[k] == State {
 						v = float32(math.Round(odds / (1 + odds)))
+					}
+				} else if i := t*outs + k; i < len(y) && h.Kind == BlindSpot {
+					s := math.Exp(min(max(float64(y[i+per]), -7), 3))
+					s = float64(float32(s))
+					v, dev[t*channels+first+k] = y[i], float32(s)
+					if !c.Missing {
+						sigma := float64(float32(math.Pow(10, float64(c.Level))))
+						gain := s * s / (s*s + sigma*sigma)
+						own := float64(gain * (float64(c.X) - float64(v)))
+						v = float32(float64(v) + own)
+						dev[t*channels+first+k] = float32(math.Sqrt(s * s * sigma * sigma / (s*s + sigma*sigma)))
 					}
 				} else if i < len(y) {
 					v = y[i]

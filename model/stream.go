@@ -18,6 +18,9 @@ type Column struct {
 
 // Stream denoises one series slot by slot. Its values are those of one pass
 // over the whole recording, bit for bit, however the slots are cut into calls.
+// Those of a blind-spot model are the posterior mean: what the net makes of the
+// other readings and the reading itself, weighted by how sure each is; where the
+// sample is missing what the net says alone.
 // It is not safe for concurrent use; any number of streams may share a Model.
 type Stream struct {
 	m        *Model
@@ -29,7 +32,7 @@ type Stream struct {
 	finished bool
 
 	wait []float32 // X of the slots whose clean value is not out yet, slot-major
-	unit []float32 // with InSigma: what one unit of the net's output is worth there
+	unit []float32 // with InSigma: what one unit of the net's output is worth there; of a blind-spot model the deviation of the noise, 0 where nothing was read
 	x    []float32 // input of one net
 	y    []float32 // clean values
 	dev  []float32 // with Spread: parallel to y
@@ -50,7 +53,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 	case n > 0 && n != channels:
 		return nil, fmt.Errorf("model: %s serves %d channels at once; the series has %d", m.name, n, channels)
 	}
-	if m.header.InSigma {
+	if m.header.InSigma || m.header.Kind == BlindSpot {
 		s.unit = []float32{}
 		s.level, s.worth = 0, 1
 	}
@@ -111,7 +114,8 @@ func (s *Stream) Finish() []float32 {
 // Spread returns how far the clean values of the latest call of Push or Finish
 // may be off, in scaled units and parallel to them: with Header.Spread what the
 // net thinks the mean absolute error is there, positive, or 0 where it does not
-// know; else nil. It stays valid until the next call.
+// know, and of a blind-spot model the deviation of the posterior; else nil. It
+// stays valid until the next call.
 func (s *Stream) Spread() []float32 { return s.dev }
 
 // Classes returns the probabilities of Header.Classes at the slots of the latest
@@ -171,11 +175,15 @@ func (s *Stream) Warm(history []Column, in int64) {
 func (s *Stream) hold(cols []Column) {
 	for i := range cols {
 		s.wait = append(s.wait, cols[i].X)
-		if s.m.header.InSigma {
-			if cols[i].Level != s.level { // levels change rarely
-				s.level, s.worth = cols[i].Level, unitOf(cols[i].Level)
-			}
-			s.unit = append(s.unit, s.worth)
+		if s.unit == nil {
+			continue
+		}
+		if cols[i].Level != s.level { // levels change rarely
+			s.level, s.worth = cols[i].Level, unitOf(cols[i].Level)
+		}
+		s.unit = append(s.unit, s.worth)
+		if s.m.header.Kind == BlindSpot && cols[i].Missing {
+			s.unit[len(s.unit)-1] = 0
 		}
 	}
 }
@@ -209,6 +217,10 @@ func (s *Stream) take(run func(net int) []float32) []float32 {
 			}
 			for k := range s.per {
 				at := t*c + i*s.per + k
+				if s.m.header.Kind == BlindSpot {
+					s.y[at], s.dev[at] = posterior(s.wait[at], s.unit[at], o[t*outs+k], spread(o[t*outs+s.per+k]))
+					continue
+				}
 				v, unit := o[t*outs+k], float32(1)
 				if h.Binary(k) {
 					s.y[at] = h.Outputs[k].of(v)
@@ -247,12 +259,13 @@ func extend(x []float32, n int) []float32 {
 	return x[:n]
 }
 
-// The logarithm of a spread is held within what can be told of an error.
-const spreadLeast, spreadMost = -7, 3
+// SpreadLeast and SpreadMost hold the logarithm of a spread that a net tells within
+// what can be told of an error.
+const SpreadLeast, SpreadMost = -7, 3
 
 // spread returns what the second output of a net stands for, its logarithm.
 func spread(log float32) float32 {
-	return float32(math.Exp(min(max(float64(log), spreadLeast), spreadMost)))
+	return float32(math.Exp(min(max(float64(log), SpreadLeast), SpreadMost)))
 }
 
 // of returns what is served for the logarithm of the odds of 1.

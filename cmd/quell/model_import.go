@@ -115,6 +115,8 @@ func (n *netFile) spec(channels int) nn.Spec {
 	switch {
 	case n.Layers != nil:
 		return nn.Spec{In: channels, Window: n.Window, Layers: n.Layers}
+	case n.Kind == "blindspot":
+		return nn.BlindSpot(channels, channels, n.Channels, n.Taps, n.Dilations, *n.Lookahead)
 	case n.Kind != "tcn":
 		return nn.DAE(channels, channels, n.Widths, n.Taps, n.Latent)
 	}

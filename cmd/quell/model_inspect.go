@@ -125,6 +125,9 @@ func (in *inspection) print(out io.Writer) error {
 	case in.Residual:
 		gives = "the noise"
 	}
+	if in.Kind == model.BlindSpot {
+		gives = "what all other readings foretell"
+	}
 	if in.Spread {
 		gives += " and its own spread"
 	}

@@ -62,11 +62,15 @@ Without --clean the recordings are noisy and nothing else is known: the base mod
 (or --from) is fine-tuned on them. A sixth is held out, and each round of training is
 kept only if it is better there, by an estimate that needs no truth. --method says
 how to train:
-  auto  two rounds of idr, then r2r from 40,000 samples on; n2n with --twin. Where
-        the noise is not white it does nothing, and says so: give it recorded noise
+  auto  two rounds of idr, then r2r from 40,000 samples on and blind from 20,000
+        on; n2n with --twin. Where the noise is not white it does nothing, and says
+        so: give it recorded noise
   idr   iterative data refinement: the net's own guess with fresh noise
   r2r   recorrupted to recorrupted: more noise in, less out; Gaussian noise
   n2n   noise to noise: from one sensor to its --twin; noise of any kind
+  blind a new net that foretells each reading from those around it, and so cannot
+        learn the noise by heart; white Gaussian noise. It tells its own interval.
+        --arch describes it: {kind: blindspot}
 What is known of the noise helps: --noise is a recording of it and --quiet a stretch
 of the recording in which only noise is seen, white or not; --sigma is its deviation.
 
@@ -106,7 +110,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f.StringVar(&o.corrupt, "corrupt", "", "noise to add to clean recordings, such as gaussian:snr=0..20+spike:p=0.02")
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names")
 	f.StringVar(&o.from, "from", "", "`model` to start from; default without truth: base")
-	f.StringVar(&o.method, "method", string(train.Auto), "`how` to train without truth: auto, idr, r2r or n2n")
+	f.StringVar(&o.method, "method", string(train.Auto), "`how` to train without truth: auto, idr, r2r, n2n or blind")
 	f.StringArrayVar(&o.twins, "twin", nil, "`CH=COL`: column COL is a second sensor of what channel CH measures (repeatable)")
 	f.Float64Var(&o.sigma, "sigma", 0, "known `deviation` of the noise in the unit of the channel; default: estimated")
 	f.StringVar(&o.quiet, "quiet", "", "`FROM..TO`: rows (from 0, without TO) or RFC 3339 times in which only noise is seen")
@@ -355,10 +359,10 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 	return err
 }
 
-// netFile is what --arch reads: one of the two architectures by its few
+// netFile is what --arch reads: one of the architectures by its few
 // numbers, or by a list of layers in their place.
 type netFile struct {
-	Kind      string         `yaml:"kind"` // tcn or dae: what goes in and what comes out; stacked: a dae, pretrained layer by layer
+	Kind      string         `yaml:"kind"` // tcn, dae or blindspot: what goes in and what comes out; stacked: a dae, pretrained layer by layer
 	Channels  int            `yaml:"channels"`
 	Taps      int            `yaml:"taps"`
 	Dilations []int          `yaml:"dilations"`
@@ -388,12 +392,15 @@ func readNet(path string, lookahead int) (*netFile, error) {
 	}
 	if n.Taps == 0 {
 		n.Taps = 5
+		if n.Kind == "blindspot" {
+			n.Taps = 3 // to each side
+		}
 	}
 	if n.Encoders != "" && n.Encoders != perChannel && n.Encoders != sharedOnes {
 		return nil, fmt.Errorf("--arch: %s: encoders must be per-channel or shared, got %q", path, n.Encoders)
 	}
 	switch n.Kind {
-	case "tcn":
+	case "tcn", "blindspot":
 		if n.Dilations == nil {
 			n.Dilations = []int{1, 2, 4, 8, 16, 32}
 		}
@@ -408,7 +415,7 @@ func readNet(path string, lookahead int) (*netFile, error) {
 			return nil, fmt.Errorf("--arch: %s: widths, taps, latent and pretrain must be positive", path)
 		}
 	default:
-		return nil, fmt.Errorf("--arch: %s: kind must be tcn, dae or stacked, got %q", path, n.Kind)
+		return nil, fmt.Errorf("--arch: %s: kind must be tcn, dae, stacked or blindspot, got %q", path, n.Kind)
 	}
 	if n.Pretrain > 0 && n.Kind != "stacked" {
 		return nil, fmt.Errorf("--arch: %s: pretrain is for nets of kind stacked", path)

@@ -36,13 +36,18 @@ func (n *netFile) arch(channels int) (train.Arch, error) {
 func (n *netFile) sized(channels, beside int) (train.Arch, error) {
 	file := *n
 	file.size(beside)
-	a := train.DAEArch(channels, file.Widths, file.Taps, file.Latent)
-	if file.Kind == "tcn" {
-		signals := channels
-		if channels == 1 {
-			signals = 0
-		}
+	signals := channels
+	if channels == 1 {
+		signals = 0
+	}
+	var a train.Arch
+	switch file.Kind {
+	case "tcn":
 		a = train.TCNArch(signals, file.Channels, file.Taps, file.Dilations, *file.Lookahead)
+	case "blindspot":
+		a = train.BlindArch(signals, file.Channels, file.Taps, file.Dilations, *file.Lookahead)
+	default:
+		a = train.DAEArch(channels, file.Widths, file.Taps, file.Latent)
 	}
 	if file.Layers != nil {
 		a.Spec = nn.Spec{In: a.Spec.In, Layers: file.Layers}

@@ -15,7 +15,7 @@ import (
 
 // checkNoisy finds flags that mean nothing without truth, or contradict.
 func (o *trainOptions) checkNoisy(files []string) error {
-	for _, f := range []given{{"--corrupt", o.corrupt != ""}, {"--arch", o.arch != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}, {"--curriculum", o.curriculum}, {"--init", o.init != "he"}, {"--labels", o.labels != ""}, {"--labels-weight", o.labelsWeight != 0}, {"--labels-smooth", o.labelsSmooth != 0}, {"--labels-bootstrap", o.labelsBootstrap != 0}, {"--binary", o.binary != nil}} {
+	for _, f := range []given{{"--corrupt", o.corrupt != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}, {"--curriculum", o.curriculum}, {"--init", o.init != "he"}, {"--labels", o.labels != ""}, {"--labels-weight", o.labelsWeight != 0}, {"--labels-smooth", o.labelsSmooth != 0}, {"--labels-bootstrap", o.labelsBootstrap != 0}, {"--binary", o.binary != nil}} {
 		if f.is {
 			return usageError("%s needs --clean: without truth the base model is fine-tuned", f.flag)
 		}
@@ -24,6 +24,8 @@ func (o *trainOptions) checkNoisy(files []string) error {
 	switch m := train.Method(o.method); {
 	case !slices.Contains(methods, m):
 		return usageError("--method %s: choose one of %s", o.method, strings.Trim(strings.ReplaceAll(fmt.Sprint(methods), " ", ", "), "[]"))
+	case o.arch != "" && m != train.BlindSpot:
+		return usageError("--arch needs --clean or --method blind: the others fine-tune the net there is")
 	case m == train.Noise2Noise && len(o.twins) == 0:
 		return usageError("--method n2n needs --twin CH=COL: the second sensor")
 	case o.noise != "" && o.quiet != "":
@@ -67,6 +69,10 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 	if err != nil {
 		return err
 	}
+	arch, err := o.blindNet(m)
+	if err != nil {
+		return err
+	}
 	slots := 0
 	for _, w := range windows {
 		slots += len(w.Cols)
@@ -75,7 +81,7 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale, to train on and to judge by", files[0], leastSlots)
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
-		cfg := train.TruthlessConfig{Method: train.Method(o.method), FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Recipe: recipe, Progress: r.progress}}
+		cfg := train.TruthlessConfig{Method: train.Method(o.method), Arch: arch, FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Recipe: recipe, Progress: r.progress}}
 		tuned, rep, err := train.Truthless(ctx, m, windows, cfg)
 		fit := train.FitReport{Loss: rep.Fit.Loss, Best: rep.Fit.Best}
 		for _, a := range rep.Attempts {
@@ -99,6 +105,22 @@ func (o *trainOptions) histories(ctx context.Context, s streams, files []string,
 		windows = append(windows, ws...)
 	}
 	return windows, nil
+}
+
+// blindNet returns the net that --method blind begins anew with, where --arch
+// describes it.
+func (o *trainOptions) blindNet(m *model.Model) (train.Arch, error) {
+	switch {
+	case o.arch == "":
+		return train.Arch{}, nil
+	case m.Kind() == model.BlindSpot:
+		return train.Arch{}, usageError("--from and --arch exclude each other: %s keeps its net", m.Name())
+	}
+	a, _, err := o.architecture(1)
+	if err == nil && a.Kind != model.BlindSpot {
+		err = fmt.Errorf("--arch: %s: kind %s; --method blind trains a net of kind blindspot", o.arch, a.Kind)
+	}
+	return a, err
 }
 
 // leastSlots is the shortest history that is trained on.
@@ -168,7 +190,11 @@ func (o *trainOptions) windows(s streams, path string, m *model.Model) ([]train.
 
 // checkWhite refuses windows of a channel whose noise is not white.
 func (o *trainOptions) checkWhite(ws []train.Window, path, channel string) error {
-	if err := train.CheckWhite(ws); err != nil && o.method == string(train.Auto) {
+	err := train.CheckWhite(ws)
+	if err != nil && o.method == string(train.BlindSpot) {
+		return fmt.Errorf("%s: channel %s: %w: %w; take --method idr, with a recording of the noise by --noise FILE or a stretch by --quiet FROM..TO", path, channel, err, train.ErrBlindColour)
+	}
+	if err != nil && o.method == string(train.Auto) {
 		return fmt.Errorf("%s: channel %s: %w; give a recording of it by --noise FILE or a stretch by --quiet FROM..TO, a second sensor by --twin, choose other --channels, or name a --method if you know better", path, channel, err)
 	}
 	return nil

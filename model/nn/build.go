@@ -57,15 +57,15 @@ func TCN(in, out, channels, kernel int, dilations []int, lookahead int) Spec {
 //	1×1 channels → out                                              zero at first
 //
 // Channels must be even. The future columns come out of the budget of lookahead,
-// which the smallest dilations use up first; a negative one gives every layer as
-// many taps on the right as on the left.
+// which the smallest dilations use up first and the head what they leave, up to a
+// kernel; a negative one gives every layer as many taps on the right as on the left.
 func BlindSpot(in, out, channels, kernel int, dilations []int, lookahead int) Spec {
 	layers := []LayerSpec{{Op: Conv, Out: channels}}
 	ahead := 1 // columns, of the head
 	if lookahead == 0 {
 		ahead = 0
 	}
-	left := lookahead - ahead
+	left := max(lookahead-ahead, 0)
 	for _, d := range dilations {
 		right := kernel - 1
 		if lookahead >= 0 {
@@ -78,6 +78,7 @@ func BlindSpot(in, out, channels, kernel int, dilations []int, lookahead int) Sp
 			{Op: Conv, Out: channels, Groups: 2, Zero: true},
 		}})
 	}
+	ahead += min(left, kernel-1)
 	layers = append(layers, LayerSpec{Op: GELU},
 		LayerSpec{Op: Conv, Out: channels, Kernel: 2 + ahead, Pad: [2]int{1, ahead}, Taps: BlindTaps}, LayerSpec{Op: GELU},
 		LayerSpec{Op: Conv, Out: out, Zero: true})

@@ -85,6 +85,9 @@ func (a Arch) lossWithoutTruth(estimate Loss) Loss { return a.lossOf(estimate, 0
 // lossOf puts together the losses of all that a net puts out. Of the head Loss and
 // Classes are filled in.
 func (a Arch) lossOf(l Loss, spreadWeight float64, head Head) Loss {
+	if a.Kind == model.BlindSpot {
+		return Likelihood{Targets: a.perNet()}
+	}
 	if l == nil {
 		l = SquaredError{}
 	}

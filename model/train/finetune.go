@@ -78,8 +78,12 @@ type FineTuneReport struct {
 // is then trained to recover what it made of them from the same with fresh
 // noise of the windows' own noise level times 10^U(-0.15, 0.15). That works as
 // long as the noise is white; the caller has to see to that, and to judge the
-// result on held-out data. The same input and seed give the same bytes.
+// result on held-out data. A blind-spot model is trained by Blind in its place. The
+// same input and seed give the same bytes.
 func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig) (*model.Model, FineTuneReport, error) {
+	if m.Kind() == model.BlindSpot {
+		return Blind(ctx, m, windows, cfg)
+	}
 	t, rep, err := newTuner(m, windows, cfg)
 	if err != nil {
 		return nil, rep, err

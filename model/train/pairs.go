@@ -51,6 +51,9 @@ func tuneOnPairs(ctx context.Context, m *model.Model, windows []Window, cfg Fine
 	if err := cfg.checkNoisy(); err != nil {
 		return nil, FineTuneReport{}, err
 	}
+	if m.Kind() == model.BlindSpot && what != blindly {
+		return nil, FineTuneReport{}, fmt.Errorf("train: %s is a blind-spot model, which learns by the likelihood of its readings alone: see Blind", m.Name())
+	}
 	t, rep, err := newTuner(m, windows, cfg)
 	if err != nil {
 		return nil, rep, err

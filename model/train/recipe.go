@@ -67,6 +67,9 @@ func (r *Recipe) check(a Arch) error {
 	if r.Contract > 0 && (a.Residual || a.Spread || len(a.Inputs) == 0 || a.Inputs[0] != model.Signal || a.binary() || len(a.Classes) > 0) {
 		return errors.New("train: contract is for nets that return the clean signal and nothing else: take one of kind dae, without labels and binary channels")
 	}
+	if a.Kind == model.BlindSpot && r.Loss != nil && r.Loss != (SquaredError{}) {
+		return errors.New("train: a blind-spot net is trained by the likelihood of the readings: leave the loss out")
+	}
 	if r.Sparse > 0 {
 		if a.Spec.Has(nn.BatchNorm, nn.Dropout, nn.FiLM) {
 			return errors.New("train: sparse is for nets without batchnorm, dropout and film layers: leave one of both out")

@@ -90,7 +90,11 @@ func (c *SupervisedConfig) complete(channels int, paired bool) error {
 	}
 	if c.From != nil {
 		c.Arch = archOf(c.From)
-	} else if len(c.Arch.Spec.Layers) == 0 {
+	}
+	if c.Arch.Kind == model.BlindSpot {
+		return errors.New("train: a net of kind blindspot learns from noisy readings: train it without clean truth, by method blind")
+	}
+	if c.From == nil && len(c.Arch.Spec.Layers) == 0 {
 		c.Arch = TCNArch(0, WidthBeside(24, channels), 5, []int{1, 2, 4, 8, 16, 32}, 8)
 	}
 	if channels > 1 && c.Arch.perNet() == 1 {

@@ -19,21 +19,26 @@ type Method string
 
 // The methods.
 const (
-	Auto        Method = "auto" // IDR, then R2R where the history is long; N2N where there is a twin
-	IDR         Method = "idr"  // iterative data refinement: FineTune
-	R2R         Method = "r2r"  // recorrupted to recorrupted: Recorrupted
-	Noise2Noise Method = "n2n"  // from one sensor to its twin: NoiseToNoise
+	Auto        Method = "auto"  // IDR, then R2R and BlindSpot where the history is long; N2N where there is a twin
+	IDR         Method = "idr"   // iterative data refinement: FineTune
+	R2R         Method = "r2r"   // recorrupted to recorrupted: Recorrupted
+	Noise2Noise Method = "n2n"   // from one sensor to its twin: NoiseToNoise
+	BlindSpot   Method = "blind" // a net that does not see the reading it is for: Blind
 )
 
 // Methods lists the methods.
-func Methods() []Method { return []Method{Auto, IDR, R2R, Noise2Noise} }
+func Methods() []Method { return []Method{Auto, IDR, R2R, Noise2Noise, BlindSpot} }
 
 // TruthlessConfig says how to train without clean truth. Zero fields take their
 // defaults; Rounds are those of IDR, default 2, and Steps count for each round,
-// defaults 300, and 900 of R2R and N2N.
+// defaults 300, and 900 of R2R, N2N and BlindSpot.
 type TruthlessConfig struct {
 	FineTuneConfig
 	Method Method // default Auto
+	// Arch is the net that BlindSpot begins anew with where the model is of
+	// another kind. Default: BlindArch of 24 channels with 3 taps, dilations 1…32 and
+	// the model's look-ahead.
+	Arch Arch
 }
 
 // Attempt is a round of training and what became of it.
@@ -69,6 +74,9 @@ const (
 	// longHistory is the number of slots from which R2R pays: on shorter ones it
 	// learns the noise by heart.
 	longHistory = 40000
+	// blindHistory is the number of slots from which Auto tries a blind-spot net:
+	// begun anew, it needs more than one that is tuned.
+	blindHistory = 20000
 	// keepGain and keepLevel are what a round has to show: by how much the mean
 	// squared error is lower, in units of the noise's variance, and that by the
 	// paired test at this level. Decibels do not decide: on a short history the
@@ -87,10 +95,12 @@ const (
 // that needs no truth (Compare); where nothing is kept the model returned is m.
 //
 // With Auto there are cfg.Rounds rounds of IDR, the second from the first's
-// result, and then R2R if the windows have 40,000 slots or more; N2N alone where
-// they have a Twin. Auto returns ErrColoured, with figures, where the noise is not
-// white and the windows have neither a recording of it nor a twin; a method that
-// is named is used as it is.
+// result, then R2R if the windows have 40,000 slots or more, and BlindSpot from 20,000
+// on if nothing but white noise is known of; N2N alone where they have a Twin. A
+// blind-spot model learns by BlindSpot alone, which is refused where the noise is not
+// white: such a net takes it for signal. Auto returns ErrColoured, with figures, where the noise is not
+// white and the windows have neither a recording of it nor a twin; another method
+// that is named is used as it is.
 //
 // Windows of 1024 slots or more give a sixth of themselves to judge on, of
 // shorter ones every sixth is held out. The same input and seed give the same
@@ -156,6 +166,13 @@ type truthless struct {
 // stages returns the rounds to be made.
 func (t *truthless) stages(slots int) ([]Method, error) {
 	known, twin := t.train[0].Noise != nil, t.train[0].Twin != nil
+	blind := t.model.Kind() == model.BlindSpot
+	switch {
+	case t.cfg.Method == BlindSpot || blind && t.cfg.Method == Auto:
+		return []Method{BlindSpot}, t.checkBlind()
+	case blind:
+		return nil, fmt.Errorf("train: %s is a blind-spot model, which learns by method %s", t.model.Name(), BlindSpot)
+	}
 	switch t.cfg.Method {
 	case IDR:
 		return slices.Repeat([]Method{IDR}, t.cfg.Rounds), nil
@@ -177,6 +194,9 @@ func (t *truthless) stages(slots int) ([]Method, error) {
 	if slots >= longHistory {
 		out = append(out, R2R)
 	}
+	if slots >= blindHistory && !known && t.cfg.check(t.blindArch()) == nil { // what else is asked for may not be for such a net
+		out = append(out, BlindSpot)
+	}
 	return out, nil
 }
 
@@ -193,6 +213,8 @@ func (t *truthless) attempt(i int, stages []Method) (Attempt, error) {
 		tune = Recorrupted
 	case Noise2Noise:
 		tune = NoiseToNoise
+	case BlindSpot:
+		tune = t.blind
 	}
 	next, fit, err := tune(t.ctx, t.model, t.train, cfg)
 	for _, r := range fit.Rounds {
@@ -267,10 +289,14 @@ func (t *truthless) result(start *model.Model, rep *TruthlessReport) (*model.Mod
 	var how []string
 	steps := 0
 	for _, a := range rep.Attempts {
-		if a.Kept {
-			how = append(how, string(a.Method))
-			steps += a.Steps
+		if !a.Kept {
+			continue
 		}
+		if a.Method == BlindSpot { // it began anew
+			how, steps = nil, 0
+		}
+		how = append(how, string(a.Method))
+		steps += a.Steps
 	}
 	h := t.model.Header()
 	h.Provenance = model.Provenance{Data: fmt.Sprintf("%d noisy samples of the series itself", rep.Slots),
