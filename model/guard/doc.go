@@ -45,7 +45,7 @@
 // more than the noise that the filter takes away. Both together are Stein's estimate,
 // but taken apart by a Haar transform, level by level, and only what exceeds chance
 // counts: a filter's bias is slow, and at the slow levels hardly any noise is left that
-// would hide it. So an error of a tenth of the noise is known to within a tenth of
+// would hide it. So an error of a tenth of the noise is known to within 15 % of
 // itself, where Stein's sum says nothing. What the network says of itself, and how far
 // it lies from the filter, tells where the error is larger than elsewhere.
 package guard
