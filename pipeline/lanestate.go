@@ -10,7 +10,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 3
+const laneVersion = 4
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.

@@ -142,7 +142,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 		choices[i] = c.choose(t, values[i])
 		choices[i].Coloured = c.colour.Coloured()
 		if gathers {
-			c.gather(g.schedule.place(t), t, values[i], choices[i])
+			c.gather(g.schedule.place(t), t, values[i])
 		}
 		own := values[i].Own
 		if choices[i].Filter != "" {
@@ -226,7 +226,7 @@ type channel struct {
 	live    classic.Filter // the filter while it serves
 	due     []float64      // what live gave out: slot t is at t mod len
 	dueTo   int64          // the slot after the newest
-	mix     float64        // factor of the deviations of the filter's error
+	errs    served         // of the filter that serves
 	own     float64        // ∂x̂/∂y of the filter while it serves; NaN where it is not known
 
 	cycles cycles
@@ -238,13 +238,11 @@ type evidence struct {
 	own     [parts]float64 // Σ ∂x̂/∂y
 	n       [parts]float64 // slots
 	claim   float64        // Σ of the variance that the network claims
-	mixed   float64        // Σ of the variance that the filter which serves claims
-	mixedN  float64        // slots that it served
 }
 
 func newChannel(p *Panel) channel {
 	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
-		due: make([]float64, p.lookahead+1), mix: 1, net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags),
+		due: make([]float64, p.lookahead+1), net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags),
 		cycles: newCycles(p.lookahead)}
 }
 
@@ -289,13 +287,16 @@ func (c *channel) choose(t int64, v Value) Choice {
 	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
 		return net
 	}
-	x := c.due[t%int64(len(c.due))]
+	x, y := c.due[t%int64(len(c.due))], c.raw[t%ring]
 	if x-x != 0 {
 		return net
 	}
 	f := Choice{Clean: x, Filter: c.serves.Family}
-	if v.Spread > 0 {
-		f.Spread = c.mix * c.mixture(v, x)
+	if v.Spread > 0 && v.Sigma > 0 {
+		if likely := c.mixture(v, x) / v.Sigma; !c.colour.Coloured() && c.errs.add((y-x)/v.Sigma, likely*likely) {
+			c.weigh()
+		}
+		f.Spread = v.Sigma * c.errs.deviation()
 	}
 	return f
 }
@@ -307,7 +308,7 @@ func (c *channel) mixture(v Value, x float64) float64 {
 }
 
 // gather takes a slot, at a place of its block, into the evidence.
-func (c *channel) gather(place int, t int64, v Value, served Choice) {
+func (c *channel) gather(place int, t int64, v Value) {
 	if v.Sigma > 0 {
 		c.sigma = v.Sigma
 	}
@@ -320,11 +321,6 @@ func (c *channel) gather(place int, t int64, v Value, served Choice) {
 	c.now.own[i] += v.Own
 	c.now.n[i]++
 	c.now.claim += v.Spread * v.Spread
-	if served.Filter != "" {
-		m := c.mixture(v, served.Clean)
-		c.now.mixed += m * m
-		c.now.mixedN++
-	}
 }
 
 // finish has the filter give out what it has.
@@ -342,6 +338,7 @@ func (c *channel) reset(p *Panel) {
 	c.cycles.reset()
 	if c.serving {
 		c.enter(p, 0)
+		c.errs.restart()
 	}
 }
 
@@ -349,7 +346,7 @@ func (c *channel) reset(p *Panel) {
 // in: enough for it to settle.
 func (c *channel) enter(p *Panel, in int64) {
 	f := newFilter(c.serves)
-	c.own = ownOf(c.serves)
+	c.own, c.errs.response = ownOf(c.serves), p.respond(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {
 		c.take(f.Push(c.raw[t%ring]))

@@ -19,6 +19,7 @@ type Panel struct {
 	lags      int              // that those need to know the autocovariance of
 	out       []float64
 	raw       []float64
+	sums      []float64 // of an impulse response
 	block     [noise.ColourBlock]float64
 }
 

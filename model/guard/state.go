@@ -95,6 +95,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 	}
 	dst = c.covariance.AppendState(c.colour.AppendState(dst))
 	dst = c.cycles.appendState(dst)
+	dst = wire.I64(wire.I64(dst, int64(c.errs.place)), int64(c.errs.valid))
 	dst = wire.I64(dst, c.dueTo)
 	dst = wire.F64s(dst, c.due)
 	dst = wire.F64(wire.F64s(dst, c.serves.Taps), c.serves.Mean)
@@ -131,6 +132,10 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	r.SetRest(c.colour.RestoreState(r.Rest()))
 	r.SetRest(c.covariance.RestoreState(r.Rest()))
 	c.cycles.restore(r)
+	c.errs.place, c.errs.valid = r.Int(), r.Int()
+	if r.Err() == nil && (c.errs.valid < 0 || c.errs.valid > c.errs.place || c.errs.place >= block) {
+		r.Fail(errors.New("a residual longer than its block"))
+	}
 	c.dueTo = r.I64()
 	due := r.F64s(nil)
 	if r.Err() == nil && (len(due) != len(c.due) || c.dueTo < 0) {
@@ -153,20 +158,33 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 		return
 	}
 	r.SetRest(live.RestoreState(r.Rest()))
-	c.live, c.own = live, ownOf(c.serves)
+	c.live, c.own, c.errs.response = live, ownOf(c.serves), g.panel.respond(c.serves)
 }
 
 // numbers lists what a channel counts.
 func (c *channel) numbers() []*float64 {
 	j := &c.judged
-	out := []*float64{&c.sigma, &c.mix, &c.net.squares, &c.net.weights, &c.net.claim, &c.net.slots, &c.net.rho, &j.sigma2, &j.total}
-	return append(append(out, c.now.numbers()...), j.now.numbers()...)
+	out := []*float64{&c.sigma, &c.net.squares, &c.net.weights, &c.net.claim, &c.net.slots, &c.net.rho, &j.sigma2, &j.total}
+	return append(append(append(out, c.now.numbers()...), j.now.numbers()...), c.errs.numbers()...)
 }
 
 func (e *evidence) numbers() []*float64 {
-	out := []*float64{&e.claim, &e.mixed, &e.mixedN}
+	out := []*float64{&e.claim}
 	for i := range parts {
 		out = append(out, &e.squares[i], &e.own[i], &e.n[i])
+	}
+	return out
+}
+
+// numbers lists what is known of the filter's error; its response follows from
+// the filter.
+func (s *served) numbers() []*float64 {
+	out := []*float64{&s.slots, &s.shape, &s.risk, &s.openShape, &s.near, &s.nearN}
+	for j := range levels {
+		out = append(out, &s.squares[j], &s.noise[j], &s.open.squares[j])
+	}
+	for j := range s.open.wait {
+		out = append(out, &s.open.wait[j])
 	}
 	return out
 }

@@ -205,24 +205,24 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	if another || !was || learns {
 		c.enter(p, in)
 	}
-	switch {
-	case another || !was:
-		c.mix = 1
-	case j.now.mixed > 0:
-		c.mix = math.Sqrt(c.error2(lead-err) / (j.now.mixed / j.sigma2 / j.now.mixedN))
+	if another || !was {
+		c.errs.replace()
 	}
+	c.weigh()
 }
 
-// error2 returns the mean squared error of the filter that serves, in σ̂², which
-// leads by so much per part, at least: that is known far better than the error of
-// either.
-func (c *channel) error2(lead float64) float64 {
-	if c.net.rho < rough { // error and noise together are not more than this
-		return c.tally[c.best].loss() / 2
+// weigh estimates the error of the filter that serves. Where the signal is rough,
+// σ² is known to be at most the best loss, which is the sum of σ² and of the error
+// of foretelling: either may be the larger one. Where the identity serves it is
+// the latter, or that filter would.
+func (c *channel) weigh() {
+	c.errs.weigh(c.net.rho)
+	if c.net.rho < rough {
+		c.errs.risk = c.tally[c.best].loss() / 2
+		if c.filter == 0 {
+			c.errs.risk /= 2
+		}
 	}
-	f := c.net.factor()
-	net := f * f * c.net.claim / c.net.slots
-	return max(net-lead/part, net/4)
 }
 
 // network is what is known of the network, in σ̂²: sums over slots, with memory.
