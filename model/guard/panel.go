@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model/classic"
-	"github.com/quell-stream/quell/model/noise"
 )
 
 // Panel is the filters that a network of one look-ahead is compared with, and
@@ -19,7 +18,6 @@ type Panel struct {
 	lags      int              // that those need to know the autocovariance of
 	out       []float64
 	raw       []float64
-	block     [noise.ColourBlock]float64
 }
 
 // families are those whose settings are on a panel: they run on a stream, and it

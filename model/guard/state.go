@@ -93,7 +93,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 			dst = wire.F64(dst, *v)
 		}
 	}
-	dst = c.covariance.AppendState(c.colour.AppendState(dst))
+	dst = c.covariance.AppendState(dst)
 	dst = wire.I64(dst, c.dueTo)
 	dst = wire.F64s(dst, c.due)
 	dst = wire.F64(wire.F64s(dst, c.serves.Taps), c.serves.Mean)
@@ -127,7 +127,6 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 			*v = r.F64()
 		}
 	}
-	r.SetRest(c.colour.RestoreState(r.Rest()))
 	r.SetRest(c.covariance.RestoreState(r.Rest()))
 	c.dueTo = r.I64()
 	due := r.F64s(nil)
