@@ -1,57 +1,14 @@
 package pipeline
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
-	"github.com/quell-stream/quell/model/noise"
 	"github.com/quell-stream/quell/window"
 )
-
-// mostMissing is the number of slots of a block, of noise.ColourBlock, that may have
-// no reading.
-const mostMissing = noise.ColourBlock / 4
-
-// colour follows the colour of the noise of one channel by its readings. What it
-// knows changes only with every noise.ColourBlock-th slot since the context was
-// reset, and is decided before the slot's own reading is seen, as scales are.
-type colour struct {
-	test    *noise.Colour
-	latest  [noise.ColourBlock]float64 // readings, a ring
-	n       int64                      // readings since the context was reset
-	missing int                        // slots of the block without one
-}
-
-// push takes the reading of a slot, and returns whether what is known may
-// have changed.
-func (c *colour) push(index int64, value float64, valid bool) bool {
-	if valid {
-		c.latest[c.n%noise.ColourBlock] = value
-		c.n++
-	} else {
-		c.missing++
-	}
-	if (index+1)%noise.ColourBlock != 0 {
-		return false
-	}
-	whole := c.n >= noise.ColourBlock && c.missing <= mostMissing
-	c.missing = 0
-	if whole {
-		var x [noise.ColourBlock]float64
-		at := c.n % noise.ColourBlock
-		copy(x[copy(x[:], c.latest[at:]):], c.latest[:at])
-		c.test.Block(x[:])
-	}
-	return whole
-}
-
-// reset begins a new context; what was learnt stays.
-func (c *colour) reset() { c.n, c.missing = 0, 0 }
 
 // takesColour says whether a model can be told the noise's colour by an estimate.
 // The base models and what is fine-tuned from them were trained with it; nets with a
@@ -75,7 +32,7 @@ func (l *lane) colourOf(channel int) (coloured bool, told Noise) {
 	if known.Colour > 0 || !l.follows {
 		return known.Colour > 0, known
 	}
-	test := l.colours[channel].test
+	test := l.colours[channel]
 	if known.Sigma == 0 && l.takes {
 		e := test.Estimate()
 		known = Noise{Sigma: e.Sigma, Colour: e.Rho}
@@ -106,7 +63,7 @@ func (l *lane) tell(channel int, wc *waitCell) window.Scale {
 func (l *lane) hearColour(s *window.Slot) {
 	changed := false
 	for i := range s.Cells {
-		if l.follows && l.colours[i].push(s.Index, s.Cells[i].Value, s.Cells[i].Valid()) {
+		if l.follows && l.colours[i].Push(s.Index, s.Cells[i].Value, s.Cells[i].Valid()) {
 			changed = true
 		}
 	}
@@ -146,26 +103,4 @@ func round(v float64) float64 {
 	}
 	unit := math.Pow(10, 2-math.Floor(math.Log10(math.Abs(v))))
 	return math.Round(v*unit) / unit
-}
-
-var errColourState = errors.New("counts of readings that cannot be")
-
-func (c *colour) appendState(dst []byte) []byte {
-	dst = wire.I64(wire.I64(dst, c.n), int64(c.missing))
-	for i := range min(c.n, noise.ColourBlock) {
-		dst = wire.F64(dst, c.latest[i])
-	}
-	return c.test.AppendState(dst)
-}
-
-func (c *colour) restore(r *wire.Reader) {
-	c.n, c.missing = r.I64(), r.Int()
-	if c.n < 0 || c.missing < 0 || c.missing > noise.ColourBlock {
-		r.Fail(errColourState)
-		return
-	}
-	for i := range min(c.n, noise.ColourBlock) {
-		c.latest[i] = r.F64()
-	}
-	r.SetRest(c.test.RestoreState(r.Rest()))
 }

@@ -10,7 +10,6 @@ import (
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
-	"github.com/quell-stream/quell/model/noise"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -200,43 +199,5 @@ func TestColourSurvives(t *testing.T) {
 		if d := cmp.Diff(want.events, got.events); d != "" {
 			t.Errorf("restart at %d: events\n%s", at, d)
 		}
-	}
-}
-
-// TestColourWaitsForWholeBlocks: with too few readings nothing is decided.
-func TestColourWaitsForWholeBlocks(t *testing.T) {
-	c := colour{test: noise.NewColour()}
-	blocks := func() int64 { return c.test.Evidence().Blocks }
-	push := func(from, to int, valid func(i int) bool) {
-		for i := from; i < to; i++ {
-			c.push(int64(i), float64(i%7), valid(i))
-		}
-	}
-	all := func(int) bool { return true }
-	push(0, 512, func(i int) bool { return i != 100 })
-	if blocks() != 0 {
-		t.Error("511 readings were taken for a block")
-	}
-	push(512, 1024, func(i int) bool { return i%4 != 0 })
-	if blocks() != 1 {
-		t.Errorf("%d blocks, want 1", blocks())
-	}
-	push(1024, 1536, func(i int) bool { return i%2 == 0 })
-	if blocks() != 1 {
-		t.Error("half of a block was taken")
-	}
-	c.reset()
-	push(0, 512, all)
-	if blocks() != 2 {
-		t.Errorf("%d blocks, want 2", blocks())
-	}
-}
-
-// TestColourOfSlotsDoesNotAllocate is about the path of a sample.
-func TestColourOfSlotsDoesNotAllocate(t *testing.T) {
-	c := colour{test: noise.NewColour()}
-	i := int64(0)
-	if n := testing.AllocsPerRun(2000, func() { c.push(i, float64(i%11), true); i++ }); n != 0 {
-		t.Errorf("%g allocations per slot, want 0", n)
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
-	"github.com/quell-stream/quell/model/noise"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -63,9 +63,9 @@ type lane struct {
 	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
 
-	colours        []colour // per channel
-	follows, takes bool     // the model is served by the test for colour, and by its estimate
-	announced      []bool   // per channel: that the noise is coloured
+	colours        []*guard.Colour // per channel
+	follows, takes bool            // the model is served by the test for colour, and by its estimate
+	announced      []bool          // per channel: that the noise is coloured
 }
 
 // waitSlot is a slot between the grid and its record.
@@ -93,11 +93,11 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]colour, c), announced: make([]bool, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]bool, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
 	for i := range l.colours {
-		l.colours[i].test = noise.NewColour()
+		l.colours[i] = guard.NewColour()
 	}
 	if placed := e.cfg.Placed; placed != nil {
 		l.win.OnPlaced(func(channel int, slot int64, fate window.Fate) {
@@ -298,7 +298,7 @@ func (l *lane) Reset(reason string) {
 	}
 	clear(l.heldOK)
 	for i := range l.colours {
-		l.colours[i].reset()
+		l.colours[i].Reset()
 	}
 	if l.watch != nil {
 		l.watch.gap()

@@ -21,7 +21,7 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.scalers[i].AppendState(dst)
 		dst = wire.F64(dst, l.held[i])
 		dst = wire.Bool(dst, l.heldOK[i])
-		dst = wire.Bool(l.colours[i].appendState(dst), l.announced[i])
+		dst = wire.Bool(l.colours[i].AppendState(dst), l.announced[i])
 	}
 	dst = wire.String(dst, l.modelName())
 	dst = wire.I64(dst, l.emitted)
@@ -77,7 +77,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
-		l.colours[i].restore(r)
+		r.SetRest(l.colours[i].RestoreState(r.Rest()))
 		l.announced[i] = r.Bool()
 	}
 	name := r.String()

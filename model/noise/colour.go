@@ -53,8 +53,8 @@ const (
 // and robust against its sharp features:
 //   - the level of the details of seven octaves of a db4 wavelet transform, by
 //     quartiles of their absolute values (Donoho and Johnstone 1994 use the median
-//     of the finest): their ratios are 1 for white noise and rise by 1.75, 1.8,
-//     1.6, 1.3 … for ρ = .9; the shape of their distribution, which is normal for
+//     of the finest): their ratios are 1 for white noise and rise by 1.7, 1.9,
+//     1.9, 1.7 … for ρ = .9; the shape of their distribution, which is normal for
 //     noise and heavy-tailed for signals; and both again from stretches of 32
 //     readings, over all and over the quiet ones;
 //   - how often the differences over m readings before and after a reading, x[t]-x[t-m]

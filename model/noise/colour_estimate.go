@@ -59,10 +59,12 @@ func depth(rho float64) float64 { return -math.Log2(1 - rho) }
 // and .98.
 //
 // Two networks like the one behind the flag, fitted to the same kind of generated
-// recordings by the absolute error, tell -log2(1-ρ) and the logarithm of σ over the median detail
-// of the third octave: the coarser octaves, where the noise levels off, are where signals lie,
-// so that no fixed share of the octaves' floors gives σ. What is told is smoothed
-// over eight blocks and moves in steps.
+// recordings, tell -log2(1-ρ) and the logarithm of σ over the median detail of the
+// third octave: the coarser octaves, where the noise levels off, are where signals
+// lie, so that no fixed share of the octaves' floors gives σ. Of ρ it is the median,
+// of σ the quantile .3 (Koenker and Bassett, "Regression Quantiles", 1978), since too large
+// a σ does more harm than too small a one. What is told is smoothed over eight blocks
+// and moves in steps.
 func (c *Colour) Estimate() AR1 { return c.estimate.told }
 
 // estimateFrom follows the colour while the flag is raised.

@@ -120,11 +120,17 @@ type loss func(score, y float64) float64
 // logistic is that of the logarithm of the probability of a label.
 func logistic(score, y float64) float64 { return 1/(1+math.Exp(-score)) - y }
 
-// absolute is that of the absolute error, rounded at its corner (Huber 1964).
-func absolute(score, y float64) float64 {
+// quantile is that of the score which is above y with a probability of p (Koenker and
+// Bassett, "Regression Quantiles", 1978), twice the pinball loss, rounded at
+// its corner (Huber 1964).
+func quantile(p float64) loss {
 	const corner = .1
-	return min(max((score-y)/corner, -1), 1)
+	return func(score, y float64) float64 { return min(max((score-y)/corner, -2*p), 2*(1-p)) }
 }
+
+// lowSigma is the quantile of σ that is told: too large a σ does more harm than one that is
+// as much too small, above all where little is known.
+const lowSigma = .3
 
 // gradient adds that of a loss at a standardised point to g and returns the score.
 func (t *net) gradient(g, x []float64, y float64, slope loss, h *[hidden]float64) float64 {
@@ -232,7 +238,7 @@ func fitFlag(recordings int, file string) error {
 // fitEstimate fits the networks of the estimates to so many generated recordings.
 func fitEstimate(recordings int, file string) error {
 	rho, sigma := targets(recordings, 3)
-	return write(file, "-fit-estimate", recordings, []string{"rhoNet", "sigmaNet"}, []*net{fit(rho, absolute, 2), fit(sigma, absolute, 3)})
+	return write(file, "-fit-estimate", recordings, []string{"rhoNet", "sigmaNet"}, []*net{fit(rho, quantile(.5), 2), fit(sigma, quantile(lowSigma), 3)})
 }
 
 // write prints networks as Go.

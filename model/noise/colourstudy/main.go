@@ -12,7 +12,7 @@
 // does the same with generated recordings, and
 //
 //	go run ./model/noise/colourstudy -fit 40000
-//	go run ./model/noise/colourstudy -fit-estimate 20000
+//	go run ./model/noise/colourstudy -fit-estimate 16000
 //
 // fit the network of the test and those of its estimates to that many generated
 // recordings, none of which the other commands use, and write

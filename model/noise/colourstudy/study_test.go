@@ -25,12 +25,17 @@ func TestGradient(t *testing.T) {
 		ys    []float64
 	}{
 		"logistic": {logistic, func(s, y float64) float64 { return math.Log1p(math.Exp(s)) - y*s }, []float64{0, 1}},
-		"absolute": {absolute, func(s, y float64) float64 {
-			if e := math.Abs(s - y); e > .1 {
-				return e - .05
+		"quantile": {quantile(.3), func(s, y float64) float64 {
+			const corner, p = .1, .3
+			switch e := s - y; {
+			case e > 2*(1-p)*corner:
+				return 2 * (1 - p) * (e - (1-p)*corner)
+			case e < -2*p*corner:
+				return -2 * p * (e + p*corner)
+			default:
+				return e * e / 2 / corner
 			}
-			return (s - y) * (s - y) / .2
-		}, []float64{-3, n.gradient(nil, x, 0, absolute, &h) + .02}},
+		}, []float64{-3, 3, n.gradient(nil, x, 0, quantile(.5), &h) + .02}},
 	} {
 		value := func(y float64) float64 { return l.value(n.gradient(nil, x, y, l.slope, &h), y) }
 		for _, y := range l.ys {
@@ -77,6 +82,27 @@ func TestFit(t *testing.T) {
 	}
 }
 
+// A quantile is above as many of the points as it says.
+func TestQuantile(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 4))
+	var ps []point
+	for range 2000 {
+		x := rng.NormFloat64()
+		ps = append(ps, point{[]float64{x}, 5 + x + rng.NormFloat64()})
+	}
+	n := fit(ps, quantile(.3), 1)
+	var h [hidden]float64
+	above := 0
+	for _, p := range ps {
+		if n.gradient(nil, p.feature, 0, quantile(.3), &h) > p.want {
+			above++
+		}
+	}
+	if above < 540 || above > 660 {
+		t.Errorf("%d of %d points are below the quantile .3, want 600", above, len(ps))
+	}
+}
+
 func TestLoad(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.MkdirAll(filepath.Join(dir, "data", "some"), 0o755); err != nil {
@@ -110,13 +136,30 @@ func TestLoad(t *testing.T) {
 	if err := report(&out, rs, .9); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"some/file:value", "all clean", "all white", "all ar1"} {
+	for _, want := range []string{"some/file:value", "all clean", "all white", "all ar1", "octaves of 7"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report has no %q:\n%s", want, out.String())
 		}
 	}
 	if err := run([]string{t.TempDir()}); err == nil || !strings.Contains(err.Error(), "no recordings") {
 		t.Errorf("an empty folder: %v", err)
+	}
+}
+
+// The level of AR(1) noise in an octave is the root of its mean spectral density
+// there; the octaves of a wavelet overlap a little.
+func TestOctaveLevels(t *testing.T) {
+	const rho, steps = .9, 1000
+	got := octaveLevels(rho)
+	for l := range got {
+		lo, mean := math.Pi/math.Exp2(float64(l+1)), 0.
+		for i := range steps {
+			w := lo * (1 + (float64(i)+.5)/steps)
+			mean += (1 - rho*rho) / (1 - 2*rho*math.Cos(w) + rho*rho) / steps
+		}
+		if want := math.Sqrt(mean); math.Abs(got[l]/want-1) > .15 {
+			t.Errorf("octave %d has a level of %.3f, want %.3f", l+1, got[l], want)
+		}
 	}
 }
 
