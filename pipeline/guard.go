@@ -16,8 +16,9 @@ type estimate struct {
 	clean    float64
 	dev      float64 // deviation of its error, 0: unknown
 	method   string
-	coloured bool // the noise of the channel
-	cycles   bool // earlier cycles had their share in it
+	coloured bool    // the noise of the channel is taken not to be white
+	colour   float32 // that the net is told, 0: none
+	cycles   bool    // earlier cycles had their share in it
 }
 
 // halfPerDev returns how many deviations of the error half an interval is wide.
@@ -27,7 +28,7 @@ func (l *lane) halfPerDev(level float64) float64 { return l.half.At(level) / l.d
 func (l *lane) estimate(w *waitSlot, y, spread, second []float32) {
 	for i := range w.cells {
 		e, wc := &l.estimates[i], &w.cells[i]
-		*e = estimate{method: "net"}
+		*e = estimate{method: "net", coloured: wc.coloured, colour: wc.colour}
 		if !wc.scale.Known() || y[i]-y[i] != 0 {
 			continue
 		}
@@ -155,13 +156,12 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 	for i := range w.cells {
 		e, wc := &l.estimates[i], &w.cells[i]
 		v := &g.values[i]
-		*v = guard.Value{Net: nan, Spread: e.dev, Own: nan, Sigma: wc.scale.Sigma}
+		*v = guard.Value{Net: nan, Spread: e.dev, Own: nan, Sigma: wc.scale.Sigma, Coloured: wc.coloured, Told: wc.colour > 0}
 		if !e.known {
 			continue
 		}
 		v.Net = e.clean
-		// Under noise that is known to be coloured there is no evidence.
-		if second != nil && wc.Valid() && l.eng.noise(i).Colour == 0 && g.Wants(t, t+1) {
+		if second != nil && wc.Valid() && g.Wants(t, t+1) {
 			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
 		}
 	}
@@ -171,7 +171,6 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 			judged(l.series, i, g.Reason(i))
 		}
 		e := &l.estimates[i]
-		e.coloured = g.choices[i].Coloured || l.eng.noise(i).Colour > 0
 		if !e.known {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -64,6 +65,10 @@ type lane struct {
 	scales          []window.Scale
 	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
+
+	colours        []*guard.Colour // per channel
+	follows, takes bool            // the model is served by the test for colour, and by its estimate
+	announced      []bool          // per channel: that the noise is coloured
 }
 
 // waitSlot is a slot between the grid and its record.
@@ -79,8 +84,10 @@ type waitSlot struct {
 
 type waitCell struct {
 	window.Cell
-	scale window.Scale
-	x     float64 // input of the net, scaled
+	scale    window.Scale
+	x        float64 // input of the net, scaled
+	coloured bool    // the noise is taken not to be white
+	colour   float32 // that the net is told, 0: none
 }
 
 func newLane(e *Engine, part string, series string) (*lane, error) {
@@ -89,9 +96,12 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]bool, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
+	for i := range l.colours {
+		l.colours[i] = guard.NewColour()
+	}
 	if placed := e.cfg.Placed; placed != nil {
 		l.win.OnPlaced(func(channel int, slot int64, fate window.Fate) {
 			record := int64(-1)
@@ -139,6 +149,7 @@ func (l *lane) serve(m *model.Model) error {
 		t.Serving(l.series, m)
 	}
 	l.mod, l.stream = m, st
+	l.follows, l.takes = followsColour(m), takesColour(m)
 	l.eng.regroup(l, m)
 	if err := l.guardOf(m); err != nil {
 		return err
@@ -235,12 +246,8 @@ func (l *lane) Slot(s *window.Slot) {
 				wc.scale.Sigma = sigma
 			}
 		}
-		known := l.eng.noise(i)
-		if known.Sigma > 0 && wc.scale.Known() {
-			wc.scale.Sigma = known.Sigma
-		}
-		l.scales[i] = wc.scale
-		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale), Colour: float32(known.Colour)}
+		l.scales[i] = l.tell(i, wc)
+		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale), Colour: wc.colour}
 		if cell.Valid() {
 			l.held[i], l.heldOK[i] = cell.Value, true
 		}
@@ -252,6 +259,7 @@ func (l *lane) Slot(s *window.Slot) {
 		wc.x = float64(col.X)
 		l.cols = append(l.cols, col)
 	}
+	l.hearColour(s)
 	if l.watch != nil {
 		if len(l.rebases) > 0 {
 			l.rebase()
@@ -305,6 +313,9 @@ func (l *lane) Reset(reason string) {
 		l.scalers[i].ResetIndex()
 	}
 	clear(l.heldOK)
+	for i := range l.colours {
+		l.colours[i].Reset()
+	}
 	if l.watch != nil {
 		l.watch.gap()
 	}
@@ -427,6 +438,9 @@ func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
 	}
 	if served && e.cycles {
 		v.Flags |= sink.Cycles
+	}
+	if served && e.coloured && e.colour > 0 && l.eng.noise(ch).Colour == 0 {
+		v.Flags |= sink.ColourEstimated
 	}
 	switch {
 	case served && e.known:

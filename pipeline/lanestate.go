@@ -21,6 +21,7 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.scalers[i].AppendState(dst)
 		dst = wire.F64(dst, l.held[i])
 		dst = wire.Bool(dst, l.heldOK[i])
+		dst = wire.Bool(l.colours[i].AppendState(dst), l.announced[i])
 	}
 	dst = wire.String(dst, l.modelName())
 	dst = wire.I64(dst, l.emitted)
@@ -76,6 +77,8 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
+		r.SetRest(l.colours[i].RestoreState(r.Rest()))
+		l.announced[i] = r.Bool()
 	}
 	name := r.String()
 	l.emitted = r.I64()
@@ -163,7 +166,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 		dst = wire.U8(dst, uint8(c.Missing))
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
-		dst = wire.F64(dst, c.x)
+		dst = wire.F32(wire.Bool(wire.F64(dst, c.x), c.coloured), c.colour)
 	}
 	return dst
 }
@@ -179,7 +182,7 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 		c.Missing = ingest.Missing(r.U8())
 		c.Own, c.Held = r.Bool(), r.Bool()
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}
-		c.x = r.F64()
+		c.x, c.coloured, c.colour = r.F64(), r.Bool(), r.F32()
 	}
 }
 

@@ -32,19 +32,20 @@ type Flags uint16
 
 // The flags; FlagNames gives their names in bit order.
 const (
-	WarmingUp     Flags = 1 << iota // scale or context still being learnt
-	ColouredNoise                   // the noise is not white: the net may not help
-	Held                            // the value of an earlier message, held on the grid
-	FlagNull                        // the reading was null or absent
-	FlagNonFinite                   // the reading was NaN or infinite
-	FlagSentinel                    // the reading was a configured missing code
-	FlagRange                       // the reading was outside min..max
-	NoLookahead                     // finalised before its look-ahead was there (end of input, long gap)
-	Cycles                          // earlier cycles of the signal had their share in the clean value
+	WarmingUp       Flags = 1 << iota // scale or context still being learnt
+	ColouredNoise                     // the noise is not white: the net may not help
+	Held                              // the value of an earlier message, held on the grid
+	FlagNull                          // the reading was null or absent
+	FlagNonFinite                     // the reading was NaN or infinite
+	FlagSentinel                      // the reading was a configured missing code
+	FlagRange                         // the reading was outside min..max
+	NoLookahead                       // finalised before its look-ahead was there (end of input, long gap)
+	Cycles                            // earlier cycles of the signal had their share in the clean value
+	ColourEstimated                   // the net is told the colour of the noise as the readings tell it
 )
 
 // FlagNames lists the names of the flags in bit order.
-var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead", "cycles"}
+var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead", "cycles", "colour_estimated"}
 
 // Value is one channel of a record. NaN stands for null.
 type Value struct {

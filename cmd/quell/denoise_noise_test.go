@@ -90,6 +90,23 @@ func TestRecordedNoise(t *testing.T) {
 	}
 }
 
+// TestColourIsEstimated: without a recording the noise is found to be coloured after a
+// while, and a note says what it is taken for.
+func TestColourIsEstimated(t *testing.T) {
+	in, _, truth, noisy := red(t, 16000)
+	gain, coverage, flags := gainOf(t, truth, noisy, in, "--rate", "100")
+	if gain < 1 || flags["colour_estimated"] < 6000 || flags["colour_estimated"] != flags["coloured_noise"] {
+		t.Errorf("%.2f dB are gained; flags %v", gain, flags)
+	}
+	if coverage < .7 {
+		t.Errorf("%.3f of the truth is within the interval", coverage)
+	}
+	_, errs, _ := quell(t, "denoise", in, "--rate", "100", "-o", filepath.Join(t.TempDir(), "out.csv"))
+	if !strings.Contains(errs, "note: in: a: the noise is taken to be coloured, with an estimated deviation of ") {
+		t.Errorf("it says %q", errs)
+	}
+}
+
 func TestParseSigmas(t *testing.T) {
 	got, err := parseSigmas([]string{"2", "b=.5"}, []string{"a", "b"})
 	if err != nil || got[0].Sigma != 2 || got[1].Sigma != .5 {

@@ -74,11 +74,12 @@ func (c *channel) look(t, in int64, served Choice, rho float64) (s hint, ok bool
 }
 
 // recall lets the earlier cycles have their share in what serves slot t, and
-// learns from it. own is ∂x̂/∂y of what serves, NaN where it is not known;
-// place is that of the slot in its block, if evidence is gathered there.
-func (c *channel) recall(t, in int64, place int, gathers bool, served Choice, own float64) Choice {
+// gathers evidence of it where that is due. own is ∂x̂/∂y of what serves, NaN where
+// it is not known.
+func (c *channel) recall(t, in int64, due schedule, served Choice, own float64, coloured bool) Choice {
 	y := &c.cycles
-	if c.colour.Coloured() || !(c.sigma > 0) || !gathers && y.share == 0 {
+	gathers := due.gathers(t)
+	if coloured || !(c.sigma > 0) || !gathers && y.share == 0 {
 		c.keep(t, in, served)
 		return served
 	}
@@ -88,7 +89,7 @@ func (c *channel) recall(t, in int64, place int, gathers bool, served Choice, ow
 		return served
 	}
 	if r := c.raw[t%ring] - served.Clean; gathers && r-r == 0 && own-own == 0 {
-		i := place / part
+		i := due.place(t) / part
 		y.now.better[i] += s.by*r + (1-sigmaDoubt2)*c.net.rho*c.sigma*c.sigma*s.weight*own
 		y.now.square[i] += s.by * s.by
 		y.now.claim += s.weight * served.Spread * served.Spread

@@ -23,7 +23,8 @@
 //
 // Where the noise is taken to be coloured (see noise.Colour) no evidence is
 // gathered: the formula would take its slow part for signal. What served goes on
-// serving, and Choice says so.
+// serving, but for a network that is told the colour: that one serves, since the
+// filters take slow noise for signal.
 //
 // # Decision
 //

@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model/classic"
-	"github.com/quell-stream/quell/model/noise"
 )
 
 const (
@@ -38,15 +37,17 @@ type Value struct {
 	Spread float64 // deviation of its error as the network sees it, in the channel's unit; 0: unknown
 	Own    float64 // ∂x̂/∂y of the network as the second run tells it; NaN where there was none
 	Sigma  float64 // σ̂ of the slot, 0: unknown
+	// Coloured says that the noise is taken not to be white: there is no evidence for
+	// either. Told says that the network knows how it is coloured: it serves.
+	Coloured, Told bool
 }
 
 // Choice is what serves a slot.
 type Choice struct {
-	Clean    float64
-	Spread   float64 // deviation of the error to be expected; 0: unknown
-	Filter   string  // name of the filter's family; "" for the network
-	Cycles   bool    // earlier cycles of the channel had their share in it
-	Coloured bool    // the noise is taken not to be white: there is no evidence for either
+	Clean  float64
+	Spread float64 // deviation of the error to be expected; 0: unknown
+	Filter string  // name of the filter's family; "" for the network
+	Cycles bool    // earlier cycles of the channel had their share in it
 }
 
 // Guard follows the channels of a series. Slots are numbered from the start of a
@@ -125,7 +126,7 @@ const step = 1. / 64
 // missing.
 func (g *Guard) Read(ys []float64) {
 	for i := range g.channels {
-		g.channels[i].read(g.panel, g.in, ys[i])
+		g.channels[i].read(g.in, ys[i])
 	}
 	g.in++
 }
@@ -140,7 +141,6 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 	for i := range g.channels {
 		c := &g.channels[i]
 		choices[i] = c.choose(t, values[i])
-		choices[i].Coloured = c.colour.Coloured()
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i])
 		}
@@ -148,7 +148,8 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 		if choices[i].Filter != "" {
 			own = c.own
 		}
-		choices[i] = c.recall(t, g.in, g.schedule.place(t), gathers, choices[i], own)
+		choices[i] = c.recall(t, g.in, g.schedule, choices[i], own, values[i].Coloured)
+		c.coloured, c.told = values[i].Coloured, values[i].Told
 		if c.judged.open {
 			c.judgeNext(g.panel, g.in, g.blocks)
 		}
@@ -186,9 +187,9 @@ func (g *Guard) Renew(p *Panel) {
 	g.blocks = 0
 	for i := range g.channels {
 		c := &g.channels[i]
-		raw, colour, covariance, cycles := c.raw, c.colour, c.covariance, c.cycles // what is known of the readings stays
+		raw, covariance, cycles := c.raw, c.covariance, c.cycles // what is known of the readings stays
 		*c = newChannel(g.panel)
-		c.raw, c.colour, c.cycles = raw, colour, cycles
+		c.raw, c.cycles = raw, cycles
 		c.cycles.renew(p.lookahead)
 		if covariance.Lags() == g.panel.lags {
 			c.covariance = covariance
@@ -211,7 +212,6 @@ type channel struct {
 	raw   []float64 // the latest readings, a ring; NaN where missing
 	sigma float64   // of the newest slot that was given out
 
-	colour     *noise.Colour
 	covariance *classic.Covariance // of the readings of the blocks before
 
 	now    evidence // of the block that is being gathered
@@ -230,6 +230,8 @@ type channel struct {
 	own     float64        // ∂x̂/∂y of the filter while it serves; NaN where it is not known
 
 	cycles cycles
+
+	coloured, told bool // of the slot given out last, see Value
 }
 
 // evidence sums up a block.
@@ -242,36 +244,17 @@ type evidence struct {
 
 func newChannel(p *Panel) channel {
 	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
-		due: make([]float64, p.lookahead+1), net: network{rho: 1}, colour: noise.NewColour(), covariance: classic.NewCovariance(p.lags),
+		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
 		cycles: newCycles(p.lookahead)}
 }
 
-func (c *channel) read(p *Panel, t int64, y float64) {
+func (c *channel) read(t int64, y float64) {
 	if y-y != 0 {
 		y = math.NaN()
 	}
 	c.raw[t%ring] = y
 	if c.live != nil {
 		c.take(c.live.Push(y))
-	}
-	if (t+1)%noise.ColourBlock == 0 {
-		c.colourOf(p, t)
-	}
-}
-
-// colourOf shows the colour test the latest readings up to slot t, missing ones
-// left out; where more than a few are missing it waits for better ones.
-func (c *channel) colourOf(p *Panel, t int64) {
-	x := p.block[:]
-	n := len(x)
-	for s := t; s > max(-1, t-noise.ColourBlock*5/4) && n > 0; s-- {
-		if y := c.raw[s%ring]; y-y == 0 {
-			n--
-			x[n] = y
-		}
-	}
-	if n == 0 {
-		c.colour.Block(x)
 	}
 }
 
@@ -283,6 +266,9 @@ func (c *channel) take(x float64, ok bool) {
 }
 
 func (c *channel) choose(t int64, v Value) Choice {
+	if v.Told { // what is known of the network's errors was learnt as in white noise
+		return Choice{Clean: v.Net, Spread: math.Sqrt(transfer) * v.Spread}
+	}
 	net := Choice{Clean: v.Net, Spread: c.net.factor() * v.Spread}
 	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
 		return net
@@ -293,7 +279,7 @@ func (c *channel) choose(t int64, v Value) Choice {
 	}
 	f := Choice{Clean: x, Filter: c.serves.Family}
 	if v.Spread > 0 && v.Sigma > 0 {
-		if likely := c.mixture(v, x) / v.Sigma; !c.colour.Coloured() && c.errs.add((y-x)/v.Sigma, likely*likely) {
+		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add((y-x)/v.Sigma, likely*likely) {
 			c.weigh()
 		}
 		f.Spread = v.Sigma * c.errs.deviation()
@@ -313,7 +299,7 @@ func (c *channel) gather(place int, t int64, v Value) {
 		c.sigma = v.Sigma
 	}
 	e := c.raw[t%ring] - v.Net
-	if e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
+	if v.Coloured || e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
 		return
 	}
 	i := place / part

@@ -5,7 +5,6 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model/classic"
-	"github.com/quell-stream/quell/model/noise"
 )
 
 // Panel is the filters that a network of one look-ahead is compared with, and
@@ -20,7 +19,6 @@ type Panel struct {
 	out       []float64
 	raw       []float64
 	sums      []float64 // of an impulse response
-	block     [noise.ColourBlock]float64
 }
 
 // families are those whose settings are on a panel: they run on a stream, and it

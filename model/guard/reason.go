@@ -11,6 +11,7 @@ const (
 	Worse                  // a filter is better by more than chance explains, and serves
 	Rough                  // the signal is too rough to be told from the noise, and so is what the network does: a filter serves
 	Coloured               // the noise is taken not to be white: there is no evidence, and what served goes on
+	Told                   // it is not, and the network knows how it is coloured: it serves
 )
 
 var reasons = [...]string{
@@ -19,6 +20,7 @@ var reasons = [...]string{
 	NotShown: "the network is not shown to be better: a filter serves",
 	Worse:    "a filter is better by the evidence",
 	Rough:    "the signal is too rough to be told from noise: a filter serves",
+	Told:     "the noise is taken not to be white, and the network is told how: it serves",
 	Coloured: "the noise is taken not to be white: there is no evidence, and what served goes on",
 }
 
@@ -30,7 +32,9 @@ func (r Reason) String() string { return reasons[r] }
 func (g *Guard) Reason(channel int) Reason {
 	c := &g.channels[channel]
 	switch {
-	case c.colour.Coloured():
+	case c.told:
+		return Told
+	case c.coloured:
 		return Coloured
 	case c.filter < 0:
 		return Early

@@ -93,7 +93,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 			dst = wire.F64(dst, *v)
 		}
 	}
-	dst = c.covariance.AppendState(c.colour.AppendState(dst))
+	dst = c.covariance.AppendState(dst)
 	dst = c.cycles.appendState(dst)
 	dst = wire.I64(wire.I64(dst, int64(c.errs.place)), int64(c.errs.valid))
 	dst = wire.I64(dst, c.dueTo)
@@ -129,7 +129,6 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 			*v = r.F64()
 		}
 	}
-	r.SetRest(c.colour.RestoreState(r.Rest()))
 	r.SetRest(c.covariance.RestoreState(r.Rest()))
 	c.cycles.restore(r)
 	c.errs.place, c.errs.valid = r.Int(), r.Int()

@@ -38,8 +38,8 @@ func (c *channel) close(start int64) {
 	for _, n := range j.now.n {
 		j.total += n
 	}
-	// Where too much is missing, or the noise is not white, there is nothing to say.
-	j.open = j.sigma2 > 0 && j.total >= block/2 && !c.colour.Coloured()
+	// Where too much is missing, or in coloured noise, there is nothing to say.
+	j.open = j.sigma2 > 0 && j.total >= block/2
 	c.judged, c.now = j, evidence{}
 	c.cycles.learn(j.sigma2, c.net.rho)
 }

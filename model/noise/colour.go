@@ -53,8 +53,8 @@ const (
 // and robust against its sharp features:
 //   - the level of the details of seven octaves of a db4 wavelet transform, by
 //     quartiles of their absolute values (Donoho and Johnstone 1994 use the median
-//     of the finest): their ratios are 1 for white noise and rise by 1.75, 1.8,
-//     1.6, 1.3 … for ρ = .9; the shape of their distribution, which is normal for
+//     of the finest): their ratios are 1 for white noise and rise by 1.7, 1.9,
+//     1.9, 1.7 … for ρ = .9; the shape of their distribution, which is normal for
 //     noise and heavy-tailed for signals; and both again from stretches of 32
 //     readings, over all and over the quiet ones;
 //   - how often the differences over m readings before and after a reading, x[t]-x[t-m]
@@ -78,6 +78,8 @@ type Colour struct {
 	signs   signs
 	score   float64
 	raised  bool
+
+	estimate estimate
 }
 
 // NewColour returns a Colour that has seen nothing.
@@ -134,6 +136,7 @@ func (c *Colour) decide() {
 	case c.score < clearAt:
 		c.raised = false
 	}
+	c.estimateFrom(&f)
 }
 
 // Coloured says whether the noise is taken to be coloured. It is false before
@@ -182,6 +185,7 @@ var errNotColour = errors.New("noise: it is not the state of a colour test")
 // AppendState appends a snapshot to dst.
 func (c *Colour) AppendState(dst []byte) []byte {
 	dst = wire.Bool(wire.F64(wire.I64(dst, c.blocks), c.score), c.raised)
+	dst = c.estimate.appendState(dst)
 	dst = c.bank.appendState(dst)
 	for l := range c.details {
 		dst = c.details[l].appendState(dst)
@@ -197,6 +201,7 @@ func (c *Colour) RestoreState(src []byte) ([]byte, error) {
 	if c.blocks < 0 || !(math.Abs(c.score) <= scoreLimit) {
 		r.Fail(errNotColour)
 	}
+	c.estimate.restore(r)
 	c.bank.restore(r)
 	for l := range c.details {
 		c.details[l].restore(r)

@@ -240,7 +240,7 @@ func TestColourState(t *testing.T) {
 		if err != nil || len(rest) != 1 {
 			t.Fatalf("after %d blocks: %v, %d bytes left, want 1", at, err, len(rest))
 		}
-		if got.Evidence() != want.Evidence() || got.Coloured() != want.Coloured() {
+		if got.Evidence() != want.Evidence() || got.Coloured() != want.Coloured() || got.Estimate() != want.Estimate() {
 			t.Errorf("after %d blocks: restored evidence differs", at)
 		}
 		for b := at; b < 40; b++ {

@@ -299,7 +299,7 @@ func (d *denoiser) write(b []byte) {
 
 // Event passes on what a person should know.
 func (d *denoiser) Event(e sink.Event) {
-	if e.Kind == "series.reset" && e.Severity != "info" && d.cfg.Note != nil {
+	if d.cfg.Note != nil && (e.Kind == "noise.colour" || e.Kind == "series.reset" && e.Severity != "info") {
 		d.cfg.Note(e.Series + ": " + e.Why)
 	}
 }

@@ -8,15 +8,17 @@ import (
 	"math/rand/v2"
 	"os"
 	"runtime"
+	"slices"
 	"sync"
 
 	"github.com/quell-stream/quell/model/noise"
 )
 
-// point is what the test sees of a recording after some blocks.
+// point is what the test sees of a recording after some blocks, and what a
+// network is to make of it.
 type point struct {
-	feature  []float64
-	coloured bool
+	feature []float64
+	want    float64
 }
 
 // every is the number of blocks between two points of a recording; the first is
@@ -27,8 +29,8 @@ const (
 )
 
 // points draws recordings and measures them, the same for any number of
-// workers.
-func points(count int, seed uint64) []point {
+// workers; want adds the points of a recording after some blocks to a list.
+func points(count int, seed uint64, draw func(n int, rng *rand.Rand) example, want func(to []point, c *noise.Colour, e *example) []point) []point {
 	parts := make([][]point, count)
 	each(count, func(i int) {
 		rng := rand.New(rand.NewPCG(seed, uint64(i)))
@@ -38,15 +40,38 @@ func points(count int, seed uint64) []point {
 		for b := 1; b*noise.ColourBlock <= n; b++ {
 			c.Block(e.x[(b-1)*noise.ColourBlock : b*noise.ColourBlock])
 			if b >= firstBlock && (b-firstBlock)%every == 0 {
-				parts[i] = append(parts[i], point{c.AppendFeatures(nil), e.coloured})
+				parts[i] = want(parts[i], c, &e)
 			}
 		}
 	})
-	var all []point
-	for _, p := range parts {
-		all = append(all, p...)
+	return slices.Concat(parts...)
+}
+
+// labels are the points of the flag: 1 for coloured noise, 0 for other.
+func labels(count int, seed uint64) []point {
+	return points(count, seed, draw, func(to []point, c *noise.Colour, e *example) []point {
+		y := 0.
+		if e.coloured {
+			y = 1
+		}
+		return append(to, point{c.AppendFeatures(nil), y})
+	})
+}
+
+// targets are the points of the estimates of ρ and σ.
+func targets(count int, seed uint64) (rho, sigma []point) {
+	both := points(count, seed, drawColoured, func(to []point, c *noise.Colour, e *example) []point {
+		y, ok := c.AppendTargets(nil, noise.AR1{Rho: e.rho, Sigma: e.sigma})
+		if !ok {
+			return to
+		}
+		f := c.AppendFeatures(nil)
+		return append(to, point{f, y[0]}, point{f, y[1]})
+	})
+	for i := 0; i < len(both); i += 2 {
+		rho, sigma = append(rho, both[i]), append(sigma, both[i+1])
 	}
-	return all
+	return rho, sigma
 }
 
 // each calls do for 0 … n-1 on all processors.
@@ -89,9 +114,26 @@ func newNet(inputs int, rng *rand.Rand) *net {
 	return t
 }
 
-// gradient adds that of the logistic loss at a standardised point to g and
-// returns the score.
-func (t *net) gradient(g, x []float64, y float64, h *[hidden]float64) float64 {
+// loss is the derivative of a loss by the score, where y is wanted.
+type loss func(score, y float64) float64
+
+// logistic is that of the logarithm of the probability of a label.
+func logistic(score, y float64) float64 { return 1/(1+math.Exp(-score)) - y }
+
+// quantile is that of the score which is above y with a probability of p (Koenker and
+// Bassett, "Regression Quantiles", 1978), twice the pinball loss, rounded at
+// its corner (Huber 1964).
+func quantile(p float64) loss {
+	const corner = .1
+	return func(score, y float64) float64 { return min(max((score-y)/corner, -2*p), 2*(1-p)) }
+}
+
+// lowSigma is the quantile of σ that is told: too large a σ does more harm than one that is
+// as much too small, above all where little is known.
+const lowSigma = .3
+
+// gradient adds that of a loss at a standardised point to g and returns the score.
+func (t *net) gradient(g, x []float64, y float64, slope loss, h *[hidden]float64) float64 {
 	s := t.w[len(t.w)-1]
 	for j := range hidden {
 		w := t.w[j*(t.inputs+2):]
@@ -105,7 +147,7 @@ func (t *net) gradient(g, x []float64, y float64, h *[hidden]float64) float64 {
 	if g == nil {
 		return s
 	}
-	d := 1/(1+math.Exp(-s)) - y
+	d := slope(s, y)
 	g[len(g)-1] += d
 	for j := range hidden {
 		k := j * (t.inputs + 2)
@@ -131,7 +173,7 @@ func (t *net) adam(g []float64, rate float64) {
 }
 
 // fit returns the network in the units of the features.
-func fit(ps []point, seed uint64) *net {
+func fit(ps []point, slope loss, seed uint64) *net {
 	inputs := len(ps[0].feature)
 	mean, dev := standard(ps)
 	x := make([][]float64, len(ps))
@@ -148,11 +190,7 @@ func fit(ps []point, seed uint64) *net {
 	total, done := epochs*len(ps), 0
 	for range epochs {
 		for k, i := range rng.Perm(len(ps)) {
-			y := 0.
-			if ps[i].coloured {
-				y = 1
-			}
-			t.gradient(g, x[i], y, &h)
+			t.gradient(g, x[i], ps[i].want, slope, &h)
 			done++
 			if k%batch == batch-1 {
 				for j := range g {
@@ -192,35 +230,54 @@ func standard(ps []point) (mean, dev []float64) {
 	return mean, dev
 }
 
-// write prints the network as Go.
-func (t *net) write(file string, recordings int) error {
+// fitFlag fits the network of the flag to so many generated recordings.
+func fitFlag(recordings int, file string) error {
+	return write(file, "-fit", recordings, []string{"colourNet"}, []*net{fit(labels(recordings, 1), logistic, 1)})
+}
+
+// fitEstimate fits the networks of the estimates to so many generated recordings.
+func fitEstimate(recordings int, file string) error {
+	rho, sigma := targets(recordings, 3)
+	return write(file, "-fit-estimate", recordings, []string{"rhoNet", "sigmaNet"}, []*net{fit(rho, quantile(.5), 2), fit(sigma, quantile(lowSigma), 3)})
+}
+
+// write prints networks as Go.
+func write(file, command string, recordings int, names []string, nets []*net) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "// Code generated by colourstudy -fit %d; DO NOT EDIT.\n\npackage noise\n\n", recordings)
-	fmt.Fprintf(&b, "// colourNet is fitted to %d generated recordings; none of them is measured.\nvar colourNet = perceptron{\n\tW: [hidden][features]float32{\n", recordings)
-	row := func(w []float64) {
-		for i, v := range w {
-			if i > 0 {
-				b.WriteString(", ")
-			}
-			fmt.Fprintf(&b, "%.4g", v)
-		}
+	fmt.Fprintf(&b, "// Code generated by colourstudy %s %d; DO NOT EDIT.\n\npackage noise\n\n", command, recordings)
+	fmt.Fprintf(&b, "// Fitted to %d generated recordings; none of them is measured.\nvar (\n", recordings)
+	for i, t := range nets {
+		t.print(&b, names[i])
 	}
-	var a, v []float64
-	for j := range hidden {
-		w := t.w[j*(t.inputs+2):]
-		b.WriteString("\t\t{")
-		row(w[:t.inputs])
-		b.WriteString("},\n")
-		a, v = append(a, w[t.inputs]), append(v, w[t.inputs+1])
-	}
-	b.WriteString("\t},\n\tA: [hidden]float32{")
-	row(a)
-	b.WriteString("},\n\tV: [hidden]float32{")
-	row(v)
-	fmt.Fprintf(&b, "},\n\tB: %.4g,\n}\n", t.w[len(t.w)-1])
+	b.WriteString(")\n")
 	src, err := format.Source(b.Bytes())
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(file, src, 0o644)
+}
+
+func (t *net) print(b *bytes.Buffer, name string) {
+	row := func(w []float64) {
+		for i, v := range w {
+			if i > 0 {
+				b.WriteString(", ")
+			}
+			fmt.Fprintf(b, "%.4g", v)
+		}
+	}
+	fmt.Fprintf(b, "%s = perceptron{\nW: [hidden][features]float32{\n", name)
+	var a, v []float64
+	for j := range hidden {
+		w := t.w[j*(t.inputs+2):]
+		b.WriteString("{")
+		row(w[:t.inputs])
+		b.WriteString("},\n")
+		a, v = append(a, w[t.inputs]), append(v, w[t.inputs+1])
+	}
+	b.WriteString("},\nA: [hidden]float32{")
+	row(a)
+	b.WriteString("},\nV: [hidden]float32{")
+	row(v)
+	fmt.Fprintf(b, "},\nB: %.4g,\n}\n", t.w[len(t.w)-1])
 }

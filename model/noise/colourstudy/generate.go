@@ -268,7 +268,9 @@ type example struct {
 	x        []float64
 	coloured bool
 	kind     string
-	snr, rho float64
+	snr      float64
+	rho      float64 // of coloured noise
+	sigma    float64 // of coloured noise, in the unit of x
 }
 
 func draw(n int, rng *rand.Rand) example {
@@ -286,12 +288,26 @@ func draw(n int, rng *rand.Rand) example {
 		if rng.Float64() < .4 {
 			e.rho = uniform(rng, .7, .97)
 		}
-		add(e.x, noise.Step{Kind: "ar1", Args: args("snr", e.snr, "sigma", math.NaN(), "rho", e.rho)}, dev, rng)
+		e.colour(dev, rng)
 	}
 	if e.kind != "clean" {
 		quantise(e.x, .2, rng)
 	}
 	return e
+}
+
+// drawColoured draws a recording with coloured noise.
+func drawColoured(n int, rng *rand.Rand) example {
+	e := example{x: clean(n, rng), kind: "ar1", coloured: true, snr: uniform(rng, -2, 22), rho: 1 - decades(rng, -1.7, -.3)}
+	e.colour(deviation(e.x[:n*6/10]), rng)
+	quantise(e.x, .2, rng)
+	return e
+}
+
+// colour adds noise of rho and snr to a recording of a deviation.
+func (e *example) colour(dev float64, rng *rand.Rand) {
+	e.sigma = dev * math.Pow(10, -e.snr/20)
+	add(e.x, noise.Step{Kind: "ar1", Args: args("snr", e.snr, "sigma", math.NaN(), "rho", e.rho)}, dev, rng)
 }
 
 func args(kv ...any) []noise.Arg {

@@ -51,9 +51,9 @@ func (c condition) apply(x []float64, rng *rand.Rand) []float64 {
 
 // outcome is what the test says of a recording.
 type outcome struct {
-	raised bool    // at the end
-	share  float64 // of the blocks from the first decision on
-	score  float64
+	raised   bool    // at the end
+	share    float64 // of the blocks from the first decision on
+	evidence noise.Evidence
 }
 
 func judge(x []float64) outcome {
@@ -69,7 +69,7 @@ func judge(x []float64) outcome {
 			}
 		}
 	}
-	o.raised, o.score = c.Coloured(), c.Evidence().Score
+	o.raised, o.evidence = c.Coloured(), c.Evidence()
 	o.share /= float64(decided)
 	return o
 }
@@ -109,7 +109,7 @@ func report(w io.Writer, rs []recording, rho float64) error {
 			if o.raised {
 				mark = "*"
 			}
-			fmt.Fprintf(&b, "%8.1f%s", o.score, mark)
+			fmt.Fprintf(&b, "%8.1f%s", o.evidence.Score, mark)
 		}
 		if why := aside(r); why != "" {
 			b.WriteString("  not counted: " + why)
@@ -117,6 +117,7 @@ func report(w io.Writer, rs []recording, rho float64) error {
 		b.WriteByte('\n')
 	}
 	summary(&b, rs, cs, table)
+	byOctaves(&b, rs, cs, table, rho)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -160,4 +161,47 @@ func summary(b *strings.Builder, rs []recording, cs []condition, table [][]outco
 		r := rates[name]
 		fmt.Fprintf(b, "%-12s %10d %11.1f %% %16.1f %%\n", name, r.n, 100*r.raised/float64(r.n), 100*r.share/float64(r.n))
 	}
+}
+
+// byOctaves prints how often the flag is raised by the number of octaves in which the
+// added coloured noise is stronger than what the recording itself has there
+// in its quiet parts (Evidence.Floor). Where it is hidden in most of them, no figure
+// of the octaves shows it.
+func byOctaves(b *strings.Builder, rs []recording, cs []condition, table [][]outcome, rho float64) {
+	level := octaveLevels(rho)
+	var raised, n [len(level) + 1]int
+	for i, r := range rs {
+		if aside(r) != "" {
+			continue
+		}
+		dev := deviation(r.x[:len(r.x)*6/10])
+		for k, c := range cs {
+			if c.kind != "ar1" {
+				continue
+			}
+			seen := 0
+			for l, floor := range table[i][0].evidence.Floor {
+				if level[l]*dev*math.Pow(10, -c.snr/20) > floor {
+					seen++
+				}
+			}
+			n[seen]++
+			if table[i][k].raised {
+				raised[seen]++
+			}
+		}
+	}
+	b.WriteString("\nar1, octaves of 7 in which it is above the floor of the recording itself\n")
+	for seen, k := range n {
+		if k > 0 {
+			fmt.Fprintf(b, "%-12d %10d %11.1f %%\n", seen, k, 100*float64(raised[seen])/float64(k))
+		}
+	}
+}
+
+// octaveLevels returns the levels of AR(1) noise of deviation 1.
+func octaveLevels(rho float64) [7]float64 {
+	x := make([]float64, 200*noise.ColourBlock)
+	add(x, noise.Step{Kind: "ar1", Args: args("snr", math.NaN(), "sigma", 1., "rho", rho)}, 1, rand.New(rand.NewPCG(4, 4)))
+	return judge(x).evidence.Sigma
 }

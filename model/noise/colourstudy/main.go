@@ -11,13 +11,16 @@
 //
 // does the same with generated recordings, and
 //
-//	go run ./model/noise/colourstudy -fit 30000
+//	go run ./model/noise/colourstudy -fit 40000
+//	go run ./model/noise/colourstudy -fit-estimate 16000
 //
-// fits the network of the test to that many generated recordings, none of which
-// the other commands use, and writes model/noise/colour_weights.go.
+// fit the network of the test and those of its estimates to that many generated
+// recordings, none of which the other commands use, and write
+// model/noise/colour_weights.go and colour_weights_estimate.go.
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -35,8 +38,9 @@ func main() {
 
 func run(args []string) error {
 	fs := flag.NewFlagSet("colourstudy", flag.ContinueOnError)
-	recordings := fs.Int("fit", 0, "fit the network to `N` generated recordings")
-	out := fs.String("o", "model/noise/colour_weights.go", "`file` that -fit writes")
+	recordings := fs.Int("fit", 0, "fit the network of the flag to `N` generated recordings")
+	estimated := fs.Int("fit-estimate", 0, "fit the networks of ρ and σ to `N` generated recordings")
+	out := fs.String("o", "", "`file` that is written by a fit (default model/noise/colour_weights.go or …_estimate.go)")
 	generated := fs.Int("generated", 0, "judge `N` generated recordings")
 	rho := fs.Float64("rho", .9, "coefficient of the AR(1) noise added")
 	most := fs.Int("most", 100_000, "longest recording judged, in samples")
@@ -45,7 +49,9 @@ func run(args []string) error {
 	}
 	switch {
 	case *recordings > 0:
-		return fit(points(*recordings, 1), 1).write(*out, *recordings)
+		return fitFlag(*recordings, cmp.Or(*out, "model/noise/colour_weights.go"))
+	case *estimated > 0:
+		return fitEstimate(*estimated, cmp.Or(*out, "model/noise/colour_weights_estimate.go"))
 	case *generated > 0:
 		return report(os.Stdout, generate(*generated), *rho)
 	case fs.NArg() != 1:
