@@ -24,6 +24,15 @@ func takesColour(m *model.Model) bool {
 // followsColour says whether the test for coloured noise is of use to a model.
 func followsColour(m *model.Model) bool { return m != nil && !m.Header().NotWhite }
 
+// verdict is what events say of the noise of a channel.
+type verdict uint8
+
+const (
+	white verdict = iota
+	isColoured
+	colourTold // and the net is told how
+)
+
 // colourOf says whether the noise of a channel is taken to be coloured, and what the
 // net is told of it: what the user knows, and where that is nothing, what is
 // estimated. Where there is no Sigma, the scale has it.
@@ -74,10 +83,17 @@ func (l *lane) hearColour(s *window.Slot) {
 	data := make(map[string]any)
 	for i, name := range l.eng.cfg.Channels {
 		coloured, told := l.colourOf(i)
-		if coloured == l.announced[i] {
+		now := white
+		if coloured {
+			now = isColoured
+		}
+		if told.Colour > 0 {
+			now = colourTold
+		}
+		if now == l.announced[i] {
 			continue
 		}
-		l.announced[i] = coloured
+		l.announced[i] = now
 		words = append(words, name+": "+colourWords(coloured, told))
 		data[name] = map[string]any{"coloured": coloured, "sigma": round(told.Sigma), "colour": round(told.Colour)}
 	}

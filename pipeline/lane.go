@@ -68,7 +68,7 @@ type lane struct {
 
 	colours        []*guard.Colour // per channel
 	follows, takes bool            // the model is served by the test for colour, and by its estimate
-	announced      []bool          // per channel: that the noise is coloured
+	announced      []verdict       // per channel: of its noise
 }
 
 // waitSlot is a slot between the grid and its record.
@@ -96,7 +96,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
-		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]bool, c), state: "learning", score: nan,
+		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
 	for i := range l.colours {

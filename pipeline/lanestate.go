@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/quell-stream/quell/ingest"
@@ -21,7 +22,7 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.scalers[i].AppendState(dst)
 		dst = wire.F64(dst, l.held[i])
 		dst = wire.Bool(dst, l.heldOK[i])
-		dst = wire.Bool(l.colours[i].AppendState(dst), l.announced[i])
+		dst = wire.U8(l.colours[i].AppendState(dst), uint8(l.announced[i]))
 	}
 	dst = wire.String(dst, l.modelName())
 	dst = wire.I64(dst, l.emitted)
@@ -78,7 +79,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
 		r.SetRest(l.colours[i].RestoreState(r.Rest()))
-		l.announced[i] = r.Bool()
+		if l.announced[i] = verdict(r.U8()); l.announced[i] > colourTold {
+			r.Fail(errors.New("a verdict on the noise that there is not"))
+		}
 	}
 	name := r.String()
 	l.emitted = r.I64()

@@ -54,8 +54,8 @@ func (e *estimate) follow(c, s float64) {
 // noise's low frequencies rises evenly, in powers of two of 1-ρ.
 func depth(rho float64) float64 { return -math.Log2(1 - rho) }
 
-// Estimate returns what the noise is taken to be while the flag is raised, and the
-// zero value while it is not or nothing can be said. ρ is estimated between .5
+// Estimate returns what the noise is taken to be once the flag is raised for good
+// reason, and the zero value while it is not or nothing can be said. ρ is estimated between .5
 // and .98.
 //
 // Two networks like the one behind the flag, fitted to the same kind of generated
@@ -67,11 +67,11 @@ func depth(rho float64) float64 { return -math.Log2(1 - rho) }
 // and moves in steps.
 func (c *Colour) Estimate() AR1 { return c.estimate.told }
 
-// estimateFrom follows the colour while the flag is raised.
+// estimateFrom follows the colour while the flag is raised for good reason.
 func (c *Colour) estimateFrom(f *[features]float64) {
 	unit, ok := c.unit()
 	switch {
-	case !c.raised:
+	case !c.sure:
 		c.estimate = estimate{}
 	case ok:
 		c.estimate.follow(rhoNet.score(f), unit+limited(sigmaNet.score(f), 8))
