@@ -28,10 +28,11 @@ func gains(all []subject, n net, kind eval.Kind, margin bool) func(*lab) (figure
 				return figure{}, err
 			}
 			values := collect(scores, func(x score) float64 {
+				g := x.gain(n.from == "base") // what quell denoise gives with no option
 				if margin {
-					return x.margin()
+					g -= x.Five
 				}
-				return x.Gain
+				return g
 			})
 			medians, last = append(medians, median(values)), scores
 			if l.verbose {
@@ -48,11 +49,11 @@ func gains(all []subject, n net, kind eval.Kind, margin bool) func(*lab) (figure
 
 // describe says how the runs of one recording came out.
 func describe(s []score) string {
-	g := collect(s, func(x score) float64 { return x.Gain })
+	net, served := collect(s, func(x score) float64 { return x.Net }), collect(s, func(x score) float64 { return x.Served })
 	names := collect(s, func(x score) string { return x.Best })
 	slices.Sort(names)
-	return fmt.Sprintf("%d runs, %.2f…%.2f; the five: %.2f (%s); noise came out at %.2f dB; coverage %.3f",
-		len(s), slices.Min(g), slices.Max(g), median(collect(s, func(x score) float64 { return x.Five })),
+	return fmt.Sprintf("%d runs, net alone %.2f (%.2f…%.2f), served %.2f (%.2f…%.2f); the five: %.2f (%s); noise came out at %.2f dB; coverage %.3f",
+		len(s), median(net), slices.Min(net), slices.Max(net), median(served), slices.Min(served), slices.Max(served), median(collect(s, func(x score) float64 { return x.Five })),
 		strings.Join(slices.Compact(names), ", "), median(collect(s, func(x score) float64 { return x.Realised })),
 		median(collect(s, func(x score) float64 { return x.Coverage })))
 }

@@ -35,16 +35,22 @@ type net struct {
 	seeds   int    // of training; default those of -seeds
 }
 
-// score is the gain of one run, in dB, and the best of the five classical
-// filters beside it.
+// score is what one run gained, in dB: the net alone, and what is served with its
+// guard on; and the best of the five classical filters beside it.
 type score struct {
-	Gain, Five float64
+	Net, Served, Five float64
 	Best       string // which of the five
 	Realised   float64
 	Coverage   float64
 }
 
-func (s score) margin() float64 { return s.Gain - s.Five }
+// gain is that of the net alone, or of what is served.
+func (s score) gain(served bool) float64 {
+	if served {
+		return s.Served
+	}
+	return s.Net
+}
 
 // five are the classical filters that the targets name.
 var five = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classic.MedianName, classic.KalmanName, classic.WaveletName}
@@ -197,11 +203,12 @@ func (l *lab) score(s subject, models []string, kind eval.Kind, seed int) ([]sco
 		if err := l.json(&r, args...); err != nil {
 			return nil, err
 		}
-		if len(r.Results) < len(models) || len(r.Realised) != 1 {
+		ours := 2 * len(models) // each, and what is served with it
+		if len(r.Results) < ours || len(r.Realised) != 1 {
 			return nil, fmt.Errorf("quell %s: %d results", strings.Join(args, " "), len(r.Results))
 		}
 		best, rivals := r.Results[0], 0
-		for _, x := range r.Results[len(models):] {
+		for _, x := range r.Results[ours:] {
 			if slices.Contains(five, x.Method) {
 				if rivals++; rivals == 1 || x.Gain > best.Gain {
 					best = x
@@ -212,8 +219,12 @@ func (l *lab) score(s subject, models []string, kind eval.Kind, seed int) ([]sco
 			return nil, fmt.Errorf("quell eval scored %d of the %d filters to compare with", rivals, len(five))
 		}
 		var out []score
-		for _, x := range r.Results[:len(models)] {
-			out = append(out, score{x.Gain, best.Gain, best.Method, r.Realised[0].Realised, x.Coverage})
+		for i := 0; i < ours; i += 2 {
+			x, served := r.Results[i], r.Results[i+1]
+			if !strings.HasPrefix(served.Method, "served") {
+				return nil, fmt.Errorf("quell eval: %s beside %s; want what is served", served.Method, x.Method)
+			}
+			out = append(out, score{x.Gain, served.Gain, best.Gain, best.Method, r.Realised[0].Realised, x.Coverage})
 		}
 		return out, nil
 	})

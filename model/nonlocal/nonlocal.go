@@ -10,31 +10,21 @@
 // does on the readings alone.
 package nonlocal
 
-import "math"
+import "github.com/quell-stream/quell/model/internal/kernel"
 
 const (
-	past      = 32           // slots before the present one that are compared by their estimates
-	maxAhead  = 32           // slots after it that are compared by their readings
-	maxGap    = 8            // slots before it that are, too: their estimates know the present reading
-	nearest   = maxAhead + 1 // lag: what is nearer a net sees by itself
-	refresh   = 512          // slots after which the sums are made anew, so that rounding does not add up
-	bandwidth = .4           // mismatch, in variances of the noise, that a weight of 1/e stands for
-	reach     = 4            // bandwidths, from which on a weight is 0
-	steps     = 64           // of the table of weights
-	cut       = 3            // deviations of the noise that a reading may lie off its estimate
-	share     = .5           // of the mismatch around a slot that is taken for its own
+	past     = 32           // slots before the present one that are compared by their estimates
+	maxAhead = 32           // slots after it that are compared by their readings
+	maxGap   = 8            // slots before it that are, too: their estimates know the present reading
+	nearest  = maxAhead + 1 // lag: what is nearer a net sees by itself
+	refresh  = 512          // slots after which the sums are made anew, so that rounding does not add up
+	reach    = 1.6          // mismatch, in variances of the noise, from which on a weight is 0
+	cut      = 3            // deviations of the noise that a reading may lie off its estimate
+	share    = .5           // of the mismatch around a slot that is taken for its own
 )
 
 // never is a slot before all.
 const never = -2
-
-// weights are those of mismatches in steps of reach/steps bandwidths.
-var weights = func() (w [steps]float32) {
-	for i := range w {
-		w[i] = float32(math.Exp(-(float64(i) + .5) * reach / steps))
-	}
-	return w
-}()
 
 // Memory is the past of one channel. It is not safe for concurrent use.
 type Memory struct {
@@ -98,29 +88,16 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 	m.sum()
 	// Equal stretches differ by the errors of two estimates or readings. Half of the
 	// former is taken off: those of cycles that are alike are alike.
-	base := float32(off*past + 2*noise*float64(m.ahead+m.gap))
-	step := float32(noise * bandwidth * reach / steps * float64(past+m.ahead+m.gap))
-	most, scale := base+steps*step, 1/step
-	var sum, squares, mean, index float32
+	base := off*past + 2*noise*float64(m.ahead+m.gap)
+	least := reach * noise * float64(past+m.ahead+m.gap)
 	d := m.d[m.first:]
-	y := m.y.back(m.ahead+nearest, len(d))
-	for j, d := range d {
-		if d >= most {
-			continue
-		}
-		i := min(max(int((d-base)*scale), 0), steps-1)
-		w := weights[i]
-		sum += w
-		squares += w * w
-		mean += w * y[j]
-		index += w * float32(i)
-	}
-	if sum == 0 {
+	w := kernel.Weigh(d, m.y.back(m.ahead+nearest, len(d)), float32(base), float32(1/least))
+	if w.W == 0 {
 		return Alike{}, false
 	}
-	s := float64(sum)
-	mismatch := float64(index) / s * bandwidth * reach / steps
-	return Alike{m.origin + float64(mean)/s, noise * (float64(squares)/(s*s) + share*mismatch)}, true
+	sum := float64(w.W)
+	mismatch := reach * float64(w.WU) / sum
+	return Alike{m.origin + float64(w.WY)/sum, noise * (float64(w.W2)/(sum*sum) + share*mismatch)}, true
 }
 
 // sum brings d to the slot that is to be learnt next.
@@ -140,12 +117,10 @@ func (m *Memory) sum() {
 		}
 		m.fresh = t
 	} else {
-		m.move(&m.c, m.gap, past)
+		m.exchange(&m.c, m.gap, past)
 		if m.ahead > 0 {
-			m.move(&m.y, 0, m.ahead)
-		}
-		if m.gap > 0 {
-			m.move(&m.y, m.ahead+1, m.gap)
+			m.exchange(&m.y, 0, m.ahead)
+			m.exchange(&m.y, m.ahead+1, m.gap)
 		}
 	}
 	m.summed = t
@@ -162,17 +137,11 @@ func (m *Memory) add(of *tail, k int) {
 	}
 }
 
-// move has d sum up the value that is k before the newest in place of that which
+// exchange has d sum up the value that is k before the newest in place of that which
 // is another n before.
-func (m *Memory) move(of *tail, k, n int) {
+func (m *Memory) exchange(of *tail, k, n int) {
 	d := m.d[m.first:]
-	x, old := of.back(k, 1)[0], of.back(k+n, 1)[0]
-	then, thenOld := of.back(k+nearest, len(d)), of.back(k+n+nearest, len(d))
-	then, thenOld = then[:len(d)], thenOld[:len(d)]
-	for j := range d {
-		e, f := x-then[j], old-thenOld[j]
-		d[j] += e*e - f*f
-	}
+	kernel.Exchange(d, of.back(k+nearest, len(d)), of.back(k+n+nearest, len(d)), of.back(k, 1)[0], of.back(k+n, 1)[0])
 }
 
 // Learn takes the estimate of the oldest slot that was read and not learnt, NaN

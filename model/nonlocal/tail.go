@@ -1,13 +1,14 @@
 package nonlocal
 
-// tail is the newest of a row of values, zeros before the first, side by side.
+// tail is the newest of a row of values, zeros before the first, side by side in
+// memory that is a quarter longer.
 type tail struct {
 	keep int
 	v    []float32
 }
 
 func newTail(keep int) tail {
-	return tail{keep, make([]float32, keep, 2*keep)}
+	return tail{keep, make([]float32, keep, keep+keep/4)}
 }
 
 func (t *tail) push(x float32) {

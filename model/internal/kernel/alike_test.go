@@ -1,0 +1,75 @@
+package kernel
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// Every tier gives the bits of the definitions, inside its slices, for any length.
+func TestAlike(t *testing.T) { eachTier(t, testAlike) }
+
+func testAlike(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 9))
+	for n := range 70 {
+		a, allA := guarded(rng, n)
+		b, allB := guarded(rng, n)
+		d, allD := guarded(rng, n)
+		x, y := float32(rng.NormFloat64()), float32(rng.NormFloat64())
+		want := append([]float32(nil), d...)
+		exchangeGeneric(want, a, b, x, y)
+		Exchange(d, a, b, x, y)
+		for i := range d {
+			if math.Float32bits(d[i]) != math.Float32bits(want[i]) {
+				t.Fatalf("Exchange of %d: value %d is %v, want %v", n, i, d[i], want[i])
+			}
+		}
+		var lanes [4][8]float32
+		weighGeneric(&lanes, d, a, -.5, .7)
+		got := Weigh(d, a, -.5, .7)
+		var all [4]float64
+		for k := range lanes {
+			for _, v := range lanes[k] {
+				all[k] += float64(v)
+			}
+		}
+		for k, v := range [...]float32{got.W, got.W2, got.WY, got.WU} {
+			if math.Abs(float64(v)-all[k]) > 1e-5*(1+math.Abs(all[k])) {
+				t.Fatalf("Weigh of %d: sum %d is %v, want %v", n, k, v, all[k])
+			}
+		}
+		var direct [4]float64 // by the formula
+		for i, v := range d {
+			u := max(0, (float64(v)+.5)*.7)
+			w := math.Pow(max(0, 1-u), 4)
+			for k, f := range [...]float64{1, w, float64(a[i]), u} {
+				direct[k] += w * f
+			}
+		}
+		for k := range direct {
+			if math.Abs(direct[k]-all[k]) > 1e-4*(1+math.Abs(direct[k])) {
+				t.Fatalf("Weigh of %d: sum %d is %v, the formula says %v", n, k, all[k], direct[k])
+			}
+		}
+		intact(t, "d", allD)
+		intact(t, "a", allA)
+		intact(t, "b", allB)
+	}
+}
+
+// The tiers agree bit for bit.
+func TestAlikeBits(t *testing.T) {
+	rng := rand.New(rand.NewPCG(4, 9))
+	d, _ := guarded(rng, 1003)
+	y, _ := guarded(rng, 1003)
+	var first *Weighed
+	eachTier(t, func(t *testing.T) {
+		got := Weigh(d, y, -1, .3)
+		if first == nil {
+			first = &got
+		}
+		if got != *first {
+			t.Errorf("%+v, in another tier %+v", got, *first)
+		}
+	})
+}
