@@ -58,8 +58,8 @@ func run() error {
 	switch {
 	case o.seeds < 1:
 		return errors.New("-seeds: at least one is needed")
-	case o.markdown != "" && (*filter != "" || o.quick || o.seeds != runs):
-		return errors.New("-markdown takes all rows by the whole protocol: leave -run, -quick and -seeds out")
+	case o.markdown != "" && (*filter != "" || o.quick):
+		return errors.New("-markdown takes all rows: leave -run and -quick out")
 	case o.quick:
 		o.seeds = 1
 	}

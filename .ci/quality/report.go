@@ -29,11 +29,12 @@ type line struct {
 type report struct {
 	lines  []line
 	strict bool
+	seeds  int // of training
 	open   map[string]bool
 }
 
 func newReport(o *options) (*report, error) {
-	r := &report{strict: o.strict, open: map[string]bool{}}
+	r := &report{strict: o.strict, seeds: o.seeds, open: map[string]bool{}}
 	if o.open == "" {
 		return r, nil
 	}
@@ -121,7 +122,7 @@ func (r *report) rewrite(path string) error {
 		return fmt.Errorf("%s: the lines %s and %s are needed", path, beginMark, endMark)
 	}
 	var out bytes.Buffer
-	fmt.Fprintf(&out, "%s%s\n\n| figure | measured | must | aim | verdict | how it came out | `-run` |\n|---|---|---|---|---|---|---|\n", head, beginMark)
+	fmt.Fprintf(&out, "%s%s\n\nTraining seeds: %d.\n\n| figure | measured | must | aim | verdict | how it came out | `-run` |\n|---|---|---|---|---|---|---|\n", head, beginMark, r.seeds)
 	for _, x := range r.lines {
 		fmt.Fprintf(&out, "| %s | %s | %s | %s | %s | %s | `%s` |\n", x.row.what, x.value, x.row.must, x.row.aim, x.verdict, escape(x.detail), x.row.name)
 	}
