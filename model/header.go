@@ -109,6 +109,7 @@ type Header struct {
 	Spread     bool               `json:"spread,omitempty"`    // the net also tells how far it may be off, see Stream.Spread
 	NotWhite   bool               `json:"not_white,omitempty"` // it takes away noise that is not white, or more than noise: the guard, which takes noise for white, cannot judge it
 	Outputs    []Output           `json:"outputs,omitempty"`   // what clean values are, one per channel or one for all of a per-channel model; none: values
+	Names      []string           `json:"names,omitempty"`     // of the channels that it serves at once, in their order; none: unknown
 	Classes    []string           `json:"classes,omitempty"`   // the net also tells which of these a slot is, the first being the normal one, see Stream.Classes
 	Condition  Condition          `json:"condition,omitempty"` // what the net can be told, see Model.Conditioned; its streams know nothing of it
 	Scaler     Scaler             `json:"scaler"`
@@ -227,6 +228,9 @@ func (h *Header) validateOutputs(bad func(string, ...any)) {
 			bad("outputs: %q needs raw values: a fixed scaler of mean 0 and deviation 1, or none", o)
 		}
 	}
+	if n := len(h.Names); n > 0 && n != h.Channels {
+		bad("names: %d; want one for each of %d channels, or none", n, h.Channels)
+	}
 	if n := len(h.Classes); n == 1 || n > maxClasses {
 		bad("classes: %d; want 2 to %d, or none", n, maxClasses)
 	}
@@ -303,7 +307,7 @@ func (s *Scaler) validate(channels int, bad func(string, ...any)) {
 func (h Header) clone() Header {
 	h.Inputs = slices.Clone(h.Inputs)
 	h.Outputs = slices.Clone(h.Outputs)
-	h.Classes = slices.Clone(h.Classes)
+	h.Names, h.Classes = slices.Clone(h.Names), slices.Clone(h.Classes)
 	h.Scaler.Mean = slices.Clone(h.Scaler.Mean)
 	h.Scaler.Dev = slices.Clone(h.Scaler.Dev)
 	h.Scaler.Sigma = slices.Clone(h.Scaler.Sigma)
@@ -320,4 +324,14 @@ func (h Header) clone() Header {
 		h.Metrics[k] = v
 	}
 	return h
+}
+
+// Takes returns an error if the model serves several channels at once and these are
+// the ones that it was trained on, but in another order.
+func (m *Model) Takes(channels []string) error {
+	names := m.header.Names
+	if slices.Equal(names, channels) || len(names) != len(channels) || !slices.Equal(slices.Sorted(slices.Values(names)), slices.Sorted(slices.Values(channels))) {
+		return nil
+	}
+	return fmt.Errorf("%s takes its channels in the order %s, not %s", m.Name(), strings.Join(names, ", "), strings.Join(channels, ", "))
 }

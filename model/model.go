@@ -88,7 +88,13 @@ func (m *Model) Size() int { return m.bytes }
 // HalfWidth returns the half widths of the intervals of the given coverage
 // around clean values, by noise level (see Column.Level): in units of the spread
 // that the net tells (see Stream.Spread), or of σ̂ where it tells none.
-func (m *Model) HalfWidth(coverage float64) HalfWidth { return m.header.Interval.Of(coverage) }
+func (m *Model) HalfWidth(coverage float64) HalfWidth {
+	w := m.header.Interval.Of(coverage)
+	if h := &m.header; h.Spread && h.Kind != BlindSpot && len(h.Interval.Levels) == 0 {
+		w.half[0] *= math.Sqrt(math.Pi / 2) // the spread is a mean absolute error
+	}
+	return w
+}
 
 func finite(x []float32) bool {
 	for _, v := range x {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model/nn"
 )
@@ -37,6 +38,8 @@ func (m *Model) Sample(cols []Column, channels, passes int, seed uint64) (*Sampl
 		return fail(errors.New("the net has no dropout layer to sample with: train one with dropout in its architecture"))
 	case m.quantized != nil:
 		return fail(errors.New("int8 models are not sampled: name the float32 model"))
+	case slices.ContainsFunc(m.header.Outputs, Output.binary):
+		return fail(errors.New("binary channels are not sampled: they tell themselves how sure they are"))
 	case m.header.Spec.Window > 0:
 		return fail(errors.New("nets of a fixed window are not sampled"))
 	case passes < 2:

@@ -138,6 +138,11 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 	if cfg.Noise != nil && len(cfg.Noise) != len(cfg.Channels) {
 		return nil, fmt.Errorf("stream %q: the noise of %d channels is given, of %d", cfg.Stream, len(cfg.Noise), len(cfg.Channels))
 	}
+	if cfg.Model != nil {
+		if err := cfg.Model.Takes(cfg.Channels); err != nil {
+			return nil, fmt.Errorf("stream %q: %w: name them so", cfg.Stream, err)
+		}
+	}
 	for i, n := range cfg.Noise {
 		if !(n.Sigma >= 0 && n.Sigma <= math.MaxFloat64) || !(n.Colour >= 0 && n.Colour < 1) || n.Colour > 0 && n.Sigma == 0 {
 			return nil, fmt.Errorf("stream %q: channel %s: a noise of deviation %g and autocorrelation %g: the deviation must be a number that is not negative, the autocorrelation lie in 0 to below 1, and with the latter the former is needed",

@@ -137,7 +137,7 @@ func (l *lane) begin() error {
 // is warmed with the input that the old one has seen. After an error all is as
 // before.
 func (l *lane) serve(m *model.Model) error {
-	old := l.stream
+	old, guarded := l.stream, l.guard != nil
 	var st *model.Stream
 	if m != nil {
 		var err error
@@ -176,6 +176,9 @@ func (l *lane) serve(m *model.Model) error {
 	if old != nil {
 		in, _ := old.Position()
 		st.Warm(l.history.columns(), in)
+		if l.guard != nil && !guarded {
+			l.guard.Begin(in - int64(l.waiting.len()))
+		}
 	}
 	return nil
 }

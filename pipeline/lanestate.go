@@ -122,7 +122,12 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 	for range r.Len(8) {
 		l.rebases = append(l.rebases, r.I64())
 	}
-	if guarded := r.Bool(); guarded && r.Err() == nil {
+	guarded := r.Bool()
+	if !guarded && l.guard != nil && l.stream != nil && r.Err() == nil { // switched on since
+		in, _ := l.stream.Position()
+		l.guard.Begin(in - int64(l.waiting.len()))
+	}
+	if guarded && r.Err() == nil {
 		if l.guard == nil {
 			return nil, fmt.Errorf("the saved state of series %q has a guard and the configuration has none: switch it on, or move the state away", series)
 		}

@@ -31,6 +31,13 @@ func (e *evaluation) read(s streams) error {
 		if n := m.Header().Channels; n > 0 && n != len(e.subjects) {
 			return fmt.Errorf("%s serves %d channels at once and %s has %d to score: name the right ones with --channels", m.Name(), n, e.in, len(e.subjects))
 		}
+		names := make([]string, len(e.subjects))
+		for i := range names {
+			names[i] = e.subjects[i].name
+		}
+		if err := m.Takes(names); err != nil {
+			return fmt.Errorf("%w: name them so with --channels or --clean", err)
+		}
 	}
 	return errors.Join(e.readBeats(), e.readLabels(s))
 }

@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -177,7 +178,7 @@ func (o *trainOptions) check() error {
 		return usageError("--steps and --budget exclude each other")
 	}
 	// What could not be written is told before the training, not after it.
-	return checkOut(o.out)
+	return outModel(o.out)
 }
 
 // checkOut finds why a file could not be written.
@@ -221,13 +222,16 @@ type given struct {
 
 // trainSupervised trains with truth.
 func trainSupervised(ctx context.Context, s streams, files []string, pairs []pair, o *trainOptions) error {
-	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps, Curriculum: o.curriculum}
+	cfg := train.SupervisedConfig{Seed: o.seed, Steps: o.steps, Curriculum: o.curriculum, Names: channelsOf(pairs)}
 	var err error
 	if cfg.Recipe, err = o.recipe(); err != nil {
 		return err
 	}
 	if err := o.checkPairs(pairs); err != nil {
 		return err
+	}
+	if len(o.channels) > 0 {
+		return usageError("--channels and --clean exclude each other: --clean names the channels")
 	}
 	if o.corrupt != "" {
 		if cfg.Corrupt, err = noise.ParseSpec(o.corrupt); err != nil {
@@ -242,12 +246,15 @@ func trainSupervised(ctx context.Context, s streams, files []string, pairs []pai
 	case o.from != "" && o.binary != nil:
 		return usageError("--from and --binary exclude each other: what the channels are is settled in the model")
 	case o.from != "":
-		ahead := anyLookahead
-		if o.aheadSet {
-			ahead = int(o.lookahead)
+		ahead := int(o.lookahead)
+		if o.from != "base" && !o.aheadSet {
+			ahead = anyLookahead
 		}
 		if cfg.From, err = loadModel(o.from, ahead); err != nil {
 			return err
+		}
+		if err := cfg.From.Takes(cfg.Names); err != nil {
+			return usageError("%w: give --clean so", err)
 		}
 	default:
 		if cfg.Outputs, err = o.outputs(pairs); err != nil {
@@ -372,9 +379,17 @@ type netFile struct {
 	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
 	Layers    []nn.LayerSpec `yaml:"layers"`
 	Encoders  encoders       `yaml:"encoders"` // of several channels
-	Window    int            `yaml:"window"` // of a list with a dense layer, which can be imported only
+	Window    int            `yaml:"window"`   // of a list with a dense layer, which can be imported only
 
 	layersFile `yaml:",inline"`
+}
+
+// unknownKey is what the decoder says of a key that it does not know.
+var unknownKey = regexp.MustCompile(`field (\S+) not found in type (?s:.*)`)
+
+// plainYAML takes the names of Go types out of an error of decoding.
+func plainYAML(err error) error {
+	return errors.New(unknownKey.ReplaceAllString(err.Error(), `there is no key "$1"`))
 }
 
 // readNet reads the file of --arch, and without one what is the default. The
@@ -387,7 +402,7 @@ func readNet(path string, lookahead int) (*netFile, error) {
 			return nil, fmt.Errorf("--arch: %w", err)
 		}
 		if err := yaml.Load(data, n, yaml.WithKnownFields()); err != nil {
-			return nil, fmt.Errorf("--arch: %s: %w", path, err)
+			return nil, fmt.Errorf("--arch: %s: %w", path, plainYAML(err))
 		}
 	}
 	if n.Taps == 0 {
@@ -432,6 +447,9 @@ func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, e
 	}
 	if n.Window != 0 {
 		return a, 0, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
+	}
+	if o.aheadSet && (n.Kind == "dae" || n.Kind == "stacked") {
+		return a, 0, usageError("--lookahead: that of a net of kind %s follows from its widths and taps; leave it out", n.Kind)
 	}
 	if a, err = n.arch(channels); err != nil {
 		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)

@@ -46,7 +46,7 @@ func (n *netFile) sized(channels, beside int) (train.Arch, error) {
 		a = train.TCNArch(signals, file.Channels, file.Taps, file.Dilations, *file.Lookahead)
 	case "blindspot":
 		a = train.BlindArch(signals, file.Channels, file.Taps, file.Dilations, *file.Lookahead)
-	default:
+	default: // its look-ahead follows from widths and taps
 		a = train.DAEArch(channels, file.Widths, file.Taps, file.Latent)
 	}
 	if file.Layers != nil {

@@ -93,7 +93,7 @@ func readSpace(path string, lookahead int) (train.Space, error) {
 		return s, fmt.Errorf("--space: %w", err)
 	}
 	if err := yaml.Load(data, &f, yaml.WithKnownFields()); err != nil {
-		return s, fmt.Errorf("--space: %s: %w", path, err)
+		return s, fmt.Errorf("--space: %s: %w", path, plainYAML(err))
 	}
 	if f.Rate != nil {
 		if len(f.Rate) != 2 {

@@ -108,6 +108,9 @@ func adviseModel(v []Verdict) string {
 func adviseFilter(v []Verdict) string {
 	use := &v[0].Use
 	text := fmt.Sprintf("use the %s filter here (%s): %s dB gained", strings.ReplaceAll(use.Method, "_", " "), use.Setting, gains(v, useOf))
+	if use.Method == classic.WienerName {
+		text += ", which is learnt from the recording: quell denoise does so by itself and lets it serve where it is the better one"
+	}
 	switch {
 	case v[0].Rival == nil:
 	case v[0].Tied:

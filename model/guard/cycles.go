@@ -12,6 +12,7 @@ const (
 	likeLast  = 256  // slots that the mean of the latest errors goes back
 	proven    = 1.   // standard errors by which the earlier cycles must make the estimate better
 	mostShare = 1.   // of the weight that an exact variance would give them
+	unlikely  = 5.   // deviations that the two may be apart
 	mostLess  = .9   // of a squared error that they may take away
 
 	sigmaDoubt2 = .1 // by which σ̂² may be too large
@@ -65,7 +66,8 @@ func (c *channel) look(t, in int64, served Choice, rho float64) (s hint, ok bool
 		return hint{}, false
 	}
 	a, ok := m.Match(rho*c.sigma*c.sigma, c.cycles.off)
-	if !ok {
+	// What is far beyond both errors holds a reading that was none.
+	if apart := a.Mean - served.Clean; !ok || apart*apart > unlikely*unlikely*(e2+a.Variance) {
 		return hint{}, false
 	}
 	s = hint{weight: e2 / (e2 + a.Variance)}
@@ -90,9 +92,11 @@ func (c *channel) recall(t, in int64, due schedule, served Choice, own float64, 
 	}
 	if r := c.raw[t%ring] - served.Clean; gathers && r-r == 0 && own-own == 0 {
 		i := due.place(t) / part
+		most := wild * c.sigma
+		r, s := cut(r, most), hint{s.weight, cut(s.by, most)}
 		y.now.better[i] += s.by*r + (1-sigmaDoubt2)*c.net.rho*c.sigma*c.sigma*s.weight*own
 		y.now.square[i] += s.by * s.by
-		y.now.claim += s.weight * served.Spread * served.Spread
+		y.now.claim += s.weight * min(served.Spread*served.Spread, most*most)
 		y.now.n++
 	}
 	if y.share == 0 {

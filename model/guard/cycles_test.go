@@ -1,6 +1,9 @@
 package guard
 
-import "testing"
+import (
+	"math"
+	"testing"
+)
 
 // beat is a signal that repeats itself every 171 slots, and that nothing else can
 // foretell.
@@ -64,5 +67,42 @@ func TestCyclesDoNoHarm(t *testing.T) {
 				t.Error("a filter serves")
 			}
 		})
+	}
+}
+
+// One reading that is no measurement is no verdict, on the network or on anything
+// else, and leaves no value that is no number.
+func TestWildReading(t *testing.T) {
+	for _, wild := range []float64{1e3, 1e8, 1e20, 1e160, math.Inf(-1)} {
+		p := player{clean: beat, sigma: 1, told: 1, off: .3, claimed: .3, wild: wild}
+		g := New(newPanel(t, 8), 1)
+		o := p.play(g, 16_000, 3)
+		if net, s := o.share("", 6000), cyclesShare(&o); net < .99 || s < .8 {
+			t.Errorf("%g: the network serves %.0f %%, earlier cycles have a say in %.0f %%", wild, 100*net, 100*s)
+		}
+		for i, c := range o.choices {
+			if i != wildSlot && (c.Clean-c.Clean != 0 || c.Spread-c.Spread != 0) {
+				t.Fatalf("%g: slot %d is served %g, deviation %g", wild, i, c.Clean, c.Spread)
+			}
+		}
+		if off := p.mse(&o, o.served, 6000); !(off < .09) {
+			t.Errorf("%g: a squared error of %.3f σ², the network has .09", wild, off)
+		}
+		state := g.AppendState(nil)
+		if _, err := New(newPanel(t, 8), 1).RestoreState(state); err != nil {
+			t.Error(wild, err)
+		}
+	}
+}
+
+// A guard that begins late is one that begins at 0, but for the numbers of its slots.
+func TestBeginsLate(t *testing.T) {
+	late := New(newPanel(t, 8), 1)
+	late.Begin(2993)
+	if late.Slot() != 2993 || late.Wants(2993, 2993+settle) || !late.Wants(2993+settle, 2993+settle+1) {
+		t.Errorf("slot %d, evidence before it has settled: %v", late.Slot(), late.Wants(2993, 2993+settle))
+	}
+	if late.Ahead() != New(newPanel(t, 8), 1).Ahead() {
+		t.Errorf("%d slots ahead", late.Ahead())
 	}
 }

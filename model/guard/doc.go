@@ -31,9 +31,18 @@
 // The filter is the one of the panel (the classical grids at the same look-ahead)
 // that foretells a reading best from the others (Batson and Royer, "Noise2Self",
 // 2019), which takes no knowledge of the noise, or the identity where it is likely
-// to do harm. Wiener filters among them learn from the blocks before. The network serves until four blocks have been seen or the evidence
-// is clearly against it; then where it is better than the filter by more than
-// chance explains.
+// to do harm. Wiener filters among them learn from the blocks before. The network
+// serves until four blocks have been seen or the evidence is clearly against it;
+// then where it is better than the filter by more than chance explains.
+//
+// # Earlier cycles
+//
+// Whatever serves, the mean of the readings at the same place of earlier cycles of
+// the channel (see package nonlocal) has a share in the clean value, as large as the
+// same kind of evidence supports.
+//
+// A reading counts as off an estimate by at most 32 σ̂, so that a wild one is no
+// verdict.
 //
 // # Interval
 //

@@ -25,6 +25,7 @@ const (
 	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
 	leastMargin = .0005 // the same, at least, in σ²
+	wild        = 32.   // σ̂ that a reading counts to be off an estimate by at most: one wild reading is no verdict
 
 	// MaxLookahead is the largest look-ahead of a Panel, in samples: filters gain
 	// nothing from a larger one. A network may look further ahead.
@@ -49,6 +50,9 @@ type Choice struct {
 	Filter string  // name of the filter's family; "" for the network
 	Cycles bool    // earlier cycles of the channel had their share in it
 }
+
+// largestReading keeps the squares of readings finite; a larger one counts as missing.
+const largestReading = 1e150
 
 // Guard follows the channels of a series. Slots are numbered from the start of a
 // context. It is not safe for concurrent use.
@@ -83,6 +87,13 @@ func New(p *Panel, channels int) *Guard {
 		g.channels[i] = newChannel(p)
 	}
 	return g
+}
+
+// Begin says that the first slot that is read, and given out, is number slot and not
+// 0. The guard must be new.
+func (g *Guard) Begin(slot int64) {
+	g.in, g.out = slot, slot
+	g.schedule.base += slot
 }
 
 // Ahead returns the number of slots that are to be read before the next one is
@@ -249,7 +260,7 @@ func newChannel(p *Panel) channel {
 }
 
 func (c *channel) read(t int64, y float64) {
-	if y-y != 0 {
+	if !(math.Abs(y) <= largestReading) {
 		y = math.NaN()
 	}
 	c.raw[t%ring] = y
@@ -279,7 +290,7 @@ func (c *channel) choose(t int64, v Value) Choice {
 	}
 	f := Choice{Clean: x, Filter: c.serves.Family}
 	if v.Spread > 0 && v.Sigma > 0 {
-		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add((y-x)/v.Sigma, likely*likely) {
+		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add(cut((y-x)/v.Sigma, wild), min(likely*likely, wild*wild)) {
 			c.weigh()
 		}
 		f.Spread = v.Sigma * c.errs.deviation()
@@ -303,11 +314,15 @@ func (c *channel) gather(place int, t int64, v Value) {
 		return
 	}
 	i := place / part
+	e = cut(e, wild*v.Sigma)
 	c.now.squares[i] += e * e
 	c.now.own[i] += v.Own
 	c.now.n[i]++
 	c.now.claim += v.Spread * v.Spread
 }
+
+// cut bounds x to ±most.
+func cut(x, most float64) float64 { return min(max(x, -most), most) }
 
 // finish has the filter give out what it has.
 func (c *channel) finish() {

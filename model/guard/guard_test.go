@@ -30,7 +30,10 @@ type player struct {
 	off     float64 // of the network's errors, in σ
 	claimed float64 // what it says of them, in σ
 	lost    float64 // share of missing readings
+	wild    float64 // what is read at slot wildSlot; 0: as anywhere
 }
+
+const wildSlot = 5000
 
 type played struct {
 	x, y, served []float64
@@ -45,6 +48,9 @@ func (p *player) play(g *Guard, n int, seed uint64) played {
 		x := p.clean(t)
 		y := x + p.sigma*rng.NormFloat64()
 		net[t] = x + p.off*p.sigma*rng.NormFloat64()
+		if t == wildSlot && p.wild != 0 {
+			y, net[t] = p.wild, p.wild
+		}
 		if rng.Float64() < p.lost {
 			y = math.NaN()
 		}

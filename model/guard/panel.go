@@ -79,8 +79,8 @@ type made struct {
 
 // run runs a filter, number k or a Wiener filter as learnt, over readings, NaN
 // where one is missing, and returns what it makes of the block that begins at
-// slot from.
-func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int) (m made) {
+// slot from. No reading counts as more than most off.
+func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most float64) (m made) {
 	f, own := p.filters[k], p.own[k]
 	if f == nil {
 		f = newFilter(learnt)
@@ -101,10 +101,12 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int) (m mad
 			continue
 		}
 		at := i / part
-		m.squares[at] += d * d
+		near := cut(d, most)
+		m.squares[at] += near * near
 		if !p.ranks[k] {
 			m.own[at] += own
-			m.alone[at] += d / rest * (d / rest)
+			alone := cut(d/rest, most)
+			m.alone[at] += alone * alone
 			continue
 		}
 		if d == 0 {
@@ -112,7 +114,7 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int) (m mad
 		}
 		last := min(from+i+f.Lookahead(), len(ys)-1)
 		first := max(0, last-p.params[k].Window+1)
-		e := y - medianWithout(ys[first:last+1], y, x)
+		e := cut(y-medianWithout(ys[first:last+1], y, x), most)
 		m.alone[at] += e * e
 	}
 	return m

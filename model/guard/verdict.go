@@ -67,7 +67,7 @@ func (c *channel) judgeNext(p *Panel, in, blocks int64) {
 			return // nothing is known before the first block
 		}
 	}
-	m := p.run(k, learnt, p.raw, int(j.start-from))
+	m := p.run(k, learnt, p.raw, int(j.start-from), wild*math.Sqrt(j.sigma2))
 	c.tally[k].add(j, &m)
 }
 

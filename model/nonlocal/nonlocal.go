@@ -21,6 +21,7 @@ const (
 	reach    = 1.6          // mismatch, in variances of the noise, from which on a weight is 0
 	cut      = 3            // deviations of the noise that a reading may lie off its estimate
 	share    = .5           // of the mismatch around a slot that is taken for its own
+	wildest  = 1e15         // what is kept is bounded by, so that sums of squares stay numbers
 )
 
 // never is a slot before all.
@@ -60,12 +61,29 @@ func (m *Memory) Read(y float64) {
 	case y-y != 0:
 		m.y.push(m.y.newest())
 	case !m.begun:
-		m.origin, m.begun = y, true
+		m.origin, m.begun = bounded(y), true
 		m.y.push(0)
 	default:
-		m.y.push(float32(y - m.origin))
+		m.y.push(m.kept(y))
 	}
 	m.read++
+}
+
+func bounded(x float64) float64 { return min(max(x, -wildest), wildest) }
+
+// kept returns a value as it is kept: relative to the origin.
+func (m *Memory) kept(x float64) float32 { return float32(bounded(x - m.origin)) }
+
+// recentre makes the newest estimate the origin, so that a level that wanders, or a
+// first reading that was wild, does not cost precision.
+func (m *Memory) recentre() {
+	by := m.c.newest()
+	if !m.begun || by == 0 {
+		return
+	}
+	m.origin += float64(by)
+	m.y.lower(by)
+	m.c.lower(by)
 }
 
 // Pending returns the number of slots that were read and not learnt.
@@ -92,12 +110,13 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 	least := reach * noise * float64(past+m.ahead+m.gap)
 	d := m.d[m.first:]
 	w := kernel.Weigh(d, m.y.back(m.ahead+nearest, len(d)), float32(base), float32(1/least))
-	if w.W == 0 {
+	if !(w.W > 0) {
 		return Alike{}, false
 	}
 	sum := float64(w.W)
 	mismatch := reach * float64(w.WU) / sum
-	return Alike{m.origin + float64(w.WY)/sum, noise * (float64(w.W2)/(sum*sum) + share*mismatch)}, true
+	a = Alike{m.origin + float64(w.WY)/sum, noise * (float64(w.W2)/(sum*sum) + share*mismatch)}
+	return a, a.Mean-a.Mean == 0 && a.Variance-a.Variance == 0
 }
 
 // sum brings d to the slot that is to be learnt next.
@@ -106,6 +125,7 @@ func (m *Memory) sum() {
 	if m.summed != t-1 || t-m.fresh >= refresh {
 		m.first = min(max(0, m.lags-int(min(t-past-int64(m.gap), int64(m.lags)))), len(m.d))
 		clear(m.d[m.first:])
+		m.recentre()
 		for i := range past {
 			m.add(&m.c, m.gap+i)
 		}
@@ -152,7 +172,7 @@ func (m *Memory) Learn(c, sigma float64) {
 	y := &m.y.back(k, 1)[0]
 	x := *y
 	if c-c == 0 && m.begun {
-		x = float32(c - m.origin)
+		x = m.kept(c)
 		if far := float32(cut * sigma); far > 0 {
 			*y = min(max(*y, x-far), x+far)
 		}

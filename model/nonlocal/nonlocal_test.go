@@ -188,3 +188,40 @@ func TestRestoredMemorySaysTheSame(t *testing.T) {
 		t.Error("a snapshot of 700 lags was taken for one of 701")
 	}
 }
+
+// Readings and estimates that are no measurements give no value that is no number,
+// and are forgotten.
+func TestWildReadings(t *testing.T) {
+	for _, wild := range []float64{1e8, 1e20, 1e300, math.Inf(1), math.NaN()} {
+		x := beats(12000, 157)
+		rng := rand.New(rand.NewPCG(7, 7))
+		m := New(2048, 8)
+		off, n := 0.0, 0.0
+		for s := range x {
+			y := x[s] + rng.NormFloat64()
+			if s == 0 || s == 3000 {
+				y = wild
+			}
+			m.Read(y)
+			a, ok := m.Match(1, .1)
+			if ok && (a.Mean-a.Mean != 0 || !(a.Variance > 0) || math.IsInf(a.Variance, 0)) {
+				t.Fatalf("%g: slot %d: %+v", wild, s, a)
+			}
+			if s < m.ahead {
+				continue
+			}
+			at := s - m.ahead
+			if ok && at > 7000 {
+				off, n = off+(a.Mean-x[at])*(a.Mean-x[at]), n+1
+			}
+			c := x[at]
+			if at == 0 || at == 3000 {
+				c = wild // what serves may pass it on
+			}
+			m.Learn(c, 1)
+		}
+		if n < 4000 || off/n > .4 {
+			t.Errorf("%g: %g slots have their like, with a squared error of %.3f", wild, n, off/n)
+		}
+	}
+}

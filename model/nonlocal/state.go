@@ -35,9 +35,12 @@ func (m *Memory) RestoreState(src []byte) ([]byte, error) {
 		len(y) != len(m.y.latest(m.read)) || len(c) != len(m.c.latest(m.done)) {
 		r.Fail(errors.New("slots that do not fit together"))
 	}
+	if !numbers(y) || !numbers(c) || m.origin-m.origin != 0 {
+		r.Fail(errors.New("values that are no numbers"))
+	}
 	if m.summed != never {
 		d := r.F32s(nil)
-		if len(d) > len(m.d) || m.summed >= m.done+1 || m.fresh > m.summed || m.fresh < 0 {
+		if !numbers(d) || len(d) > len(m.d) || m.summed >= m.done+1 || m.fresh > m.summed || m.fresh < 0 {
 			r.Fail(errors.New("sums of other slots"))
 		} else {
 			m.first = len(m.d) - len(d)
@@ -51,4 +54,14 @@ func (m *Memory) RestoreState(src []byte) ([]byte, error) {
 	copy(m.y.latest(m.read), y)
 	copy(m.c.latest(m.done), c)
 	return r.Rest(), nil
+}
+
+// numbers says whether all of x are finite.
+func numbers(x []float32) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
 }

@@ -36,3 +36,10 @@ func (t *tail) reset() {
 func (t *tail) latest(pushed int64) []float32 {
 	return t.back(0, int(min(pushed, int64(t.keep))))
 }
+
+// lower takes by from all values.
+func (t *tail) lower(by float32) {
+	for i := range t.v {
+		t.v[i] -= by
+	}
+}

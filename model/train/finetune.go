@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/quell-stream/quell/model"
 )
@@ -117,6 +118,9 @@ func newTuner(m *model.Model, windows []Window, cfg FineTuneConfig) (*tuner, Fin
 	var rep FineTuneReport
 	if err := m.Trainable(); err != nil {
 		return nil, rep, fmt.Errorf("train: %w", err)
+	}
+	if c := m.Header().Classes; c != nil {
+		return nil, FineTuneReport{}, fmt.Errorf("train: %s tells which of %s a slot is, which training without labels would spoil", m.Name(), strings.Join(c, ", "))
 	}
 	if archOf(m).binary() {
 		return nil, rep, fmt.Errorf("train: %s has binary channels, which need clean truth to be trained on", m.Name())

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/eval"
@@ -31,6 +32,9 @@ func (c *SupervisedConfig) heads() error {
 		}
 	}
 	if c.Labels == nil {
+		if c.From != nil && a.Classes != nil {
+			return fmt.Errorf("train: %s tells which of %s a slot is: give labels, or that is spoilt", c.From.Name(), strings.Join(a.Classes, ", "))
+		}
 		if len(c.Classes) > 0 {
 			return errors.New("train: classes without labels")
 		}

@@ -131,6 +131,8 @@ func (c *OnlineConfig) defaults() error {
 		return errors.New("train: online: the noise is that of the pairs, or recorded apart, not both")
 	case c.Resume != nil || c.Checkpoint != nil || c.Patience != 0:
 		return errors.New("train: online: there are no checkpoints and there is no early stop: what was read is gone")
+	case c.Outputs != nil || c.Labels != nil || c.Sections != nil || c.From != nil && archOf(c.From).binary():
+		return errors.New("train: online: classes, binary channels and conditions are learnt from a recording that is read whole")
 	case c.Steps < 0 || c.Memory < 0:
 		return errors.New("train: online: steps and memory must not be negative")
 	}
@@ -189,7 +191,7 @@ func (o *online) begin(ctx context.Context) error {
 		}
 	}
 	if c.kept.full == 0 || c.held.full == 0 {
-		return fmt.Errorf("train: online: the recording has %d rows; at least %d in a row are needed to train on and to validate: train on the whole of it", c.rows, c.least())
+		return fmt.Errorf("train: online: the recording has %d rows; at least %d in a row are needed to train on and to validate: train on the whole of it, without a bound on memory", c.rows, c.least())
 	}
 	o.scaled = c.rows
 	o.data, o.val = o.pairs(c.kept, o.cfg.Seed, 0, .8), o.pairs(c.held, mix(o.cfg.Seed^heldOut), .8, 1)

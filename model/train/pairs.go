@@ -103,7 +103,7 @@ func (r *recorruption) Example(e *Example, step, i int) {
 					held += float32(alpha * sigma * fresh)
 				}
 			}
-			cols[to] = model.Column{X: held, Level: raise(c.Level, shift), Missing: c.Missing}
+			cols[to] = model.Column{X: held, Level: raise(c.Level, shift), Colour: c.Colour, Missing: c.Missing}
 		}
 	}
 	r.arch.fill(e, cols, want)

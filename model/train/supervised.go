@@ -35,6 +35,9 @@ type SupervisedConfig struct {
 	// Those for validation come from the last fifth.
 	Noise [][]float64
 
+	// Names are those of the channels, for the header of a model that serves several;
+	// none: unknown.
+	Names []string
 	// Outputs are what the channels are, default values; those of 0 and 1 are not
 	// scaled. Only a net that is not trained on takes them.
 	Outputs []model.Output
@@ -295,7 +298,14 @@ func (c *SupervisedConfig) model(net *nn.Net, data *pairs, rep FitReport) (*mode
 		h.Scaler.Mean, h.Scaler.Dev = append(h.Scaler.Mean, s.mean), append(h.Scaler.Dev, s.dev)
 		h.Scaler.Sigma = append(h.Scaler.Sigma, data.fixedSigma(i))
 	}
-	h.Provenance = model.Provenance{Data: "clean recordings with added noise: " + c.Corrupt.String(), Seed: c.Seed, Go: runtime.Version()}
+	if len(c.Names) == h.Channels {
+		h.Names = c.Names
+	}
+	what := "clean recordings with added noise: " + c.Corrupt.String()
+	if c.Corrupt == nil {
+		what = "clean recordings with recorded noise"
+	}
+	h.Provenance = model.Provenance{Data: what, Seed: c.Seed, Go: runtime.Version()}
 	h.NotWhite = c.notWhite() || c.Arch.binary()
 	if c.From != nil {
 		h.Provenance.Parent = c.From.Name()

@@ -17,7 +17,7 @@ type Weighed struct{ W, W2, WY, WU float32 }
 
 // Weigh sums up w = max(0, 1-u)⁴ of u = max(0, (d-base)·scale), w², w·y and w·u over
 // all d and y of one index. Value i is summed in lane i mod 8, and the lanes at the end: the
-// same bits in every tier. y is at least as long as d.
+// same bits in every tier. y is at least as long as d, and all is finite.
 func Weigh(d, y []float32, base, scale float32) Weighed {
 	var lanes [4][8]float32
 	weigh(&lanes, d, y[:len(d)], base, scale)
