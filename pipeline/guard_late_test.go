@@ -1,0 +1,49 @@
+package pipeline
+
+import (
+	"testing"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/window"
+)
+
+// A guard that is switched on over the state of a series that had none numbers its
+// slots as the stream does, so that what it nudges is what it looks at.
+func TestGuardSwitchedOn(t *testing.T) {
+	_, noisy := beats(12000, 12000)
+	m, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := func(guarded bool) (*Engine, *lines) {
+		out := &lines{}
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: m, Guard: guarded, Window: window.Config{RateHz: 100}}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		return e, out
+	}
+	before, _ := engine(false)
+	feed(t, before, noisy[:3000], 0)
+	before.Run()
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bank.Save(m); err != nil {
+		t.Fatal(err)
+	}
+	after, _ := engine(true)
+	if after.lanes["x"], err = restoreLane(after, "p", "x", before.lanes["x"].appendState(nil), bank); err != nil {
+		t.Fatal(err)
+	}
+	feed(t, after, noisy[3000:], 3000)
+	after.Run()
+	for _, l := range after.lanes {
+		_, out := l.stream.Position()
+		if got := l.guard.Slot(); got != out {
+			t.Errorf("the guard is at slot %d, the stream has given out %d", got, out)
+		}
+	}
+}
