@@ -39,9 +39,9 @@ type net struct {
 // guard on; and the best of the five classical filters beside it.
 type score struct {
 	Net, Served, Five float64
-	Best       string // which of the five
-	Realised   float64
-	Coverage   float64
+	Best              string // which of the five
+	Realised          float64
+	Coverage          float64
 }
 
 // gain is that of the net alone, or of what is served.
