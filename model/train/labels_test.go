@@ -113,7 +113,7 @@ func faultStudy(t *testing.T, arch Arch, steps int, seed uint64, r Recipe, label
 // With a tenth of the labels a head tells faults far better than a threshold on
 // what was taken away, and costs no denoising to speak of.
 func TestFaultHead(t *testing.T) {
-	if raceBuild {
+	if raceBuild || testing.Short() {
 		t.Skip("several trainings")
 	}
 	arch := TCNArch(0, 12, 5, []int{1, 2, 4, 8, 16}, 8)

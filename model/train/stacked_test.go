@@ -58,7 +58,7 @@ func stackStudy(t *testing.T, seed uint64, layer, steps, every int) (losses []fl
 // scratch, on 2,000 samples and for each of several seeds. With the updates of the
 // pretraining it needs more in all.
 func TestPretrainingNeedsFewerSteps(t *testing.T) {
-	if raceBuild {
+	if raceBuild || testing.Short() {
 		t.Skip("several trainings")
 	}
 	const target, layer, steps, every = .1, 200, 250, 5
