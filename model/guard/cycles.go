@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"errors"
 	"math"
 
 	"github.com/quell-stream/quell/internal/wire"
@@ -151,7 +152,7 @@ func (y *cycles) learn(sigma2, rho float64) {
 	mean := y.sum.better / y.parts
 	err := math.Sqrt(max(0, y.sum.better2/y.parts-mean*mean) / (y.parts - 1))
 	y.share, y.less = 0, 0
-	if sure := mean - proven*err; sure > 0 {
+	if sure := mean - proven*err; sure > 0 && y.sum.claim > 0 {
 		y.share = min(sure/(y.sum.square/y.parts), mostShare)
 		y.less = max(0, y.share*(2*y.sum.better-y.share*y.sum.square)/y.sum.claim)
 	}
@@ -190,7 +191,9 @@ func (y *cycles) appendState(dst []byte) []byte {
 
 func (y *cycles) restore(r *wire.Reader) {
 	for _, v := range y.numbers() {
-		*v = r.F64()
+		if *v = r.F64(); *v-*v != 0 {
+			r.Fail(errors.New("evidence of earlier cycles that is no number"))
+		}
 	}
 	if r.Err() == nil {
 		r.SetRest(y.memory.RestoreState(r.Rest()))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/classic"
@@ -117,10 +118,13 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	for _, v := range c.numbers() {
 		*v = r.F64()
 	}
+	if r.Err() == nil && slices.ContainsFunc(c.numbers(), func(v *float64) bool { return *v-*v != 0 }) {
+		r.Fail(errors.New("evidence that is no number"))
+	}
 	best, filter := r.I64(), r.I64()
 	c.serving, c.judged.open = r.Bool(), r.Bool()
 	c.judged.start, c.judged.next = r.I64(), r.Int()
-	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || min(best, filter) < -1 || best >= int64(len(c.tally)) || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.serving && filter < 0 {
+	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || min(best, filter) < -1 || best >= int64(len(c.tally)) || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.judged.next > len(c.tally) || c.judged.open && (c.judged.start < 0 || c.judged.start+block > g.in) || c.serving && filter < 0 {
 		r.Fail(errors.New("filters that are not there"))
 	}
 	c.best, c.filter = int(best), int(filter)

@@ -10,7 +10,11 @@
 // does on the readings alone.
 package nonlocal
 
-import "github.com/quell-stream/quell/model/internal/kernel"
+import (
+	"slices"
+
+	"github.com/quell-stream/quell/model/internal/kernel"
+)
 
 const (
 	past     = 32           // slots before the present one that are compared by their estimates
@@ -30,7 +34,7 @@ const never = -2
 // Memory is the past of one channel. It is not safe for concurrent use.
 type Memory struct {
 	lags, ahead, gap int
-	origin           float64 // the first reading: what is kept is relative to it
+	origin           float64 // what is kept is relative to it: the first reading, later estimates
 	begun            bool    // origin is known
 	read, done       int64   // slots that were read, and learnt
 	y, c             tail    // readings, up to slot read-1, and estimates, up to slot done-1
@@ -74,10 +78,12 @@ func bounded(x float64) float64 { return min(max(x, -wildest), wildest) }
 // kept returns a value as it is kept: relative to the origin.
 func (m *Memory) kept(x float64) float32 { return float32(bounded(x - m.origin)) }
 
-// recentre makes the newest estimate the origin, so that a level that wanders, or a
-// first reading that was wild, does not cost precision.
+// recentre makes the middle one of three late estimates the origin, so that a level
+// that wanders, or a first reading that was wild, does not cost precision.
 func (m *Memory) recentre() {
-	by := m.c.newest()
+	late := [...]float32{m.c.newest(), m.c.back(past/2, 1)[0], m.c.back(past, 1)[0]}
+	slices.Sort(late[:])
+	by := late[1]
 	if !m.begun || by == 0 {
 		return
 	}
