@@ -50,7 +50,7 @@ cross: ## the other first-class platform
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
 
 arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh installs qemu-user-static)
-	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -exec qemu-aarch64-static $(ARM64)
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 20m -exec qemu-aarch64-static $(ARM64)
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quell ./cmd/quell

@@ -137,6 +137,9 @@ func twoWaves(n int) (clean, noise [][]float64) {
 // TestSupervisedLearnsSharedNoise: of noise that the channels share, one tells the
 // other, if what is recorded at a time stays together.
 func TestSupervisedLearnsSharedNoise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	clean, noise := twoWaves(6000)
 	best := func(clean, noise [][]float64) float64 {
 		cfg := SupervisedConfig{Arch: TCNArch(0, 6, 3, []int{1, 2, 4}, 4), Clean: clean, Noise: noise, Steps: 150, Window: 128, Seed: 1, Peak: 1e-2}

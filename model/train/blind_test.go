@@ -85,6 +85,9 @@ func streamed(t *testing.T, m *model.Model, cols []model.Column) (y, dev []float
 // deviation, its intervals hold, and Stein's estimate of its error, which the
 // guard goes by, is right: with the derivative of the whole map.
 func TestBlindPosterior(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	const n, test, sigma, rho = 60000, 20000, .6, .9
 	x := ar1(n+test, 1, rho, 1)
 	y := addWhite(x, sigma, 2)
@@ -206,6 +209,9 @@ func TestLikelihoodGradient(t *testing.T) {
 }
 
 func TestTruthlessBlind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	clean := pulseTrain(24000, 0)
 	noisy := addWhite(clean, .5, 1)
@@ -261,6 +267,9 @@ func TestTruthlessBlind(t *testing.T) {
 // Auto tries a blind-spot net on a long history, but none with a loss that it
 // cannot have.
 func TestAutoTriesBlind(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	for loss, want := range map[Loss][]Method{nil: {IDR, BlindSpot}, Absolute{}: {IDR}} {
 		r := truthless{model: trainedBase(t), train: make([]Window, 1), cfg: TruthlessConfig{Method: Auto, FineTuneConfig: FineTuneConfig{Rounds: 1, Recipe: Recipe{Loss: loss}}}}
 		if got, err := r.stages(blindHistory); err != nil || !slices.Equal(got, want) {

@@ -156,6 +156,9 @@ func TestNoisyLabels(t *testing.T) {
 // A valve's state is reconstructed as a probability that says more than the share of
 // time that it is open, beside the pressure that follows it.
 func TestBinaryChannel(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	const n = 12000
 	rng := rand.New(rand.NewPCG(3, 7))
 	valve, pressure := make([]float64, n), make([]float64, n)

@@ -273,6 +273,9 @@ func (f *faulty) Read(clean, hiss []float64) error {
 // TestOnlineSpoilt: missing readings and a burst of absurd ones reach neither the
 // net nor the scale.
 func TestOnlineSpoilt(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	const n = 40_000
 	cfg := onlineConfig(t)
 	good, _, err := Online(t.Context(), newPulses(n, 1), cfg)

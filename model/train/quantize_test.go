@@ -59,6 +59,9 @@ func scored(t *testing.T, m *model.Model) eval.Model {
 }
 
 func TestQuantize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	m, err := model.Base(8)
 	if err != nil {
 		t.Fatal(err)
@@ -115,6 +118,9 @@ func TestQuantize(t *testing.T) {
 
 // Every range holds nearly all of what the net sees of a new series.
 func TestQuantizeRanges(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	m, err := model.Base(8)
 	if err != nil {
 		t.Fatal(err)

@@ -242,6 +242,9 @@ func windowsOf(m *model.Model, noisy []float64, length int) []Window {
 
 // Fine-tuning on noisy windows alone gains on a shape the base has not seen.
 func TestFineTuneGains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base, _, err := Base(t.Context(), tinyBase(4, 150))
 	if err != nil {
 		t.Fatal(err)

@@ -86,6 +86,9 @@ func TestPretrainingNeedsFewerSteps(t *testing.T) {
 
 // Workers, an interruption and a resumption change nothing behind a pretraining.
 func TestPretrainingIsDeterministic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	var snap *Snapshot
 	cfg := SupervisedConfig{Clean: [][]float64{pulseTrain(3000, 0), pulseTrain(3000, 3)}, Arch: DAEArch(2, []int{4, 6}, 4, 2), Steps: 8, Batch: 3, Window: 64,
 		Workers: 1, Recipe: Recipe{Pretrain: 5, Init: nn.UnitVariance, Loss: Feature{Weight: .3}},

@@ -138,6 +138,9 @@ func TestRecorruptedSkipsMissing(t *testing.T) {
 }
 
 func TestRecorruptedGains(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	clean := pulseTrain(24000, 0)
 	noisy := addWhite(clean, .5, 1)
@@ -182,6 +185,9 @@ func TestFitTwin(t *testing.T) {
 
 // A second sensor teaches, whatever it is calibrated to and whatever the noise.
 func TestNoiseToNoise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	clean := pulseTrain(104000, 0)
 	noisy := added(clean, ar1(104000, .6, .9, 1))
@@ -216,6 +222,9 @@ func TestNoiseToNoise(t *testing.T) {
 }
 
 func TestTruthless(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	clean := pulseTrain(48000, 0)
 	noisy := addWhite(clean, .5, 1)
@@ -264,6 +273,9 @@ func TestTruthless(t *testing.T) {
 
 // What is worse is not kept, and what started is returned.
 func TestTruthlessKeepsTheBetter(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	ws := mustWindows(t, base, History{X: addWhite(pulseTrain(8000, 0), .5, 1)})
 	cfg := TruthlessConfig{Method: IDR, FineTuneConfig: quick(20)}
@@ -305,6 +317,9 @@ func TestTruthlessRefuses(t *testing.T) {
 
 // Under coloured noise a recording of it makes the difference.
 func TestTruthlessRecordedNoise(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a long training")
+	}
 	base := trainedBase(t)
 	const sigma, rho = 1, .9
 	clean := pulseTrain(24000, 0)
