@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/eval"
 )
 
@@ -132,7 +133,7 @@ func (l *lab) fromRecorded(p string, s subject, n net, seed int) (string, error)
 		}
 		_, v := eval.Variance(parts.Train.Of(x))
 		z, _ := eval.AddNoise(make([]float64, len(x)), level, eval.AR1, uint64(100+seed), v)
-		return writeTable(path, []string{s.column}, z)
+		return csvtable.Write(path, []string{s.column}, z)
 	})
 	if err != nil {
 		return "", err

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/quell-stream/quell/internal/csvtable"
 )
 
 // denoised is a channel of the output of quell denoise.
@@ -22,7 +24,7 @@ func (l *lab) denoise(names []string, cols [][]float64, args ...string) (all map
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	in, out := filepath.Join(dir, "noisy.csv"), filepath.Join(dir, "clean.csv")
-	if err := writeTable(in, names, cols...); err != nil {
+	if err := csvtable.Write(in, names, cols...); err != nil {
 		return nil, err
 	}
 	if _, err := l.command(append([]string{"denoise", in, "-o", out}, args...)...); err != nil {
@@ -32,7 +34,7 @@ func (l *lab) denoise(names []string, cols [][]float64, args ...string) (all map
 	for _, n := range names {
 		words = append(words, n+"_method", n+"_flags", n+"_quality")
 	}
-	t, err := readTable(out, append(words, "drift")...)
+	t, err := csvtable.Read(out, append(words, "drift")...)
 	if err != nil {
 		return nil, err
 	}
@@ -41,12 +43,12 @@ func (l *lab) denoise(names []string, cols [][]float64, args ...string) (all map
 		if n == "ts" {
 			continue
 		}
-		d := &denoised{method: t.text[3*i], flags: t.text[3*i+1]}
+		d := &denoised{method: t.Text[3*i], flags: t.Text[3*i+1]}
 		for _, c := range []struct {
 			to   *[]float64
 			name string
 		}{{&d.clean, "_clean"}, {&d.lo, "_lo"}, {&d.hi, "_hi"}} {
-			if *c.to, err = t.column(n + c.name); err != nil {
+			if *c.to, err = t.Column(n + c.name); err != nil {
 				return nil, err
 			}
 		}

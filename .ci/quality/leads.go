@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/eval"
 )
 
@@ -31,14 +32,14 @@ func (l *lab) leads(correlation float64, seed int) (*leads, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := readTable(path)
+	t, err := csvtable.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	p := new(leads)
 	var white [2][]float64
 	for i, column := range []string{ecg100.column, "v5_mv"} {
-		if p.clean[i], err = t.column(column); err != nil {
+		if p.clean[i], err = t.Column(column); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		n := len(p.clean[i])
@@ -70,7 +71,7 @@ func (p *leads) test() (x [2][]float64) {
 // file writes the pairs of noisy and clean columns.
 func (p *leads) file(l *lab, correlation float64, seed int) (string, error) {
 	return l.cache.file("data", ".csv", []string{l.self, "leads", fmt.Sprint(correlation), strconv.Itoa(seed)}, func(path string) error {
-		return writeTable(path, []string{"a", "b", "a_clean", "b_clean"}, p.noisy[0], p.noisy[1], p.clean[0], p.clean[1])
+		return csvtable.Write(path, []string{"a", "b", "a_clean", "b_clean"}, p.noisy[0], p.noisy[1], p.clean[0], p.clean[1])
 	})
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/eval"
 )
@@ -28,15 +29,15 @@ func (l *lab) motion() (*motion, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := readTable(path)
+	t, err := csvtable.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	segment, err := t.column("segment")
+	segment, err := t.Column("segment")
 	if err != nil {
 		return nil, err
 	}
-	z, err := t.column("noise1_mv")
+	z, err := t.Column("noise1_mv")
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +69,7 @@ func electrodeMotion(l *lab) (figure, error) {
 		return figure{}, err
 	}
 	write := func(what string, x []float64) (string, error) {
-		return l.file("data", ".csv", []string{l.self, "motion", what}, func(path string) error { return writeTable(path, []string{"x"}, x) })
+		return l.file("data", ".csv", []string{l.self, "motion", what}, func(path string) error { return csvtable.Write(path, []string{"x"}, x) })
 	}
 	clean, err := write("clean", m.clean)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/eval"
 )
@@ -218,24 +219,24 @@ func TestSelectBlind(t *testing.T) {
 func TestTable(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.csv")
 	nan := math.NaN()
-	if err := writeTable(path, []string{"a", "b"}, []float64{1, nan, .1 + .2}, []float64{nan, 2, -1e-9}); err != nil {
+	if err := csvtable.Write(path, []string{"a", "b"}, []float64{1, nan, .1 + .2}, []float64{nan, 2, -1e-9}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readTable(path)
+	got, err := csvtable.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := got.cols[0], got.cols[1]; a[0] != 1 || a[1] == a[1] || a[2] != .1+.2 || b[0] == b[0] || b[2] != -1e-9 {
+	if a, b := got.Cols[0], got.Cols[1]; a[0] != 1 || a[1] == a[1] || a[2] != .1+.2 || b[0] == b[0] || b[2] != -1e-9 {
 		t.Errorf("read back %v %v", a, b)
 	}
-	if err := writeTable(path, []string{"a"}, []float64{1, nan, 2}); err != nil {
+	if err := csvtable.Write(path, []string{"a"}, []float64{1, nan, 2}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err = readTable(path); err != nil || len(got.cols[0]) != 3 {
+	if got, err = csvtable.Read(path); err != nil || len(got.Cols[0]) != 3 {
 		t.Errorf("a column with a gap: %v, %v", got, err)
 	}
 	write(t, path, "a,word\n1,x\n2,y\n")
-	if got, err = readTable(path, "word"); err != nil || len(got.names) != 1 || got.text[0][1] != "y" {
+	if got, err = csvtable.Read(path, "word"); err != nil || len(got.Names) != 1 || got.Text[0][1] != "y" {
 		t.Errorf("a column of words: %v, %v", got, err)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/eval"
 )
 
@@ -99,12 +100,12 @@ func (l *lab) discover() ([]recording, error) {
 	seen := map[string]bool{}
 	for _, p := range paths {
 		file := filepath.ToSlash(filepath.Join(filepath.Base(filepath.Dir(p)), filepath.Base(p)))
-		t, err := readTable(p)
+		t, err := csvtable.Read(p)
 		if err != nil {
 			return nil, err
 		}
-		for i, column := range t.names {
-			x := t.cols[i]
+		for i, column := range t.Names {
+			x := t.Cols[i]
 			if len(x) < shortest {
 				continue
 			}
@@ -147,13 +148,13 @@ func moves(x []float64) bool {
 // rates reads the sampling rates of the manifest; what is no number or no
 // fraction is not known.
 func (l *lab) rates() (map[string]float64, error) {
-	t, err := readTable(filepath.Join(l.data, "MANIFEST.csv"), "file", "fs_hz")
+	t, err := csvtable.Read(filepath.Join(l.data, "MANIFEST.csv"), "file", "fs_hz")
 	if err != nil {
 		return nil, err
 	}
 	rates := map[string]float64{}
-	for i, file := range t.text[0] {
-		over, under, fraction := strings.Cut(t.text[1][i], "/")
+	for i, file := range t.Text[0] {
+		over, under, fraction := strings.Cut(t.Text[1][i], "/")
 		a, err := strconv.ParseFloat(over, 64)
 		b := 1.0
 		if fraction && err == nil {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/quell-stream/quell/internal/csvtable"
 	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/eval"
 )
@@ -130,7 +131,7 @@ func (l *lab) fromNoisy(s subject, n net, seed int) (string, error) {
 		return "", err
 	}
 	history, err := l.file("data", ".csv", []string{l.self, s.file, s.column, "history", strconv.Itoa(seed)}, func(path string) error {
-		return writeTable(path, []string{s.column}, t.Parts.Train.Of(t.Noisy))
+		return csvtable.Write(path, []string{s.column}, t.Parts.Train.Of(t.Noisy))
 	})
 	if err != nil {
 		return "", err
@@ -153,11 +154,11 @@ func (l *lab) clean(s subject) ([]float64, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := readTable(path)
+	t, err := csvtable.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	return t.column(s.column)
+	return t.Column(s.column)
 }
 
 // text returns a file that holds a text.

@@ -69,6 +69,7 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 			return runEval(s, args[0], &o)
 		},
 	}
+	cmd.AddCommand(evalStudiesCmds(s)...)
 	f := cmd.Flags()
 	f.StringArrayVar(&o.models, "model", nil, "`model` to score: base, or a .quell or .onnx file (repeatable); default: base")
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of column CH (repeatable)")
@@ -93,8 +94,6 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 // check finds what is wrong with the flags by themselves.
 func (o *evalOptions) check(in string) error {
 	switch {
-	case in == "drift" || in == "adapt":
-		return usageError("quell eval %s comes with a later version; a file of that name is ./%s", in, in)
 	case o.truth != "" && len(o.clean) > 0:
 		return usageError("--truth and --clean exclude each other: one of them says where the truth is")
 	case (o.truth != "" || len(o.clean) > 0) && (o.snrGiven || o.noiseGiven):

@@ -1,4 +1,7 @@
-package main
+// Package csvtable reads and writes recordings as tables of numbers: CSV with a
+// header, plain or gzip. It is for whoever measures; what users hand in goes
+// through ingest/file, which tells more of what is wrong.
+package csvtable
 
 import (
 	"bufio"
@@ -14,16 +17,16 @@ import (
 	"strconv"
 )
 
-// table is a recording in memory, by column; NaN where a value is missing.
-type table struct {
-	names []string
-	cols  [][]float64
-	text  [][]string // of the columns that were asked for as text
+// Table is a recording in memory, by column; NaN where a value is missing.
+type Table struct {
+	Names []string
+	Cols  [][]float64
+	Text  [][]string // of the columns that were asked for as text
 }
 
-// readTable reads a CSV file, plain or gzip. Columns that do not hold numbers
+// Read reads a CSV file, plain or gzip. Columns that do not hold numbers
 // are left out; those of words are kept as text beside them.
-func readTable(path string, words ...string) (t *table, err error) {
+func Read(path string, words ...string) (t *Table, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -37,14 +40,14 @@ func readTable(path string, words ...string) (t *table, err error) {
 		}
 		in = bufio.NewReader(z)
 	}
-	t, err = parseTable(in, words)
+	t, err = parse(in, words)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return t, nil
 }
 
-func parseTable(in io.Reader, words []string) (*table, error) {
+func parse(in io.Reader, words []string) (*Table, error) {
 	r := csv.NewReader(in)
 	r.ReuseRecord = true
 	head, err := r.Read()
@@ -81,25 +84,25 @@ func parseTable(in io.Reader, words []string) (*table, error) {
 			}
 		}
 	}
-	t := &table{text: text}
+	t := &Table{Text: text}
 	for i, n := range names {
 		if numeric[i] {
-			t.names, t.cols = append(t.names, n), append(t.cols, cols[i])
+			t.Names, t.Cols = append(t.Names, n), append(t.Cols, cols[i])
 		}
 	}
 	return t, nil
 }
 
-// column returns a column by name.
-func (t *table) column(name string) ([]float64, error) {
-	if i := slices.Index(t.names, name); i >= 0 {
-		return t.cols[i], nil
+// Column returns a column of numbers by name.
+func (t *Table) Column(name string) ([]float64, error) {
+	if i := slices.Index(t.Names, name); i >= 0 {
+		return t.Cols[i], nil
 	}
 	return nil, fmt.Errorf("there is no column %s of numbers", name)
 }
 
-// writeTable writes columns of equal length; NaN becomes an empty field.
-func writeTable(path string, names []string, cols ...[]float64) error {
+// Write writes columns of equal length; NaN becomes an empty field.
+func Write(path string, names []string, cols ...[]float64) error {
 	var b bytes.Buffer
 	for i, n := range names {
 		if i > 0 {

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/drift/drifteval"
+	"github.com/quell-stream/quell/internal/scoreboard"
+	"github.com/quell-stream/quell/pipeline/adapt/adapteval"
+)
+
+// evalStudiesCmds are the verbs below quell eval that measure Quell itself.
+func evalStudiesCmds(s streams) []*cobra.Command {
+	return []*cobra.Command{
+		studiesCmd(s, "drift", "Measure drift detection: false alarms, delays, kinds", drifteval.Studies()),
+		studiesCmd(s, "adapt", "Measure adaptation: what is recovered, what is forgotten", adapteval.Studies()),
+	}
+}
+
+func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobra.Command {
+	var o scoreboard.Options
+	var run string
+	var asJSON bool
+	var long strings.Builder
+	fmt.Fprintf(&long, "%s. Each row stands beside what the best known reach, and the\ncommand fails where a row misses its must. (quell eval ./%s scores a file of that name.)\nThe studies:\n", short, name)
+	for _, st := range studies {
+		fmt.Fprintf(&long, "  %-14s %s\n", st.Name, st.Doc)
+	}
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long:  long.String(),
+		Args:  exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			pick, err := regexp.Compile(run)
+			if err != nil {
+				return usageError("--run: %w", err)
+			}
+			o.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
+			var rows []scoreboard.Row
+			for _, st := range studies {
+				if !pick.MatchString(st.Name) {
+					continue
+				}
+				r, err := st.Run(cmd.Context(), &o)
+				if err != nil {
+					return fmt.Errorf("%s: %w", st.Name, err)
+				}
+				rows = append(rows, r...)
+			}
+			return writeStudies(s.out, rows, asJSON)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Data, "data", "", "`folder` with recordings; without it rows that need them are not measured")
+	f.StringVar(&run, "run", "", "`regexp` of the studies to run; default: all")
+	f.BoolVar(&o.Quick, "quick", false, "a subset of minutes")
+	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is drawn")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func writeStudies(w io.Writer, rows []scoreboard.Row, asJSON bool) error {
+	if len(rows) == 0 {
+		return usageError("--run matches no study")
+	}
+	write := scoreboard.Print
+	if asJSON {
+		write = scoreboard.WriteJSON
+	}
+	if err := write(w, rows); err != nil {
+		return err
+	}
+	if n := scoreboard.MissedOf(rows); n > 0 {
+		return fmt.Errorf("%d of %d rows miss what they must", n, len(rows))
+	}
+	return nil
+}
