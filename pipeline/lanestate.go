@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 4
+const laneVersion = 5
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
@@ -47,6 +47,7 @@ func (l *lane) appendState(dst []byte) []byte {
 	for _, at := range l.rebases {
 		dst = wire.I64(dst, at)
 	}
+	dst = l.alerts.appendState(dst)
 	dst = wire.Bool(dst, l.guard != nil)
 	if l.guard != nil {
 		dst = l.guard.AppendState(dst)
@@ -122,6 +123,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 	for range r.Len(8) {
 		l.rebases = append(l.rebases, r.I64())
 	}
+	l.alerts.restoreState(r)
 	guarded := r.Bool()
 	if !guarded && l.guard != nil && l.stream != nil && r.Err() == nil { // switched on since
 		in, _ := l.stream.Position()

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quell-stream/quell/ingest"
@@ -29,6 +30,9 @@ type StreamConfig struct {
 	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
 	// much is computed again after a kill, and changes no value.
 	Checkpoint time.Duration
+	// NoData is how long a source that is up may be silent before an event tells
+	// so; 0: for ever.
+	NoData time.Duration
 	// Adapter, when not nil, fine-tunes models in the background.
 	Adapter Adapter
 }
@@ -71,7 +75,9 @@ type worker struct {
 	lastPoint  time.Time
 	chunkStart time.Time
 
-	records, events int64 // handed to the sinks
+	heard           atomic.Int64 // when deliveries came last, Unix ns
+	records, events int64        // handed to the sinks
+	muted           int64        // events kept back, as of the latest observe
 }
 
 // part is a partition that the worker owns.
@@ -236,6 +242,9 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			if !ok {
 				return nil
 			}
+			if len(c.deliveries) > 0 {
+				w.heard.Store(time.Now().UnixNano())
+			}
 			err := w.work(hard, c)
 			end := c.err
 			free <- c
@@ -387,7 +396,8 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 			if e.Model == "" {
 				e.Model = l.modelName()
 			}
-			e.ID = fmt.Sprintf("%s/%s/%d/%s/%d", e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
+			e.ID = sink.EventKey(e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
+			e.Link = sink.FillLink(w.cfg.Engine.Link, e)
 			w.Event(*e)
 		}
 	}
@@ -601,6 +611,8 @@ func (w *worker) observe() {
 	for s, n := range states {
 		w.met.driftSeries.WithLabelValues(w.name, s).Set(float64(n))
 	}
+	w.met.muted.WithLabelValues(w.name).Add(float64(w.eng.muted - w.muted))
+	w.muted = w.eng.muted
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}
