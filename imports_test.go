@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"sink/file":                {"sink"},
 	"sink/stdout":              {"sink"},
 	"sink/webhook":             {"sink"},
+	"sink/alertmanager":        {"sink", "internal"},
 	"sink/mqtt":                {"sink", "conn"},
 	"sink/kafka":               {"sink", "conn"},
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "internal", "pipeline/state"},

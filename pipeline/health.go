@@ -240,10 +240,16 @@ func (w *worker) condition() condition {
 	return condition{"up", "messages can come in again"}
 }
 
-// condition says how the sink is.
+// condition says how the sink is. One that has nothing to write may know better
+// than the outlet.
 func (o *outlet) condition() condition {
 	if o.up.Load() {
-		return condition{"up", "the sink takes records again"}
+		if r, is := o.cfg.Sink.(interface{ Status() (bool, error) }); is {
+			if up, err := r.Status(); !up && err != nil {
+				return condition{"down", "the sink is down: " + err.Error()}
+			}
+		}
+		return condition{"up", "the sink takes what it is given again"}
 	}
 	if t := o.last.Load(); t != nil {
 		return condition{"down", "the sink is down: " + *t}

@@ -128,6 +128,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		FitSentinel: train.Sentinel,
 		Calibration: b.opt.Calibration,
 		MaxSeries:   s.Window.MaxSeries,
+		Link:        b.cfg.Links.Dashboard,
 	}
 	var err error
 	switch s.Source.Type {
@@ -148,7 +149,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state")}
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
 	if out.Source, err = b.source(s, channels, dir); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
