@@ -196,6 +196,15 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 	}
 }
 
+// AppendSwitch encodes a switch for ReadSwitch. The model is written as its name: a
+// bank keeps it.
+func AppendSwitch(dst []byte, sw *Switch) []byte { return appendSwitch(dst, sw) }
+
+// ReadSwitch decodes a switch of a series whose model is in the bank.
+func ReadSwitch(series string, src []byte, bank *Bank) (Switch, error) {
+	return readSwitch(series, src, bank)
+}
+
 // appendSwitch encodes a switch; the model is written as its name, since the
 // bank holds it.
 func appendSwitch(dst []byte, sw *Switch) []byte {

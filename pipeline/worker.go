@@ -35,6 +35,15 @@ type StreamConfig struct {
 	NoData time.Duration
 	// Adapter, when not nil, fine-tunes models in the background.
 	Adapter Adapter
+	// Deterministic has the worker wait for the verdict of the Adapter, which must be
+	// a Settler, behind the delivery that called for it: what it decides takes
+	// effect there, however long it took.
+	Deterministic bool
+	// Obey are switches that are known beforehand, by partition, as those of a run
+	// that is run again are.
+	Obey map[string][]Switch
+	// Decided, when not nil, hears of each switch once it is durable.
+	Decided func(part string, sw Switch) error
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -231,7 +240,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 
 func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error {
 	var decisions <-chan Decision
-	if w.cfg.Adapter != nil {
+	if w.cfg.Adapter != nil && !w.cfg.Deterministic {
 		decisions = w.cfg.Adapter.Decisions()
 	}
 	tick := time.NewTicker(w.cfg.Checkpoint)
@@ -292,6 +301,11 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 		}
 		if err := w.deliver(d); err != nil {
 			return err
+		}
+		if w.cfg.Deterministic {
+			if err := w.settle(hard); err != nil {
+				return err
+			}
 		}
 	}
 	return w.flush(hard)
@@ -424,6 +438,11 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if err := w.com.decide(state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, &sw)}); err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
+		if w.cfg.Decided != nil {
+			if err := w.cfg.Decided(l.part, sw); err != nil {
+				return fmt.Errorf("stream %s: %w", w.name, err)
+			}
+		}
 		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
 	}
 	return w.flush(hard)
@@ -456,6 +475,13 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 			}
 		}
 		// A wanted offset before the committed one is what a kill leaves behind.
+		if !ok {
+			for _, sw := range w.cfg.Obey[p.Name] {
+				if err := w.eng.Obey(p.Name, sw); err != nil {
+					return fmt.Errorf("stream %s: %w", w.name, err)
+				}
+			}
+		}
 		first[i] = next
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -186,5 +187,11 @@ func TestAlertsExample(t *testing.T) {
 		}
 		return false
 	})
-	j.stop("sensors")
+	// Events go to standard output here, so that there is no summary to read.
+	if err := j.child.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := j.exit(); code != 0 {
+		t.Errorf("exit code %d, want 0", code)
+	}
 }

@@ -1,0 +1,48 @@
+package pipeline
+
+import "context"
+
+// Settler is an Adapter whose work can be waited for.
+type Settler interface {
+	// Begun returns nil if no work was begun since it was last called, else a
+	// channel that is closed once all work is done. Which of them depends on the
+	// slots that were seen, never on how long work takes.
+	Begun() <-chan struct{}
+}
+
+// settle waits for what the latest delivery had the adapter begin, and does what it
+// decides.
+func (w *worker) settle(hard context.Context) error {
+	s, is := w.cfg.Adapter.(Settler)
+	if !is {
+		return nil
+	}
+	for done := s.Begun(); done != nil; done = s.Begun() {
+		// A switch takes effect behind all records that can be computed by now.
+		w.eng.Run()
+		if err := w.obeyUntil(hard, done); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// obeyUntil does what the adapter decides until done is closed.
+func (w *worker) obeyUntil(hard context.Context, done <-chan struct{}) error {
+	decisions := w.cfg.Adapter.Decisions()
+	for {
+		select {
+		case d := <-decisions:
+			if err := w.decide(hard, d); err != nil {
+				return err
+			}
+		case <-done:
+			// What was decided before is there by now, if it was not read yet.
+			if len(decisions) == 0 {
+				return nil
+			}
+		case <-hard.Done():
+			return context.Cause(hard)
+		}
+	}
+}
