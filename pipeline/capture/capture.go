@@ -21,6 +21,9 @@ import (
 // Version is that of the format.
 const Version = 1
 
+// models is the folder of the models.
+const models = "models"
+
 // The kinds of frames.
 const (
 	kindHeader     = 1

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
 
 	"github.com/quell-stream/quell/ingest"
@@ -14,6 +15,7 @@ import (
 
 // Reader reads a capture.
 type Reader struct {
+	dir string
 	log *seglog.Log
 	h   Header
 }
@@ -25,11 +27,14 @@ func Open(dir string) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{log: log, h: h}, nil
+	return &Reader{dir: dir, log: log, h: h}, nil
 }
 
 // Header returns what the capture holds.
 func (r *Reader) Header() Header { return r.h }
+
+// Models returns the folder of the models that were switched to.
+func (r *Reader) Models() string { return filepath.Join(r.dir, models) }
 
 // Close closes the capture. Its sources must be closed.
 func (r *Reader) Close() error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,7 @@ const syncEvery = time.Second
 
 // Writer writes a capture. It is safe for concurrent use by the streams' workers.
 type Writer struct {
+	dir  string
 	log  *seglog.Log
 	h    Header
 	full func()
@@ -42,7 +44,7 @@ func Create(dir string, h Header, maxBytes int64, full func()) (*Writer, error) 
 		return nil, fmt.Errorf("capture: %w", err)
 	}
 	h.Version = Version
-	w := &Writer{log: log, h: h, full: full, synced: time.Now()}
+	w := &Writer{dir: dir, log: log, h: h, full: full, synced: time.Now()}
 	b, err := json.Marshal(h)
 	if err == nil {
 		_, err = log.Append(kindHeader, b)
@@ -91,6 +93,9 @@ func (w *Writer) Switch(stream string, s Switch) error {
 func (w *Writer) index(stream string) int {
 	return slices.IndexFunc(w.h.Streams, func(s Stream) bool { return s.Name == stream })
 }
+
+// Models returns the folder for the models that were switched to.
+func (w *Writer) Models() string { return filepath.Join(w.dir, models) }
 
 // Bytes returns the size of the capture.
 func (w *Writer) Bytes() int64 { return w.log.Bytes() }
