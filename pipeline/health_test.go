@@ -1,10 +1,12 @@
 package pipeline
 
 import (
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -144,3 +146,62 @@ func TestOutageWaitsForRoom(t *testing.T) {
 		t.Errorf("told %v, want %v", got, want)
 	}
 }
+
+// quietSource is a source that is up or not.
+type quietSource struct {
+	memSource
+	up  bool
+	err error
+}
+
+func (s *quietSource) Status() (bool, error) { return s.up, s.err }
+
+func TestConditionOfASource(t *testing.T) {
+	src := &quietSource{up: true}
+	full, room := make(chan *batch, 1), make(chan *batch, 1)
+	full <- nil
+	w := &worker{cfg: StreamConfig{Source: src, NoData: time.Minute}, outs: []*outlet{{cfg: OutletConfig{Required: true}, queue: room}}}
+	check := func(want, what string) {
+		t.Helper()
+		if is := w.condition(); is.kind != want || is.why == "" {
+			t.Errorf("%s: %+v, want %s", what, is, want)
+		}
+	}
+	check("up", "before the first message")
+	w.heard.Store(time.Now().UnixNano())
+	check("up", "a message came just now")
+	w.heard.Store(time.Now().Add(-2 * time.Minute).UnixNano())
+	check("no_data", "the last message is long ago")
+	w.outs[0].queue = full
+	check("up", "a sink holds the source up")
+	w.outs[0].queue, w.cfg.NoData = room, 0
+	check("up", "silence is not to be told of")
+	src.up, src.err = false, errors.New("refused")
+	check("down", "the broker is away")
+	if is := w.condition(); !strings.Contains(is.why, "refused") {
+		t.Errorf("the reason is missing: %s", is.why)
+	}
+}
+
+func TestConditionOfASink(t *testing.T) {
+	o := &outlet{cfg: OutletConfig{Sink: &quietSink{}}}
+	if is := o.condition(); is.kind != "down" {
+		t.Errorf("before the first write: %+v", is)
+	}
+	o.up.Store(true)
+	if is := o.condition(); is.kind != "up" {
+		t.Errorf("after a write: %+v", is)
+	}
+	o.cfg.Sink.(*quietSink).err = errors.New("refused")
+	if is := o.condition(); is.kind != "down" || !strings.Contains(is.why, "refused") {
+		t.Errorf("the sink knows better: %+v", is)
+	}
+}
+
+// quietSink is a sink that knows how it is.
+type quietSink struct {
+	memSink
+	err error
+}
+
+func (s *quietSink) Status() (bool, error) { return s.err == nil, s.err }

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/seglog"
@@ -152,6 +153,10 @@ func readDelivery(r *wire.Reader, samples []ingest.Sample, messages bool) (d ing
 // error: a replay without what is missing would be another one.
 func open(dir string) (*seglog.Log, Header, error) {
 	var h Header
+	// Opening a log would make one where there is none.
+	if segments, err := filepath.Glob(filepath.Join(dir, "*.seg")); err != nil || len(segments) == 0 {
+		return nil, h, fmt.Errorf("capture: %s: %w", dir, ErrNone)
+	}
 	log, err := seglog.Open(dir, seglog.Options{})
 	if err != nil {
 		return nil, h, fmt.Errorf("capture: %w", err)

@@ -287,8 +287,12 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%s: what can't be was played: %v", stream, err)
 		}
 	}
-	if _, err := Open(t.TempDir()); !errors.Is(err, ErrNone) {
+	empty := t.TempDir()
+	if _, err := Open(empty); !errors.Is(err, ErrNone) {
 		t.Errorf("an empty folder: %v", err)
+	}
+	if names, err := os.ReadDir(empty); err != nil || len(names) > 0 {
+		t.Errorf("and it holds %v by now, %v", names, err)
 	}
 	damage(t, dir)
 	if _, err := Open(dir); !errors.Is(err, ErrNone) {
