@@ -1,6 +1,9 @@
 package pipeline
 
-import "context"
+import (
+	"context"
+	"fmt"
+)
 
 // Settler is an Adapter whose work can be waited for.
 type Settler interface {
@@ -45,4 +48,16 @@ func (w *worker) obeyUntil(hard context.Context, done <-chan struct{}) error {
 			return context.Cause(hard)
 		}
 	}
+}
+
+// foretold schedules the switches that are known of a partition beforehand, when it
+// comes for the first time.
+func (w *worker) foretold(part string) error {
+	for _, sw := range w.cfg.Obey[part] {
+		if err := w.eng.Obey(part, sw); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+	}
+	delete(w.cfg.Obey, part)
+	return nil
 }

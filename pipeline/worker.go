@@ -40,7 +40,7 @@ type StreamConfig struct {
 	// effect there, however long it took.
 	Deterministic bool
 	// Obey are switches that are known beforehand, by partition, as those of a run
-	// that is run again are.
+	// that is run again are. The worker takes out what it has scheduled.
 	Obey map[string][]Switch
 	// Decided, when not nil, hears of each switch once it is durable.
 	Decided func(part string, sw Switch) error
@@ -475,12 +475,8 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 			}
 		}
 		// A wanted offset before the committed one is what a kill leaves behind.
-		if !ok {
-			for _, sw := range w.cfg.Obey[p.Name] {
-				if err := w.eng.Obey(p.Name, sw); err != nil {
-					return fmt.Errorf("stream %s: %w", w.name, err)
-				}
-			}
+		if err := w.foretold(p.Name); err != nil {
+			return err
 		}
 		first[i] = next
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})

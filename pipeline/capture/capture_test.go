@@ -357,3 +357,27 @@ func TestCutFrames(t *testing.T) {
 		}
 	}
 }
+
+// FuzzDelivery: no bytes harm the reader, and what it reads whole is written alike.
+func FuzzDelivery(f *testing.F) {
+	for _, messages := range []bool{false, true} {
+		d := message(0, 1, "a 1")
+		f.Add(appendDelivery(nil, 0, &d, messages), messages)
+		d = row(3, ingest.Sample{Series: "s", Value: 1}, ingest.Sample{Missing: ingest.Null})
+		f.Add(appendDelivery(nil, 0, &d, messages), messages)
+	}
+	f.Fuzz(func(t *testing.T, b []byte, messages bool) {
+		r := wire.NewReader(b)
+		r.U64()
+		d, _ := readDelivery(r, nil, messages)
+		if r.Err() != nil || messages && d.Err != nil { // which is for the decoder to say anew
+			return
+		}
+		again := wire.NewReader(appendDelivery(nil, 0, &d, messages))
+		again.U64()
+		got, _ := readDelivery(again, nil, messages)
+		if again.Err() != nil || fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", d) {
+			t.Errorf("%+v came back as %+v, %v", d, got, again.Err())
+		}
+	})
+}

@@ -25,6 +25,7 @@ http: {listen: "@HTTP@"}
 links: {dashboard: "http://dash/?series={series}"}
 connections:
   plant: {type: mqtt, url: "mqtt://@MQTT@", client_id: alerts}
+  cluster: {type: kafka, brokers: ["@KAFKA@"]}
 streams:
   s:
     source: {connection: plant, topics: ["alerts/{series}"], codec: {type: json, time: ts, time_unit: ms}}
@@ -32,10 +33,12 @@ streams:
     window: {rate_hz: 1}
     model: {use: base, lookahead: 8}
     adapt: {mode: off}
-    sinks: [pager, events]
+    sinks: [pager, events, bus, log]
 sinks:
   pager: {type: alertmanager, url: "AM", labels: {team: water}, resend: 1s, resolve_timeout: 10s}
   events: {type: file, path: "@DIR@/events.jsonl", emit: events}
+  bus: {type: mqtt, connection: plant, topic: "events/{stream}/{series}", emit: events}
+  log: {type: kafka, connection: cluster, topic: quell.events, emit: events}
 `
 
 // fired is an alert as Alertmanager tells of it.
@@ -92,6 +95,8 @@ func readings(r *rand.Rand, from, n int, dev float64) (out []message) {
 func TestAlertmanager(t *testing.T) {
 	needBrokers(t)
 	am, port, url := startAlertmanager(t)
+	createTopic(t, "quell.events")
+	bus, log := subscribe(t, "alerts-reader", "events/#"), consume(t, "quell.events")
 	j := newJob(t, strings.ReplaceAll(alertsConfig, "AM", url))
 	j.startReady()
 	c, r := mqttClient(t, "alerts-sensor"), rand.New(rand.NewPCG(1, 2))
@@ -144,11 +149,31 @@ func TestAlertmanager(t *testing.T) {
 	j.until("quell tells that Alertmanager is back", func() bool { return told(t, j, "sink.up") > 0 })
 	j.until("nothing fires any more", func() bool { return len(firing(t, url)) == 0 })
 	j.stop("s")
+	for name, a := range map[string]*arrivals{"MQTT": bus, "Kafka": log} {
+		waitFor(t, "the events on "+name, func() bool { return a.kind("sink.up") == 1 })
+		for _, kind := range []string{"drift.opened", "drift.resolved", "sink.down"} {
+			if n := a.kind(kind); n != 1 {
+				t.Errorf("%s brought %d different events of kind %s, want 1", name, n, kind)
+			}
+		}
+	}
 	for kind, want := range map[string]int{"drift.opened": 1, "drift.resolved": 1, "sink.down": 1, "sink.up": 1, "source.down": 0} {
 		if n := told(t, j, kind); n != want {
 			t.Errorf("%d different events of kind %s, want %d", n, kind, want)
 		}
 	}
+}
+
+// kind returns how many different events of a kind have arrived.
+func (a *arrivals) kind(kind string) (n int) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, b := range a.items {
+		if e := (record{}); json.Unmarshal(b, &e) == nil && e.Kind == kind {
+			n++
+		}
+	}
+	return n
 }
 
 // told returns how many different events of a kind quell wrote to its file.
