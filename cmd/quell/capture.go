@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,8 +28,8 @@ func captureCmd(s streams) *cobra.Command {
 		Use:   "capture -c FILE -o CAPTURE",
 		Short: "Run the pipeline and keep what comes in",
 		Long: `Run a configuration as quell run does, and keep what comes in: every delivery
-with its stamps and offsets, every change of ownership, and every switch of a model,
-with the models. quell replay runs it again.
+with its stamps and offsets, every change of ownership, every switch of a model with
+the models, and the state that the run began with. quell replay runs it again.
 
 It ends with the input, with a signal, after --for, or when --max-bytes are full:
 what does not fit is not taken off the broker, and comes again the next time. A
@@ -75,8 +73,8 @@ func runCapture(ctx context.Context, s streams, o *captureFlags) (err error) {
 		err = errors.Join(err, w.Close())
 		fmt.Fprintf(s.err, "captured %s in %s\n", config.ByteSize(w.Bytes()), o.out)
 	}()
-	if _, err := os.Stat(filepath.Join(cfg.StateDir, "streams")); err == nil {
-		fmt.Fprintf(s.err, "note: %s holds the state of earlier runs, which a replay does not have: it will begin to learn where the capture begins\n", cfg.StateDir)
+	if err := assemble.KeepState(cfg, w.State()); err != nil {
+		return err
 	}
 	return runLoaded(ctx, s, cfg, o.config, o.length, o.asJSON, assemble.Options{Keep: w})
 }

@@ -116,7 +116,7 @@ func (o *replayFlags) stream(ctx context.Context, log *slog.Logger, cfg *config.
 		return sum, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	one, err := assemble.Replayed(cfg, kept, dir)
+	one, err := assemble.Replayed(cfg, r, kept, dir)
 	if err != nil {
 		return sum, err
 	}

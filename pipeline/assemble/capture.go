@@ -1,7 +1,10 @@
 package assemble
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -127,9 +130,35 @@ func channelsIn(s *config.Stream) ([]field.Channel, error) {
 	return channels, nil
 }
 
+// KeepState copies the state that the streams of a configuration are about to begin
+// with to dir, and models with it. Nothing may be running on it.
+func KeepState(cfg *config.Config, dir string) error {
+	parts := []string{"models"}
+	for i := range cfg.Streams {
+		parts = append(parts, filepath.Join("streams", cfg.Streams[i].Name, "state"))
+	}
+	for _, part := range parts {
+		if err := copyDir(filepath.Join(dir, part), filepath.Join(cfg.StateDir, part)); err != nil {
+			return fmt.Errorf("keep the state: %w", err)
+		}
+	}
+	return nil
+}
+
+// copyDir copies a folder, if it is there, to a place where there is none.
+func copyDir(to, from string) error {
+	if _, err := os.Stat(from); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return os.CopyFS(to, os.DirFS(from))
+}
+
 // Replayed returns a configuration of one stream of cfg that is played back: its
-// state lies in dir, and all that it hands out goes to standard output.
-func Replayed(cfg *config.Config, kept capture.Stream, dir string) (*config.Config, error) {
+// state lies in dir, which is given what r keeps of it, and all that it hands out goes to standard output.
+func Replayed(cfg *config.Config, r *capture.Reader, kept capture.Stream, dir string) (*config.Config, error) {
+	if err := copyDir(dir, r.State()); err != nil {
+		return nil, fmt.Errorf("the state that the capture began with: %w", err)
+	}
 	i := slices.IndexFunc(cfg.Streams, func(s config.Stream) bool { return s.Name == kept.Name })
 	if i < 0 {
 		return nil, fmt.Errorf("the capture holds the stream %s, and the configuration has none of that name", kept.Name)

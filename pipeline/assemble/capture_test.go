@@ -114,7 +114,7 @@ func TestReplay(t *testing.T) {
 		}
 	}()
 	again := func(opt assemble.Options) string {
-		one, err := assemble.Replayed(cfg, r.Header().Streams[0], t.TempDir())
+		one, err := assemble.Replayed(cfg, r, r.Header().Streams[0], t.TempDir())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,8 @@
 // it, every change of ownership, and every switch of a model.
 //
 // A capture is a directory: a segmented log (internal/seglog), whose checksums
-// guard each frame, and beside it the models that were switched to. The frames are
-// in docs/formats/capture.md. A Writer is put between a stream's source and its
+// guard each frame, and beside it the models that were switched to and the state that
+// the streams began with. The frames are in docs/formats/capture.md. A Writer is put between a stream's source and its
 // worker; a Reader gives, per stream, a source that plays the same deliveries back.
 package capture
 
@@ -22,8 +22,12 @@ import (
 // Version is that of the format.
 const Version = 1
 
-// models is the folder of the models.
-const models = "models"
+// models is the folder of the models that were switched to, and state that of what
+// the streams knew at the beginning.
+const (
+	models = "models"
+	state  = "state"
+)
 
 // The kinds of frames.
 const (

@@ -36,6 +36,10 @@ func (r *Reader) Header() Header { return r.h }
 // Models returns the folder of the models that were switched to.
 func (r *Reader) Models() string { return filepath.Join(r.dir, models) }
 
+// State returns the folder of the state that the streams began with; it need not be
+// there.
+func (r *Reader) State() string { return filepath.Join(r.dir, state) }
+
 // Close closes the capture. Its sources must be closed.
 func (r *Reader) Close() error {
 	if err := r.log.Close(); err != nil {

@@ -97,7 +97,10 @@ func (w *Writer) index(stream string) int {
 // Models returns the folder for the models that were switched to.
 func (w *Writer) Models() string { return filepath.Join(w.dir, models) }
 
-// Bytes returns the size of the capture.
+// State returns the folder for the state that the streams begin with.
+func (w *Writer) State() string { return filepath.Join(w.dir, state) }
+
+// Bytes returns the size of the log.
 func (w *Writer) Bytes() int64 { return w.log.Bytes() }
 
 // Close makes the capture durable and closes it. Its sources must be closed.

@@ -121,6 +121,7 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 func (s *Sink) take(items []sink.Item) (ids []string, changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	seen := map[string]bool{}
 	for i := range items {
 		e := items[i].Event
 		if e == nil {
@@ -128,7 +129,8 @@ func (s *Sink) take(items []sink.Item) (ids []string, changed bool) {
 		}
 		if id, phase := e.Alert(); phase != sink.NoAlert {
 			changed = s.apply(e) || changed
-			if !slices.Contains(ids, id) {
+			if !seen[id] {
+				seen[id] = true
 				ids = append(ids, id)
 			}
 		}
