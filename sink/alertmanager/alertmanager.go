@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -191,7 +192,7 @@ func (s *Sink) post(ctx context.Context, body []byte) error {
 		wg.Go(func() { errs[i] = s.postTo(ctx, m, body) })
 	}
 	wg.Wait()
-	taken, permanent := false, true
+	taken := false
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for i, err := range errs {
@@ -201,18 +202,39 @@ func (s *Sink) post(ctx context.Context, body []byte) error {
 		}
 		m.down = err != nil
 		taken = taken || err == nil
-		permanent = permanent && errors.Is(err, sink.ErrPermanent)
 	}
 	if taken {
 		s.down = nil
 		return nil
 	}
-	err := errors.Join(errs...)
-	if !permanent { // one that may be mended by waiting makes the whole of it so
-		err = errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
+	err := verdict(errs)
 	if ctx.Err() == nil {
 		s.down = err
+	}
+	return err
+}
+
+// verdict makes one error of those of all members. It is permanent where all are,
+// and asks for the wait that the first of them does who is willing then.
+func verdict(errs []error) error {
+	permanent, after := true, time.Duration(math.MaxInt64)
+	var texts []string
+	for _, err := range errs {
+		texts = append(texts, err.Error())
+		permanent = permanent && errors.Is(err, sink.ErrPermanent)
+		var r *sink.RetryError
+		if errors.As(err, &r) {
+			after = min(after, r.After)
+		} else if !errors.Is(err, sink.ErrPermanent) {
+			after = 0 // it may be back at any time
+		}
+	}
+	err := errors.New(strings.Join(texts, "; "))
+	switch {
+	case permanent:
+		return errors.Join(errs...)
+	case after > 0:
+		return &sink.RetryError{After: after, Err: err}
 	}
 	return err
 }
@@ -254,7 +276,7 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
-		return err
+		return sink.RetryAfter(err, resp.Header.Get("Retry-After"), s.cfg.Now())
 	case code < 400:
 		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w", err, sink.ErrPermanent)
 	}

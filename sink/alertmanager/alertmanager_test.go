@@ -267,6 +267,29 @@ func TestCluster(t *testing.T) {
 	}
 }
 
+func TestVerdict(t *testing.T) {
+	wait := func(d time.Duration) error { return &sink.RetryError{After: d, Err: errors.New("busy")} }
+	down, refused := errors.New("down"), fmt.Errorf("refused: %w", sink.ErrPermanent)
+	for _, c := range []struct {
+		errs      []error
+		permanent bool
+		after     time.Duration
+	}{
+		{[]error{refused, refused}, true, 0}, {[]error{refused, down}, false, 0}, {[]error{down, down}, false, 0},
+		{[]error{wait(7), wait(5)}, false, 5}, {[]error{wait(7), down}, false, 0}, {[]error{wait(7), refused}, false, 7},
+	} {
+		err := verdict(c.errs)
+		var r *sink.RetryError
+		after := time.Duration(0)
+		if errors.As(err, &r) {
+			after = r.After
+		}
+		if errors.Is(err, sink.ErrPermanent) != c.permanent || after != c.after {
+			t.Errorf("%v: %v, wait %d; want permanent %t, wait %d", c.errs, err, after, c.permanent, c.after)
+		}
+	}
+}
+
 func TestWhoSends(t *testing.T) {
 	am := serve(t)
 	for want, cfg := range map[string]Config{

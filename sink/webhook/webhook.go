@@ -232,7 +232,7 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
-		return err
+		return sink.RetryAfter(err, resp.Header.Get("Retry-After"), s.cfg.Now())
 	case code < 400:
 		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w: %w", err, errAll, sink.ErrPermanent)
 	case code == 401, code == 403, code == 404, code == 405, code == 407, code == 410:

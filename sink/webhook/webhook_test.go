@@ -266,6 +266,18 @@ func TestValidate(t *testing.T) {
 	}
 }
 
+func TestAskedToWait(t *testing.T) {
+	e := &endpoint{answer: func(_ int, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(429)
+	}}
+	err := open(t, Config{URL: serve(t, e)}).Write(t.Context(), sinktest.Items(0, 1))
+	var r *sink.RetryError
+	if !errors.As(err, &r) || r.After != 7*time.Second {
+		t.Errorf("got %v, want an error that asks for 7 s", err)
+	}
+}
+
 func TestKnock(t *testing.T) {
 	e := &endpoint{}
 	srv := httptest.NewServer(e)
