@@ -3,51 +3,46 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // Settler is an Adapter whose work can be waited for.
 type Settler interface {
-	// Begun returns nil if no work was begun since it was last called, else a
-	// channel that is closed once all work is done. Which of them depends on the
-	// slots that were seen, never on how long work takes.
-	Begun() <-chan struct{}
+	// Idle returns once all is done that the slots seen so far ask for, and hands
+	// what is decided to take. What that is depends on the slots alone, never on how
+	// long work takes. Nobody reads Decisions or pushes slots meanwhile.
+	Idle(take func(Decision))
 }
 
 // settle waits for what the latest delivery had the adapter begin, and does what it
-// decides.
+// decides. A switch takes effect behind all records that can be computed by now.
 func (w *worker) settle(hard context.Context) error {
 	s, is := w.cfg.Adapter.(Settler)
 	if !is {
 		return nil
 	}
-	for done := s.Begun(); done != nil; done = s.Begun() {
-		// A switch takes effect behind all records that can be computed by now.
-		w.eng.Run()
-		if err := w.obeyUntil(hard, done); err != nil {
+	var all []Decision
+	s.Idle(func(d Decision) { all = append(all, d) })
+	if len(all) == 0 {
+		return nil
+	}
+	// Work for several series may have gone on side by side.
+	slices.SortStableFunc(all, func(a, b Decision) int { return strings.Compare(a.series(), b.series()) })
+	w.eng.Run()
+	for _, d := range all {
+		if err := w.decide(hard, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// obeyUntil does what the adapter decides until done is closed.
-func (w *worker) obeyUntil(hard context.Context, done <-chan struct{}) error {
-	decisions := w.cfg.Adapter.Decisions()
-	for {
-		select {
-		case d := <-decisions:
-			if err := w.decide(hard, d); err != nil {
-				return err
-			}
-		case <-done:
-			// What was decided before is there by now, if it was not read yet.
-			if len(decisions) == 0 {
-				return nil
-			}
-		case <-hard.Done():
-			return context.Cause(hard)
-		}
+func (d *Decision) series() string {
+	if d.Event != nil {
+		return d.Event.Series
 	}
+	return d.Switch.Series
 }
 
 // foretold schedules the switches that are known of a partition beforehand, when it

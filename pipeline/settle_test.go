@@ -39,13 +39,12 @@ func (a *slowAdapter) Slot(series string, _ int, index int64, _ []model.Column, 
 
 func (a *slowAdapter) Decisions() <-chan Decision { return a.decisions }
 
-func (a *slowAdapter) Begun() <-chan struct{} {
-	b := a.begun
-	a.begun = nil
-	if b == nil {
-		return nil
+func (a *slowAdapter) Idle(take func(Decision)) {
+	if a.begun != nil {
+		<-a.begun
+		a.begun = nil
+		take(<-a.decisions)
 	}
-	return b
 }
 
 // TestVerdictsInPlace: what an adapter decides takes effect where it was called for,

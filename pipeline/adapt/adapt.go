@@ -143,15 +143,9 @@ type Adapter struct {
 	tracks map[string]*track
 	shared *group // nil unless cfg.Shared
 	queue  []func()
-	left   int           // work that is queued or under way
-	idle   chan struct{} // closed once none is left; nil while none was begun
-	begun  bool          // since Begun was called
 }
 
-var (
-	_ pipeline.Adapter = (*Adapter)(nil)
-	_ pipeline.Settler = (*Adapter)(nil)
-)
+var _ pipeline.Adapter = (*Adapter)(nil)
 
 // New returns an Adapter whose background goroutine runs until Close. Zero
 // fields of cfg take their defaults.
@@ -188,11 +182,6 @@ func (a *Adapter) Close() error {
 // push queues work for the background. The caller holds mu.
 func (a *Adapter) push(work func()) {
 	a.queue = append(a.queue, work)
-	if a.left == 0 {
-		a.idle = make(chan struct{})
-	}
-	a.left++
-	a.begun = true
 	select {
 	case a.wake <- struct{}{}:
 	default: // a token is there already
@@ -209,31 +198,8 @@ func (a *Adapter) background() {
 		}
 		for work := a.next(); work != nil && a.ctx.Err() == nil; work = a.next() {
 			work()
-			a.done()
 		}
 	}
-}
-
-// done ends one piece of work.
-func (a *Adapter) done() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.left--; a.left == 0 {
-		close(a.idle)
-	}
-}
-
-// Begun returns nil if no work was begun since it was last called, else a channel
-// that is closed once all work is done and its decisions are under way. Only with
-// CPUShare 1 does the work not sleep.
-func (a *Adapter) Begun() <-chan struct{} {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.begun {
-		return nil
-	}
-	a.begun = false
-	return a.idle
 }
 
 func (a *Adapter) next() func() {

@@ -135,7 +135,8 @@ func channelsIn(s *config.Stream) ([]field.Channel, error) {
 func KeepState(cfg *config.Config, dir string) error {
 	parts := []string{"models"}
 	for i := range cfg.Streams {
-		parts = append(parts, filepath.Join("streams", cfg.Streams[i].Name, "state"))
+		dir := filepath.Join("streams", cfg.Streams[i].Name)
+		parts = append(parts, filepath.Join(dir, "state"), filepath.Join(dir, "adapt"))
 	}
 	for _, part := range parts {
 		if err := copyDir(filepath.Join(dir, part), filepath.Join(cfg.StateDir, part)); err != nil {
