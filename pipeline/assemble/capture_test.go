@@ -28,7 +28,7 @@ func twoRegimes(t *testing.T, path string) {
 	r := rand.New(rand.NewPCG(1, 2))
 	var b bytes.Buffer
 	b.WriteString("ts,x\n")
-	for i := range 5800 {
+	for i := range 6600 {
 		v := 30 + 2*math.Sin(float64(i)/40)
 		if i >= 3000 {
 			v = 30 + 10*math.Exp(8*(math.Cos(float64(i)/8)-1))
