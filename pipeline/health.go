@@ -94,18 +94,25 @@ func newHealth(p *Pipeline) (*health, error) {
 	return h, h.load()
 }
 
-// load reads what an earlier process told.
+// load reads what an earlier process told. A damaged file is set aside: what it told
+// may then be told twice.
 func (h *health) load() error {
 	b, err := os.ReadFile(h.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &h.told)
-	}
 	if err != nil {
-		return fmt.Errorf("outages that were told: %w: remove %s", err, h.path)
+		return fmt.Errorf("outages that were told: %w", err)
 	}
+	if err := json.Unmarshal(b, &h.told); err == nil {
+		return nil
+	}
+	h.told = map[string]outage{}
+	aside, err := atomicfile.SetAside(h.path)
+	if err != nil {
+		return fmt.Errorf("outages that were told: %w", err)
+	}
+	h.log.Error("the outages that were told are damaged, and may be told again", "file", aside)
 	return nil
 }
 

@@ -112,8 +112,12 @@ func TestOutageOverRestarts(t *testing.T) {
 	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if w.load() == nil {
-		t.Error("a damaged file was accepted")
+	w = newWard(t, path, 8)
+	if aside, err := os.ReadFile(path + ".corrupt-1"); err != nil || string(aside) != "{" {
+		t.Errorf("a damaged file was not set aside: %q, %v", aside, err)
+	}
+	if w.pass(time.Minute, "down"); len(w.events()) != 1 {
+		t.Error("nothing is told after a damaged file")
 	}
 }
 
