@@ -93,43 +93,6 @@ func TestGateEstimate(t *testing.T) {
 	}
 }
 
-// Two nets that are equally good, different only by chance, are rarely told apart.
-func TestGateLevel(t *testing.T) {
-	a := trained(t, "slow", 60, slow)
-	net := a.Net().Clone()
-	for _, p := range net.Params() {
-		for i := range p.Data {
-			p.Data[i] *= 1 + 1e-3*float32(i%3-1)
-		}
-	}
-	b, err := model.New(a.Header(), net)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Whichever is better by a hair, both can't be promoted over the other often.
-	ws := windowsOf(t, slow, 90, 256, 11)
-	wrong := 0
-	for i := 0; i < 30; i++ {
-		x, err := Gate(a, b, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		y, err := Gate(b, a, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.P+y.P < .99 || x.P+y.P > 1.01 {
-			t.Fatalf("p is %g one way and %g the other", x.P, y.P)
-		}
-		if x.Promote || y.Promote {
-			wrong++
-		}
-	}
-	if wrong > 6 {
-		t.Errorf("%d of 30 pairs were told apart at 2 %% each way", wrong)
-	}
-}
-
 func TestColoured(t *testing.T) {
 	white := windowsOf(t, slow, 6, 256, 1)
 	if why := coloured(white); why != "" {

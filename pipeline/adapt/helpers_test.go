@@ -269,3 +269,16 @@ func open(t *testing.T, cfg Config) *Adapter {
 func pipelineDecision(kind string) pipeline.Decision {
 	return pipeline.Decision{Event: &sink.Event{Kind: kind}}
 }
+
+// promoteNow has a model serve a series as a verdict would, from the present slot on.
+func promoteNow(a *Adapter, series string, from, to *model.Model) *track {
+	a.mu.Lock()
+	t := a.tracks[series]
+	g := t.group
+	p := &pending{to, "model.promoted", "test", true}
+	switched := a.exchange(g, from, p)
+	g.trial = a.newProbation(g, to, from, 1, t.regime(), g.clock, switched)
+	a.pushQuick(func() { a.ask(switched, p) })
+	a.mu.Unlock()
+	return t
+}
