@@ -56,6 +56,9 @@ func (w *wealth) add(d []float64) {
 	w.most = max(w.most, w.logE())
 }
 
+// mostLog bounds the logarithm of the wealth, so that the wealth is a number.
+const mostLog = 700
+
 // logE returns the logarithm of the wealth.
 func (w *wealth) logE() float64 {
 	top := slices.Max(w.log[:])
@@ -63,7 +66,7 @@ func (w *wealth) logE() float64 {
 	for _, l := range w.log {
 		sum += math.Exp(l - top)
 	}
-	return top + math.Log(sum/float64(len(w.log)))
+	return min(top+math.Log(sum/float64(len(w.log))), mostLog)
 }
 
 // p returns the anytime-valid p-value, 1 over the largest wealth there was.

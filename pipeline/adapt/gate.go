@@ -48,6 +48,10 @@ const (
 	// leastGain is what a switch is worth, in dB: with enough windows any
 	// difference becomes significant.
 	leastGain = .1
+	// leastErrors is how many standard errors the mean gain must be above 0. Bets
+	// are on differences that are cut, and so hardly see losses that are rare and
+	// large, as of a net that is better but for the peaks; the mean sees them.
+	leastErrors = 2
 	// lead is the share of a window, at each end, that is not judged where the
 	// net lacks its context: 1/lead.
 	lead = 8
@@ -74,9 +78,10 @@ func (c GateConfig) defaults() GateConfig {
 // Gate compares two models on held-out windows without clean truth. It promotes
 // the challenger if betting on its lower error, window by window over pieces of
 // 32 slots, has made 1/cfg.Level of 1 at some time, if its error is lower by
-// 0.1 dB at least, and if it loses no more than cfg.Forget in any regime among
-// the old windows; where there are none, nothing can be forgotten. The bets are
-// those of an anytime-valid test: see docs/decisions/0006-gate.md.
+// 0.1 dB and two standard errors at least, and if it loses no more than cfg.Forget
+// in any regime among the old windows; where there are none, nothing can be
+// forgotten. The bets are those of an anytime-valid test: see
+// docs/decisions/0006-gate.md.
 //
 // Errors are estimated from recorrupted pairs: see train.Compare. σ̂ is measured
 // on the windows themselves, because the scale's lags behind a drift: pooled over
@@ -130,6 +135,12 @@ func (s *shadow) add(windows []*replay.Window) error {
 	if err != nil {
 		return err
 	}
+	s.take(c)
+	return nil
+}
+
+// take bets on what was found on new windows.
+func (s *shadow) take(c train.Comparison) {
 	s.judged += c.Windows
 	s.recent = joined(s.recent, c)
 	s.bets.add(c.Gain)
@@ -138,7 +149,6 @@ func (s *shadow) add(windows []*replay.Window) error {
 		minus[i] = -g
 	}
 	s.other.add(minus)
-	return nil
 }
 
 // joined returns the comparison over the windows of both.
@@ -219,7 +229,8 @@ func (s *shadow) verdict() Verdict {
 	}
 	v.RecentDB, v.P, v.E = s.recent.DB(), s.bets.p(), math.Exp(s.bets.logE())
 	v.Error = s.recent.Error - mean(s.recent.Gain)
-	better, kept := v.P <= s.cfg.Level && v.RecentDB >= leastGain, !(v.OldDB < -s.cfg.Forget)
+	better := v.P <= s.cfg.Level && v.RecentDB >= leastGain && mean(s.recent.Gain) >= leastErrors*standardError(s.recent.Gain)
+	kept := !(v.OldDB < -s.cfg.Forget)
 	v.Why = fmt.Sprintf("estimated error %s on %s since the drift (e = %.3g, wanted %.3g)",
 		lowerHigher(v.RecentDB), count(v.Recent, "held-out window"), 1/v.P, 1/s.cfg.Level)
 	switch {
@@ -245,7 +256,7 @@ func (s *shadow) verdict() Verdict {
 // its champion has made 1/hopelessLevel of 1, or enough windows show no gain that
 // a switch is worth.
 func (s *shadow) hopeless(v *Verdict) bool {
-	const hopelessLevel, enough = .1, 6
+	const hopelessLevel, enough = .05, 12
 	return v.OldDB < -s.cfg.Forget || s.other.p() <= hopelessLevel || v.Recent >= enough && v.RecentDB < leastGain/2
 }
 
