@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -14,8 +15,9 @@ import (
 type banked struct {
 	model   *model.Model
 	regime  int
-	sign    signature // of the windows that it was good on
-	loss    float64   // estimated error on them, in units of the noise's variance
+	sign    signature      // of the windows that it was good on
+	scales  []replay.Scale // of the latest of them
+	loss    float64        // estimated error on them, in units of the noise's variance
 	windows int
 	used    int64 // clock
 }
@@ -76,9 +78,10 @@ func (b *bank) learnt(cfg Config, j *job, v *Verdict, at int64) {
 				of = append(of, w)
 			}
 		}
-		b.put(cfg, banked{j.champion, p.regime, signatureOfWindows(of), p.error, p.windows, at})
+		b.put(cfg, banked{j.champion, p.regime, signatureOfWindows(of), of[len(of)-1].Scales, p.error, p.windows, at})
 	}
-	b.put(cfg, banked{j.challenger, j.learns, signatureOfWindows(windowsIn(j.held[:j.next])), v.Error, v.Recent, at})
+	of := windowsIn(j.held[:j.next])
+	b.put(cfg, banked{j.challenger, j.learns, signatureOfWindows(of), of[len(of)-1].Scales, v.Error, v.Recent, at})
 }
 
 // recall asks the bank for a model after an alarm.
@@ -90,18 +93,21 @@ type recall struct {
 // looks are the numbers of slots after an alarm at which the bank is asked: soon,
 // because a regime that comes back is to be served at once, and again while the
 // answer is not clear.
-var looks = [...]int64{32, 64, 96, 128, 192, 256}
+var looks = [...]int64{32, 64, 96, 128, 160, 192, 224, 256}
 
 const (
-	// beforeAlarm is the number of slots before the alarm that are judged by too:
-	// it is never raised sooner than that after a change.
-	beforeAlarm = 32
+	// beforeAlarm is the number of slots before the alarm that are judged by too: it
+	// is hardly ever raised sooner than that after a change.
+	beforeAlarm = 64
+	// recallDraws is the number of pairs of recorruptions: slots are few, draws are not.
+	recallDraws = 8
 	// recallPiece is the number of slots of a piece: fewer than the gate's, as
 	// there are few slots.
 	recallPiece = 8
-	// recallLevel bounds, over all models of the bank, the chance that one is taken
-	// that is no better than what serves. A mistake is mended by probation.
-	recallLevel = .05
+	// recallLevel is that of the test on all models of the bank together. It is no
+	// proof: that a model does as well as it ever did says more, after so few slots,
+	// and probation mends a mistake.
+	recallLevel = .2
 	// recallGain is what a switch for a regime that came back must be worth, in dB.
 	recallGain = .3
 	// nearHistory is how much worse than in its own past a model may be.
@@ -132,7 +138,7 @@ type question struct {
 	t       *track
 	drift   int64 // position at which it began
 	serving *model.Model
-	excerpt excerpt
+	excerpt *excerpt
 	bank    []banked
 	at      int64 // clock
 }
@@ -140,12 +146,12 @@ type question struct {
 // found is a model that is better than the one that serves and as good as it ever was.
 type found struct {
 	*banked
-	error, apart, db, e float64
+	error, scatter, apart, db, e float64
 }
 
 // answer tries the models of the bank and has the best one serve, if one fits.
 func (a *Adapter) answer(q *question) {
-	best, err := choose(q.bank, q.serving, &q.excerpt, a.pacer(a.ctx).rest)
+	best, err := choose(q.bank, q.serving, q.excerpt, a.pacer(a.ctx).rest)
 	if a.ctx.Err() != nil || best == nil {
 		if err != nil && a.ctx.Err() == nil {
 			a.cfg.Log.Warn("a model of the bank can't be tried", "series", q.t.name, "error", err)
@@ -153,7 +159,7 @@ func (a *Adapter) answer(q *question) {
 		return
 	}
 	why := fmt.Sprintf("a regime that was seen before is back: on %d slots the error of its model is %.2f dB lower than that of %s (e = %.3g), %.2f times the noise's variance against %.2f in its own past",
-		q.excerpt.To-q.excerpt.From, best.db, q.serving.Name(), best.e, best.error, best.loss)
+		q.excerpt.to-q.excerpt.from, best.db, q.serving.Name(), best.e, best.error, best.loss)
 	a.mu.Lock()
 	t, g := q.t, q.t.group
 	if a.tracks[t.name] != t || t.serving != q.serving || g.job != nil || t.drift.from != q.drift || t.drift.done || !trainable(t.drift.kind) {
@@ -180,50 +186,52 @@ func (a *Adapter) answer(q *question) {
 // Of those that are equally good but for the scatter the one is taken whose
 // regime looked most like this.
 func choose(bank []banked, serving *model.Model, x *excerpt, pause func() error) (*found, error) {
-	var all []found
-	rivals := 0
-	for i := range bank {
-		if bank[i].model.Name() != serving.Name() {
-			rivals++
-		}
-	}
-	least := math.Inf(1)
-	scatter := 0.0
-	for i := range bank {
-		b := &bank[i]
-		if b.model.Name() == serving.Name() {
-			continue
-		}
-		c, err := train.Compare(serving, b.model, []train.Evidence{x.Evidence}, train.CompareConfig{Piece: recallPiece, Pause: pause})
+	rivals := slices.DeleteFunc(bank, func(b banked) bool {
+		return b.model.Name() == serving.Name() || len(b.scales) != len(x.scales)
+	})
+	var fit []found
+	for i := range rivals {
+		f, ok, err := try(&rivals[i], serving, x, float64(len(rivals))/recallLevel, pause)
 		if err != nil {
 			return nil, err
 		}
-		if len(c.Gain) < leastPieces {
-			continue
-		}
-		var w wealth
-		w.add(c.Gain)
-		own := make([]float64, len(c.Gain))
-		for k := range own {
-			own[k] = c.Errors[k] - c.Gain[k]
-		}
-		f := found{banked: b, error: mean(own), apart: b.sign.distance(x.sign), db: c.DB(), e: 1 / w.p()}
-		se := standardError(own)
-		if f.e < float64(rivals)/recallLevel || f.db < recallGain || f.error-se > nearHistory*b.loss {
-			continue
-		}
-		all = append(all, f)
-		if f.error < least {
-			least, scatter = f.error, se
+		if ok {
+			fit = append(fit, f)
 		}
 	}
-	var best *found
-	for i := range all {
-		if f := &all[i]; f.error <= least+scatter && (best == nil || f.apart < best.apart) {
-			best = f
-		}
+	if len(fit) == 0 {
+		return nil, nil
 	}
-	return best, nil
+	least := slices.MinFunc(fit, func(a, b found) int { return cmp.Compare(a.error, b.error) })
+	fit = slices.DeleteFunc(fit, func(f found) bool { return f.error > least.error+least.scatter })
+	best := slices.MinFunc(fit, func(a, b found) int { return cmp.Compare(a.apart, b.apart) })
+	return &best, nil
+}
+
+// try says whether a model of the bank may take over. It is compared with what
+// serves at the scales of now, which those two get, and with its own past at the
+// scales of then: they lag behind a change, and an error grows while they do.
+func try(b *banked, serving *model.Model, x *excerpt, wanted float64, pause func() error) (found, bool, error) {
+	f := found{banked: b, apart: b.sign.distance(x.sign)}
+	cfg := train.CompareConfig{Piece: recallPiece, Draws: recallDraws, Pause: pause}
+	now, err := train.Compare(serving, b.model, []train.Evidence{x.evidence(x.scales)}, cfg)
+	if err != nil || len(now.Gain) < leastPieces {
+		return f, false, err
+	}
+	var w wealth
+	w.add(now.Gain)
+	f.e, f.db = 1/w.p(), now.DB()
+	if f.e < wanted || f.db < recallGain || mean(now.Gain) < leastErrors*standardError(now.Gain) {
+		return f, false, nil
+	}
+	then, err := train.Compare(b.model, serving, []train.Evidence{x.evidence(b.scales)}, cfg)
+	if err != nil || len(then.Errors) < leastPieces {
+		return f, false, err
+	}
+	// An error in units of σ̂² is off by 2δ where σ̂ is off by δ, of which the median
+	// of n details has some 1.2/√n.
+	f.error, f.scatter = then.Error, math.Hypot(standardError(then.Errors), 2*1.2/math.Sqrt(float64(x.to-x.from)))
+	return f, f.error-f.scatter <= nearHistory*b.loss, nil
 }
 
 // standardError returns that of the mean of x.

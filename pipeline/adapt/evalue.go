@@ -27,7 +27,7 @@ const stake = .95
 //
 // The zero value is ready to use.
 type wealth struct {
-	sizes []float64 // of all differences so far
+	sizes []float64 // of all differences so far, in order of size
 	log   [len(bounds)]float64
 	most  float64 // largest log of E at the end of a batch
 }
@@ -35,13 +35,15 @@ type wealth struct {
 // add bets on a batch of differences, in order.
 func (w *wealth) add(d []float64) {
 	for _, v := range d {
-		w.sizes = append(w.sizes, math.Abs(v))
+		if v == v {
+			i, _ := slices.BinarySearch(w.sizes, math.Abs(v))
+			w.sizes = slices.Insert(w.sizes, i, math.Abs(v))
+		}
 	}
-	if len(d) == 0 {
+	if len(w.sizes) == 0 {
 		return
 	}
-	sorted := slices.Sorted(slices.Values(w.sizes))
-	m := sorted[len(sorted)/2]
+	m := w.sizes[len(w.sizes)/2]
 	if !(m > 0) || math.IsInf(m, 0) { // as where both are the same net
 		return
 	}

@@ -57,7 +57,7 @@ func promotes(gain func(i int) float64, unit float64, first, most int) int {
 func TestFalsePromotions(t *testing.T) {
 	for _, law := range laws {
 		wrong := 0
-		const runs = 1200
+		const runs = 1000
 		for k := range runs {
 			r := rand.New(rand.NewPCG(uint64(k), 7))
 			// Errors of the size of the differences: 0.1 dB is soon reached.

@@ -127,7 +127,7 @@ func challenged(t *testing.T, champion, challenger *model.Model, ws []*replay.Wi
 	return 0
 }
 
-// A gain of a third of a decibel is found, four times in five at least; two nets
+// A gain of a third of a decibel is found, all but once at least; two nets
 // that differ by chance alone are hardly ever told apart.
 func TestGatePower(t *testing.T) {
 	better := trained(t, "better", 300, slow, pulses)
@@ -146,7 +146,7 @@ func TestGatePower(t *testing.T) {
 	if gain < .2 || gain > .4 {
 		t.Fatalf("the nets differ by %.2f dB, not by some .3", gain)
 	}
-	const runs = 10
+	const runs = 6
 	found, wrong, after := 0, 0, 0
 	for k := range runs {
 		ws := windowsOf(t, slow, mostJudged, 256, uint64(50+k))
@@ -161,7 +161,7 @@ func TestGatePower(t *testing.T) {
 		}
 	}
 	t.Logf("%.2f dB: %d of %d found, after %d windows in all; %d of %d wrong", gain, found, runs, after, wrong, 3*runs)
-	if found < runs*8/10 || wrong > 1 {
+	if found < runs-1 || wrong > 1 {
 		t.Errorf("of %d challengers that are %.2f dB better %d were let through, of %d that are not %d", runs, gain, found, 3*runs, wrong)
 	}
 }

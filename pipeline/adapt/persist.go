@@ -161,6 +161,13 @@ func (a *Adapter) resume(g *group) {
 	}
 }
 
+// switches notes that the engine is asked for a switch: what there was to clear up
+// after a restart does not matter any more. The caller holds mu.
+func (t *track) switches(to *pending) {
+	t.previous, t.serving, t.pending = t.serving, to.Model, to
+	t.was, t.reported = "", nil
+}
+
 // serves hears from the engine what serves a series, which after a restart may be
 // behind what was decided. The caller holds mu.
 func (a *Adapter) serves(t *track, m *model.Model) {

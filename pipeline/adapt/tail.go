@@ -2,6 +2,7 @@ package adapt
 
 import (
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/noise"
@@ -63,44 +64,58 @@ func rescale(values []float32, channels int, from, to replay.Scale) {
 // slots returns T.
 func (p *tail) slots() int { return len(p.values) / max(1, len(p.scales)) }
 
-// excerpt is a copy of the end of a tail, laid out to be judged on.
+// excerpt is a copy of the end of a tail.
 type excerpt struct {
-	train.Evidence
-	sign signature
+	values   []float32 // [T][C], scaled by scales
+	missing  []bool
+	scales   []replay.Scale
+	from, to int       // the slots that are judged by
+	sigma    []float64 // noise level of these per channel, in its unit
+	sign     signature // of these
+	seed     [2]uint64
 }
 
 // excerpt copies the latest slots, of which the last n are to be judged by. It
 // returns false where their noise level can't be told.
-func (p *tail) excerpt(n int, seed [2]uint64) (excerpt, bool) {
+func (p *tail) excerpt(n int, seed [2]uint64) (*excerpt, bool) {
 	c, all := len(p.scales), min(p.slots(), tailSlots)
 	n = min(n, all)
-	values, missing := p.values[len(p.values)-all*c:], p.missing[len(p.missing)-all*c:]
-	sigma, known := make([]float64, c), false
-	judged := make([][]float64, c)
+	at := len(p.values) - all*c
+	x := &excerpt{values: slices.Clone(p.values[at:]), missing: slices.Clone(p.missing[at:]), scales: slices.Clone(p.scales),
+		from: all - n, to: all, sigma: make([]float64, c), seed: seed}
+	judged, known := make([][]float64, c), false
 	for i := range c {
-		for t := all - n; t < all; t++ {
-			if !missing[t*c+i] {
-				judged[i] = append(judged[i], float64(values[t*c+i]))
+		for t := x.from; t < x.to; t++ {
+			if !x.missing[t*c+i] {
+				judged[i] = append(judged[i], float64(x.values[t*c+i]))
 			}
 		}
-		sigma[i] = p.scales[i].Dev * noise.SigmaMAD(judged[i])
-		known = known || sigma[i] > 0
+		x.sigma[i] = x.scales[i].Dev * noise.SigmaMAD(judged[i])
+		known = known || x.sigma[i] > 0
 	}
-	e := excerpt{Evidence: train.Evidence{Window: train.Window{Channels: c, Cols: make([]model.Column, all*c)}, From: all - n, To: all, Seed: seed}}
-	for i := range c {
+	x.sign = signatureOf(judged, x.scales)
+	return x, known
+}
+
+// evidence lays an excerpt out as a net gets it that is served with the given
+// scales.
+func (x *excerpt) evidence(scales []replay.Scale) train.Evidence {
+	c := len(scales)
+	e := train.Evidence{Window: train.Window{Channels: c, Cols: make([]model.Column, len(x.values))}, From: x.from, To: x.to, Seed: x.seed}
+	values := slices.Clone(x.values)
+	for i, to := range scales {
+		rescale(values[i:], c, x.scales[i], to)
 		held, level := float32(0), float32(-3)
-		if s := sigma[i] / p.scales[i].Dev; s > 0 {
+		if s := x.sigma[i] / to.Dev; s > 0 && to.Dev > 0 {
 			level = float32(min(max(math.Log10(s), -3), .5))
 		}
-		for t := range all {
-			k := t*c + i
-			if !missing[k] {
+		for k := i; k < len(values); k += c {
+			if !x.missing[k] {
 				held = values[k]
 			}
-			e.Cols[k] = model.Column{X: held, Level: level, Missing: missing[k]}
+			e.Cols[k] = model.Column{X: held, Level: level, Missing: x.missing[k]}
 		}
 	}
-	e.Sigma = scaledSigma(all*c, sigma, p.scales)
-	e.sign = signatureOf(judged, p.scales)
-	return e, known
+	e.Sigma = scaledSigma(len(values), x.sigma, scales)
+	return e
 }

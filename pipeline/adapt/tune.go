@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
@@ -209,99 +208,6 @@ func spread(ws []*replay.Window, n int) []*replay.Window {
 	return out
 }
 
-// look has a challenger run beside its champion on the held-out windows: first on
-// those that were there when it was asked for, then on one after the other as they
-// come in. So the verdict does not depend on how many came in while it trained.
-func (a *Adapter) look(j *job) {
-	p := a.pacer(j.ctx)
-	for {
-		shots, over := a.due(j)
-		if over {
-			v := j.shadow.verdict()
-			a.reject(j, v.Why, false, &v)
-			return
-		}
-		if shots == nil {
-			return
-		}
-		v, err := a.watch(j, windowsIn(shots), p)
-		switch {
-		case j.ctx.Err() != nil:
-			return
-		case err != nil:
-			a.reject(j, err.Error(), true, nil)
-			return
-		case v.Promote:
-			a.promote(j, v)
-			return
-		case j.shadow.hopeless(&v) || j.next >= j.horizon():
-			a.reject(j, v.Why, false, &v)
-			return
-		}
-	}
-}
-
-// due returns the windows that a challenger is to be judged by next: none where
-// they have yet to come, and over where none will.
-func (a *Adapter) due(j *job) (shots []shot, over bool) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	switch from := j.next; {
-	case j.ctx.Err() != nil:
-		return nil, false
-	case from == 0:
-		j.next = j.first
-	case from < len(j.held):
-		j.next++
-	case j.last:
-		return nil, true
-	default:
-		j.waiting = true
-		return nil, false
-	}
-	if j.next == j.first {
-		return j.held[:j.first], false
-	}
-	return j.held[j.next-1 : j.next], false
-}
-
-// watch judges by new windows, and at the first time by those of the past.
-func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, error) {
-	if j.shadow == nil {
-		bore := map[*replay.Window]int{}
-		for i, w := range j.heldOld {
-			bore[w] = j.bore[i]
-		}
-		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Level: a.cfg.Level,
-			Regime: func(w *replay.Window) int { return bore[w] }, Pause: p.rest})
-		if err := j.shadow.remember(j.heldOld); err != nil {
-			return Verdict{}, err
-		}
-	}
-	j.shadow.cfg.Pause = p.rest
-	if err := j.shadow.add(windows); err != nil {
-		return Verdict{}, err
-	}
-	return j.shadow.verdict(), nil
-}
-
-// judgeLater hands a new held-out window to the job that may want it. The caller
-// holds mu.
-func (a *Adapter) judgeLater(t *track, s shot) {
-	j := t.group.job
-	if j == nil || j.last || len(j.held) >= j.horizon() {
-		return
-	}
-	if from, drifted := j.from[s.w.Series]; !drifted || s.w.Start < from || t.drift.kind == "" {
-		return
-	}
-	j.held = append(j.held, s)
-	if j.waiting {
-		j.waiting = false
-		a.push(func() { a.look(j) })
-	}
-}
-
 // at returns the clock as of the latest window that a job was judged by.
 func (j *job) at() int64 { return j.held[max(j.next, 1)-1].at }
 
@@ -385,7 +291,7 @@ func (a *Adapter) exchange(g *group, from *model.Model, to *pending) []*track {
 	var ts []*track
 	for _, t := range a.members(g) {
 		if t.serving != nil && t.serving.Name() == from.Name() {
-			t.serving, t.previous, t.pending = to.Model, from, to
+			t.switches(to)
 			ts = append(ts, t)
 		}
 	}
@@ -409,32 +315,4 @@ func (v *Verdict) data(verdict string) map[string]any {
 
 func (a *Adapter) event(series, kind, why string, data map[string]any) {
 	a.send(pipeline.Decision{Event: &sink.Event{Series: series, Kind: kind, Severity: "info", Why: why, Data: data}})
-}
-
-// pacer keeps background work to its share of a core: after work that took d it
-// sleeps d·(1/share-1).
-type pacer struct {
-	ctx   context.Context
-	share float64
-	since time.Time
-}
-
-func (a *Adapter) pacer(ctx context.Context) *pacer { return &pacer{ctx, a.cfg.CPUShare, time.Now()} }
-
-// mostRest bounds a sleep: a machine that was suspended has not worked all along.
-const mostRest = 10 * time.Second
-
-// rest sleeps for the work done since it last returned, and returns the cause
-// if the adapter is closed meanwhile.
-func (p *pacer) rest() error {
-	d := min(time.Duration(float64(time.Since(p.since))*(1/p.share-1)), mostRest)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.ctx.Done():
-		return context.Cause(p.ctx)
-	}
-	p.since = time.Now()
-	return nil
 }

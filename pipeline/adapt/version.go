@@ -107,7 +107,7 @@ func (a *Adapter) byHand(g *group, m *model.Model, kind, action, why string) []s
 			continue
 		}
 		before = t.serving
-		t.serving, t.previous, t.pending = m, before, to
+		t.switches(to)
 		t.drift.learnt = true
 		switched = append(switched, t)
 	}
