@@ -289,14 +289,18 @@ func latestHeld(b *replay.Buffer) *replay.Window {
 func (a *Adapter) Opened(series string, _ int64, kind string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.follow(a.track(series), kind)
+	if t := a.track(series); t.ahead == 0 { // else Slot tells
+		a.follow(t, kind)
+	}
 }
 
 // Resolved hears that a drift is over.
 func (a *Adapter) Resolved(series string, _ int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.follow(a.track(series), "")
+	if t := a.track(series); t.ahead == 0 {
+		a.follow(t, "")
+	}
 }
 
 // follow takes the monitor's state for the series' next slot. A drift may be
