@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/pipeline"
 )
 
 // mostVersions is the number of models of a group that are kept for having served
@@ -43,6 +44,8 @@ func (g *group) find(name string) *model.Model {
 	return nil
 }
 
+var _ pipeline.Switcher = (*Adapter)(nil)
+
 // Promote has the model of that name serve the series whose versions or bank hold
 // it, by hand: no test is asked, and probation watches it only in Auto mode. It
 // returns the series that it was switched for, or an error that says what there
@@ -68,11 +71,11 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 	}
 	switch {
 	case !found && len(has) == 0:
-		return nil, fmt.Errorf("adapt: %s is not known: no model has been trained yet", name)
+		return nil, fmt.Errorf("%w: %s is not known: no model has been trained yet", pipeline.ErrNoModel, name)
 	case !found:
-		return nil, fmt.Errorf("adapt: %s is not known, there is %s", name, strings.Join(slices.Sorted(maps.Keys(has)), ", "))
+		return nil, fmt.Errorf("%w: %s is not known, there is %s", pipeline.ErrNoModel, name, strings.Join(slices.Sorted(maps.Keys(has)), ", "))
 	case len(switched) == 0:
-		return nil, fmt.Errorf("adapt: %s serves already", name)
+		return nil, fmt.Errorf("%w: %s serves already", pipeline.ErrNoModel, name)
 	}
 	return switched, nil
 }
@@ -86,14 +89,45 @@ func (a *Adapter) Rollback(series string) ([]string, error) {
 	t := a.tracks[series]
 	switch {
 	case t == nil:
-		return nil, fmt.Errorf("adapt: there is no series %q", series)
+		return nil, fmt.Errorf("%w: there is no series %q", pipeline.ErrNoModel, series)
 	case t.previous == nil || t.serving == nil:
-		return nil, fmt.Errorf("adapt: the model of %s has no predecessor", series)
+		return nil, fmt.Errorf("%w: the model of %s has no predecessor", pipeline.ErrNoModel, series)
 	}
+	return a.back(t), nil
+}
+
+// RollBackModel is Rollback for all series that the model of that name serves. It
+// implements pipeline.Switcher.
+func (a *Adapter) RollBackModel(name string) ([]string, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var switched []string
+	serves := false
+	for _, series := range slices.Sorted(maps.Keys(a.tracks)) {
+		t := a.tracks[series]
+		if t.serving == nil || t.serving.Name() != name {
+			continue
+		}
+		serves = true
+		if t.previous != nil {
+			switched = append(switched, a.back(t)...)
+		}
+	}
+	switch {
+	case !serves:
+		return nil, fmt.Errorf("%w: %s serves no series", pipeline.ErrNoModel, name)
+	case len(switched) == 0:
+		return nil, fmt.Errorf("%w: %s has no predecessor", pipeline.ErrNoModel, name)
+	}
+	return switched, nil
+}
+
+// back has the predecessor of a series' model serve. The caller holds mu.
+func (a *Adapter) back(t *track) []string {
 	to, from := t.previous, t.serving
 	switched := a.byHand(t.group, to, "model.rolled_back", "rolled_back", fmt.Sprintf("%s was rolled back to %s by hand", from.Name(), to.Name()))
 	t.group.trial = nil // it is what was wanted
-	return switched, nil
+	return switched
 }
 
 // byHand switches the series of a group to a model and returns them. The caller
