@@ -181,6 +181,7 @@ type Adapter struct {
 	tracks map[string]*track
 	known  map[string]*track // of the shared group, not back yet since a restart
 	shared *group            // nil unless cfg.Shared
+	pushed uint64            // works queued so far
 
 	files sync.Mutex // held to write files; taken before mu, never under it
 }
@@ -258,10 +259,16 @@ func (a *Adapter) groups() []*group {
 }
 
 // push queues work for the background. The caller holds mu.
-func (a *Adapter) push(work func()) { a.slow.push(work) }
+func (a *Adapter) push(work func()) {
+	a.pushed++
+	a.slow.push(work)
+}
 
 // pushQuick queues work that does not wait for a training. The caller holds mu.
-func (a *Adapter) pushQuick(work func()) { a.quick.push(work) }
+func (a *Adapter) pushQuick(work func()) {
+	a.pushed++
+	a.quick.push(work)
+}
 
 func (q *queue) push(work func()) {
 	q.work = append(q.work, work)

@@ -41,9 +41,23 @@ func (r *decoder) window() *replay.Window {
 	if r.Err() != nil {
 		return nil
 	}
-	w, rest, err := replay.ReadWindow(r.Rest(), r.a.cfg.Window, r.a.cfg.Channels)
-	r.SetRest(rest, err)
-	return w
+	series, start := r.String(), r.I64()
+	values, missing, scales := r.values()
+	cfg := r.a.cfg
+	if r.Err() == nil && (len(values) != cfg.Window*cfg.Channels || len(scales) != cfg.Channels) {
+		r.Fail(fmt.Errorf("a window of %d values and %d scales", len(values), len(scales)))
+	}
+	if r.Err() != nil {
+		return nil
+	}
+	// A buffer of its own makes a window, and checks it.
+	b, err := replay.New(cfg.replay())
+	if err != nil || !b.Add(series, start, values, missing, scales) {
+		r.Fail(errors.Join(errors.New("a window that can't be one"), err))
+		return nil
+	}
+	s := b.Snapshot()
+	return append(s.Recent, s.Holdout...)[0]
 }
 
 func (r *decoder) windows() []*replay.Window {

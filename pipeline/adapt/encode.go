@@ -13,12 +13,11 @@ import (
 // the table.
 const stateVersion = 1
 
-// snapshot is a group at one moment: what is small is encoded, the rest can be
-// while the group goes on.
+// snapshot is a group at one moment, but for the bytes of the models, which can be
+// had while the group goes on.
 type snapshot struct {
-	small  []byte
-	models []*model.Model // that small refers to by number
-	buf    *replay.Buffer
+	body   []byte
+	models []*model.Model // that body refers to by number
 }
 
 // number returns the number of a model, -1 for none.
@@ -35,12 +34,21 @@ func (s *snapshot) number(m *model.Model) int64 {
 	return int64(len(s.models) - 1)
 }
 
-func (s *snapshot) i64(v int64)             { s.small = wire.I64(s.small, v) }
-func (s *snapshot) int(v int)               { s.i64(int64(v)) }
-func (s *snapshot) bool(v bool)             { s.small = wire.Bool(s.small, v) }
-func (s *snapshot) string(v string)         { s.small = wire.String(s.small, v) }
-func (s *snapshot) model(m *model.Model)    { s.i64(s.number(m)) }
-func (s *snapshot) window(w *replay.Window) { s.small = replay.AppendWindow(s.small, w) }
+func (s *snapshot) i64(v int64)          { s.body = wire.I64(s.body, v) }
+func (s *snapshot) int(v int)            { s.i64(int64(v)) }
+func (s *snapshot) bool(v bool)          { s.body = wire.Bool(s.body, v) }
+func (s *snapshot) string(v string)      { s.body = wire.String(s.body, v) }
+func (s *snapshot) model(m *model.Model) { s.i64(s.number(m)) }
+
+func (s *snapshot) window(w *replay.Window) {
+	s.string(w.Series)
+	s.i64(w.Start)
+	missing := make([]bool, len(w.Values))
+	for i := range missing {
+		missing[i] = w.Missing(i/len(w.Scales), i%len(w.Scales))
+	}
+	s.values(w.Values, missing, w.Scales)
+}
 
 func (s *snapshot) windows(ws []*replay.Window) {
 	s.int(len(ws))
@@ -59,7 +67,7 @@ func (s *snapshot) shots(shots []shot) {
 
 // snapshot takes one of a group. The caller holds mu.
 func (a *Adapter) snapshot(g *group) *snapshot {
-	s := &snapshot{buf: g.buf.Clone()}
+	s := &snapshot{body: g.buf.AppendState(nil)}
 	s.i64(g.clock)
 	s.i64(g.coolUntil)
 	s.int(g.refused)
@@ -108,7 +116,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 func (s *snapshot) banked(b *banked) {
 	s.model(b.model)
 	s.int(b.regime)
-	s.small = wire.F64(s.small, b.loss)
+	s.body = wire.F64(s.body, b.loss)
 	s.int(b.windows)
 	s.i64(b.used)
 	s.scales(b.scales)
@@ -116,11 +124,11 @@ func (s *snapshot) banked(b *banked) {
 	for i := range b.sign {
 		c := &b.sign[i]
 		for _, q := range c.quantiles {
-			s.small = wire.F64(s.small, q)
+			s.body = wire.F64(s.body, q)
 		}
-		s.small = wire.F64(s.small, c.sigma)
+		s.body = wire.F64(s.body, c.sigma)
 		for _, p := range c.bands {
-			s.small = wire.F64(s.small, p)
+			s.body = wire.F64(s.body, p)
 		}
 	}
 }
@@ -169,7 +177,7 @@ func (s *snapshot) track(t *track) {
 }
 
 func (s *snapshot) values(values []float32, missing []bool, scales []replay.Scale) {
-	s.small = wire.F32s(s.small, values)
+	s.body = wire.F32s(s.body, values)
 	for _, m := range missing {
 		s.bool(m)
 	}
@@ -179,7 +187,7 @@ func (s *snapshot) values(values []float32, missing []bool, scales []replay.Scal
 func (s *snapshot) scales(scales []replay.Scale) {
 	s.int(len(scales))
 	for _, c := range scales {
-		s.small = wire.F64(wire.F64(wire.F64(s.small, c.Mean), c.Dev), c.Sigma)
+		s.body = wire.F64(wire.F64(wire.F64(s.body, c.Mean), c.Dev), c.Sigma)
 	}
 }
 
@@ -219,5 +227,5 @@ func (s *snapshot) encode() ([]byte, error) {
 		}
 		dst = wire.Bytes(dst, b)
 	}
-	return append(s.buf.AppendState(dst), s.small...), nil
+	return append(dst, s.body...), nil
 }

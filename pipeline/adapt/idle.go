@@ -1,0 +1,49 @@
+package adapt
+
+import "github.com/quell-stream/quell/pipeline"
+
+// Idle returns once the background has done all that the slots seen so far ask
+// of it, and hands what it decides to take meanwhile, in order. Who calls it after
+// each push makes training take no time at all: a run then gives the same records
+// each time, whatever the machine. Nobody else may read Decisions or feed slots
+// during the call; after Close it returns at once.
+func (a *Adapter) Idle(take func(pipeline.Decision)) {
+	for {
+		a.mu.Lock()
+		pushed := a.pushed
+		done := make(chan struct{}, 2)
+		a.slow.push(func() { done <- struct{}{} })
+		a.quick.push(func() { done <- struct{}{} })
+		a.mu.Unlock()
+		for n := 0; n < 2; {
+			select {
+			case d := <-a.decisions:
+				take(d)
+			case <-done:
+				n++
+			case <-a.ctx.Done():
+				return
+			}
+		}
+		a.rest(take)
+		// What was done may have asked for more, of the other queue too.
+		a.mu.Lock()
+		same := a.pushed == pushed
+		a.mu.Unlock()
+		if same {
+			return
+		}
+	}
+}
+
+// rest hands over the decisions that wait.
+func (a *Adapter) rest(take func(pipeline.Decision)) {
+	for {
+		select {
+		case d := <-a.decisions:
+			take(d)
+		default:
+			return
+		}
+	}
+}
