@@ -81,7 +81,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 	}
 	s.int(len(g.versions))
 	for _, v := range g.versions {
-		s.model(v.model)
+		s.model(v)
 	}
 	tracks := a.members(g)
 	for _, name := range slices.Sorted(maps.Keys(a.known)) {
