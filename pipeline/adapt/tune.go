@@ -253,9 +253,10 @@ func (a *Adapter) promote(j *job, v Verdict) {
 		return
 	}
 	to := &pending{m, "model.promoted", v.Why, true}
-	g, at, action := j.group, j.at(), "promoted"
+	g, action := j.group, "promoted"
 	var switched []*track
 	a.mu.Lock()
+	at := j.at()
 	if !a.finish(j, false, func(d *drift) { d.done, d.learnt = true, a.cfg.Mode == Auto }) {
 		a.mu.Unlock()
 		return
