@@ -11,26 +11,28 @@ var _ pipeline.Settler = (*Adapter)(nil)
 // during the call; after Close it returns at once.
 func (a *Adapter) Idle(take func(pipeline.Decision)) {
 	for {
-		done := make(chan struct{})
 		a.mu.Lock()
-		a.push(func() { close(done) })
+		pushed := a.pushed
+		done := make(chan struct{}, 2)
+		a.slow.push(func() { done <- struct{}{} })
+		a.quick.push(func() { done <- struct{}{} })
 		a.mu.Unlock()
-		for open := true; open; {
+		for n := 0; n < 2; {
 			select {
 			case d := <-a.decisions:
 				take(d)
 			case <-done:
-				open = false
+				n++
 			case <-a.ctx.Done():
 				return
 			}
 		}
 		a.rest(take)
-		// What was done may have asked for more.
+		// What was done may have asked for more, of the other queue too.
 		a.mu.Lock()
-		left := len(a.queue)
+		same := a.pushed == pushed
 		a.mu.Unlock()
-		if left == 0 {
+		if same {
 			return
 		}
 	}

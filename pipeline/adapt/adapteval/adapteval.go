@@ -7,5 +7,5 @@ import "github.com/quell-stream/quell/internal/scoreboard"
 
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return nil
+	return []scoreboard.Study{gated()}
 }
