@@ -3,9 +3,24 @@
 // figures mean.
 package adapteval
 
-import "github.com/quell-stream/quell/internal/scoreboard"
+import (
+	"math"
+	"slices"
+
+	"github.com/quell-stream/quell/internal/scoreboard"
+)
 
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return nil
+	return []scoreboard.Study{recovery()}
+}
+
+// median returns that of x, NaN of nothing.
+func median(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	x = slices.Clone(x)
+	slices.Sort(x)
+	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
