@@ -12,8 +12,11 @@ import (
 
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return []scoreboard.Study{recovery()}
+	return []scoreboard.Study{recovery(), compared(), returning(), latency(), replays(), recalls()}
 }
+
+// needsData is the note of rows that were not measured for want of recordings.
+const needsData = "needs --data"
 
 // median returns that of x, NaN of nothing.
 func median(x []float64) float64 {

@@ -40,7 +40,7 @@ var marks = []int{1000, 2000, liveLen}
 
 func runRecovery(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
 	if o.Data == "" {
-		return recoveryRows(nil, "needs --data"), nil
+		return recoveryRows(nil, needsData), nil
 	}
 	n := len(sources())
 	if o.Quick {

@@ -1,0 +1,78 @@
+package adapteval
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/quell-stream/quell/internal/scoreboard"
+	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// replays is the study of what is rehearsed.
+func replays() scoreboard.Study {
+	return scoreboard.Study{Name: "replay", Doc: "which old windows are trained on: shares, retrieval, synthetic ones; without the gate",
+		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+			return runVariants(ctx, o, rehearsals())
+		}}
+}
+
+// recalls is the study of what is asked of the weights and outputs.
+func recalls() scoreboard.Study {
+	return scoreboard.Study{Name: "recall", Doc: "distillation, consolidation and the brake in the same loop, one at a time; without the gate",
+		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+			return runVariants(ctx, o, restraints())
+		}}
+}
+
+// vary returns the default with one thing changed.
+func vary(name string, change func(m *method)) method {
+	m := method{name: name, mix: replay.DefaultMix}
+	change(&m)
+	return m
+}
+
+func rehearsals() []method {
+	return []method{
+		vary("default: ½ recent, ¼ balanced, ¼ reservoir", func(*method) {}),
+		vary("no replay", func(m *method) { m.mix = replay.Mix{Recent: 1} }),
+		vary("½ recent, ½ reservoir", func(m *method) { m.mix = replay.Mix{Recent: .5, Reservoir: .5} }),
+		vary("½ recent, ½ balanced", func(m *method) { m.mix = replay.Mix{Recent: .5, Balanced: .5} }),
+		vary("default and .1 synthetic", func(m *method) { m.tuning.Rehearse = .1 }),
+		vary("default, MIR", func(m *method) { m.tuning.Retrieve = train.Interfered }),
+		vary("default, GSS", func(m *method) { m.tuning.Retrieve = train.Diverse }),
+	}
+}
+
+func restraints() []method {
+	return []method{
+		vary("default", func(*method) {}),
+		vary("DER++ α 1 β 1", func(m *method) { m.tuning.Alpha = 1 }),
+		vary("LwF 1", func(m *method) { m.tuning.Distil = 1 }),
+		vary("EWC .1", func(m *method) { m.tuning.Elastic = .1 }),
+		vary("brake: watch ¼, back off ½, patience 3", func(m *method) { m.tuning.Brake = train.Brake{Watch: .25, Backoff: .5, Patience: 3} }),
+	}
+}
+
+// runVariants has every method go through one sequence. Nothing is asked of these
+// rows: they are what defaults are chosen by.
+func runVariants(ctx context.Context, o *scoreboard.Options, ms []method) ([]scoreboard.Row, error) {
+	stages, steps := 3, 100
+	if o.Quick {
+		stages, steps, ms = 2, 20, ms[:2]
+	}
+	note, sums := needsData, unknown(len(ms))
+	if o.Data != "" {
+		as, err := trials(ctx, o, ms, 1, stages, steps)
+		if err != nil {
+			return nil, err
+		}
+		note, sums = fmt.Sprintf("%d regimes, %d updates each", stages, steps), summariseAll(as)
+	}
+	var rows []scoreboard.Row
+	for i, m := range ms {
+		rows = append(rows, scoreboard.Row{Name: m.name + ": ACC, dB", Got: sums[i].accuracy, Note: note},
+			scoreboard.Row{Name: m.name + ": forgotten, mean, dB", Got: sums[i].forgotten, Note: note})
+	}
+	return rows, nil
+}
