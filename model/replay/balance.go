@@ -9,6 +9,9 @@ import (
 // another: class-balancing reservoir sampling (Chrysakis and Moens, "Online Continual
 // Learning from Imbalanced Data", 2020, algorithm 1) with the regimes as classes.
 // Within a regime what is held is a uniform sample.
+//
+// What the slices hold is replaced, never written to, so that a copy of the struct
+// stays what it is.
 type balance struct {
 	room int
 	held []entry
@@ -60,9 +63,9 @@ func (b *balance) count(c class) uint64 {
 		i++
 	}
 	if i == len(b.seen) || b.seen[i].class != c {
-		b.seen = append(b.seen, count{})
-		copy(b.seen[i+1:], b.seen[i:])
-		b.seen[i] = count{class: c}
+		b.seen = slices.Insert(slices.Clone(b.seen), i, count{class: c})
+	} else {
+		b.seen = slices.Clone(b.seen)
 	}
 	b.seen[i].n++
 	n := b.seen[i].n
@@ -75,7 +78,7 @@ func (b *balance) count(c class) uint64 {
 // forget drops the counts of regimes but own of which nothing is held: one that comes
 // back is counted anew.
 func (b *balance) forget(own class) {
-	b.seen = slices.DeleteFunc(b.seen, func(s count) bool { return s.class != own && b.size(s.class) == 0 })
+	b.seen = slices.DeleteFunc(slices.Clone(b.seen), func(s count) bool { return s.class != own && b.size(s.class) == 0 })
 }
 
 // size returns the number of windows held of a regime.
@@ -109,6 +112,7 @@ func (b *balance) replace(c class, e entry, j uint64) {
 			continue
 		}
 		if j == 0 {
+			b.held = slices.Clone(b.held)
 			b.held[i] = e
 			return
 		}

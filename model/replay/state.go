@@ -105,12 +105,14 @@ type parser struct {
 }
 
 // name reads that of a series.
-func (p *parser) name() string {
-	name := p.String()
-	if known, ok := p.names[name]; ok {
+func (p *parser) name() string { return readName(p.Reader, p.names) }
+
+func readName(r *wire.Reader, names map[string]string) string {
+	name := r.String()
+	if known, ok := names[name]; ok {
 		return known
 	}
-	p.names[name] = name
+	names[name] = name
 	return name
 }
 
@@ -119,7 +121,12 @@ func (p *parser) entries(take func(i, n int, e entry)) {
 	// The bytes of an entry bound what a broken length can ask for.
 	n := p.Len(4 * p.cfg.Steps * p.cfg.Channels)
 	for i := range n {
-		e := p.entry()
+		var e entry
+		if p.version == 1 {
+			e = readUnlabelled(p.Reader, p.cfg, p.names)
+		} else {
+			e = readEntry(p.Reader, p.cfg, p.names)
+		}
 		if p.Err() != nil {
 			return
 		}
@@ -204,48 +211,50 @@ func (b *balance) adopt(seen []count, r *wire.Reader) {
 	b.seen = seen
 }
 
-func (p *parser) entry() entry {
-	e := entry{quarantined: p.Bool(), w: &Window{}}
-	w := e.w
-	w.Series, w.Start = p.name(), p.I64()
-	if p.version > 1 {
-		w.Regime = p.Int()
-	}
-	w.Values = p.F32s(nil)
-	if p.Err() == nil && len(w.Values) != p.cfg.Steps*p.cfg.Channels {
-		p.Fail(fmt.Errorf("a window of %d values", len(w.Values)))
-	}
-	for range p.cfg.Channels {
-		if p.Err() == nil {
-			w.Scales = append(w.Scales, Scale{p.F64(), p.F64(), p.F64()})
-		}
-	}
-	if n := p.Len(8); n > 0 && p.Err() == nil {
-		if n != (len(w.Values)+63)/64 {
-			p.Fail(fmt.Errorf("a mask of %d words", n))
-			return e
-		}
-		w.missing = make([]uint64, n)
-		for i := range w.missing {
-			w.missing[i] = p.U64()
-		}
-	}
-	p.check(w)
+func readEntry(r *wire.Reader, cfg Config, names map[string]string) entry {
+	e := entry{quarantined: r.Bool(), w: &Window{Series: readName(r, names), Start: r.I64(), Regime: r.Int()}}
+	readWindow(r, cfg, e.w)
 	return e
 }
 
-// check says whether a window can be one.
-func (p *parser) check(w *Window) {
-	if p.Err() != nil {
+// readUnlabelled reads an entry of version 1.
+func readUnlabelled(r *wire.Reader, cfg Config, names map[string]string) entry {
+	e := entry{quarantined: r.Bool(), w: &Window{Series: readName(r, names), Start: r.I64()}}
+	readWindow(r, cfg, e.w)
+	return e
+}
+
+// readWindow reads what a window holds.
+func readWindow(r *wire.Reader, cfg Config, w *Window) {
+	w.Values = r.F32s(nil)
+	if r.Err() == nil && len(w.Values) != cfg.Steps*cfg.Channels {
+		r.Fail(fmt.Errorf("a window of %d values", len(w.Values)))
+	}
+	for range cfg.Channels {
+		if r.Err() == nil {
+			w.Scales = append(w.Scales, Scale{r.F64(), r.F64(), r.F64()})
+		}
+	}
+	if n := r.Len(8); n > 0 && r.Err() == nil {
+		if n != (len(w.Values)+63)/64 {
+			r.Fail(fmt.Errorf("a mask of %d words", n))
+			return
+		}
+		w.missing = make([]uint64, n)
+		for i := range w.missing {
+			w.missing[i] = r.U64()
+		}
+	}
+	if r.Err() != nil {
 		return
 	}
 	for _, v := range w.Values {
 		if v-v != 0 {
-			p.Fail(fmt.Errorf("a window with a value that is not finite"))
+			r.Fail(fmt.Errorf("a window with a value that is not finite"))
 			return
 		}
 	}
 	if !usable(w) {
-		p.Fail(fmt.Errorf("a window with broken scales or without a value"))
+		r.Fail(fmt.Errorf("a window with broken scales or without a value"))
 	}
 }
