@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -72,7 +73,7 @@ func sketch(g [][]float32) []float64 {
 	n := uint64(0)
 	for _, v := range g {
 		for _, d := range v {
-			h := mix(n)
+			h := mix.Next(n)
 			n++
 			if h>>63 != 0 {
 				d = -d
