@@ -82,6 +82,9 @@ func (p *Pipeline) build() error {
 	if p.bank, err = NewBank(filepath.Join(p.cfg.StateDir, "models")); err != nil {
 		return err
 	}
+	if !strangers(p.cfg.StateDir, p.cfg.Streams) {
+		p.bank.streams = len(p.cfg.Streams)
+	}
 	fatal := func(err error) { p.kill(err) }
 	byName := map[string]*outlet{}
 	for _, c := range p.cfg.Sinks {

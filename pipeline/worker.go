@@ -113,6 +113,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if err := w.restoreExtra(w.snap.Extra); err != nil {
 		return nil, errors.Join(err, w.store.Close())
 	}
+	w.refer()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
 	return w, nil
@@ -407,6 +408,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if err := w.bank.Save(d.Switch.Model); err != nil {
 			return err
 		}
+		d.Switch.Model = w.bank.know(d.Switch.Model)
 		sw, ok := w.eng.Decide(d.Switch)
 		if !ok {
 			return nil
@@ -414,6 +416,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if err := w.com.decide(state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, &sw)}); err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
+		w.refer()
 		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
 	}
 	return w.flush(hard)

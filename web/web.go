@@ -1,5 +1,5 @@
 // Package web serves what an operator asks a running Quell: /healthz, /readyz
-// and /metrics.
+// and /metrics, and takes the switches of models that one makes by hand.
 package web
 
 import (
@@ -32,6 +32,8 @@ type View interface {
 type Config struct {
 	View     View
 	Gatherer prometheus.Gatherer
+	// Models switches models by hand; nil: there is nothing to switch.
+	Models Models
 	// Token, where not empty, must come as a bearer token with every request but
 	// those of /healthz and /readyz, which tell an orchestrator yes or no.
 	Token string
@@ -56,6 +58,7 @@ func Handler(c Config) http.Handler {
 		write(w, code, map[string]any{"ok": ok, "parts": parts})
 	})
 	mux.Handle("GET /metrics", c.private(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})))
+	c.models(mux)
 	return c.guard(mux)
 }
 

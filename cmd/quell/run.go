@@ -84,7 +84,7 @@ func runConfig(ctx context.Context, s streams, path string, length time.Duration
 		if err != nil {
 			return errors.Join(fmt.Errorf("http: %w", err), p.Close())
 		}
-		srv, err := web.Listen(cfg.HTTP.Listen, web.Config{View: p, Gatherer: reg, Token: token.Reveal()}, log)
+		srv, err := web.Listen(cfg.HTTP.Listen, web.Config{View: p, Models: p, Gatherer: reg, Token: token.Reveal()}, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
 		}

@@ -48,6 +48,7 @@ const errorFloor = .03
 type Comparison struct {
 	Windows int       // that could be judged
 	Error   float64   // mean estimated squared error of the champion against the truth
+	Errors  []float64 // per piece: the champion's
 	Gain    []float64 // per piece: by how much the challenger's is lower
 }
 
@@ -107,6 +108,7 @@ func Compare(champion, challenger *model.Model, windows []Evidence, cfg CompareC
 		}
 		for i := range a {
 			sum += a[i]
+			c.Errors = append(c.Errors, a[i])
 			c.Gain = append(c.Gain, a[i]-b[i])
 		}
 		if cfg.Pause != nil {

@@ -13,7 +13,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
@@ -52,10 +56,25 @@ type Config struct {
 	// cover 1,536 slots.
 	Need int
 	// Cooldown is the number of slots of a series after a verdict in which no new
-	// fine-tune starts for it. Default 4096.
+	// fine-tune starts for it. With each rejection in a row it doubles, up to 16
+	// times. Default 4096.
 	Cooldown int
+	// StepBudget bounds training: so many updates of a net per million slots of a
+	// series. What is not used gathers, up to four fine-tunes. Default: as many as 64
+	// fine-tunes take.
+	StepBudget int
+	// Level is that of the gate's test. Default 0.01.
+	Level float64
+	// BankModels and BankBytes bound the models of earlier regimes that are kept
+	// for a series, or for the stream where Shared. Defaults 8 and 4 MiB.
+	BankModels, BankBytes int
 	// Steps and Rounds are those of train.FineTuneConfig; defaults 300 and 1.
 	Steps, Rounds int
+	// Dir holds what outlives the process: replay buffers, banks, what is being
+	// trained or on probation, and the audit trail. Default: nothing does.
+	Dir string
+	// Now stamps the lines of the audit trail, and nothing else. Default: the clock.
+	Now func() time.Time
 	// Log takes what is of interest to whoever runs the program. Default: none.
 	Log *slog.Logger
 }
@@ -64,6 +83,9 @@ type Config struct {
 // What limits a fine-tune on a thousand samples is not the training, which
 // starts from a net that knows its trade, but telling whether it helped.
 const holdoutEvery = 2
+
+// maxSteps bounds what a fine-tune may take, so that budgets don't overflow.
+const maxSteps = 1 << 32
 
 // Defaults returns c with zero fields replaced by their defaults.
 func (c Config) Defaults() Config {
@@ -83,6 +105,15 @@ func (c Config) Defaults() Config {
 	def(&c.Cooldown, 4096)
 	def(&c.Steps, 300)
 	def(&c.Rounds, 1)
+	def(&c.StepBudget, 64*c.Steps*c.Rounds)
+	def(&c.BankModels, 8)
+	def(&c.BankBytes, 4<<20)
+	if c.Level == 0 {
+		c.Level = .01
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -105,6 +136,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
+	case int64(c.Steps) > maxSteps/int64(c.Rounds) || c.Cooldown > maxSteps || c.StepBudget < 1:
+		return fmt.Errorf("adapt: a cool-down of %d slots, %d rounds of %d steps or a budget of %d updates per million slots is out of range", c.Cooldown, c.Rounds, c.Steps, c.StepBudget)
+	case !(c.Level > 0 && c.Level < 1):
+		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)
+	case c.BankModels < 1 || c.BankBytes < 1:
+		return fmt.Errorf("adapt: a bank of %d models in %d bytes holds nothing", c.BankModels, c.BankBytes)
 	}
 	if c.Model != nil {
 		if err := c.Model.Trainable(); err != nil {
@@ -132,7 +169,8 @@ func (c Config) replay() replay.Config {
 type Adapter struct {
 	cfg       Config
 	decisions chan pipeline.Decision
-	wake      chan struct{} // holds a token while there may be work
+	slow      queue // training, and what follows from it
+	quick     queue // what may not wait for training
 	ctx       context.Context
 	cancel    context.CancelFunc
 	wg        sync.WaitGroup
@@ -141,8 +179,17 @@ type Adapter struct {
 	// it takes to copy a window or the pointers of a buffer, never while training.
 	mu     sync.Mutex
 	tracks map[string]*track
-	shared *group // nil unless cfg.Shared
-	queue  []func()
+	known  map[string]*track // of the shared group, not back yet since a restart
+	shared *group            // nil unless cfg.Shared
+	pushed uint64            // works queued so far
+
+	files sync.Mutex // held to write files; taken before mu, never under it
+}
+
+// queue is work for one goroutine, in order.
+type queue struct {
+	wake chan struct{} // holds a token while there may be work
+	work []func()      // guarded by the adapter's mu
 }
 
 var _ pipeline.Adapter = (*Adapter)(nil)
@@ -154,16 +201,27 @@ func New(cfg Config) (*Adapter, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	buf, err := replay.New(cfg.replay())
-	if err != nil {
+	if _, err := replay.New(cfg.replay()); err != nil {
 		return nil, fmt.Errorf("adapt: %w", err)
 	}
-	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), wake: make(chan struct{}, 1), tracks: map[string]*track{}}
-	if cfg.Shared {
-		a.shared = &group{buf: buf}
+	if cfg.Dir != "" {
+		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("adapt: %w", err)
+		}
 	}
+	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{},
+		slow: queue{wake: make(chan struct{}, 1)}, quick: queue{wake: make(chan struct{}, 1)}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
-	a.wg.Go(a.background)
+	if cfg.Shared {
+		for _, t := range a.loadGroup("") {
+			a.known[t.name] = t
+		}
+		if a.shared == nil {
+			a.shared = a.newGroup("")
+		}
+	}
+	a.wg.Go(func() { a.background(&a.slow) })
+	a.wg.Go(func() { a.background(&a.quick) })
 	return a, nil
 }
 
@@ -171,46 +229,78 @@ func New(cfg Config) (*Adapter, error) {
 // where nobody reads.
 func (a *Adapter) Decisions() <-chan pipeline.Decision { return a.decisions }
 
-// Close stops what runs after its present step and waits for it. Later calls of
-// the Tap's methods do no harm. It returns nil.
+// Close stops what runs after its present step, waits for it and writes what
+// outlives the process. Later calls of the Tap's methods do no harm. It returns nil.
 func (a *Adapter) Close() error {
+	first := a.ctx.Err() == nil
 	a.cancel()
 	a.wg.Wait()
+	if first {
+		a.mu.Lock()
+		all := a.groups()
+		a.mu.Unlock()
+		for _, g := range all {
+			a.save(g)
+		}
+	}
 	return nil
+}
+
+// groups returns all groups, in order of name. The caller holds mu.
+func (a *Adapter) groups() []*group {
+	if a.shared != nil {
+		return []*group{a.shared}
+	}
+	var gs []*group
+	for _, name := range slices.Sorted(maps.Keys(a.tracks)) {
+		gs = append(gs, a.tracks[name].group)
+	}
+	return gs
 }
 
 // push queues work for the background. The caller holds mu.
 func (a *Adapter) push(work func()) {
-	a.queue = append(a.queue, work)
+	a.pushed++
+	a.slow.push(work)
+}
+
+// pushQuick queues work that does not wait for a training. The caller holds mu.
+func (a *Adapter) pushQuick(work func()) {
+	a.pushed++
+	a.quick.push(work)
+}
+
+func (q *queue) push(work func()) {
+	q.work = append(q.work, work)
 	select {
-	case a.wake <- struct{}{}:
+	case q.wake <- struct{}{}:
 	default: // a token is there already
 	}
 }
 
-// background does the queued work in order until Close.
-func (a *Adapter) background() {
+// background does the work of a queue in order until Close.
+func (a *Adapter) background(q *queue) {
 	for {
 		select {
 		case <-a.ctx.Done():
 			return
-		case <-a.wake:
+		case <-q.wake:
 		}
-		for work := a.next(); work != nil && a.ctx.Err() == nil; work = a.next() {
+		for work := a.next(q); work != nil && a.ctx.Err() == nil; work = a.next(q) {
 			work()
 		}
 	}
 }
 
-func (a *Adapter) next() func() {
+func (a *Adapter) next(q *queue) func() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if len(a.queue) == 0 {
+	if len(q.work) == 0 {
 		return nil
 	}
-	work := a.queue[0]
-	a.queue[0] = nil
-	a.queue = a.queue[1:]
+	work := q.work[0]
+	q.work[0] = nil
+	q.work = q.work[1:]
 	return work
 }
 

@@ -226,11 +226,7 @@ func TestRollBack(t *testing.T) {
 	r := read(t, a)
 	s := newSensor(a, "x", 1)
 	s.feed(20*256+50, slow, "normal")
-	a.mu.Lock()
-	tr := a.tracks["x"]
-	j := &job{track: tr, group: tr.group, champion: good, challenger: bad, from: map[string]int64{}}
-	a.push(func() { a.promote(j, Verdict{Why: "test"}) })
-	a.mu.Unlock()
+	tr := promoteNow(a, "x", good, bad)
 	r.wait(t, "model.promoted")
 	a.mu.Lock()
 	if tr.serving != bad || tr.previous != good {
@@ -257,11 +253,7 @@ func TestProbationPasses(t *testing.T) {
 	r := read(t, a)
 	s := newSensor(a, "x", 1)
 	s.feed(20*256, slow, "normal")
-	a.mu.Lock()
-	tr := a.tracks["x"]
-	j := &job{track: tr, group: tr.group, champion: poor, challenger: good, from: map[string]int64{}}
-	a.push(func() { a.promote(j, Verdict{Why: "test"}) })
-	a.mu.Unlock()
+	tr := promoteNow(a, "x", poor, good)
 	settled(t, a, r)
 	s.feed(30*256, slow, "normal")
 	settled(t, a, r)

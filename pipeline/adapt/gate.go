@@ -14,10 +14,15 @@ type GateConfig struct {
 	Seed uint64
 	// Draws is the number of pairs of recorruptions per window. Default 4.
 	Draws int
-	// Level is that of the test on the recent windows. Default 0.02.
+	// Level bounds the chance that a challenger that is no better is let through,
+	// however often it is looked at. Default 0.01: the e-value must reach 100.
 	Level float64
-	// Forget is what may be lost on the older windows, in dB. Default 0.3.
+	// Forget is what may be lost on the older windows of any one regime, in dB.
+	// Default 0.3.
 	Forget float64
+	// Regime names the regime that bore an older window; nil: one bore all. Those
+	// with too few windows to tell are judged together.
+	Regime func(w *replay.Window) int
 	// Pause, when not nil, is called after each window; its error ends the gate.
 	Pause func() error
 }
@@ -27,11 +32,14 @@ type GateConfig struct {
 type Verdict struct {
 	Promote  bool
 	RecentDB float64 // NaN where there is nothing to judge on
-	OldDB    float64 // NaN where there are no older windows
-	P        float64 // one-sided: the chance of such a gain if there were none; 1 where there is no test
+	OldDB    float64 // of the regime that loses most; NaN where there are no older windows
+	P        float64 // anytime-valid: 1 over the largest e-value there was; 1 where there is no test
+	E        float64 // the e-value after the last window: what betting on the challenger made of 1
 	Recent   int     // windows judged on
 	Old      int
-	Why      string // a sentence with figures
+	Regimes  int     // that the older windows are of
+	Error    float64 // the challenger's on the recent windows, in units of the noise's variance; NaN as RecentDB
+	Why      string  // a sentence with figures
 }
 
 const (
@@ -40,9 +48,18 @@ const (
 	// leastGain is what a switch is worth, in dB: with enough windows any
 	// difference becomes significant.
 	leastGain = .1
+	// leastErrors is how many standard errors the mean gain must be above 0. Bets
+	// are on differences that are cut, and so hardly see losses that are rare and
+	// large, as of a net that is better but for the peaks; the mean sees them.
+	leastErrors = 2
 	// lead is the share of a window, at each end, that is not judged where the
 	// net lacks its context: 1/lead.
 	lead = 8
+	// leastOfRegime is the number of windows that a regime is judged by itself
+	// with. The estimate of fewer scatters by more than what may be lost.
+	leastOfRegime = 2
+	// mostOfRegime and mostOfPast bound what a gate looks at of the past.
+	mostOfRegime, mostOfPast = 16, 64
 )
 
 func (c GateConfig) defaults() GateConfig {
@@ -50,7 +67,7 @@ func (c GateConfig) defaults() GateConfig {
 		c.Draws = 4
 	}
 	if c.Level == 0 {
-		c.Level = .02
+		c.Level = .01
 	}
 	if c.Forget == 0 {
 		c.Forget = .3
@@ -59,9 +76,12 @@ func (c GateConfig) defaults() GateConfig {
 }
 
 // Gate compares two models on held-out windows without clean truth. It promotes
-// the challenger if its error is lower on the recent windows by a one-sided
-// paired t-test over pieces of 32 slots, and by 0.1 dB at least, and if it loses
-// no more than cfg.Forget on the old ones; where there are none, nothing can be forgotten.
+// the challenger if betting on its lower error, window by window over pieces of
+// 32 slots, has made 1/cfg.Level of 1 at some time, if its error is lower by
+// 0.1 dB and two standard errors at least, and if it loses no more than cfg.Forget
+// in any regime among the old windows; where there are none, nothing can be
+// forgotten. The bets are those of an anytime-valid test: see
+// docs/decisions/0006-gate.md.
 //
 // Errors are estimated from recorrupted pairs: see train.Compare. σ̂ is measured
 // on the windows themselves, because the scale's lags behind a drift: pooled over
@@ -71,32 +91,155 @@ func (c GateConfig) defaults() GateConfig {
 // The answer depends on nothing but the arguments. The error is that of
 // cfg.Pause, or says that a model does not fit the windows.
 func Gate(champion, challenger *model.Model, recent, old []*replay.Window, cfg GateConfig) (Verdict, error) {
-	cfg = cfg.defaults()
-	v := Verdict{RecentDB: math.NaN(), OldDB: math.NaN(), P: 1}
-	noise := sigmas(recent)
-	r, err := compare(champion, challenger, recent, func(w *replay.Window) []float64 { return noise[w.Series] }, cfg)
+	s := newShadow(champion, challenger, cfg)
+	if err := s.add(recent); err != nil {
+		return s.verdict(), err
+	}
+	if err := s.remember(old); err != nil {
+		return s.verdict(), err
+	}
+	return s.verdict(), nil
+}
+
+// shadow is a challenger that runs beside its champion on held-out windows.
+type shadow struct {
+	cfg                  GateConfig
+	champion, challenger *model.Model
+
+	seen   []*replay.Window // recent ones
+	judged int              // of them
+	recent train.Comparison
+	bets   wealth // bets on the challenger
+	other  wealth // bets on the champion
+
+	past []past // earlier regimes
+}
+
+// past is what was found on the windows of one earlier regime.
+type past struct {
+	regime  int // -1: several, with few windows each
+	windows int
+	db      float64 // the challenger's gain
+	error   float64 // the champion's
+}
+
+func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
+	return &shadow{cfg: cfg.defaults(), champion: champion, challenger: challenger}
+}
+
+// add judges by new windows, of which all are as likely to be the next.
+func (s *shadow) add(windows []*replay.Window) error {
+	s.seen = append(s.seen, windows...)
+	level := sigmas(s.seen)
+	c, err := compare(s.champion, s.challenger, windows, func(w *replay.Window) []float64 { return level[w.Series] }, s.cfg)
 	if err != nil {
-		return v, err
+		return err
 	}
-	o, err := compare(champion, challenger, old, sigmaOf, cfg)
-	if err != nil {
-		return v, err
+	s.take(c)
+	return nil
+}
+
+// take bets on what was found on new windows.
+func (s *shadow) take(c train.Comparison) {
+	s.judged += c.Windows
+	s.recent = joined(s.recent, c)
+	s.bets.add(c.Gain)
+	minus := make([]float64, len(c.Gain))
+	for i, g := range c.Gain {
+		minus[i] = -g
 	}
-	v.Recent, v.Old = r.Windows, o.Windows
-	if len(r.Gain) < leastPieces {
-		v.Why = fmt.Sprintf("%s hold too little to judge on, kept the model", count(r.Windows, "held-out window"))
-		return v, nil
+	s.other.add(minus)
+}
+
+// joined returns the comparison over the windows of both.
+func joined(a, b train.Comparison) train.Comparison {
+	n, m := float64(len(a.Gain)), float64(len(b.Gain))
+	if m == 0 {
+		return a
 	}
-	v.RecentDB, v.P = r.DB(), r.P()
-	better, kept := v.P < cfg.Level && v.RecentDB >= leastGain, true
-	v.Why = fmt.Sprintf("estimated error %s on %s since the drift (p = %.2g, wanted below %.2g)",
-		lowerHigher(v.RecentDB), count(v.Recent, "held-out window"), v.P, cfg.Level)
-	if len(o.Gain) > 0 {
-		v.OldDB = o.DB()
-		kept = v.OldDB >= -cfg.Forget
-		v.Why += fmt.Sprintf(", %s on %s (may lose %.2g dB)", lowerHigher(v.OldDB), count(v.Old, "older one"), cfg.Forget)
-	} else {
+	return train.Comparison{Windows: a.Windows + b.Windows, Error: (a.Error*n + b.Error*m) / (n + m),
+		Gain: append(a.Gain[:len(a.Gain):len(a.Gain)], b.Gain...)}
+}
+
+// remember judges by the windows of earlier regimes.
+func (s *shadow) remember(old []*replay.Window) error {
+	for _, b := range bunches(old, s.cfg.Regime) {
+		c, err := compare(s.champion, s.challenger, b.windows, sigmaOf, s.cfg)
+		if err != nil {
+			return err
+		}
+		if len(c.Gain) > 0 {
+			s.past = append(s.past, past{b.regime, c.Windows, c.DB(), c.Error})
+		}
+	}
+	return nil
+}
+
+// bunch is the windows of a regime.
+type bunch struct {
+	regime  int
+	windows []*replay.Window
+}
+
+// bunches sorts windows by the regime that bore them, in order of appearance,
+// those with few windows together and last.
+func bunches(ws []*replay.Window, regime func(*replay.Window) int) []bunch {
+	if regime == nil {
+		regime = func(*replay.Window) int { return 0 }
+	}
+	var all, out []bunch
+	at := map[int]int{}
+	for _, w := range ws {
+		name := regime(w)
+		i, ok := at[name]
+		if !ok {
+			i = len(all)
+			at[name] = i
+			all = append(all, bunch{regime: name})
+		}
+		all[i].windows = append(all[i].windows, w)
+	}
+	few := bunch{regime: -1}
+	each := max(leastOfRegime, min(mostOfRegime, mostOfPast/max(1, len(all))))
+	for _, b := range all {
+		if len(b.windows) < leastOfRegime {
+			few.windows = append(few.windows, b.windows...)
+		} else {
+			out = append(out, bunch{b.regime, spread(b.windows, each)})
+		}
+	}
+	if len(few.windows) > 0 {
+		out = append(out, bunch{-1, spread(few.windows, each)})
+	}
+	return out
+}
+
+// verdict says what the windows so far tell.
+func (s *shadow) verdict() Verdict {
+	v := Verdict{RecentDB: math.NaN(), OldDB: math.NaN(), P: 1, E: 1, Recent: s.judged, Regimes: len(s.past), Error: math.NaN()}
+	for _, p := range s.past {
+		v.Old += p.windows
+		if !(p.db >= v.OldDB) { // NaN at first
+			v.OldDB = p.db
+		}
+	}
+	if len(s.recent.Gain) < leastPieces {
+		v.Why = fmt.Sprintf("%s hold too little to judge on, kept the model", count(v.Recent, "held-out window"))
+		return v
+	}
+	v.RecentDB, v.P, v.E = s.recent.DB(), s.bets.p(), math.Exp(s.bets.logE())
+	v.Error = s.recent.Error - mean(s.recent.Gain)
+	better := v.P <= s.cfg.Level && v.RecentDB >= leastGain && mean(s.recent.Gain) >= leastErrors*standardError(s.recent.Gain)
+	kept := !(v.OldDB < -s.cfg.Forget)
+	v.Why = fmt.Sprintf("estimated error %s on %s since the drift (e = %.3g, wanted %.3g)",
+		lowerHigher(v.RecentDB), count(v.Recent, "held-out window"), 1/v.P, 1/s.cfg.Level)
+	switch {
+	case v.Regimes == 0:
 		v.Why += ", no older ones to compare on"
+	case v.Regimes == 1:
+		v.Why += fmt.Sprintf(", %s on %s (may lose %.2g dB)", lowerHigher(v.OldDB), count(v.Old, "older one"), s.cfg.Forget)
+	default:
+		v.Why += fmt.Sprintf(", %s in the worst of %d earlier regimes with %s (may lose %.2g dB)", lowerHigher(v.OldDB), v.Regimes, count(v.Old, "window"), s.cfg.Forget)
 	}
 	v.Promote = better && kept
 	switch {
@@ -106,7 +249,23 @@ func Gate(champion, challenger *model.Model, recent, old []*replay.Window, cfg G
 	default:
 		v.Why += ": not surely better"
 	}
-	return v, nil
+	return v
+}
+
+// hopeless says that more windows won't help: the challenger forgets, betting on
+// its champion has made 1/hopelessLevel of 1, or enough windows show no gain that
+// a switch is worth.
+func (s *shadow) hopeless(v *Verdict) bool {
+	const hopelessLevel, enough = .05, 12
+	return v.OldDB < -s.cfg.Forget || s.other.p() <= hopelessLevel || v.Recent >= enough && v.RecentDB < leastGain/2
+}
+
+func mean(x []float64) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += v
+	}
+	return sum / float64(len(x))
 }
 
 func lowerHigher(db float64) string {
@@ -135,16 +294,21 @@ func compare(champion, challenger *model.Model, windows []*replay.Window, sigma 
 
 // evidenceOf lays a window out to be judged on, but for its ends.
 func evidenceOf(w *replay.Window, sigma []float64, seed uint64) train.Evidence {
-	scaled := make([]float64, len(w.Values))
+	e := train.Evidence{Window: trainWindow(w, nil), From: w.Steps() / lead, To: w.Steps() - w.Steps()/lead,
+		Seed: [2]uint64{keyed(seed, w.Series, w.Start), seed}}
+	e.Sigma = scaledSigma(len(w.Values), sigma, w.Scales)
+	return e
+}
+
+// scaledSigma lays out n values' noise levels as the net's input is scaled.
+func scaledSigma(n int, sigma []float64, scales []replay.Scale) []float64 {
+	scaled := make([]float64, n)
 	for i := range scaled {
 		// Below a thousandth of the deviation there is nothing to remove.
-		c := i % len(w.Scales)
-		if s := w.Scales[c]; s.Dev > 0 && sigma[c] > 1e-3*s.Dev {
+		c := i % len(scales)
+		if s := scales[c]; s.Dev > 0 && sigma[c] > 1e-3*s.Dev {
 			scaled[i] = sigma[c] / s.Dev
 		}
 	}
-	e := train.Evidence{Window: trainWindow(w, nil), From: w.Steps() / lead, To: w.Steps() - w.Steps()/lead,
-		Seed: [2]uint64{keyed(seed, w.Series, w.Start), seed}}
-	e.Sigma = scaled
-	return e
+	return scaled
 }

@@ -93,43 +93,6 @@ func TestGateEstimate(t *testing.T) {
 	}
 }
 
-// Two nets that are equally good, different only by chance, are rarely told apart.
-func TestGateLevel(t *testing.T) {
-	a := trained(t, "slow", 60, slow)
-	net := a.Net().Clone()
-	for _, p := range net.Params() {
-		for i := range p.Data {
-			p.Data[i] *= 1 + 1e-3*float32(i%3-1)
-		}
-	}
-	b, err := model.New(a.Header(), net)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Whichever is better by a hair, both can't be promoted over the other often.
-	ws := windowsOf(t, slow, 90, 256, 11)
-	wrong := 0
-	for i := 0; i < 30; i++ {
-		x, err := Gate(a, b, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		y, err := Gate(b, a, ws[3*i:3*i+3], nil, GateConfig{Seed: uint64(i)})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.P+y.P < .99 || x.P+y.P > 1.01 {
-			t.Fatalf("p is %g one way and %g the other", x.P, y.P)
-		}
-		if x.Promote || y.Promote {
-			wrong++
-		}
-	}
-	if wrong > 6 {
-		t.Errorf("%d of 30 pairs were told apart at 2 %% each way", wrong)
-	}
-}
-
 func TestColoured(t *testing.T) {
 	white := windowsOf(t, slow, 6, 256, 1)
 	if why := coloured(white); why != "" {
@@ -143,5 +106,92 @@ func TestColoured(t *testing.T) {
 	}, 6, 256, 1)
 	if why := coloured(red); !strings.Contains(why, "channel 1 is not white") {
 		t.Errorf("AR(1) noise passes as white: %q", why)
+	}
+}
+
+// challenged runs a challenger beside its champion, from three windows on, and
+// returns after how many it was let through; 0: it was not.
+func challenged(t *testing.T, champion, challenger *model.Model, ws []*replay.Window, seed uint64) int {
+	t.Helper()
+	s := newShadow(champion, challenger, GateConfig{Seed: seed})
+	for n, from := 3, 0; n <= len(ws); n, from = n+1, n {
+		if err := s.add(ws[from:n]); err != nil {
+			t.Fatal(err)
+		}
+		if v := s.verdict(); v.Promote {
+			return n
+		} else if s.hopeless(&v) {
+			return 0
+		}
+	}
+	return 0
+}
+
+// A gain of a third of a decibel is found, all but once at least; two nets
+// that differ by chance alone are hardly ever told apart.
+func TestGatePower(t *testing.T) {
+	better := trained(t, "better", 300, slow, pulses)
+	poorer := trained(t, "poorer", 235, slow, pulses)
+	net := better.Net().Clone()
+	for _, p := range net.Params() {
+		for i := range p.Data {
+			p.Data[i] *= 1 + 1e-3*float32(i%3-1)
+		}
+	}
+	twin, err := model.New(better.Header(), net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gain := truth(t, poorer, better, slow, 9)
+	if gain < .2 || gain > .4 {
+		t.Fatalf("the nets differ by %.2f dB, not by some .3", gain)
+	}
+	const runs = 6
+	found, wrong, after := 0, 0, 0
+	for k := range runs {
+		ws := windowsOf(t, slow, mostJudged, 256, uint64(50+k))
+		if n := challenged(t, poorer, better, ws, uint64(k)); n > 0 {
+			found++
+			after += n
+		}
+		for _, pair := range [...][2]*model.Model{{better, twin}, {twin, better}, {better, poorer}} {
+			if challenged(t, pair[0], pair[1], ws[:16], uint64(k)) > 0 {
+				wrong++
+			}
+		}
+	}
+	t.Logf("%.2f dB: %d of %d found, after %d windows in all; %d of %d wrong", gain, found, runs, after, wrong, 3*runs)
+	if found < runs-1 || wrong > 1 {
+		t.Errorf("of %d challengers that are %.2f dB better %d were let through, of %d that are not %d", runs, gain, found, 3*runs, wrong)
+	}
+}
+
+// One regime that suffers is enough, however well the others do.
+func TestGateRegimes(t *testing.T) {
+	knowsBoth, knowsPulses := trained(t, "both", 300, slow, pulses), trained(t, "pulses", 150, pulses)
+	isPulses := windowsOf(t, pulses, 16, 256, 2)
+	old := append(windowsOf(t, slow, 2, 256, 1), isPulses[8:]...)
+	v, err := Gate(knowsBoth, knowsPulses, isPulses[:8], old, GateConfig{Seed: 4, Regime: func(w *replay.Window) int {
+		if w == old[0] || w == old[1] {
+			return 3
+		}
+		return 5
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Log(v.Why)
+	if v.Promote || v.Regimes != 2 || v.Old != 10 || !(v.OldDB < -3) || !strings.Contains(v.Why, "the worst of 2 earlier regimes") {
+		t.Errorf("verdict %+v", v)
+	}
+	names := func(n ...int) []bunch {
+		ws, i := make([]*replay.Window, len(n)), -1
+		for k := range ws {
+			ws[k] = isPulses[k]
+		}
+		return bunches(ws, func(*replay.Window) int { i++; return n[i] })
+	}
+	if b := names(1, 1, 2, 3, 3, 4); len(b) != 3 || b[0].regime != 1 || b[1].regime != 3 || b[2].regime != -1 || len(b[2].windows) != 2 {
+		t.Errorf("bunches %+v", b)
 	}
 }

@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -31,8 +32,27 @@ func pulses(t int) float64 { return 30 + 4*math.Exp(8*(math.Cos(float64(t)/8)-1)
 
 const sigma = .6
 
+// made are the nets that tests have in common: making one takes a while, and gives
+// the same bytes each time.
+var made sync.Map
+
+// once returns what make made the first time.
+func once(key string, make func() *model.Model) *model.Model {
+	f, _ := made.LoadOrStore(key, sync.OnceValue(make))
+	return f.(func() *model.Model)()
+}
+
 // trained returns a tiny net that was trained on clean signals.
 func trained(t *testing.T, name string, steps int, signals ...signal) *model.Model {
+	t.Helper()
+	key := fmt.Sprint(name, steps)
+	for _, s := range signals {
+		key += fmt.Sprintf(" %g", s(1))
+	}
+	return once(key, func() *model.Model { return trainNet(t, name, steps, signals...) })
+}
+
+func trainNet(t *testing.T, name string, steps int, signals ...signal) *model.Model {
 	t.Helper()
 	// Supervised training wants one recording: the regimes follow each other.
 	var clean []float64
@@ -60,6 +80,11 @@ func trained(t *testing.T, name string, steps int, signals ...signal) *model.Mod
 // general returns a tiny net that was trained on synthetic signals, as the base
 // models are.
 func general(t *testing.T) *model.Model {
+	t.Helper()
+	return once("general", func() *model.Model { return trainGeneral(t) })
+}
+
+func trainGeneral(t *testing.T) *model.Model {
 	t.Helper()
 	m, _, err := train.Base(t.Context(), train.BaseConfig{Lookahead: 2, Channels: 8, Taps: 3, Dilations: []int{1, 2, 4}, Steps: 250,
 		Batch: 4, Window: 128, Peak: 5e-3, Decay: 1e-4, Huber: 4, Seed: 3, HoldOut: 6})
@@ -268,4 +293,17 @@ func open(t *testing.T, cfg Config) *Adapter {
 
 func pipelineDecision(kind string) pipeline.Decision {
 	return pipeline.Decision{Event: &sink.Event{Kind: kind}}
+}
+
+// promoteNow has a model serve a series as a verdict would, from the present slot on.
+func promoteNow(a *Adapter, series string, from, to *model.Model) *track {
+	a.mu.Lock()
+	t := a.tracks[series]
+	g := t.group
+	p := &pending{to, "model.promoted", "test", true}
+	switched := a.exchange(g, from, p)
+	g.trial = a.newProbation(g, to, from, 1, t.regime(), g.clock, switched)
+	a.pushQuick(func() { a.ask(switched, p) })
+	a.mu.Unlock()
+	return t
 }

@@ -8,18 +8,29 @@ import "github.com/quell-stream/quell/pipeline"
 // each time, whatever the machine. Nobody else may read Decisions or feed slots
 // during the call; after Close it returns at once.
 func (a *Adapter) Idle(take func(pipeline.Decision)) {
-	done := make(chan struct{})
-	a.mu.Lock()
-	a.push(func() { close(done) })
-	a.mu.Unlock()
 	for {
-		select {
-		case d := <-a.decisions:
-			take(d)
-		case <-done:
-			a.rest(take)
-			return
-		case <-a.ctx.Done():
+		a.mu.Lock()
+		pushed := a.pushed
+		done := make(chan struct{}, 2)
+		a.slow.push(func() { done <- struct{}{} })
+		a.quick.push(func() { done <- struct{}{} })
+		a.mu.Unlock()
+		for n := 0; n < 2; {
+			select {
+			case d := <-a.decisions:
+				take(d)
+			case <-done:
+				n++
+			case <-a.ctx.Done():
+				return
+			}
+		}
+		a.rest(take)
+		// What was done may have asked for more, of the other queue too.
+		a.mu.Lock()
+		same := a.pushed == pushed
+		a.mu.Unlock()
+		if same {
 			return
 		}
 	}

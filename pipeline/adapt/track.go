@@ -12,9 +12,23 @@ import (
 
 // group is what one model is tuned for: a series, or all of the stream.
 type group struct {
+	name  string // of the series; "": the stream
 	buf   *replay.Buffer
 	job   *job       // the fine-tune that is queued, runs or waits for windows
 	trial *probation // of the model promoted last
+	later []shot     // the latest held-out windows, whichever regime bore them
+
+	// The clock is the largest number of slots seen of any of the series.
+	clock     int64
+	coolUntil int64 // as clock
+	refused   int   // challengers in a row
+	budget    budget
+
+	regimes  int // that there have been
+	bank     bank
+	versions []version
+	gone     bool // its series has another owner
+	kept     int  // windows since the state was saved
 }
 
 // track follows one series.
@@ -26,25 +40,40 @@ type track struct {
 
 	// Positions count the slots of the series over all contexts: index plus base.
 	// They never go back, and windows lie on multiples of their length in both.
-	epoch     int
-	index     int64 // of the slot that would follow the latest
-	base      int64
-	seen      int64 // slots
-	coolUntil int64 // as seen
+	epoch int
+	index int64 // of the slot that would follow the latest
+	base  int64
+	seen  int64 // slots
+	// After a restart: slots before ahead have been seen, and skipped is the one
+	// that would follow those that came again.
+	ahead, skipped int64
 
-	open  partial
-	drift drift
+	open   partial
+	tail   tail
+	drift  drift
+	recall recall
+	marks  []mark // which regime there was from when on, oldest first
+
+	pending *pending // switch that the engine has not made yet
+	// After a restart, until it is clear what serves: the name of the model that
+	// served before, what the engine says, and the slots seen by which it is clear.
+	was      string
+	reported *model.Model
+	settled  int64
 }
 
 func (t *track) end() int64 { return t.base + t.index }
 
 // drift is an open drift of a series.
 type drift struct {
-	kind  string // "": none is open
-	from  int64  // position of the first slot after the alarm
-	fresh int    // windows taken since
-	tries int    // fine-tunes that the gate refused
-	done  bool   // nothing more is to be tried
+	kind   string // "": none is open
+	from   int64  // position of the first slot after the alarm
+	fresh  int    // windows taken since
+	tries  int    // fine-tunes that the gate refused
+	done   bool   // nothing more is to be tried
+	regime int    // that it began
+	before int    // regime that there was
+	learnt bool   // a model for it serves: its end is not the return of the one before
 }
 
 // maxTries bounds the fine-tunes of one drift: the chance that luck passes the
@@ -79,16 +108,28 @@ func (a *Adapter) track(series string) *track {
 	if t := a.tracks[series]; t != nil {
 		return t
 	}
-	t := &track{name: strings.Clone(series), serving: a.cfg.Model, group: a.shared}
+	t := a.known[series]
+	delete(a.known, series)
+	if t == nil && a.shared == nil {
+		t = a.load(series)
+	}
+	if t == nil {
+		t = &track{name: strings.Clone(series), serving: a.cfg.Model, group: a.shared}
+	}
 	if t.group == nil {
-		buf, err := replay.New(a.cfg.replay())
-		if err != nil {
-			panic("adapt: a replay buffer can't be made the second time") // New made one
-		}
-		t.group = &group{buf: buf}
+		t.group = a.newGroup(t.name)
 	}
 	a.tracks[t.name] = t
 	return t
+}
+
+// newGroup returns a group that knows nothing.
+func (a *Adapter) newGroup(name string) *group {
+	buf, err := replay.New(a.cfg.replay())
+	if err != nil {
+		panic("adapt: a replay buffer can't be made the second time") // New made one
+	}
+	return &group{name: name, buf: buf, budget: fullBudget(a.cfg)}
 }
 
 // members returns the series that a group's model serves, in order of name.
@@ -106,7 +147,7 @@ func (a *Adapter) members(g *group) []*track {
 func (a *Adapter) Serving(series string, m *model.Model) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.track(series).serving = m
+	a.serves(a.track(series), m)
 }
 
 // Dropped forgets a series, with its replay buffer unless that is the stream's. A
@@ -120,6 +161,10 @@ func (a *Adapter) Dropped(series string) {
 	}
 	a.settle(t)
 	delete(a.tracks, series)
+	if g := t.group; g != a.shared {
+		g.gone = true
+		a.forget(g)
+	}
 }
 
 // Slot sees one slot of a series. An index that does not follow the latest one
@@ -128,23 +173,45 @@ func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Colum
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := a.track(series)
+	if t.was != "" {
+		a.reconcile(t)
+	}
 	size := int64(a.cfg.Window)
+	if t.ahead > 0 && t.sawBefore(epoch, index) {
+		return
+	}
 	if t.seen > 0 && (epoch != t.epoch || index != t.index) {
 		t.base = (t.end() - index/size*size + size - 1) / size * size
 		if t.base < 0 { // the index went ahead
 			t.base = 0
 		}
 		t.open.n = 0
+		t.tail.reset()
+		t.recall = recall{}
 	}
 	t.epoch, t.index = epoch, index
 	a.follow(t, state)
 	a.collect(t, cols, scales)
+	t.tail.add(cols, scales)
 	t.index++
 	t.seen++
+	t.group.clock = max(t.group.clock, t.seen)
+	a.remind(t)
 	if index%size == size-1 && t.open.n == a.cfg.Window {
 		a.keep(t)
 		t.open.n = 0
 	}
+}
+
+// sawBefore says that a restart took the series back behind what the adapter had
+// seen of it, as a kill does.
+func (t *track) sawBefore(epoch int, index int64) bool {
+	if epoch != t.epoch || index >= t.ahead || t.skipped > 0 && index != t.skipped {
+		t.ahead = 0
+		return false
+	}
+	t.skipped = index + 1
+	return true
 }
 
 // collect adds the slot to the open window, or opens one where it may begin.
@@ -170,20 +237,12 @@ func (a *Adapter) collect(t *track, cols []model.Column, scales []window.Scale) 
 		if !scales[i].Known() {
 			p.bad[i] = true
 		} else if s != p.scales[i] {
-			p.rescale(i, c, s)
+			rescale(p.values[i:p.n*c], c, p.scales[i], s)
+			p.scales[i] = s
 		}
 		p.values[p.n*c+i], p.missing[p.n*c+i] = col.X, col.Missing
 	}
 	p.n++
-}
-
-// rescale brings channel i of what was collected so far to a new scale.
-func (p *partial) rescale(i, channels int, to replay.Scale) {
-	from := p.scales[i]
-	p.scales[i] = to
-	for k := i; k < p.n*channels; k += channels {
-		p.values[k] = float32((float64(p.values[k])*from.Dev + from.Mean - to.Mean) / to.Dev)
-	}
 }
 
 // keep takes the finished window into the buffer, and hands it to whoever waits
@@ -206,11 +265,18 @@ func (a *Adapter) keep(t *track) {
 		t.drift.fresh++
 	}
 	if g.buf.HeldOut(start) {
-		w := latestHeld(g.buf)
-		a.judgeLater(t, w)
-		a.probe(t, w)
+		s := shot{latestHeld(g.buf), g.clock}
+		if g.later = append(g.later, s); len(g.later) > mostJudged {
+			g.later = append(g.later[:0:0], g.later[1:]...)
+		}
+		a.judgeLater(t, s)
+		a.probe(s)
 	}
 	a.consider(t)
+	if g.kept++; a.cfg.Dir != "" && g.kept >= max(4, g.buf.Len()/8) {
+		g.kept = 0
+		a.push(func() { a.save(g) })
+	}
 }
 
 // latestHeld returns the held-out window that was added last.
@@ -223,14 +289,18 @@ func latestHeld(b *replay.Buffer) *replay.Window {
 func (a *Adapter) Opened(series string, _ int64, kind string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.follow(a.track(series), kind)
+	if t := a.track(series); t.ahead == 0 { // else Slot tells
+		a.follow(t, kind)
+	}
 }
 
 // Resolved hears that a drift is over.
 func (a *Adapter) Resolved(series string, _ int64) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.follow(a.track(series), "")
+	if t := a.track(series); t.ahead == 0 {
+		a.follow(t, "")
+	}
 }
 
 // follow takes the monitor's state for the series' next slot. A drift may be
@@ -238,8 +308,11 @@ func (a *Adapter) Resolved(series string, _ int64) {
 // all, a fault never, but what comes after it may be.
 func (a *Adapter) follow(t *track, state string) {
 	if !trainable(state) && !doubtful(state) {
-		if t.drift.kind != "" {
-			t.drift = drift{}
+		if d := t.drift; d.kind != "" {
+			t.drift, t.recall = drift{}, recall{}
+			if !d.learnt {
+				t.mark(t.end(), d.before)
+			}
 			a.settle(t)
 		}
 		return
@@ -248,43 +321,70 @@ func (a *Adapter) follow(t *track, state string) {
 	switch {
 	case d.kind == state:
 	case d.kind == "":
-		*d = drift{kind: state, from: t.end()}
+		a.begin(t, state, t.regime())
 		if doubtful(state) { // it began before the alarm
 			t.group.buf.Quarantine(t.name, d.from-size, d.from+1)
 			t.open.doubt = true
 		}
 	case doubtful(state):
 		d.kind, d.fresh = state, 0
+		t.recall = recall{}
 		t.group.buf.Quarantine(t.name, d.from-size, t.end()+1)
 		t.open.doubt = true
-		a.settle(t)
+		a.drop(t)
 	case d.kind == fault:
-		*d = drift{kind: state, from: t.end()}
+		a.begin(t, state, d.before)
 	case d.kind == unknown:
 		d.kind = state
 		d.fresh += t.group.buf.Release(t.name, d.from, t.end()+1)
 		t.open.doubt = false
+		a.begins(t)
 	default:
 		d.kind = state
 	}
 }
 
-// settle ends what was begun for the drift of a series that is over, or was
-// none to learn: a fine-tune that has not started is dropped, and one that waits
-// for more windows is judged by those that came.
+// begin opens a drift, and with it a regime.
+func (a *Adapter) begin(t *track, kind string, before int) {
+	t.group.regimes++
+	t.drift = drift{kind: kind, from: t.end(), regime: t.group.regimes, before: before}
+	t.mark(t.drift.from, t.drift.regime)
+	a.begins(t)
+}
+
+// begins has the bank asked for a model, where the drift is one to learn.
+func (a *Adapter) begins(t *track) {
+	t.recall = recall{}
+	if trainable(t.drift.kind) {
+		t.recall = recall{from: t.end()}
+	}
+}
+
+// settle tells the job that was begun for the drift of a series that is over: it
+// is judged by the windows that came.
 func (a *Adapter) settle(t *track) {
 	j := t.group.job
 	if j == nil || j.track != t {
-		return
-	}
-	if !j.started {
-		j.dropped = true
-		t.group.job = nil
 		return
 	}
 	j.last = true
 	if j.waiting {
 		j.waiting = false
 		a.push(func() { a.look(j) })
+	}
+}
+
+// drop ends the job for a drift of t that was none to learn after all.
+func (a *Adapter) drop(t *track) {
+	if j := t.group.job; j != nil && j.track == t {
+		t.group.dropJob()
+	}
+}
+
+// dropJob forgets what is being trained.
+func (g *group) dropJob() {
+	if g.job != nil {
+		g.job.cancel()
+		g.job = nil
 	}
 }

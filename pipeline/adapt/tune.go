@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
@@ -17,18 +16,33 @@ const (
 	// minHeld is the least number of held-out windows since the drift that a
 	// fine-tune starts with, and of those to train on.
 	minHeld = 2
-	// maxLooks bounds how often a challenger is judged: where it seems better and
-	// the windows are too few to be sure, it waits for twice as many.
-	maxLooks = 3
-	// mostNew, mostOld and mostJudged bound the windows of a fine-tune and those
-	// that a gate looks at on each side, so that neither takes long on a full buffer.
+	// mostNew and mostOld bound the windows of a fine-tune, and mostJudged those
+	// that a gate looks at, so that neither takes long on a full buffer. A
+	// challenger that mostJudged windows have not shown to be better is rejected.
 	mostNew, mostOld, mostJudged = 40, 24, 32
+	// leastMore is the number of windows that a challenger can wait for, however
+	// many there were at first.
+	leastMore = 8
 	// recentShare is the share of the training windows that are new; the others
 	// rehearse what was before.
 	recentShare = .6
 	// rehearse is the share of synthetic windows on top, for models that take them.
 	rehearse = .1
 )
+
+// shot is a held-out window, and the group's clock when it came in.
+type shot struct {
+	w  *replay.Window
+	at int64
+}
+
+func windowsIn(shots []shot) []*replay.Window {
+	ws := make([]*replay.Window, len(shots))
+	for i, s := range shots {
+		ws[i] = s.w
+	}
+	return ws
+}
 
 // job is a fine-tune, from the moment that its windows are there to its verdict.
 type job struct {
@@ -38,31 +52,41 @@ type job struct {
 	champion *model.Model
 	from     map[string]int64 // position from which windows are new, by series
 	seed     uint64
+	before   int // regime that was served before the drift
+	learns   int // regime that the drift began
 
 	recent, old []*replay.Window // to train on
 	heldOld     []*replay.Window
+	bore        []int // regimes that bore heldOld
+
+	ctx    context.Context // ends when the job is dropped
+	cancel context.CancelFunc
 
 	challenger *model.Model
-	looks      int
+	shadow     *shadow
+	next       int // of held, to be judged by
 
 	// Guarded by mu.
-	started bool
-	dropped bool             // before it started
-	held    []*replay.Window // held-out ones since the drift
-	want    int              // of them for the next look
-	waiting bool             // for them
-	last    bool             // the next look decides
+	started bool   // it has been announced
+	held    []shot // held-out ones since the drift
+	first   int    // of them for the first look
+	waiting bool   // for one more
+	last    bool   // no more will come
 }
+
+// horizon is the number of windows after which a challenger that is not let
+// through is rejected.
+func (j *job) horizon() int { return max(mostJudged, j.first+leastMore) }
 
 // consider queues a fine-tune for the drift of t if all that it takes is there.
 // Whether it is depends on the series' slots alone.
 func (a *Adapter) consider(t *track) {
 	d, g := &t.drift, t.group
-	if !trainable(d.kind) || d.done || d.tries >= maxTries || g.job != nil || t.seen < t.coolUntil ||
-		d.fresh < a.cfg.Need || t.serving == nil {
+	if !trainable(d.kind) || d.done || d.tries >= maxTries || g.job != nil || g.clock < g.coolUntil ||
+		d.fresh < a.cfg.Need || t.serving == nil || !g.budget.affords(a.cfg, g.clock) {
 		return
 	}
-	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}}
+	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}, before: d.before, learns: d.regime}
 	for _, m := range a.members(g) {
 		if trainable(m.drift.kind) {
 			j.from[m.name] = m.drift.from
@@ -70,19 +94,30 @@ func (a *Adapter) consider(t *track) {
 	}
 	j.seed = keyed(a.cfg.Seed+uint64(d.tries), t.name, d.from)
 	s := g.buf.Snapshot()
+	var held []*replay.Window
 	for _, ws := range [...][]*replay.Window{s.Old, s.Recent} {
 		for _, w := range ws {
 			a.sort(w, j.from, &j.recent, &j.old)
 		}
 	}
 	for _, w := range s.Holdout {
-		a.sort(w, j.from, &j.held, &j.heldOld)
+		a.sort(w, j.from, &held, &j.heldOld)
 	}
-	if len(j.recent) < minHeld || len(j.held) < minHeld {
+	if len(j.recent) < minHeld || len(held) < minHeld {
 		return // some were refused: the next ones will do
 	}
-	j.want = len(j.held)
+	// The latest new ones, where there are many.
+	j.recent, j.old = j.recent[max(0, len(j.recent)-mostNew):], spread(j.old, mostOld)
+	for _, w := range held[max(0, len(held)-mostJudged):] {
+		j.held = append(j.held, shot{w, g.clock})
+	}
+	j.first = len(j.held)
+	for _, w := range j.heldOld {
+		j.bore = append(j.bore, a.regimeOf(w))
+	}
+	j.ctx, j.cancel = context.WithCancel(a.ctx)
 	g.job = j
+	g.budget.spend(a.cfg, g.clock)
 	a.push(func() { a.tune(j) })
 }
 
@@ -100,13 +135,17 @@ func (a *Adapter) sort(w *replay.Window, from map[string]int64, recent, old *[]*
 
 // tune trains a job's challenger and has it judged.
 func (a *Adapter) tune(j *job) {
-	a.mu.Lock()
-	if j.dropped {
-		a.mu.Unlock()
+	if j.ctx.Err() != nil {
 		return
 	}
+	if j.challenger != nil { // trained before a restart
+		a.look(j)
+		return
+	}
+	a.mu.Lock()
+	announced := j.started
 	j.started = true
-	held := j.held[:j.want] // and none that came in while the job was queued
+	held := windowsIn(j.held[:j.first]) // and none that came in while the job was queued
 	a.mu.Unlock()
 
 	if why := coloured(append(append([]*replay.Window(nil), j.recent...), held...)); why != "" {
@@ -114,24 +153,28 @@ func (a *Adapter) tune(j *job) {
 		return
 	}
 	windows, reps := a.trainingSet(j, held)
-	a.event(j.track.name, "finetune.started", fmt.Sprintf("%s drift: fine-tuning %s on %d new and %d older windows of %d samples",
-		j.kind, j.champion.Name(), len(j.recent), len(windows)-reps, a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent)})
-
-	p := a.pacer()
+	if !announced {
+		a.event(j.track.name, "finetune.started", fmt.Sprintf("%s drift: fine-tuning %s on %d new and %d older windows of %d samples",
+			j.kind, j.champion.Name(), len(j.recent), len(windows)-reps, a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent)})
+	}
+	p := a.pacer(j.ctx)
 	cfg := train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Length: min(512, a.cfg.Window), Seed: j.seed, Workers: 1,
 		Progress: func(train.Progress) { p.rest() }} // a closed context ends the training by itself
 	if j.champion.Header().Channels == 0 {
 		cfg.Rehearse = rehearse
 	}
-	m, _, err := train.FineTune(a.ctx, j.champion, windows, cfg)
-	if a.ctx.Err() != nil {
+	m, _, err := train.FineTune(j.ctx, j.champion, windows, cfg)
+	if j.ctx.Err() != nil {
 		return
 	}
 	if err != nil {
 		a.reject(j, err.Error(), true, nil)
 		return
 	}
+	a.mu.Lock()
 	j.challenger = m
+	a.mu.Unlock()
+	a.save(j.group)
 	a.look(j)
 }
 
@@ -140,20 +183,17 @@ func (a *Adapter) tune(j *job) {
 // on the new windows, since the scale's lags behind a drift.
 func (a *Adapter) trainingSet(j *job, held []*replay.Window) (ws []train.Window, recent int) {
 	level := sigmas(append(append([]*replay.Window(nil), j.recent...), held...))
-	// The latest new ones, where there are many.
-	fresh := j.recent[max(0, len(j.recent)-mostNew):]
-	old := spread(j.old, mostOld)
-	for _, w := range old {
+	for _, w := range j.old {
 		ws = append(ws, trainWindow(w, nil))
 	}
-	times := max(1, int(math.Round(float64(len(old))*recentShare/(1-recentShare)/float64(len(fresh)))))
-	for _, w := range fresh {
+	times := max(1, int(math.Round(float64(len(j.old))*recentShare/(1-recentShare)/float64(len(j.recent)))))
+	for _, w := range j.recent {
 		t := trainWindow(w, level[w.Series])
 		for range times {
 			ws = append(ws, t)
 		}
 	}
-	return ws, times * len(fresh)
+	return ws, times * len(j.recent)
 }
 
 // spread returns at most n of the windows, evenly spaced.
@@ -168,129 +208,102 @@ func spread(ws []*replay.Window, n int) []*replay.Window {
 	return out
 }
 
-// look judges a challenger by the held-out windows that are due. The number of
-// windows at each look follows from the first one, so the verdict does not
-// depend on how many have come in while it trained.
-func (a *Adapter) look(j *job) {
-	p := a.pacer()
-	for {
-		a.mu.Lock()
-		held := j.held
-		if len(held) > j.want && !j.last {
-			held = held[:j.want]
-		}
-		last := j.last || j.looks == maxLooks-1
-		a.mu.Unlock()
+// at returns the clock as of the latest window that a job was judged by.
+func (j *job) at() int64 { return j.held[max(j.next, 1)-1].at }
 
-		v, err := Gate(j.champion, j.challenger, held[max(0, len(held)-mostJudged):], spread(j.heldOld, mostJudged),
-			GateConfig{Seed: j.seed, Pause: p.rest})
-		if a.ctx.Err() != nil {
-			return
-		}
-		if err != nil {
-			a.reject(j, err.Error(), true, nil)
-			return
-		}
-		j.looks++
-		if v.Promote {
-			a.promote(j, v)
-			return
-		}
-		if last || !v.promising() {
-			a.reject(j, v.Why, false, &v)
-			return
-		}
-		a.mu.Lock()
-		j.want *= 2
-		if len(j.held) < j.want && !j.last {
-			j.waiting = true
-			a.mu.Unlock()
-			return
-		}
-		a.mu.Unlock()
-	}
-}
-
-// promising says that a challenger failed for want of certainty alone.
-func (v *Verdict) promising() bool {
-	return !v.Promote && !(v.RecentDB < leastGain) && !(v.OldDB < -GateConfig{}.defaults().Forget)
-}
-
-// judgeLater hands a new held-out window to the job that may want it. The caller
-// holds mu.
-func (a *Adapter) judgeLater(t *track, w *replay.Window) {
-	j := t.group.job
-	if j == nil {
-		return
-	}
-	if from, drifted := j.from[w.Series]; !drifted || w.Start < from || t.drift.kind == "" {
-		return
-	}
-	if len(j.held) >= mostJudged*maxLooks {
-		return // more than any look takes
-	}
-	j.held = append(j.held, w)
-	if j.waiting && len(j.held) >= j.want {
-		j.waiting = false
-		a.push(func() { a.look(j) })
-	}
-}
-
-// finish ends a job: no new one of its group starts before the cool-down is over.
-func (a *Adapter) finish(j *job, update func(d *drift)) {
+// finish ends a job: no new one of its group starts before the cool-down is over,
+// which counts from the window that decided and doubles with each rejection.
+func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	j.group.job = nil
-	for _, t := range a.members(j.group) {
-		t.coolUntil = t.seen + int64(a.cfg.Cooldown)
+	if j.ctx.Err() != nil { // dropped meanwhile
+		return false
 	}
-	if j.track.drift.kind != "" && j.track.drift.from == j.from[j.track.name] {
-		update(&j.track.drift)
+	j.cancel()
+	g := j.group
+	g.job = nil
+	g.cool(a.cfg, j.at(), refused)
+	if d := &j.track.drift; d.kind != "" && d.from == j.from[j.track.name] {
+		update(d)
 	}
+	return true
 }
 
 // reject says why a challenger is not taken, or none was trained. for good: not
 // worth another try while the drift lasts. v is nil where the gate was not asked.
 func (a *Adapter) reject(j *job, why string, forGood bool, v *Verdict) {
+	if !a.finish(j, true, func(d *drift) { d.tries++; d.done = d.done || forGood }) {
+		return
+	}
 	if v != nil {
 		a.event(j.track.name, "finetune.finished", why, v.data("rejected"))
 	}
-	a.finish(j, func(d *drift) { d.tries++; d.done = d.done || forGood })
 	a.event(j.track.name, "finetune.rejected", why, nil)
+	a.audit(a.entryOf(j, "rejected", why, v))
+	a.save(j.group)
 }
 
 // promote has the challenger serve, in Auto mode.
 func (a *Adapter) promote(j *job, v Verdict) {
+	m, err := carded(j, &v)
+	if err != nil {
+		a.reject(j, err.Error(), true, nil)
+		return
+	}
+	at := j.at()
+	if !a.finish(j, false, func(d *drift) { d.done, d.learnt = true, a.cfg.Mode == Auto }) {
+		return
+	}
+	j.challenger = m
 	a.event(j.track.name, "finetune.finished", v.Why, v.data("promoted"))
-	a.finish(j, func(d *drift) { d.done = true })
 	if a.cfg.Mode == Shadow {
-		a.cfg.Log.Info("a better model was found, shadow mode keeps the old one", "series", j.track.name, "model", j.challenger.Name(), "why", v.Why)
+		a.mu.Lock()
+		j.group.offer(m)
+		a.mu.Unlock()
+		a.cfg.Log.Info("a better model was found, shadow mode keeps the old one", "series", j.track.name, "model", m.Name(), "why", v.Why)
+		a.audit(a.entryOf(j, "offered", v.Why, &v))
+		a.save(j.group)
 		return
 	}
 	a.mu.Lock()
-	switched := a.exchange(j.group, j.champion, j.challenger)
-	j.group.trial = newProbation(j, switched)
+	g := j.group
+	switched := a.exchange(g, j.champion, &pending{m, "model.promoted", v.Why, true})
+	if len(switched) > 0 {
+		g.bank.learnt(a.cfg, j, &v, at)
+		g.trial = a.newProbation(g, m, j.champion, j.seed, j.learns, at, switched)
+	}
 	a.mu.Unlock()
-	for _, t := range switched {
-		a.send(pipeline.Decision{Switch: pipeline.Switch{Series: t.name, Model: j.challenger, Kind: "model.promoted", Why: v.Why, Rebase: true}})
+	a.audit(a.entryOf(j, "promoted", v.Why, &v))
+	a.save(g)
+	a.ask(switched, &pending{m, "model.promoted", v.Why, true})
+}
+
+// ask has the engine switch series.
+func (a *Adapter) ask(ts []*track, p *pending) {
+	for _, t := range ts {
+		a.send(pipeline.Decision{Switch: pipeline.Switch{Series: t.name, Model: p.Model, Kind: p.Kind, Why: p.Why, Rebase: p.Rebase}})
 	}
 }
 
 // exchange notes that the series of a group that one model serves are served by
 // another, and returns them. The caller holds mu.
-func (a *Adapter) exchange(g *group, from, to *model.Model) []*track {
+func (a *Adapter) exchange(g *group, from *model.Model, to *pending) []*track {
 	var ts []*track
 	for _, t := range a.members(g) {
 		if t.serving != nil && t.serving.Name() == from.Name() {
-			t.serving, t.previous = to, from
+			t.switches(to)
 			ts = append(ts, t)
 		}
+	}
+	if len(ts) > 0 {
+		g.version(from)
+		g.version(to.Model)
 	}
 	return ts
 }
 
 func (v *Verdict) data(verdict string) map[string]any {
-	d := map[string]any{"verdict": verdict, "windows": v.Recent, "old_windows": v.Old, "p": v.P}
+	d := map[string]any{"verdict": verdict, "windows": v.Recent, "old_windows": v.Old, "regimes": v.Regimes, "p": v.P, "e": v.E}
 	if !math.IsNaN(v.RecentDB) {
 		d["gain_db"] = v.RecentDB
 	}
@@ -302,32 +315,4 @@ func (v *Verdict) data(verdict string) map[string]any {
 
 func (a *Adapter) event(series, kind, why string, data map[string]any) {
 	a.send(pipeline.Decision{Event: &sink.Event{Series: series, Kind: kind, Severity: "info", Why: why, Data: data}})
-}
-
-// pacer keeps background work to its share of a core: after work that took d it
-// sleeps d·(1/share-1).
-type pacer struct {
-	ctx   context.Context
-	share float64
-	since time.Time
-}
-
-func (a *Adapter) pacer() *pacer { return &pacer{a.ctx, a.cfg.CPUShare, time.Now()} }
-
-// mostRest bounds a sleep: a machine that was suspended has not worked all along.
-const mostRest = 10 * time.Second
-
-// rest sleeps for the work done since it last returned, and returns the cause
-// if the adapter is closed meanwhile.
-func (p *pacer) rest() error {
-	d := min(time.Duration(float64(time.Since(p.since))*(1/p.share-1)), mostRest)
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-p.ctx.Done():
-		return context.Cause(p.ctx)
-	}
-	p.since = time.Now()
-	return nil
 }

@@ -1,0 +1,211 @@
+package adapt
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/model"
+)
+
+// pending is a switch that was asked for and not heard of yet.
+type pending struct {
+	Model     *model.Model
+	Kind, Why string
+	Rebase    bool
+}
+
+const (
+	magic = "QUELLAD1"
+	// settleSlots is the number of slots after a restart in which a switch that was
+	// made durable before it takes effect. What the engine serves after that is
+	// what there is.
+	settleSlots = 1024
+)
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// path returns the file of a group, "" for the one of the stream.
+func (a *Adapter) path(series string) string {
+	name := "stream"
+	if series != "" {
+		// Longer than a file's name may be, with room for what is set aside.
+		if name = "series-" + url.PathEscape(series); len(name) > 200 {
+			sum := sha256.Sum256([]byte(series))
+			name = "series-" + hex.EncodeToString(sum[:])
+		}
+	}
+	return filepath.Join(a.cfg.Dir, name+".adapt")
+}
+
+// save writes the state of a group. What can't be written is said in the log: the
+// file of before stays.
+func (a *Adapter) save(g *group) {
+	if a.cfg.Dir == "" {
+		return
+	}
+	a.files.Lock()
+	defer a.files.Unlock()
+	a.mu.Lock()
+	gone := g.gone
+	s := a.snapshot(g)
+	a.mu.Unlock()
+	if gone {
+		return
+	}
+	if err := write(a.path(g.name), s); err != nil {
+		a.cfg.Log.Error("the state of adaptation can't be written", "series", g.name, "error", err)
+	}
+}
+
+func write(path string, s *snapshot) error {
+	payload, err := s.encode()
+	if err != nil {
+		return fmt.Errorf("adapt: %w", err)
+	}
+	b := binary.LittleEndian.AppendUint32([]byte(magic), crc32.Checksum(payload, castagnoli))
+	if err := atomicfile.WriteFile(path, append(b, payload...), 0o600); err != nil {
+		return fmt.Errorf("adapt: %w", err)
+	}
+	return nil
+}
+
+// forget removes the file of a group that has another owner. The caller holds mu.
+func (a *Adapter) forget(g *group) {
+	if a.cfg.Dir == "" {
+		return
+	}
+	a.pushQuick(func() {
+		a.files.Lock()
+		defer a.files.Unlock()
+		if err := os.Remove(a.path(g.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			a.cfg.Log.Warn("the state of a series that is gone stays", "series", g.name, "error", err)
+		}
+	})
+}
+
+// load returns a series as it was saved, nil where there is nothing. A file that
+// can't be used is set aside. The caller holds mu, or is alone.
+func (a *Adapter) load(series string) *track {
+	for _, t := range a.loadGroup(series) {
+		if t.name == series {
+			return t
+		}
+	}
+	return nil
+}
+
+func (a *Adapter) loadGroup(name string) []*track {
+	if a.cfg.Dir == "" {
+		return nil
+	}
+	path := a.path(name)
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var g *group
+	var tracks []*track
+	if err == nil {
+		g, tracks, err = a.read(name, b)
+	}
+	if err != nil {
+		aside, aerr := atomicfile.SetAside(path)
+		a.cfg.Log.Error("the state of adaptation can't be used and was set aside: replay buffer, bank and what was being trained begin anew; the model that serves is kept",
+			"series", name, "file", aside, "error", errors.Join(err, aerr))
+		return nil
+	}
+	for _, t := range tracks {
+		t.ahead, t.settled = t.index, t.seen+settleSlots
+		if t.serving != nil {
+			t.was = t.serving.Name()
+		}
+	}
+	a.resume(g)
+	return tracks
+}
+
+func (a *Adapter) read(name string, b []byte) (*group, []*track, error) {
+	if len(b) < len(magic)+4 || string(b[:len(magic)]) != magic {
+		return nil, nil, errors.New("it is no state of adaptation of this version")
+	}
+	payload := b[len(magic)+4:]
+	if crc32.Checksum(payload, castagnoli) != binary.LittleEndian.Uint32(b[len(magic):]) {
+		return nil, nil, errors.New("the checksum does not match")
+	}
+	return a.decode(name, payload)
+}
+
+// resume goes on with what was under way: a challenger that was being trained is
+// trained anew, to the same bytes, and comparisons are made again.
+func (a *Adapter) resume(g *group) {
+	if a.cfg.Shared {
+		a.shared = g
+	}
+	if j := g.job; j != nil {
+		j.ctx, j.cancel = context.WithCancel(a.ctx)
+		a.push(func() { a.tune(j) })
+	}
+	if p := g.trial; p != nil && len(p.held) > 0 {
+		p.queued = true
+		a.push(func() { a.compare(p) })
+	}
+}
+
+// switches notes that the engine is asked for a switch: what there was to clear up
+// after a restart does not matter any more. The caller holds mu.
+func (t *track) switches(to *pending) {
+	t.previous, t.serving, t.pending = t.serving, to.Model, to
+	t.was, t.reported = "", nil
+}
+
+// serves hears from the engine what serves a series, which after a restart may be
+// behind what was decided. The caller holds mu.
+func (a *Adapter) serves(t *track, m *model.Model) {
+	if t.pending != nil && m != nil && m.Name() == t.pending.Model.Name() {
+		t.pending = nil
+	}
+	if t.was == "" {
+		t.serving = m
+		return
+	}
+	t.reported = m
+	if m != nil && m.Name() == t.was {
+		t.serving, t.was, t.reported = m, "", nil
+	}
+}
+
+// reconcile is called while it is not clear yet whether the engine serves what the
+// state says. A switch that was never made is asked for again; else what serves
+// counts, and what was begun for another model ends. The caller holds mu.
+func (a *Adapter) reconcile(t *track) {
+	if t.seen < t.settled {
+		return
+	}
+	t.was = ""
+	if p := t.pending; p != nil {
+		a.pushQuick(func() { a.ask([]*track{t}, p) })
+		return
+	}
+	if t.reported == nil {
+		return
+	}
+	t.serving, t.previous, t.reported = t.reported, nil, nil
+	t.drift.done, t.drift.learnt = false, false
+	g := t.group
+	if g.job != nil && g.job.track == t && g.job.champion.Name() != t.serving.Name() {
+		g.dropJob()
+	}
+	if g.trial != nil && g.trial.series[t.name] && g.trial.model.Name() != t.serving.Name() {
+		g.trial = nil
+	}
+}

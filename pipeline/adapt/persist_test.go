@@ -1,0 +1,364 @@
+package adapt
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// life drives a series through a drift, a promotion and a probation, and stops the
+// process where it is told to.
+type life struct {
+	t    *testing.T
+	cfg  Config
+	s    *sensor
+	r    *reader
+	said []string
+}
+
+func newLife(t *testing.T, cfg Config) *life {
+	l := &life{t: t, cfg: cfg}
+	l.s = newSensor(nil, "pump/1", 1)
+	l.start()
+	return l
+}
+
+func (l *life) start() {
+	l.s.a = open(l.t, l.cfg)
+	l.r = read(l.t, l.s.a)
+}
+
+// restart ends the process and starts another.
+func (l *life) restart() {
+	if err := l.s.a.Close(); err != nil {
+		l.t.Fatal(err)
+	}
+	l.drain()
+	l.start()
+}
+
+func (l *life) drain() {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	for _, e := range l.r.events {
+		l.said = append(l.said, e.Kind+": "+e.Why)
+	}
+	for _, s := range l.r.switches {
+		l.said = append(l.said, s.Kind+": "+s.Model.Name()+": "+s.Why)
+	}
+	l.r.events, l.r.switches = nil, nil
+}
+
+// feed feeds slots; settle has all that follows from them happen before it returns.
+func (l *life) feed(n int, x signal, state string, settle bool) {
+	l.s.feed(n, x, state)
+	if settle {
+		settled(l.t, l.s.a, l.r)
+	}
+	for _, sw := range l.r.switched() { // as the engine does
+		l.s.a.Serving(sw.Series, sw.Model)
+	}
+}
+
+// Wherever the process is stopped, what is decided afterwards is the same.
+func TestRestart(t *testing.T) {
+	base := general(t)
+	run := func(stop string) []string {
+		cfg := quick(base)
+		cfg.Steps = 80
+		cfg.Dir, cfg.Level = t.TempDir(), 1e-4 // so that the gate waits for windows
+		l := newLife(t, cfg)
+		at := func(phase string) {
+			if phase == stop {
+				l.restart()
+			}
+		}
+		l.feed(20*256+100, slow, "normal", true)
+		at("before the drift")
+		l.feed(156, slow, "normal", true)
+		l.feed(200, pulses, "normal", true)
+		l.s.a.Opened(l.s.series, l.s.index-1, "regime")
+		l.feed(500, pulses, "regime", true)
+		at("while windows are gathered")
+		l.feed(1400, pulses, "regime", false)
+		if stop == "while it trains" {
+			l.r.wait(t, "finetune.started")
+			l.restart()
+		}
+		settled(t, l.s.a, l.r)
+		at("while the gate waits")
+		for range 12 {
+			l.feed(512, pulses, "regime", true)
+		}
+		at("on probation")
+		for range 14 {
+			l.feed(512, pulses, "normal", true)
+		}
+		l.drain()
+		l.s.a.mu.Lock()
+		tr := l.s.a.tracks["pump/1"]
+		l.said = append(l.said, "serves "+tr.serving.Name(), "before "+tr.previous.Name())
+		if tr.group.trial != nil || len(tr.group.bank.all) != 2 {
+			t.Errorf("%s: probation %v, %d models in the bank", stop, tr.group.trial, len(tr.group.bank.all))
+		}
+		l.s.a.mu.Unlock()
+		return l.said
+	}
+	want := run("never")
+	if len(want) != 5 || !strings.HasPrefix(want[2], "model.promoted") {
+		t.Fatalf("uninterrupted: %q", want)
+	}
+	t.Log(want[1])
+	for _, stop := range []string{"before the drift", "while windows are gathered", "while it trains", "while the gate waits", "on probation"} {
+		if diff := cmp.Diff(want, run(stop)); diff != "" {
+			t.Errorf("stopped %s: %s", stop, diff)
+		}
+	}
+}
+
+// A kill takes the series back: slots come again that the adapter has seen, and
+// change nothing.
+func TestSlotsComeAgain(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	l := newLife(t, cfg)
+	l.feed(3000, slow, "normal", true)
+	rng := *l.s
+	before := state(l.s.a)
+	l.restart()
+	if diff := cmp.Diff(before, state(l.s.a)); diff != "" {
+		t.Error(diff)
+	}
+	l.s.index -= 700
+	l.feed(700, pulses, "normal", true)
+	if !bytes.Equal(before, state(l.s.a)) {
+		t.Error("slots that came again have changed something")
+	}
+	if l.s.index != rng.index {
+		t.Fatal("the sensor is off")
+	}
+	l.feed(1000, slow, "normal", true)
+	if bytes.Equal(before, state(l.s.a)) {
+		t.Error("new slots are not seen")
+	}
+}
+
+// state returns the bytes of the one series of an adapter.
+func state(a *Adapter) []byte {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.snapshot(a.track("pump/1").group).encode()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// A damaged file is set aside, with a word in the log, and the series starts anew.
+func TestDamagedState(t *testing.T) {
+	for name, damage := range map[string]func(b []byte) []byte{
+		"flipped": func(b []byte) []byte { b[len(b)/2] ^= 1; return b },
+		"cut":     func(b []byte) []byte { return b[:len(b)-1] },
+		"empty":   func([]byte) []byte { return nil },
+		"other":   func([]byte) []byte { return []byte("something else altogether") },
+	} {
+		cfg := quick(identity(t))
+		cfg.Dir = t.TempDir()
+		l := newLife(t, cfg)
+		l.feed(3000, slow, "normal", true)
+		l.s.a.Close()
+		path := l.s.a.path("pump/1")
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, damage(b), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		l.cfg.Log = slog.New(slog.NewTextHandler(&said, nil))
+		l.start()
+		l.feed(1000, slow, "normal", true)
+		if aside, err := filepath.Glob(path + ".corrupt-*"); err != nil || len(aside) != 1 {
+			t.Errorf("%s: set aside: %v, %v", name, aside, err)
+		}
+		if !strings.Contains(said.String(), "set aside") || !strings.Contains(said.String(), "pump/1") {
+			t.Errorf("%s: the log says %q", name, said.String())
+		}
+		l.s.a.Close()
+	}
+}
+
+// A state cut anywhere is refused, never read as something else.
+func TestDecodeBroken(t *testing.T) {
+	a := open(t, quick(identity(t)))
+	defer a.Close()
+	s := newSensor(a, "x", 1)
+	s.feed(2100, slow, "normal")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.snapshot(a.tracks["x"].group).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.decode("x", b); err != nil {
+		t.Fatal(err)
+	}
+	for n := range len(b) {
+		if n%97 != 0 && n < len(b)-100 {
+			continue
+		}
+		if _, _, err := a.decode("x", b[:n]); err == nil {
+			t.Fatalf("%d of %d bytes are taken for a state", n, len(b))
+		}
+	}
+	if _, _, err := a.decode("x", append(b, 0)); err == nil {
+		t.Error("a byte too many is not noticed")
+	}
+}
+
+// One model for all outlives the process with all its series.
+func TestRestartShared(t *testing.T) {
+	cfg := quick(general(t))
+	cfg.Shared, cfg.Dir = true, t.TempDir()
+	a := open(t, cfg)
+	r := read(t, a)
+	one, two := newSensor(a, "one", 1), newSensor(a, "two", 2)
+	two.feed(20*256, slow, "normal")
+	drifted(one, 60, "regime")
+	r.wait(t, "model.promoted")
+	settled(t, a, r)
+	m := r.switched()[0].Model
+	a.Close()
+	a = open(t, cfg)
+	one.a = a
+	one.feed(300, slow, "normal")
+	a.Close()
+	a = open(t, cfg) // "two" has not come back in between
+	r = read(t, a)
+	two.a = a
+	a.Serving("two", m)
+	two.feed(300, slow, "normal")
+	settled(t, a, r)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if tr := a.tracks["two"]; tr.serving != m || tr.seen != 20*256+300 || tr.group.find(m.Name()) == nil || a.shared.buf.Len() < 50 {
+		t.Errorf("%d slots, %d windows", tr.seen, a.shared.buf.Len())
+	}
+}
+
+// A switch that the process did not live to make is asked for again; one that the
+// engine has made is not.
+func TestSwitchThatWasLost(t *testing.T) {
+	good, better := trained(t, "good", 100, slow), trained(t, "better", 300, slow)
+	for _, lost := range []bool{true, false} {
+		cfg := quick(good)
+		cfg.Dir = t.TempDir()
+		l := newLife(t, cfg)
+		l.feed(20*256, slow, "normal", true)
+		promoteNow(l.s.a, "pump/1", good, better)
+		l.r.wait(t, "model.promoted")
+		if !lost {
+			l.s.a.Serving("pump/1", better)
+		}
+		l.restart()
+		l.said = nil
+		l.s.a.Serving("pump/1", good) // what a series starts with
+		if !lost {
+			l.s.a.Serving("pump/1", better)
+		}
+		l.feed(2*settleSlots, slow, "normal", true)
+		l.s.a.mu.Lock()
+		l.s.a.pushQuick(func() { l.s.a.event("", marker, "", nil) })
+		l.s.a.mu.Unlock()
+		<-l.r.marks
+		l.drain()
+		want := 0
+		if lost {
+			want = 1
+		}
+		if len(l.said) != want {
+			t.Errorf("lost %v: %q", lost, l.said)
+		}
+	}
+}
+
+// The trail says what was decided, by whom and on what.
+func TestAudit(t *testing.T) {
+	cfg := quick(general(t))
+	cfg.Dir = t.TempDir()
+	cfg.Now = func() time.Time { return time.Unix(1700000000, 0) }
+	a := open(t, cfg)
+	r := read(t, a)
+	s := newSensor(a, "x", 1)
+	drifted(s, 60, "regime")
+	r.wait(t, "model.promoted")
+	settled(t, a, r)
+	m := r.switched()[0].Model
+	if _, err := a.Rollback("x"); err != nil {
+		t.Fatal(err)
+	}
+	r.wait(t, "model.rolled_back")
+	a.Close()
+	lines := trail(t, cfg.Dir)
+	i := slices.IndexFunc(lines, func(r record) bool { return r.Action == "promoted" })
+	if i < 0 {
+		t.Fatalf("%+v", lines)
+	}
+	p, last := lines[i], lines[len(lines)-1]
+	if p.By != auto || p.Model != m.Name() || p.Before != cfg.Model.Name() || p.Trained == nil || p.Trained.New < 2 || p.Seed == 0 ||
+		p.GainDB == nil || p.E < 100 || len(p.Regimes) == 0 || p.Why == "" || p.Time.Unix() != 1700000000 {
+		t.Errorf("promoted: %+v", p)
+	}
+	if last.Action != "rolled_back" || last.By != manual || last.Model != cfg.Model.Name() || last.Before != m.Name() {
+		t.Errorf("last: %+v", last)
+	}
+	h := m.Header()
+	if !strings.Contains(h.Card, "Fine-tuned from "+cfg.Model.Name()) || h.Metrics["gain_db"] != *p.GainDB || h.Provenance.Parent != cfg.Model.Name() {
+		t.Errorf("card %q, metrics %v", h.Card, h.Metrics)
+	}
+}
+
+func trail(t *testing.T, dir string) []record {
+	t.Helper()
+	f, err := os.Open(filepath.Join(dir, "audit.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var out []record
+	for sc := bufio.NewScanner(f); sc.Scan(); {
+		var r record
+		if err := json.Unmarshal(sc.Bytes(), &r); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// The trail is bounded: one file before the present one is kept.
+func TestAuditIsBounded(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	a := open(t, cfg)
+	defer a.Close()
+	for _, size := range []int64{auditBytes - 10, 3} {
+		if err := os.WriteFile(filepath.Join(cfg.Dir, "audit.jsonl"), make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		a.audit(record{Action: "promoted", Why: strings.Repeat("x", 100)})
+	}
+	if es, err := os.ReadDir(cfg.Dir); err != nil || len(es) != 2 {
+		t.Errorf("%v, %v", es, err)
+	}
+}

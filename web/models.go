@@ -1,0 +1,50 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/quell-stream/quell/pipeline"
+)
+
+// Models switches models by hand. Its methods return what is switched, as
+// stream/series, must be safe for concurrent use and wrap pipeline.ErrNoModel
+// where a name is not one that can be switched to.
+type Models interface {
+	Promote(name string) ([]string, error)
+	RollBack(name string) ([]string, error)
+}
+
+// models adds the paths that switch models. They need a token, even where only
+// this machine can connect: what is written here changes what is served.
+func (c Config) models(mux *http.ServeMux) {
+	if c.Models == nil {
+		return
+	}
+	handle := func(verb string, do func(name string) ([]string, error)) {
+		mux.Handle("POST /api/v1/models/{name}/"+verb, c.writes(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			series, err := do(r.PathValue("name"))
+			switch {
+			case errors.Is(err, pipeline.ErrNoModel):
+				write(w, http.StatusNotFound, map[string]any{"error": err.Error()})
+			case err != nil:
+				write(w, http.StatusInternalServerError, map[string]any{"error": err.Error()})
+			default:
+				write(w, http.StatusAccepted, map[string]any{"series": series})
+			}
+		})))
+	}
+	handle("promote", c.Models.Promote)
+	handle("rollback", c.Models.RollBack)
+}
+
+// writes lets a request through that has the token, and none where there is no
+// token to have.
+func (c Config) writes(next http.Handler) http.Handler {
+	if c.Token == "" {
+		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			http.Error(w, "to change anything a token is needed, and none is configured: set http.token_file", http.StatusForbidden)
+		})
+	}
+	return c.private(next)
+}
