@@ -9,20 +9,19 @@ import (
 	"github.com/quell-stream/quell/model/train"
 )
 
-// replays is the study of what is rehearsed.
-func replays() scoreboard.Study {
-	return scoreboard.Study{Name: "replay", Doc: "which old windows are trained on: shares, retrieval, synthetic ones; without the gate",
-		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
-			return runVariants(ctx, o, rehearsals())
+// techniques are the studies of what keeps a fine-tune from forgetting: the default
+// with one thing changed at a time, without the gate.
+func techniques() []scoreboard.Study {
+	study := func(name, doc string, ms []method) scoreboard.Study {
+		return scoreboard.Study{Name: name, Doc: doc, Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+			return runVariants(ctx, o, ms)
 		}}
-}
-
-// recalls is the study of what is asked of the weights and outputs.
-func recalls() scoreboard.Study {
-	return scoreboard.Study{Name: "recall", Doc: "distillation, consolidation and the brake in the same loop, one at a time; without the gate",
-		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
-			return runVariants(ctx, o, restraints())
-		}}
+	}
+	return []scoreboard.Study{
+		study("replay", "shares of new and old windows in a fine-tune, without the gate", shares()),
+		study("retrieval", "which old windows are drawn, and synthetic ones beside them, without the gate", retrievals()),
+		study("recall", "distillation, consolidation and the brake, one at a time, without the gate", restraints()),
+	}
 }
 
 // vary returns the default with one thing changed.
@@ -32,12 +31,17 @@ func vary(name string, change func(m *method)) method {
 	return m
 }
 
-func rehearsals() []method {
+func shares() []method {
 	return []method{
 		vary("default: ½ recent, ¼ balanced, ¼ reservoir", func(*method) {}),
 		vary("no replay", func(m *method) { m.mix = replay.Mix{Recent: 1} }),
 		vary("½ recent, ½ reservoir", func(m *method) { m.mix = replay.Mix{Recent: .5, Reservoir: .5} }),
 		vary("½ recent, ½ balanced", func(m *method) { m.mix = replay.Mix{Recent: .5, Balanced: .5} }),
+	}
+}
+
+func retrievals() []method {
+	return []method{
 		vary("default and .1 synthetic", func(m *method) { m.tuning.Rehearse = .1 }),
 		vary("default, MIR", func(m *method) { m.tuning.Retrieve = train.Interfered }),
 		vary("default, GSS", func(m *method) { m.tuning.Retrieve = train.Diverse }),
@@ -46,7 +50,6 @@ func rehearsals() []method {
 
 func restraints() []method {
 	return []method{
-		vary("default", func(*method) {}),
 		vary("DER++ α 1 β 1", func(m *method) { m.tuning.Alpha = 1 }),
 		vary("LwF 1", func(m *method) { m.tuning.Distil = 1 }),
 		vary("EWC .1", func(m *method) { m.tuning.Elastic = .1 }),
