@@ -236,12 +236,7 @@ func (a *Adapter) Close() error {
 	a.cancel()
 	a.wg.Wait()
 	if first {
-		a.mu.Lock()
-		all := a.groups()
-		a.mu.Unlock()
-		for _, g := range all {
-			a.save(g)
-		}
+		a.saveAll()
 	}
 	return nil
 }

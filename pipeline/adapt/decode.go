@@ -188,8 +188,7 @@ func (r *decoder) track(g *group) *track {
 	}
 	if len(scales) > 0 {
 		t.tail.scales = scales
-		t.tail.values = append(make([]float32, 0, 2*tailSlots*c), values...)
-		t.tail.missing = append(make([]bool, 0, 2*tailSlots*c), missing...)
+		t.tail.values, t.tail.missing = values, missing
 	}
 	return t
 }

@@ -91,7 +91,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 	}
 	s.int(len(tracks))
 	for _, t := range tracks {
-		s.track(t)
+		s.track(t, len(tracks) <= mostOpen)
 	}
 	s.bool(g.job != nil)
 	if g.job != nil {
@@ -133,7 +133,11 @@ func (s *snapshot) banked(b *banked) {
 	}
 }
 
-func (s *snapshot) track(t *track) {
+// mostOpen is the number of series of a group of which what they are in the middle
+// of is kept. Of more of them it would be most of the file.
+const mostOpen = 256
+
+func (s *snapshot) track(t *track, whole bool) {
 	s.string(t.name)
 	s.model(t.serving)
 	s.model(t.previous)
@@ -162,6 +166,9 @@ func (s *snapshot) track(t *track) {
 	for _, m := range t.marks {
 		s.i64(m.from)
 		s.int(m.regime)
+	}
+	if !whole {
+		t = &track{}
 	}
 	p := &t.open
 	s.int(p.n)

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
@@ -58,6 +59,7 @@ func (a *Adapter) save(g *group) {
 	a.mu.Lock()
 	gone := g.gone
 	s := a.snapshot(g)
+	g.kept, g.saving = 0, false
 	a.mu.Unlock()
 	if gone {
 		return
@@ -65,6 +67,32 @@ func (a *Adapter) save(g *group) {
 	if err := write(a.path(g.name), s); err != nil {
 		a.cfg.Log.Error("the state of adaptation can't be written", "series", g.name, "error", err)
 	}
+}
+
+// saveAll writes the state of all groups when nothing else runs any more. Side by
+// side, since most of the time goes into waiting for the disk.
+func (a *Adapter) saveAll() {
+	if a.cfg.Dir == "" {
+		return
+	}
+	a.mu.Lock()
+	all := a.groups()
+	a.mu.Unlock()
+	slots := make(chan struct{}, 16)
+	var wg sync.WaitGroup
+	for _, g := range all {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			a.mu.Lock()
+			s := a.snapshot(g)
+			a.mu.Unlock()
+			if err := write(a.path(g.name), s); err != nil {
+				a.cfg.Log.Error("the state of adaptation can't be written", "series", g.name, "error", err)
+			}
+		})
+	}
+	wg.Wait()
 }
 
 func write(path string, s *snapshot) error {
@@ -175,7 +203,9 @@ func (a *Adapter) serves(t *track, m *model.Model) {
 		t.pending = nil
 	}
 	if t.was == "" {
-		t.serving = m
+		if t.pending == nil { // else it is what was decided before that
+			t.serving = m
+		}
 		return
 	}
 	t.reported = m

@@ -24,6 +24,9 @@ type tail struct {
 // many: the latest look of the bank and what the nets need before it.
 const tailSlots = 448
 
+// tailSlack is how many slots more gather before the oldest are let go.
+const tailSlack = 64
+
 func (p *tail) reset() { p.values, p.missing = p.values[:0], p.missing[:0] }
 
 // add takes in a slot. A channel whose scale is not known counts as missing.
@@ -31,9 +34,8 @@ func (p *tail) add(cols []model.Column, scales []window.Scale) {
 	c := len(cols)
 	if p.scales == nil {
 		p.scales = make([]replay.Scale, c)
-		p.values, p.missing = make([]float32, 0, 2*tailSlots*c), make([]bool, 0, 2*tailSlots*c)
 	}
-	if len(p.values) == cap(p.values) {
+	if len(p.values) >= (tailSlots+tailSlack)*c {
 		from := len(p.values) - tailSlots*c
 		p.values = p.values[:copy(p.values, p.values[from:])]
 		p.missing = p.missing[:copy(p.missing, p.missing[from:])]

@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -29,6 +30,7 @@ type group struct {
 	versions []version
 	gone     bool // its series has another owner
 	kept     int  // windows since the state was saved
+	saving   bool // it is to be
 }
 
 // track follows one series.
@@ -192,7 +194,11 @@ func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Colum
 	t.epoch, t.index = epoch, index
 	a.follow(t, state)
 	a.collect(t, cols, scales)
-	t.tail.add(cols, scales)
+	if len(t.group.bank.all) > 0 {
+		t.tail.add(cols, scales)
+	} else {
+		t.tail.reset()
+	}
 	t.index++
 	t.seen++
 	t.group.clock = max(t.group.clock, t.seen)
@@ -206,8 +212,8 @@ func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Colum
 // sawBefore says that a restart took the series back behind what the adapter had
 // seen of it, as a kill does.
 func (t *track) sawBefore(epoch int, index int64) bool {
-	if epoch != t.epoch || index >= t.ahead || t.skipped > 0 && index != t.skipped {
-		t.ahead = 0
+	if epoch != t.epoch || index >= t.ahead || index == 0 || t.skipped > 0 && index != t.skipped {
+		t.ahead = 0 // it is not, or it began anew
 		return false
 	}
 	t.skipped = index + 1
@@ -266,18 +272,22 @@ func (a *Adapter) keep(t *track) {
 	}
 	if g.buf.HeldOut(start) {
 		s := shot{latestHeld(g.buf), g.clock}
-		if g.later = append(g.later, s); len(g.later) > mostJudged {
+		if g.later = append(g.later, s); len(g.later) > probationWindows {
 			g.later = append(g.later[:0:0], g.later[1:]...)
 		}
 		a.judgeLater(t, s)
 		a.probe(s)
 	}
 	a.consider(t)
-	if g.kept++; a.cfg.Dir != "" && g.kept >= max(4, g.buf.Len()/8) {
-		g.kept = 0
+	if g.kept++; a.cfg.Dir != "" && !g.saving && g.kept >= max(leastKept, g.buf.Len()/8) {
+		g.saving = true
 		a.push(func() { a.save(g) })
 	}
 }
+
+// leastKept is the number of windows after which a state is written, or an eighth
+// of those held where that is more.
+const leastKept = 32
 
 // latestHeld returns the held-out window that was added last.
 func latestHeld(b *replay.Buffer) *replay.Window {
@@ -376,8 +386,14 @@ func (a *Adapter) settle(t *track) {
 
 // drop ends the job for a drift of t that was none to learn after all.
 func (a *Adapter) drop(t *track) {
-	if j := t.group.job; j != nil && j.track == t {
-		t.group.dropJob()
+	j := t.group.job
+	if j == nil || j.track != t {
+		return
+	}
+	t.group.dropJob()
+	if j.started {
+		why := fmt.Sprintf("the drift turned out to be %s, which is not learnt from", t.drift.kind)
+		a.pushQuick(func() { a.event(t.name, "finetune.rejected", why, nil) })
 	}
 }
 

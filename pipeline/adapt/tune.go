@@ -213,10 +213,9 @@ func (j *job) at() int64 { return j.held[max(j.next, 1)-1].at }
 
 // finish ends a job: no new one of its group starts before the cool-down is over,
 // which counts from the window that decided and doubles with each rejection.
+// It returns false where the job was dropped meanwhile. The caller holds mu.
 func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if j.ctx.Err() != nil { // dropped meanwhile
+	if j.ctx.Err() != nil {
 		return false
 	}
 	j.cancel()
@@ -232,7 +231,10 @@ func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 // reject says why a challenger is not taken, or none was trained. for good: not
 // worth another try while the drift lasts. v is nil where the gate was not asked.
 func (a *Adapter) reject(j *job, why string, forGood bool, v *Verdict) {
-	if !a.finish(j, true, func(d *drift) { d.tries++; d.done = d.done || forGood }) {
+	a.mu.Lock()
+	ended := a.finish(j, true, func(d *drift) { d.tries++; d.done = d.done || forGood })
+	a.mu.Unlock()
+	if !ended {
 		return
 	}
 	if v != nil {
@@ -250,32 +252,33 @@ func (a *Adapter) promote(j *job, v Verdict) {
 		a.reject(j, err.Error(), true, nil)
 		return
 	}
-	at := j.at()
+	to := &pending{m, "model.promoted", v.Why, true}
+	g, at, action := j.group, j.at(), "promoted"
+	var switched []*track
+	a.mu.Lock()
 	if !a.finish(j, false, func(d *drift) { d.done, d.learnt = true, a.cfg.Mode == Auto }) {
+		a.mu.Unlock()
 		return
 	}
 	j.challenger = m
-	a.event(j.track.name, "finetune.finished", v.Why, v.data("promoted"))
-	if a.cfg.Mode == Shadow {
-		a.mu.Lock()
-		j.group.offer(m)
-		a.mu.Unlock()
-		a.cfg.Log.Info("a better model was found, shadow mode keeps the old one", "series", j.track.name, "model", m.Name(), "why", v.Why)
-		a.audit(a.entryOf(j, "offered", v.Why, &v))
-		a.save(j.group)
-		return
+	if a.cfg.Mode == Auto {
+		switched = a.exchange(g, j.champion, to)
 	}
-	a.mu.Lock()
-	g := j.group
-	switched := a.exchange(g, j.champion, &pending{m, "model.promoted", v.Why, true})
 	if len(switched) > 0 {
 		g.bank.learnt(a.cfg, j, &v, at)
 		g.trial = a.newProbation(g, m, j.champion, j.seed, j.learns, at, switched)
+	} else { // in Shadow mode, or where the series have another owner by now
+		action = "offered"
+		g.version(m)
 	}
 	a.mu.Unlock()
-	a.audit(a.entryOf(j, "promoted", v.Why, &v))
+	a.event(j.track.name, "finetune.finished", v.Why, v.data("promoted"))
+	a.audit(a.entryOf(j, action, v.Why, &v))
 	a.save(g)
-	a.ask(switched, &pending{m, "model.promoted", v.Why, true})
+	if len(switched) == 0 {
+		a.cfg.Log.Info("a better model was found, the old one is kept", "mode", a.cfg.Mode, "series", j.track.name, "model", m.Name(), "why", v.Why)
+	}
+	a.ask(switched, to)
 }
 
 // ask has the engine switch series.

@@ -18,7 +18,7 @@ const mostVersions = 3
 // version is a model that served, or in Shadow mode may serve.
 type version struct{ model *model.Model }
 
-// version notes that a model serves now. The caller holds mu.
+// version notes that a model serves now, or may. The caller holds mu.
 func (g *group) version(m *model.Model) {
 	g.versions = slices.DeleteFunc(g.versions, func(v version) bool { return v.model.Name() == m.Name() })
 	g.versions = append(g.versions, version{m})
@@ -26,9 +26,6 @@ func (g *group) version(m *model.Model) {
 		g.versions = slices.Delete(g.versions, 0, n-mostVersions)
 	}
 }
-
-// offer keeps a model that may be promoted by hand. The caller holds mu.
-func (g *group) offer(m *model.Model) { g.version(m) }
 
 // find returns the model of that name among versions and bank, nil if there is
 // none.

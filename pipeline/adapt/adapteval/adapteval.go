@@ -12,7 +12,7 @@ import (
 
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return append([]scoreboard.Study{recovery(), compared(), returning(), latency()}, techniques()...)
+	return append([]scoreboard.Study{recovery(), compared(), returning(), gated(), latency()}, techniques()...)
 }
 
 // needsData is the note of rows that were not measured for want of recordings.
