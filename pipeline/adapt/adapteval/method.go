@@ -11,9 +11,14 @@ import (
 	"github.com/quell-stream/quell/pipeline/adapt"
 )
 
-// memory is the number of windows that a loop may remember, in the mean three
-// stages of them.
-const memory = 48
+const (
+	// stageLen is the number of samples of a regime in a sequence: half of its
+	// windows are held out, and a gate that wants to be sure takes a dozen.
+	stageLen = 8192
+	// memory is the number of windows that a loop may remember: those of three
+	// stages.
+	memory = 3 * stageLen / windowLen
+)
 
 // method is a way of keeping a model up with a series.
 type method struct {
@@ -52,7 +57,7 @@ func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Mo
 	for stage := range len(seq) + 1 {
 		if stage > 0 {
 			rec.buf.SetRegime(recorded, stage)
-			rec.add(seq[stage-1].live.noisy[:liveLen])
+			rec.add(seq[stage-1].live.noisy[:stageLen])
 			if now, err = m.stage(ctx, o, rec, stage, first, now, steps); err != nil {
 				return nil, err
 			}
@@ -99,7 +104,8 @@ func (m *method) stage(ctx context.Context, o *scoreboard.Options, rec *recorder
 		return next, err
 	}
 	heldRecent, heldOld := split(s.Holdout, fresh)
-	v, err := adapt.Gate(now, next, heldRecent, heldOld, adapt.GateConfig{Seed: cfg.Seed})
+	v, err := adapt.Gate(now, next, heldRecent, heldOld, adapt.GateConfig{Seed: cfg.Seed, Regime: regimeOf})
+	o.Tell("%s, stage %d: %s", m.name, stage, v.Why)
 	if err != nil || !v.Promote {
 		return now, err
 	}
@@ -116,6 +122,8 @@ func split(ws []*replay.Window, fresh func(*replay.Window) bool) (recent, old []
 	}
 	return recent, old
 }
+
+func regimeOf(w *replay.Window) int { return w.Regime }
 
 // accuracy is the mean gain on all regimes after the last.
 func (a matrix) accuracy() float64 { return mean(a[len(a)-1]) }
