@@ -33,7 +33,7 @@ func sequences(rs []regime, n, stages int, seed uint64) [][]*regime {
 }
 
 // trials runs each method over each sequence.
-func trials(ctx context.Context, o *scoreboard.Options, ms []method, count, stages, steps int) ([][]matrix, error) {
+func trials(ctx context.Context, o *scoreboard.Options, ms []method, p plan) ([][]matrix, error) {
 	n := len(sources())
 	if o.Quick {
 		n = 4
@@ -46,14 +46,14 @@ func trials(ctx context.Context, o *scoreboard.Options, ms []method, count, stag
 	if err != nil {
 		return nil, err
 	}
-	seqs := sequences(rs, count, stages, o.Seed)
+	seqs := sequences(rs, p.sequences, p.regimes, o.Seed)
 	out := make([][]matrix, len(ms))
 	for i := range out {
-		out[i] = make([]matrix, count)
+		out[i] = make([]matrix, p.sequences)
 	}
-	return out, each(ctx, len(ms)*count, func(i int) error {
+	return out, each(ctx, len(ms)*p.sequences, func(i int) error {
 		m, k := &ms[i%len(ms)], i/len(ms)
-		a, err := m.run(ctx, o, base, seqs[k], steps)
+		a, err := m.run(ctx, o, base, seqs[k], p)
 		if err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
@@ -61,6 +61,10 @@ func trials(ctx context.Context, o *scoreboard.Options, ms []method, count, stag
 		o.Tell("%s, sequence %d:\n%v", m.name, k+1, a)
 		return nil
 	})
+}
+
+func (p plan) String() string {
+	return fmt.Sprintf("%d × %d regimes, %d updates each", p.sequences, p.regimes, p.updates)
 }
 
 func (a matrix) String() string {
@@ -110,20 +114,20 @@ func unknown(n int) []summary {
 }
 
 func runLoops(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
-	count, stages := 3, 5
+	// A gate that wants to be sure takes a dozen windows.
+	p := plan{sequences: 3, regimes: 5, samples: 8192, updates: budgetOf(o).tune}
 	if o.Quick {
-		count, stages = 1, 3
+		p.sequences, p.regimes = 1, 3
 	}
-	note := fmt.Sprintf("%d sequences of %d regimes, %d updates each", count, stages, budgetOf(o).tune)
 	ms := loops()
 	if o.Data == "" {
 		return loopRows(ms, unknown(len(ms)), needsData), nil
 	}
-	as, err := trials(ctx, o, ms, count, stages, budgetOf(o).tune)
+	as, err := trials(ctx, o, ms, p)
 	if err != nil {
 		return nil, err
 	}
-	return loopRows(ms, summariseAll(as), note), nil
+	return loopRows(ms, summariseAll(as), p.String()), nil
 }
 
 // loopRows are the figures of each loop; the last one is ours.

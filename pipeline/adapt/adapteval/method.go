@@ -11,14 +11,15 @@ import (
 	"github.com/quell-stream/quell/pipeline/adapt"
 )
 
-const (
-	// stageLen is the number of samples of a regime in a sequence: half of its
-	// windows are held out, and a gate that wants to be sure takes a dozen.
-	stageLen = 8192
-	// memory is the number of windows that a loop may remember: those of three
-	// stages.
-	memory = 3 * stageLen / windowLen
-)
+// plan is what methods are compared on.
+type plan struct {
+	sequences, regimes int
+	samples            int // of each regime; half of their windows are held out
+	updates            int // of each fine-tune
+}
+
+// memory is the number of windows that a loop may remember: those of three regimes.
+func (p plan) memory() int { return 3 * p.samples / windowLen }
 
 // method is a way of keeping a model up with a series.
 type method struct {
@@ -47,8 +48,8 @@ func loops() []method {
 type matrix [][]float64
 
 // run has a method go through regimes, one fine-tune for each.
-func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Model, seq []*regime, steps int) (matrix, error) {
-	rec, err := newRecorder(replay.Config{Bytes: memory * 1200, HoldoutEvery: 2, Seed: o.Seed})
+func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Model, seq []*regime, p plan) (matrix, error) {
+	rec, err := newRecorder(replay.Config{Bytes: p.memory() * windowBytes, HoldoutEvery: 2, Seed: o.Seed})
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +58,8 @@ func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Mo
 	for stage := range len(seq) + 1 {
 		if stage > 0 {
 			rec.buf.SetRegime(recorded, stage)
-			rec.add(seq[stage-1].live.noisy[:stageLen])
-			if now, err = m.stage(ctx, o, rec, stage, first, now, steps); err != nil {
+			rec.add(seq[stage-1].live.noisy[:p.samples])
+			if now, err = m.stage(ctx, o, rec, stage, first, now, p.updates); err != nil {
 				return nil, err
 			}
 		}

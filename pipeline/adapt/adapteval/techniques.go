@@ -2,7 +2,6 @@ package adapteval
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/quell-stream/quell/internal/scoreboard"
 	"github.com/quell-stream/quell/model/replay"
@@ -60,17 +59,17 @@ func restraints() []method {
 // runVariants has every method go through one sequence. Nothing is asked of these
 // rows: they are what defaults are chosen by.
 func runVariants(ctx context.Context, o *scoreboard.Options, ms []method) ([]scoreboard.Row, error) {
-	stages, steps := 3, 100
+	p := plan{sequences: 1, regimes: 3, samples: 4096, updates: 100}
 	if o.Quick {
-		stages, steps, ms = 2, 20, ms[:2]
+		p.regimes, p.updates, ms = 2, 20, ms[:2]
 	}
 	note, sums := needsData, unknown(len(ms))
 	if o.Data != "" {
-		as, err := trials(ctx, o, ms, 1, stages, steps)
+		as, err := trials(ctx, o, ms, p)
 		if err != nil {
 			return nil, err
 		}
-		note, sums = fmt.Sprintf("%d regimes, %d updates each", stages, steps), summariseAll(as)
+		note, sums = p.String(), summariseAll(as)
 	}
 	var rows []scoreboard.Row
 	for i, m := range ms {

@@ -14,6 +14,9 @@ import (
 // windowLen is that of the pipeline's replay windows.
 const windowLen = 256
 
+// windowBytes is what a window takes in a replay buffer, rounded up.
+const windowBytes = 1200
+
 // leadIn is the number of windows that a scale settles in.
 const leadIn = 4
 
