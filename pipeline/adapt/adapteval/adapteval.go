@@ -27,3 +27,31 @@ func median(x []float64) float64 {
 	slices.Sort(x)
 	return (x[(len(x)-1)/2] + x[len(x)/2]) / 2
 }
+
+// most returns the largest of x, NaN of nothing.
+func most(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	return slices.Max(x)
+}
+
+// least returns the smallest of x, NaN of nothing.
+func least(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	return slices.Min(x)
+}
+
+// mean returns that of x, NaN of nothing.
+func mean(x []float64) float64 {
+	if len(x) == 0 {
+		return math.NaN()
+	}
+	s := 0.
+	for _, v := range x {
+		s += v
+	}
+	return s / float64(len(x))
+}

@@ -74,7 +74,7 @@ func TestRecoveryRows(t *testing.T) {
 	near(t, "forgotten", row(t, rows, "forgotten").Got, .2)
 	near(t, "alarms", row(t, rows, "drifts that raised").Got, 200./3)
 	near(t, "delay", row(t, rows, "samples to the alarm").Got, 200)
-	near(t, "switch", row(t, rows, "samples to the promotion").Got, 1500)
+	near(t, "switch", row(t, rows, "samples to the promotion").Got, 1200)
 	for _, r := range recoveryRows(nil, needsData) {
 		if r.Verdict() != scoreboard.Empty {
 			t.Errorf("%s: %s without data", r.Name, r.Verdict())

@@ -3,6 +3,7 @@ package adapteval
 import (
 	"context"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/internal/scoreboard"
 	"github.com/quell-stream/quell/model"
@@ -75,42 +76,49 @@ func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Mo
 }
 
 // stage trains on what there is and returns the model that serves from now on.
-func (m *method) stage(ctx context.Context, o *scoreboard.Options, rec *recorder, stage int, first, now *model.Model, steps int) (*model.Model, error) {
+func (m *method) stage(ctx context.Context, o *scoreboard.Options, rec *recorder, stage int, first, now *model.Model, updates int) (*model.Model, error) {
 	if m.frozen {
 		return now, nil
 	}
 	fresh := func(w *replay.Window) bool { return w.Regime == stage }
 	s := rec.buf.Snapshot()
-	ws := append(append([]*replay.Window(nil), s.Old...), s.Recent...)
-	recent, old := split(ws, fresh)
-	cfg := m.tuning
-	cfg.Steps, cfg.Length, cfg.Workers, cfg.Seed = steps, windowLen, 1, o.Seed+uint64(stage)
-	var set []train.Window
-	switch {
-	case m.naive:
-		set = trainWindows(recent, true)
-	default:
-		set = append(trainWindows(recent, true), trainWindows(old, false)...)
-	}
 	from := now
 	if m.anew {
 		from = first
-	} else if !m.naive {
-		for i, v := range m.mix.Weights(append(append([]*replay.Window(nil), recent...), old...), fresh) {
-			set[i].Weight, set[i].Old = v, i >= len(recent)
-		}
 	}
-	next, _, err := train.FineTune(ctx, from, set, cfg)
+	cfg := m.tuning
+	cfg.Steps, cfg.Length, cfg.Workers, cfg.Seed = updates, windowLen, 1, o.Seed+uint64(stage)
+	next, _, err := train.FineTune(ctx, from, m.material(slices.Concat(s.Old, s.Recent), fresh), cfg)
 	if err != nil || !m.gated {
 		return next, err
 	}
-	heldRecent, heldOld := split(s.Holdout, fresh)
-	v, err := adapt.Gate(now, next, heldRecent, heldOld, adapt.GateConfig{Seed: cfg.Seed, Regime: regimeOf})
-	o.Tell("%s, stage %d: %s", m.name, stage, v.Why)
-	if err != nil || !v.Promote {
-		return now, err
+	recent, old := split(s.Holdout, fresh)
+	v, err := adapt.Gate(now, next, recent, old, adapt.GateConfig{Seed: cfg.Seed, Regime: regimeOf})
+	if err != nil {
+		return nil, err
 	}
-	return next, nil
+	o.Tell("%s, stage %d: %s", m.name, stage, v.Why)
+	if v.Promote {
+		return next, nil
+	}
+	return now, nil
+}
+
+// material returns the windows that a method trains on.
+func (m *method) material(ws []*replay.Window, fresh func(*replay.Window) bool) []train.Window {
+	recent, old := split(ws, fresh)
+	set := trainWindows(recent, true)
+	if m.naive {
+		return set
+	}
+	set = append(set, trainWindows(old, false)...)
+	if m.anew {
+		return set
+	}
+	for i, v := range m.mix.Weights(slices.Concat(recent, old), fresh) {
+		set[i].Weight, set[i].Old = v, i >= len(recent)
+	}
+	return set
 }
 
 func split(ws []*replay.Window, fresh func(*replay.Window) bool) (recent, old []*replay.Window) {
@@ -160,15 +168,4 @@ func (a matrix) forgotten() []float64 {
 		d = append(d, best-a[len(a)-1][j])
 	}
 	return d
-}
-
-func mean(x []float64) float64 {
-	s := 0.
-	for _, v := range x {
-		s += v / float64(len(x))
-	}
-	if len(x) == 0 {
-		return math.NaN()
-	}
-	return s
 }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/stat"
-
 	"github.com/quell-stream/quell/internal/scoreboard"
 	"github.com/quell-stream/quell/pipeline/adapt"
 )
@@ -154,56 +152,77 @@ func (d *drift) String() string {
 	return s
 }
 
-// recoveryRows sums up.
-func recoveryRows(ds []*drift, note string) []scoreboard.Row {
-	var share [3][]float64
-	var promoted, alarms, delays, switched []float64
-	worst, bad, promotions, forgotten := math.NaN(), 0, 0, math.NaN()
-	for _, d := range ds {
-		at := d.noticed()
-		alarms = append(alarms, indicator(at >= 0))
-		if at >= 0 {
-			delays = append(delays, float64(at))
-		}
-		for _, g := range d.steps {
-			promotions++
-			worst = min2(worst, g)
-			if g < -worse {
-				bad++
-			}
-		}
-		if len(d.steps) > 0 {
-			forgotten = -min2(-forgotten, -d.forgotten)
-		}
-		if !d.worth() {
-			continue
-		}
-		promoted = append(promoted, indicator(len(d.steps) > 0))
-		for i, m := range marks {
-			share[i] = append(share[i], d.recovered(m))
-		}
-		if len(d.steps) > 0 {
-			for _, c := range d.changes {
-				if c.at > leadLen {
-					switched = append(switched, float64(c.at-leadLen))
-					break
-				}
-			}
+// promotedAt is the number of samples from the change to the first promotion, -1
+// without one.
+func (d *drift) promotedAt() int {
+	for _, c := range d.changes {
+		if c.at > leadLen && c.kind == "model.promoted" {
+			return c.at - leadLen
 		}
 	}
-	of := fmt.Sprintf("%s, %d with ≥ %g dB to gain", note, len(promoted), worthwhile)
-	count := fmt.Sprintf("%d promotions", promotions)
+	return -1
+}
+
+// tally is what there is to say of many drifts.
+type tally struct {
+	drifts           int
+	delays, switched []float64 // samples to the alarm and to the promotion, where there were such
+	gains            []float64 // of each promoted model over the one before, dB
+	bad              int       // of them that were worse
+	forgotten        []float64 // dB, where there was a promotion
+
+	// Of the drifts that are worth it.
+	worth, promoted int
+	share           [3][]float64 // recovered at the marks
+}
+
+func (t *tally) add(d *drift) {
+	t.drifts++
+	if at := d.noticed(); at >= 0 {
+		t.delays = append(t.delays, float64(at))
+	}
+	for _, g := range d.steps {
+		t.gains = append(t.gains, g)
+		if g < -worse {
+			t.bad++
+		}
+	}
+	at := d.promotedAt()
+	if at >= 0 {
+		t.switched, t.forgotten = append(t.switched, float64(at)), append(t.forgotten, d.forgotten)
+	}
+	if !d.worth() {
+		return
+	}
+	t.worth++
+	if at >= 0 {
+		t.promoted++
+	}
+	for i, m := range marks {
+		t.share[i] = append(t.share[i], 100*d.recovered(m))
+	}
+}
+
+// recoveryRows sums up.
+func recoveryRows(ds []*drift, note string) []scoreboard.Row {
+	var t tally
+	for _, d := range ds {
+		t.add(d)
+	}
+	of := fmt.Sprintf("%s, %d with ≥ %g dB to gain", note, t.worth, worthwhile)
+	count := fmt.Sprintf("%d promotions", len(t.gains))
 	rows := []scoreboard.Row{
-		{Name: "recovered after 1000 samples, mean, %", Aim: scoreboard.AtLeast(95), Got: percent(share[0]), Note: of},
-		{Name: "recovered after 2000 samples, mean, %", Must: scoreboard.AtLeast(80), Got: percent(share[1]), Note: of},
-		{Name: fmt.Sprintf("recovered after %d samples, mean, %%", liveLen), Got: percent(share[2]), Note: of},
-		{Name: "drifts with ≥ 1 dB to gain that end in a promotion, %", Must: scoreboard.AtLeast(80), Aim: scoreboard.AtLeast(95), Got: percent(promoted), Note: of},
-		{Name: "promoted models that were worse than what they replaced", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: float64(bad), Note: count},
-		{Name: "gain by a promotion, worst, dB", Got: worst, Note: count},
-		{Name: "forgotten of the earlier regime, worst, dB", Must: scoreboard.AtMost(.3), Aim: scoreboard.AtMost(.1), Got: forgotten, Note: count},
-		{Name: "drifts that raised an alarm, %", Got: percent(alarms), Note: note},
-		{Name: "samples to the alarm, median", Got: median(delays), Note: fmt.Sprintf("%d alarms", len(delays))},
-		{Name: "samples to the promotion, median", Got: median(switched), Note: fmt.Sprintf("%d drifts", len(switched))},
+		{Name: "recovered after 1000 samples, mean, %", Aim: scoreboard.AtLeast(95), Got: mean(t.share[0]), Note: of},
+		{Name: "recovered after 2000 samples, mean, %", Must: scoreboard.AtLeast(80), Got: mean(t.share[1]), Note: of},
+		{Name: fmt.Sprintf("recovered after %d samples, mean, %%", liveLen), Got: mean(t.share[2]), Note: of},
+		{Name: "drifts with ≥ 1 dB to gain that end in a promotion, %", Must: scoreboard.AtLeast(80), Aim: scoreboard.AtLeast(95),
+			Got: 100 * float64(t.promoted) / float64(t.worth), Note: of},
+		{Name: "promoted models that were worse than what they replaced", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: float64(t.bad), Note: count},
+		{Name: "gain by a promotion, worst, dB", Got: least(t.gains), Note: count},
+		{Name: "forgotten of the earlier regime, worst, dB", Must: scoreboard.AtMost(.3), Aim: scoreboard.AtMost(.1), Got: most(t.forgotten), Note: count},
+		{Name: "drifts that raised an alarm, %", Got: 100 * float64(len(t.delays)) / float64(t.drifts), Note: note},
+		{Name: "samples to the alarm, median", Got: median(t.delays), Note: fmt.Sprintf("%d alarms", len(t.delays))},
+		{Name: "samples to the promotion, median", Got: median(t.switched), Note: fmt.Sprintf("%d drifts", len(t.switched))},
 	}
 	if ds == nil {
 		for i := range rows {
@@ -212,21 +231,3 @@ func recoveryRows(ds []*drift, note string) []scoreboard.Row {
 	}
 	return rows
 }
-
-func indicator(b bool) float64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// min2 is the lesser of two numbers, of which the first may be NaN for none.
-func min2(a, b float64) float64 {
-	if a < b {
-		return a
-	}
-	return b
-}
-
-// percent returns the mean of shares in per cent, NaN of none.
-func percent(x []float64) float64 { return 100 * stat.Mean(x, nil) }

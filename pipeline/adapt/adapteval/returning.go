@@ -3,7 +3,6 @@ package adapteval
 import (
 	"context"
 	"fmt"
-	"math"
 
 	"github.com/quell-stream/quell/internal/scoreboard"
 	"github.com/quell-stream/quell/pipeline/adapt"
@@ -37,8 +36,8 @@ func runReturning(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row,
 		}
 		return []scoreboard.Row{
 			{Name: "samples until the gain of a regime that comes back is back, median", Must: scoreboard.AtMost(300), Aim: scoreboard.AtMost(100), Got: median(took), Note: note},
-			{Name: "the same, worst", Got: worstOf(took), Note: note + fmt.Sprintf("; %d: not within so many", returnLen)},
-			{Name: "dB that the model lacks when it comes back, worst", Got: worstOf(lost), Note: note},
+			{Name: "the same, worst", Got: most(took), Note: note + fmt.Sprintf("; %d: not within so many", returnLen)},
+			{Name: "dB that the model lacks when it comes back, worst", Got: most(lost), Note: note},
 		}
 	}
 	if o.Data == "" {
@@ -117,14 +116,4 @@ func (j *journey) score() error {
 		}
 	}
 	return nil
-}
-
-func worstOf(x []float64) float64 {
-	w := math.NaN()
-	for _, v := range x {
-		if !(v <= w) {
-			w = v
-		}
-	}
-	return w
 }
