@@ -88,7 +88,8 @@ type FineTuneReport struct {
 // is then trained to recover what it made of them from the same with fresh
 // noise of the windows' own noise level times 10^U(-0.15, 0.15). That works as
 // long as the noise is white; the caller has to see to that, and to judge the
-// result on held-out data. A blind-spot model is trained by Blind in its place. The
+// result on held-out data. A blind-spot model is trained by Blind in its place.
+// Recall and Brake hold for every way of fine-tuning without clean truth. The
 // same input and seed give the same bytes.
 func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig) (*model.Model, FineTuneReport, error) {
 	if m.Kind() == model.BlindSpot {
