@@ -291,6 +291,10 @@ func TestShared(t *testing.T) {
 	if a.tracks["one"].group.buf != a.tracks["two"].group.buf {
 		t.Error("two buffers")
 	}
+	// By hand too those are switched that the model serves.
+	if back, err := a.Rollback("one"); err != nil || !slices.Equal(back, []string{"one", "two"}) {
+		t.Errorf("rolled back: %v, %v", back, err)
+	}
 }
 
 // While training runs and nobody reads the decisions, slots go in as ever, and

@@ -24,13 +24,14 @@ type banked struct {
 
 // bank holds the models of the regimes that there were, so that one that comes
 // back is served by its model at once (recurring concepts: Gonçalves and Barros,
-// "RCD: A recurring concept drift framework", 2013). There is one per regime.
+// "RCD: A recurring concept drift framework", 2013). There is one per regime; a
+// model that was good at several is there for each.
 type bank struct{ all []banked }
 
 // put takes a model in, in place of the one that its regime had. Where there is
 // no more room the one goes that has not been used for longest.
 func (b *bank) put(cfg Config, m banked) {
-	b.remove(func(had *banked) bool { return had.regime == m.regime || had.model.Name() == m.model.Name() })
+	b.remove(func(had *banked) bool { return had.regime == m.regime })
 	b.all = append(b.all, m)
 	for len(b.all) > 1 && (len(b.all) > cfg.BankModels || b.bytes() > cfg.BankBytes) {
 		oldest := 0
@@ -59,6 +60,16 @@ func (b *bank) bytes() int {
 func (b *bank) find(name string) *banked {
 	for i := range b.all {
 		if b.all[i].model.Name() == name {
+			return &b.all[i]
+		}
+	}
+	return nil
+}
+
+// of returns the model of a regime, nil if there is none.
+func (b *bank) of(regime int) *banked {
+	for i := range b.all {
+		if b.all[i].regime == regime {
 			return &b.all[i]
 		}
 	}
@@ -168,7 +179,7 @@ func (a *Adapter) answer(q *question) {
 	}
 	t.drift.done, t.drift.learnt, t.recall = true, true, recall{}
 	t.mark(t.drift.from, best.regime)
-	if had := g.bank.find(best.model.Name()); had != nil {
+	if had := g.bank.of(best.regime); had != nil {
 		had.used = q.at
 	}
 	to := &pending{best.model, "model.promoted", why, true}

@@ -272,8 +272,8 @@ func TestVersions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := v.model.Encode(); err != nil || !bytes.Equal(got, want) {
-			t.Errorf("version %d is %s, not %s: %v", i, v.model.Name(), ms[i+1].Name(), err)
+		if got, err := v.Encode(); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("version %d is %s, not %s: %v", i, v.Name(), ms[i+1].Name(), err)
 		}
 	}
 }

@@ -107,7 +107,7 @@ func (a *Adapter) decode(name string, src []byte) (*group, []*track, error) {
 		g.bank.all = append(g.bank.all, r.banked())
 	}
 	for range r.Len(8) {
-		g.versions = append(g.versions, version{r.must()})
+		g.versions = append(g.versions, r.must())
 	}
 	by := map[string]*track{}
 	var tracks []*track

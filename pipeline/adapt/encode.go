@@ -67,7 +67,7 @@ func (s *snapshot) shots(shots []shot) {
 
 // snapshot takes one of a group. The caller holds mu.
 func (a *Adapter) snapshot(g *group) *snapshot {
-	s := &snapshot{body: g.buf.AppendState(nil)}
+	s := &snapshot{body: g.buf.AppendState(make([]byte, 0, g.buf.Bytes()+1<<10))}
 	s.i64(g.clock)
 	s.i64(g.coolUntil)
 	s.int(g.refused)
@@ -81,7 +81,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 	}
 	s.int(len(g.versions))
 	for _, v := range g.versions {
-		s.model(v.model)
+		s.model(v)
 	}
 	tracks := a.members(g)
 	for _, name := range slices.Sorted(maps.Keys(a.known)) {

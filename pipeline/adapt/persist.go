@@ -115,6 +115,12 @@ func (a *Adapter) forget(g *group) {
 	a.pushQuick(func() {
 		a.files.Lock()
 		defer a.files.Unlock()
+		a.mu.Lock()
+		back := a.tracks[g.name] != nil // and the file may be its new one
+		a.mu.Unlock()
+		if back {
+			return
+		}
 		if err := os.Remove(a.path(g.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			a.cfg.Log.Warn("the state of a series that is gone stays", "series", g.name, "error", err)
 		}
@@ -194,6 +200,17 @@ func (a *Adapter) resume(g *group) {
 func (t *track) switches(to *pending) {
 	t.previous, t.serving, t.pending = t.serving, to.Model, to
 	t.was, t.reported = "", nil
+}
+
+// sawBefore says that a restart took the series back behind what the adapter had
+// seen of it, as a kill does.
+func (t *track) sawBefore(epoch int, index int64) bool {
+	if epoch != t.epoch || index >= t.ahead || index == 0 || t.skipped > 0 && index != t.skipped {
+		t.ahead = 0 // it is not, or it began anew
+		return false
+	}
+	t.skipped = index + 1
+	return true
 }
 
 // serves hears from the engine what serves a series, which after a restart may be

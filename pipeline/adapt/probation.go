@@ -108,7 +108,7 @@ func (a *Adapter) pass(p *probation, why string, v *Verdict, at int64) {
 		return
 	}
 	p.group.trial = nil
-	if b := p.group.bank.find(p.model.Name()); b != nil && b.regime == p.regime && len(p.shadow.recent.Errors) > 0 {
+	if b := p.group.bank.of(p.regime); b != nil && b.model.Name() == p.model.Name() && p.shadow.judged > 0 {
 		n, m := float64(b.windows), float64(p.shadow.judged)
 		b.loss = (b.loss*n + p.shadow.recent.Error*m) / (n + m)
 		b.windows += p.shadow.judged

@@ -27,10 +27,10 @@ type group struct {
 
 	regimes  int // that there have been
 	bank     bank
-	versions []version
-	gone     bool // its series has another owner
-	kept     int  // windows since the state was saved
-	saving   bool // it is to be
+	versions []*model.Model // that served latest, the latest one last
+	gone     bool           // its series has another owner
+	kept     int            // windows since the state was saved
+	saving   bool           // it is to be
 }
 
 // track follows one series.
@@ -207,17 +207,6 @@ func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Colum
 		a.keep(t)
 		t.open.n = 0
 	}
-}
-
-// sawBefore says that a restart took the series back behind what the adapter had
-// seen of it, as a kill does.
-func (t *track) sawBefore(epoch int, index int64) bool {
-	if epoch != t.epoch || index >= t.ahead || index == 0 || t.skipped > 0 && index != t.skipped {
-		t.ahead = 0 // it is not, or it began anew
-		return false
-	}
-	t.skipped = index + 1
-	return true
 }
 
 // collect adds the slot to the open window, or opens one where it may begin.

@@ -15,13 +15,10 @@ import (
 // latest: the present one, its predecessor and the one before.
 const mostVersions = 3
 
-// version is a model that served, or in Shadow mode may serve.
-type version struct{ model *model.Model }
-
 // version notes that a model serves now, or may. The caller holds mu.
 func (g *group) version(m *model.Model) {
-	g.versions = slices.DeleteFunc(g.versions, func(v version) bool { return v.model.Name() == m.Name() })
-	g.versions = append(g.versions, version{m})
+	g.versions = slices.DeleteFunc(g.versions, func(v *model.Model) bool { return v.Name() == m.Name() })
+	g.versions = append(g.versions, m)
 	if n := len(g.versions); n > mostVersions {
 		g.versions = slices.Delete(g.versions, 0, n-mostVersions)
 	}
@@ -31,8 +28,8 @@ func (g *group) version(m *model.Model) {
 // none.
 func (g *group) find(name string) *model.Model {
 	for _, v := range g.versions {
-		if v.model.Name() == name {
-			return v.model
+		if v.Name() == name {
+			return v
 		}
 	}
 	if b := g.bank.find(name); b != nil {
@@ -54,7 +51,7 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 	found, has := false, map[string]bool{}
 	for _, g := range a.groups() {
 		for _, v := range g.versions {
-			has[v.model.Name()] = true
+			has[v.Name()] = true
 		}
 		for i := range g.bank.all {
 			has[g.bank.all[i].model.Name()] = true
@@ -64,7 +61,9 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 			continue
 		}
 		found = true
-		switched = append(switched, a.byHand(g, m, "model.promoted", "promoted", fmt.Sprintf("%s was promoted by hand", name))...)
+		// A series is served by the look-ahead that fits its rate.
+		fits := func(t *track) bool { return t.serving.Name() != name && t.serving.Lookahead() == m.Lookahead() }
+		switched = append(switched, a.byHand(g, m, fits, "model.promoted", "promoted", fmt.Sprintf("%s was promoted by hand", name))...)
 	}
 	switch {
 	case !found && len(has) == 0:
@@ -72,7 +71,7 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 	case !found:
 		return nil, fmt.Errorf("%w: %s is not known, there is %s", pipeline.ErrNoModel, name, strings.Join(slices.Sorted(maps.Keys(has)), ", "))
 	case len(switched) == 0:
-		return nil, fmt.Errorf("%w: %s serves already", pipeline.ErrNoModel, name)
+		return nil, fmt.Errorf("%w: %s serves already, or has another look-ahead than what serves", pipeline.ErrNoModel, name)
 	}
 	return switched, nil
 }
@@ -122,19 +121,19 @@ func (a *Adapter) RollBackModel(name string) ([]string, error) {
 // back has the predecessor of a series' model serve. The caller holds mu.
 func (a *Adapter) back(t *track) []string {
 	to, from := t.previous, t.serving
-	switched := a.byHand(t.group, to, "model.rolled_back", "rolled_back", fmt.Sprintf("%s was rolled back to %s by hand", from.Name(), to.Name()))
+	switched := a.byHand(t.group, to, func(t *track) bool { return t.serving.Name() == from.Name() }, "model.rolled_back", "rolled_back", fmt.Sprintf("%s was rolled back to %s by hand", from.Name(), to.Name()))
 	t.group.trial = nil // it is what was wanted
 	return switched
 }
 
-// byHand switches the series of a group to a model and returns them. The caller
-// holds mu.
-func (a *Adapter) byHand(g *group, m *model.Model, kind, action, why string) []string {
+// byHand switches those series of a group that are meant to a model and returns
+// them. The caller holds mu.
+func (a *Adapter) byHand(g *group, m *model.Model, meant func(*track) bool, kind, action, why string) []string {
 	to := &pending{m, kind, why, kind == "model.promoted"}
 	var switched []*track
 	var before *model.Model
 	for _, t := range a.members(g) {
-		if t.serving == nil || t.serving.Name() == m.Name() {
+		if t.serving == nil || !meant(t) {
 			continue
 		}
 		before = t.serving

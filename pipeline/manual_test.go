@@ -1,0 +1,50 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// byHand is an adapter that knows one model.
+type byHand struct {
+	Adapter
+	knows  string
+	series []string
+}
+
+func (b *byHand) Promote(name string) ([]string, error) {
+	if name != b.knows {
+		return nil, fmt.Errorf("%w: %s is not known, there is %s", ErrNoModel, name, b.knows)
+	}
+	return b.series, nil
+}
+
+func (b *byHand) RollBackModel(name string) ([]string, error) { return b.Promote(name) }
+
+// TestSwitchByHand asks all streams, of which some know the model, some another
+// one, and some adapt nothing.
+func TestSwitchByHand(t *testing.T) {
+	p := &Pipeline{workers: []*worker{
+		{name: "fixed"},
+		{name: "pumps", cfg: StreamConfig{Adapter: &byHand{knows: "a@1", series: []string{"1", "2"}}}},
+		{name: "fans", cfg: StreamConfig{Adapter: &byHand{knows: "b@2", series: []string{"1"}}}},
+	}}
+	for name, want := range map[string][]string{"a@1": {"pumps/1", "pumps/2"}, "b@2": {"fans/1"}} {
+		for _, do := range []func(string) ([]string, error){p.Promote, p.RollBack} {
+			if got, err := do(name); err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s: %v, %v", name, got, err)
+			}
+		}
+	}
+	_, err := p.Promote("c@3")
+	if !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "a@1") || !strings.Contains(err.Error(), "b@2") {
+		t.Errorf("a model that nobody knows: %v", err)
+	}
+	p.workers = p.workers[:1]
+	if _, err := p.RollBack("a@1"); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "adapt.mode") {
+		t.Errorf("nobody adapts: %v", err)
+	}
+}
