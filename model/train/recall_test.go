@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 
@@ -206,13 +207,44 @@ func TestFarthest(t *testing.T) {
 	}
 }
 
-// MIR favours what has become worse.
+// MIR favours what has become worse, and leaves the new windows their share.
 func TestInterfered(t *testing.T) {
-	x := examples{windows: make([]stretch, 6)}
-	x.weigh()
-	x.favour([]int{0, 1, 2, 3}, []int{1, 3}, []float64{1, 1, 1, 1, 1, 1})
-	if diff := cmp.Diff([]float64{0, 2, 0, 2, 1, 1}, x.shares.weight); diff != "" {
-		t.Error(diff)
+	base, ws := recallCase(t)
+	tn, _, err := newTuner(base, ws, FineTuneConfig{Length: 128})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := &refinement{examples: tn.examples(0)}
+	if err := data.denoise(base); err != nil {
+		t.Fatal(err)
+	}
+	m := newInterfered(base.Net(), data, tn.arch.lossWithoutTruth(nil))
+	for k := range m.first {
+		if k%2 == 1 {
+			m.first[k] -= 100 // as if it had been better by so much
+		}
+	}
+	for range retrievalEvery + 1 {
+		if more, err := m.next(); !more || err != nil {
+			t.Fatalf("%v, %v", more, err)
+		}
+	}
+	all, spared := 0., 0
+	for i, w := range data.shares.weight {
+		all += w
+		k := slices.Index(m.at, i)
+		if k >= 0 && k%2 == 0 && w > 0 {
+			spared++
+		}
+		if k < 0 && w != 1 || k >= 0 && k%2 == 1 && w == 0 {
+			t.Errorf("window %d of %v is drawn %g times", i, m.at, w)
+		}
+	}
+	if spared > 1 { // one makes up the half of an odd number
+		t.Errorf("%d windows that have not become worse are drawn", spared)
+	}
+	if math.Abs(all-float64(len(ws))) > 1e-9 {
+		t.Errorf("all weights are %g, want %d", all, len(ws))
 	}
 }
 
