@@ -71,7 +71,7 @@ quality-quick: ## what CI runs of it: two minutes
 	$(GO) test ./.ci/quality
 	$(QUALITY) -quick -open .ci/quality/open.txt bin/quell-quality $(SHARED)
 
-integration: ## against a real Mosquitto and a real Apache Kafka (scripts/tools.sh installs them)
+integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
 
 fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer

@@ -96,3 +96,10 @@ func mustValidate(detector string, cfg interface{ Validate() error }) {
 		panic("drift: " + detector + ": " + err.Error())
 	}
 }
+
+func checkNotAbove(name string, v float64, other string, limit float64) error {
+	if v > limit {
+		return fmt.Errorf("%s must not exceed %s, got %v and %v", name, other, v, limit)
+	}
+	return nil
+}

@@ -35,6 +35,8 @@ func TestConformance(t *testing.T) {
 		{"FHDDM stacked", "FHDDM", map[string]string{"limit": "1", "short_window_size": "25"}},
 		{"BOCD", "BOCD", map[string]string{"max_runs": "64"}},
 		{"BOCD restarting", "BOCD", map[string]string{"restart": "true", "max_runs": "20"}},
+		{"LocalLevel", "LocalLevel", nil},
+		{"LocalLevel soon", "LocalLevel", map[string]string{"calibration": "64", "window": "16", "open": "5", "close": "2"}},
 		{"KS", "KS", map[string]string{"reference_size": "30", "window_size": "30", "clock": "15"}},
 		{"KS unequal", "KS", map[string]string{"reference_size": "40", "window_size": "30"}},
 		{"CVM", "CVM", map[string]string{"reference_size": "30", "window_size": "30", "clock": "15"}},

@@ -41,6 +41,7 @@ func entries() []entry {
 		{"EDDM", nil, from(DefaultEDDM(), NewEDDM)},
 		{"FHDDM", nil, from(DefaultFHDDM(), NewFHDDM)},
 		{"BOCD", nil, from(DefaultBOCD(), NewBOCD)},
+		{"LocalLevel", nil, from(DefaultLocalLevel(), NewLocalLevel)},
 	}
 	for _, t := range windowTests() {
 		list = append(list, entry{t.name, t.aliases, from(DefaultTwoWindow(t.name), NewTwoWindow)})

@@ -63,6 +63,8 @@ type EngineConfig struct {
 	// learns from. Default 100, the least: few, so that a new series is watched
 	// soon, at the price of a rate of false alarms that holds less exactly.
 	Calibration int
+	// Link is the template of the events' Link, see sink.FillLink.
+	Link string
 	// Tap, when not nil, sees every slot of every series with what the scaler
 	// made of it: it is how adaptation fills its replay buffers.
 	Tap Tap
@@ -122,6 +124,7 @@ type Engine struct {
 	active []*group                // with lanes of this Run
 	fits   *fitter
 	panels map[int]*guard.Panel // by look-ahead
+	muted  int64                // events that the bounds of their series kept back
 	spare  window.Fates         // fates of samples that no lane holds
 	gone   window.Fates         // fates of dropped lanes' samples
 }
@@ -350,9 +353,11 @@ func (e *Engine) passThrough(s *ingest.Sample) {
 }
 
 func (e *Engine) event(l *lane, t int64, kind, severity, why string, data map[string]any) {
-	e.out.Event(sink.Event{
-		ID:   fmt.Sprintf("%s/%s/%d/%s/%d", e.cfg.Stream, l.series, l.win.Epoch(), kind, t),
+	ev := sink.Event{
+		ID:   sink.EventKey(e.cfg.Stream, l.series, l.win.Epoch(), kind, t),
 		Time: t, Stream: e.cfg.Stream, Series: l.series, Epoch: l.win.Epoch(),
 		Kind: kind, Severity: severity, Why: why, Model: l.modelName(), Data: data,
-	})
+	}
+	ev.Link = sink.FillLink(e.cfg.Link, &ev)
+	l.publish(ev)
 }

@@ -54,6 +54,8 @@ type lane struct {
 	state string  // state of the monitor as of the latest slot
 	score float64 // standardised score as of the latest slot
 
+	alerts alerts
+
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase
 
@@ -270,6 +272,9 @@ func (l *lane) Slot(s *window.Slot) {
 		l.watch.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state
+	if l.alerts.held != nil {
+		l.release(s.Time)
+	}
 	if t := l.eng.cfg.Tap; t != nil {
 		c := len(l.scalers)
 		t.Slot(l.series, s.Epoch, s.Index, l.cols[len(l.cols)-c:], l.scales, l.state)

@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 4
+const laneVersion = 5
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
@@ -47,6 +47,7 @@ func (l *lane) appendState(dst []byte) []byte {
 	for _, at := range l.rebases {
 		dst = wire.I64(dst, at)
 	}
+	dst = l.alerts.appendState(dst)
 	dst = wire.Bool(dst, l.guard != nil)
 	if l.guard != nil {
 		dst = l.guard.AppendState(dst)
@@ -122,6 +123,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 	for range r.Len(8) {
 		l.rebases = append(l.rebases, r.I64())
 	}
+	l.alerts.restoreState(r)
 	guarded := r.Bool()
 	if !guarded && l.guard != nil && l.stream != nil && r.Err() == nil { // switched on since
 		in, _ := l.stream.Position()
@@ -192,6 +194,15 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}
 		c.x, c.coloured, c.colour = r.F64(), r.Bool(), r.F32()
 	}
+}
+
+// AppendSwitch encodes a switch for ReadSwitch. The model is written as its name: a
+// bank keeps it.
+func AppendSwitch(dst []byte, sw *Switch) []byte { return appendSwitch(dst, sw) }
+
+// ReadSwitch decodes a switch of a series whose model is in the bank.
+func ReadSwitch(series string, src []byte, bank *Bank) (Switch, error) {
+	return readSwitch(series, src, bank)
 }
 
 // appendSwitch encodes a switch; the model is written as its name, since the

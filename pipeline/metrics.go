@@ -10,6 +10,7 @@ type Metrics struct {
 	sinkRecords    *prometheus.CounterVec
 	dropped        *prometheus.CounterVec
 	deadLetter     *prometheus.CounterVec
+	muted          *prometheus.CounterVec
 	lag            *prometheus.GaugeVec
 	latency        *prometheus.HistogramVec
 	driftSeries    *prometheus.GaugeVec
@@ -43,6 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sinkRecords:  counter("quell_sink_records_total", "Records and events made durable by a sink.", "sink"),
 		dropped:      counter("quell_dropped_total", "Items an optional sink has lost.", "reason"),
 		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
+		muted:        counter("quell_events_muted_total", "Events kept back, or told only by a later one, because a series had too many.", "stream"),
 		lag:          gauge("quell_lag_seconds", "How far the newest event time lies behind the stored stamp of its message.", "stream"),
 		latency:      latency,
 		driftSeries:  gauge("quell_drift_series", "Series by the state of their drift monitor.", "stream", "state"),

@@ -154,8 +154,12 @@ func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
 			o.told = true
 			o.log.Warn("sink is down, trying again", "err", err)
 		}
+		pause := wait.NextBackOff()
+		if asked := (*sink.RetryError)(nil); errors.As(err, &asked) {
+			pause = max(pause, asked.After)
+		}
 		select {
-		case <-time.After(wait.NextBackOff()):
+		case <-time.After(pause):
 		case <-ctx.Done():
 			return false
 		}

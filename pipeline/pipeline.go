@@ -48,6 +48,7 @@ type Pipeline struct {
 	workers []*worker
 	outlets []*outlet
 	dead    *outlet
+	health  *health
 	release func() error
 	hard    context.Context
 	kill    context.CancelCauseFunc
@@ -116,7 +117,8 @@ func (p *Pipeline) build() error {
 			p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
 		}
 	}
-	return nil
+	p.health, err = newHealth(p)
+	return err
 }
 
 // Close releases a pipeline that is not going to Run.
@@ -195,6 +197,7 @@ func (p *Pipeline) work(ctx context.Context) []error {
 	errs := make([]error, len(p.workers))
 	var wg sync.WaitGroup
 	p.ready.Store(true)
+	defer p.watchHealth()()
 	for i, w := range p.workers {
 		wg.Go(func() {
 			if errs[i] = w.run(ctx, p.hard); errs[i] != nil {
@@ -207,6 +210,17 @@ func (p *Pipeline) work(ctx context.Context) []error {
 		return []error{cause}
 	}
 	return errs
+}
+
+// watchHealth tells of outages until the function that it returns is called.
+func (p *Pipeline) watchHealth() (stop func()) {
+	var wg sync.WaitGroup
+	quit := make(chan struct{})
+	wg.Go(func() { p.health.run(quit) })
+	return func() {
+		close(quit)
+		wg.Wait()
+	}
 }
 
 // Summary says what became of a stream's samples.

@@ -34,17 +34,17 @@ type watch struct {
 	seed  uint64
 	slots int // that the sentinel is fitted on
 
-	seen     int64     // slots seen
-	raw      []float64 // collected values, slot-major; NaN where missing
-	pending  *fitJob
-	sentinel *monitor.Sentinel
-	failed   bool // the fit failed: there is nothing to watch with
+	seen    int64     // slots seen
+	raw     []float64 // collected values, slot-major; NaN where missing
+	pending *fitJob
+	failed  bool // the fit failed: only jumps are watched for
 
-	mon      *monitor.Monitor
-	extract  []*monitor.Extractor
-	features []monitor.Features
-	values   []float64
-	missing  []bool
+	cfg     monitor.Config
+	early   *monitor.Early // nil once the monitor has learnt
+	mon     *monitor.Monitor
+	feed    *monitor.Feed
+	values  []float64
+	missing []bool
 }
 
 func newWatch(e *Engine, series string, alarms monitor.Rate) *watch {
@@ -58,43 +58,41 @@ func newWatch(e *Engine, series string, alarms monitor.Rate) *watch {
 	cfg.Names = e.cfg.Channels
 	cfg.Hop = sentinelHop
 	cfg.Seed = e.cfg.Seed ^ h.Sum64()
-	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
-		mon: monitor.New(cfg), features: make([]monitor.Features, c), values: make([]float64, c), missing: make([]bool, c)}
-	for range c {
-		w.extract = append(w.extract, monitor.NewExtractor(sentinelHop))
-	}
-	return w
+	return &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+		cfg: cfg, early: monitor.NewEarly(cfg), mon: monitor.New(cfg), feed: monitor.NewFeed(c, sentinelHop), values: make([]float64, c), missing: make([]bool, c)}
 }
 
-// slot feeds one slot and updates the lane's state and score. Sentinel and
-// extractors begin at the same slot and are reset together, so that their hops
-// end together.
+// slot feeds one slot and updates the lane's state and score.
 func (w *watch) slot(l *lane, s *window.Slot) {
 	for i := range s.Cells {
 		w.missing[i], w.values[i] = !s.Cells[i].Valid(), s.Cells[i].Value
 	}
 	w.seen++
-	if w.sentinel == nil {
+	if w.early != nil {
+		d := w.early.Push(w.values, w.missing)
+		l.state = d.State
+		w.tell(l, s, &d)
+	}
+	if w.feed.Sentinel == nil {
 		if !w.failed {
 			w.learn(l, s.Time)
 		}
 		return
 	}
-	hop := false
-	for i, e := range w.extract {
-		if f, ok := e.Push(w.values[i], w.missing[i]); ok {
-			w.features[i], hop = f, true
-		}
-	}
-	score, ok := w.sentinel.Push(w.values, w.missing)
+	o, hop := w.feed.Push(s.Index, w.values, w.missing)
 	if !hop {
 		return
 	}
-	if !ok {
-		score = math.NaN()
+	d := w.mon.Update(o)
+	l.score = d.Z
+	if d.State != monitor.Learning {
+		if w.early != nil {
+			last := w.early.Close()
+			w.tell(l, s, &last)
+			w.early = nil
+		}
+		l.state = d.State
 	}
-	d := w.mon.Update(monitor.Observation{Index: s.Index, Score: score, Features: w.features})
-	l.score, l.state = d.Z, d.State
 	w.tell(l, s, &d)
 }
 
@@ -151,17 +149,17 @@ func (w *watch) learn(l *lane, t int64) {
 	if err != nil {
 		w.failed = true
 		l.eng.out.Event(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
-			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "drift is not watched: " + err.Error()})
+			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}
-	w.sentinel = s
+	w.feed.Sentinel = s
 }
 
 func (w *watch) start() {
 	raw, c, seed, fit := w.raw, len(w.values), w.seed, w.fit
 	w.pending = w.fits.do(func() (*monitor.Sentinel, error) {
-		mean, dev := spread(raw, c)
-		net, err := fit(windowsOf(raw, c, mean, dev), c, seed)
+		mean, dev := monitor.Scaling(raw, c)
+		net, err := fit(monitor.Windows(raw, mean, dev, sentinelWindow, sentinelHop), c, seed)
 		if err != nil {
 			return nil, err
 		}
@@ -169,62 +167,21 @@ func (w *watch) start() {
 	})
 }
 
-// spread returns mean and deviation of each channel; missing values are NaN.
-func spread(raw []float64, c int) (mean, dev []float64) {
-	mean, dev = make([]float64, c), make([]float64, c)
-	for i := range c {
-		n, m2 := 0.0, 0.0
-		for k := i; k < len(raw); k += c {
-			if v := raw[k]; !math.IsNaN(v) {
-				n++
-				d := v - mean[i]
-				mean[i] += d / n
-				m2 += d * (v - mean[i])
-			}
-		}
-		dev[i] = 1
-		if d := math.Sqrt(m2 / max(n, 1)); d > 1e-9*math.Abs(mean[i]) {
-			dev[i] = d
-		}
-	}
-	return mean, dev
-}
-
-// windowsOf cuts overlapping windows, scaled and with masks, as the sentinel
-// sees them.
-func windowsOf(raw []float64, c int, mean, dev []float64) [][]float32 {
-	slots := len(raw) / c
-	var out [][]float32
-	for from := 0; from+sentinelWindow <= slots; from += sentinelHop {
-		w := make([]float32, sentinelWindow*2*c)
-		for t := range sentinelWindow {
-			for i := range c {
-				if v := raw[(from+t)*c+i]; math.IsNaN(v) {
-					w[t*2*c+c+i] = 1
-				} else {
-					w[t*2*c+i] = float32((v - mean[i]) / dev[i])
-				}
-			}
-		}
-		out = append(out, w)
-	}
-	return out
-}
-
 // gap says that the next slot does not follow the latest.
 func (w *watch) gap() {
-	for _, e := range w.extract {
-		e.Reset()
+	if w.early != nil {
+		w.early.Gap()
 	}
-	if w.sentinel != nil {
-		w.sentinel.Reset()
-	}
+	w.feed.Reset()
 	w.mon.Gap()
 }
 
 // rebase takes the present as the new normal.
 func (w *watch) rebase(l *lane) {
 	w.mon.Rebase()
+	if w.early == nil {
+		w.early = monitor.NewEarly(w.cfg)
+	}
 	l.state = w.mon.State()
 }
 
@@ -232,12 +189,16 @@ func (w *watch) appendState(dst []byte) []byte {
 	dst = wire.I64(dst, w.seen)
 	dst = wire.F64s(dst, w.raw)
 	dst = wire.Bool(dst, w.failed)
-	dst = wire.Bool(dst, w.sentinel != nil)
-	if w.sentinel != nil {
-		dst = w.sentinel.AppendState(dst)
+	dst = wire.Bool(dst, w.feed.Sentinel != nil)
+	if w.feed.Sentinel != nil {
+		dst = w.feed.Sentinel.AppendState(dst)
 	}
-	for _, e := range w.extract {
+	for _, e := range w.feed.Extract {
 		dst = e.AppendState(dst)
+	}
+	dst = wire.Bool(dst, w.early != nil)
+	if w.early != nil {
+		dst = w.early.AppendState(dst)
 	}
 	return w.mon.AppendState(dst)
 }
@@ -254,13 +215,17 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
-		r.SetRest(w.sentinel.RestoreState(r.Rest()))
+		w.feed.Sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
+		r.SetRest(w.feed.Sentinel.RestoreState(r.Rest()))
 	}
-	for _, e := range w.extract {
+	for _, e := range w.feed.Extract {
 		if r.Err() == nil {
 			r.SetRest(e.RestoreState(r.Rest()))
 		}
+	}
+	if w.early = nil; r.Bool() && r.Err() == nil {
+		w.early = monitor.NewEarly(w.cfg)
+		r.SetRest(w.early.RestoreState(r.Rest()))
 	}
 	if err := r.Err(); err != nil {
 		return nil, err

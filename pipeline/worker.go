@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quell-stream/quell/ingest"
@@ -29,8 +30,20 @@ type StreamConfig struct {
 	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
 	// much is computed again after a kill, and changes no value.
 	Checkpoint time.Duration
+	// NoData is how long a source that is up may be silent before an event tells
+	// so; 0: for ever.
+	NoData time.Duration
 	// Adapter, when not nil, fine-tunes models in the background.
 	Adapter Adapter
+	// Deterministic has the worker wait for the verdict of the Adapter, which must be
+	// a Settler, behind the delivery that called for it: what it decides takes
+	// effect there, however long it took.
+	Deterministic bool
+	// Obey are switches that are known beforehand, by partition, as those of a run
+	// that is run again are. The worker takes out what it has scheduled.
+	Obey map[string][]Switch
+	// Decided, when not nil, hears of each switch once it is durable.
+	Decided func(part string, sw Switch) error
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -71,7 +84,9 @@ type worker struct {
 	lastPoint  time.Time
 	chunkStart time.Time
 
-	records, events int64 // handed to the sinks
+	heard           atomic.Int64 // when deliveries came last, Unix ns
+	records, events int64        // handed to the sinks
+	muted           int64        // events kept back, as of the latest observe
 }
 
 // part is a partition that the worker owns.
@@ -226,7 +241,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 
 func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error {
 	var decisions <-chan Decision
-	if w.cfg.Adapter != nil {
+	if w.cfg.Adapter != nil && !w.cfg.Deterministic {
 		decisions = w.cfg.Adapter.Decisions()
 	}
 	tick := time.NewTicker(w.cfg.Checkpoint)
@@ -236,6 +251,9 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case c, ok := <-chunks:
 			if !ok {
 				return nil
+			}
+			if len(c.deliveries) > 0 {
+				w.heard.Store(time.Now().UnixNano())
 			}
 			err := w.work(hard, c)
 			end := c.err
@@ -284,6 +302,11 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 		}
 		if err := w.deliver(d); err != nil {
 			return err
+		}
+		if w.cfg.Deterministic {
+			if err := w.settle(hard); err != nil {
+				return err
+			}
 		}
 	}
 	return w.flush(hard)
@@ -388,7 +411,8 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 			if e.Model == "" {
 				e.Model = l.modelName()
 			}
-			e.ID = fmt.Sprintf("%s/%s/%d/%s/%d", e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
+			e.ID = sink.EventKey(e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
+			e.Link = sink.FillLink(w.cfg.Engine.Link, e)
 			w.Event(*e)
 		}
 	}
@@ -417,6 +441,11 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.refer()
+		if w.cfg.Decided != nil {
+			if err := w.cfg.Decided(l.part, sw); err != nil {
+				return fmt.Errorf("stream %s: %w", w.name, err)
+			}
+		}
 		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
 	}
 	return w.flush(hard)
@@ -449,6 +478,9 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 			}
 		}
 		// A wanted offset before the committed one is what a kill leaves behind.
+		if err := w.foretold(p.Name); err != nil {
+			return err
+		}
 		first[i] = next
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}
@@ -604,6 +636,8 @@ func (w *worker) observe() {
 	for s, n := range states {
 		w.met.driftSeries.WithLabelValues(w.name, s).Set(float64(n))
 	}
+	w.met.muted.WithLabelValues(w.name).Add(float64(w.eng.muted - w.muted))
+	w.muted = w.eng.muted
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}

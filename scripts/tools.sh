@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # tools.sh - install what the tests need, on Debian or Ubuntu, as root or with
-# sudo: for the integration suite Mosquitto, a Java runtime, Maven, and Kafka's
-# jars; for parity with ONNX Runtime a Python of their own in .cache/python; for
-# `make arm64` an emulator. What is there already is left alone.
+# sudo: for the integration suite Mosquitto, Alertmanager, a Java runtime, Maven,
+# and Kafka's jars; for parity with ONNX Runtime a Python of their own in
+# .cache/python; for `make arm64` an emulator. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
 want=()
 command -v mosquitto >/dev/null || want+=(mosquitto)
+command -v prometheus-alertmanager >/dev/null || want+=(prometheus-alertmanager)
 command -v openssl >/dev/null || want+=(openssl)
 command -v java >/dev/null || want+=(default-jre-headless)
 command -v mvn >/dev/null || want+=(maven)

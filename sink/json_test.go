@@ -67,13 +67,17 @@ func TestAppendEvent(t *testing.T) {
 	}
 	want := `{"v":1,"type":"event","id":"pumps/pump-3/0/drift.opened/0","ts":"1970-01-01T00:00:00Z","stream":"pumps","series":"pump-3",` +
 		`"epoch":0,"kind":"drift.opened","severity":"warning","why":"residual 6.1 times its usual size","model":"base@3f2a91",` +
-		`"data":{"a":[1,null],"b":null,"c":{"n":3,"x":null},"d":null,"e":0.5,"f":true,"g":["x"],"h":null,"i":7,"j":["\u003c"]}}`
+		`"data":{"a":[1,null],"b":null,"c":{"n":3,"x":null},"d":null,"e":0.5,"f":true,"g":["x"],"h":null,"i":7,"j":["\u003c"]},"alert":"pumps/pump-3/drift","phase":"open"}`
 	if got := string(AppendEvent(nil, e)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
-	e.Data = nil
-	if got := string(AppendEvent(nil, e)); !strings.HasSuffix(got, `"data":{}}`) {
+	e.Data, e.Link = nil, "https://q/?a&b"
+	if got := string(AppendEvent(nil, e)); !strings.HasSuffix(got, `"data":{},"alert":"pumps/pump-3/drift","phase":"open","link":"https://q/?a\u0026b"}`) {
 		t.Errorf("without data: %s", got)
+	}
+	e.Kind, e.Link = "model.promoted", ""
+	if got := string(AppendEvent(nil, e)); !strings.HasSuffix(got, `"data":{}}`) {
+		t.Errorf("no alert: %s", got)
 	}
 	loop := map[string]any{}
 	loop["self"] = loop

@@ -15,7 +15,8 @@ const maxDepth = 32
 // AppendEvent appends the JSON of e to dst, without a newline, and returns it.
 // Formats are those of AppendRecord. The keys of e.Data are sorted, so equal
 // events have equal bytes; a part of Data that JSON can't express (a channel, a
-// function) is null.
+// function) is null. alert and phase are there where Alert tells of one, link
+// where there is a Link.
 func AppendEvent(dst []byte, e *Event) []byte {
 	dst = append(dst, `{"v":1,"type":"event","id":`...)
 	dst = appendString(dst, e.ID)
@@ -37,6 +38,13 @@ func AppendEvent(dst []byte, e *Event) []byte {
 	dst = appendString(dst, e.Model)
 	dst = append(dst, `,"data":`...)
 	dst = appendMap(dst, e.Data, 0)
+	if id, phase := e.Alert(); phase != NoAlert {
+		dst = appendString(append(dst, `,"alert":`...), id)
+		dst = appendString(append(dst, `,"phase":`...), phase.String())
+	}
+	if e.Link != "" {
+		dst = appendString(append(dst, `,"link":`...), e.Link)
+	}
 	return append(dst, '}')
 }
 

@@ -51,6 +51,7 @@ type eventJSON struct {
 	Why      string         `json:"why"`
 	Model    string         `json:"model"`
 	Data     map[string]any `json:"data"`
+	Link     string         `json:"link"`
 }
 
 // channelsJSON keeps the order of the channels, which a map would lose.
@@ -119,7 +120,8 @@ func ParseRecord(b []byte) (*Record, error) {
 }
 
 // ParseEvent reads an event written by AppendEvent. Numbers in Data come back
-// as float64. Unknown fields are ignored.
+// as float64. Unknown fields are ignored, and what follows from others (alert and
+// phase).
 func ParseEvent(b []byte) (*Event, error) {
 	var j eventJSON
 	if err := decode(b, &j); err != nil {
@@ -131,7 +133,7 @@ func ParseEvent(b []byte) (*Event, error) {
 	}
 	return &Event{
 		ID: j.ID, Time: ns, Stream: j.Stream, Series: j.Series, Epoch: j.Epoch, Kind: j.Kind,
-		Severity: j.Severity, Why: j.Why, Model: j.Model, Data: j.Data,
+		Severity: j.Severity, Why: j.Why, Model: j.Model, Data: j.Data, Link: j.Link,
 	}, nil
 }
 

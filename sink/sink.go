@@ -1,6 +1,7 @@
 // Package sink holds the vocabulary of the output side: the Record of one grid
 // slot, the Event, their JSON form, and the Sink interface that the drivers
-// below (sink/mqtt, sink/kafka, sink/file, sink/stdout, sink/webhook) implement.
+// below (sink/mqtt, sink/kafka, sink/file, sink/stdout, sink/webhook,
+// sink/alertmanager) implement.
 //
 // Drivers import this package only.
 package sink
@@ -84,6 +85,7 @@ type Event struct {
 	Why      string
 	Model    string
 	Data     map[string]any // small, JSON-encodable
+	Link     string         // where a person looks, "" where none is configured
 }
 
 // Item is what a sink writes: exactly one of Record and Event is set. JSON is

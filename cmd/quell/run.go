@@ -54,7 +54,7 @@ that came in, what became of each (the fates add up), and the records handed out
 			if length < 0 {
 				return usageError("--for must not be negative, got %s", length)
 			}
-			return runConfig(cmd.Context(), s, path, length, asJSON)
+			return runConfig(cmd.Context(), s, path, length, asJSON, assemble.Options{})
 		},
 	}
 	f := cmd.Flags()
@@ -64,18 +64,24 @@ that came in, what became of each (the fates add up), and the records handed out
 	return cmd
 }
 
-func runConfig(ctx context.Context, s streams, path string, length time.Duration, asJSON bool) (err error) {
+// runConfig runs a configuration file with options that runLoaded completes.
+func runConfig(ctx context.Context, s streams, path string, length time.Duration, asJSON bool, opt assemble.Options) error {
 	cfg, err := loadConfig(s, path)
 	if err != nil {
 		return err
 	}
+	return runLoaded(ctx, s, cfg, path, length, asJSON, opt)
+}
+
+func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, length time.Duration, asJSON bool, opt assemble.Options) (err error) {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
 	log.Info("starting", "version", release(), "kernel", nn.KernelTier(), "config", path)
 	for _, text := range assemble.NotYet(cfg) {
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	p, err := assemble.Pipeline(cfg, assemble.Options{Log: log, Registerer: reg, Stdin: s.in, Stdout: s.out})
+	opt.Log, opt.Registerer, opt.Stdin, opt.Stdout = log, reg, s.in, s.out
+	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,8 @@ package adapt
 
 import "github.com/quell-stream/quell/pipeline"
 
+var _ pipeline.Settler = (*Adapter)(nil)
+
 // Idle returns once the background has done all that the slots seen so far ask
 // of it, and hands what it decides to take meanwhile, in order. Who calls it after
 // each push makes training take no time at all: a run then gives the same records

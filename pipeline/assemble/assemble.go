@@ -10,6 +10,7 @@ import (
 	"io"
 	"log/slog"
 	"path/filepath"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/quell-stream/quell/model/train"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/adapt"
+	"github.com/quell-stream/quell/pipeline/capture"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/window"
 )
@@ -37,6 +39,20 @@ type Options struct {
 	// Calibration is the number of scores that monitors learn from; see
 	// pipeline.EngineConfig.
 	Calibration int
+	// Keep, when not nil, takes what comes in and what is switched.
+	Keep *capture.Writer
+	// Play, when not nil, stands for every source: what it holds comes in.
+	Play *capture.Reader
+	// Stop is called where a capture ends that was stopped; see capture.Reader.
+	Stop func()
+	// Deterministic has each verdict on a fine-tune take effect where it was called
+	// for, however long the training takes.
+	Deterministic bool
+	// Obey are the switches of each stream that are known beforehand, by partition;
+	// nobody else decides on any then.
+	Obey map[string]map[string][]pipeline.Switch
+	// Drain is that of pipeline.Config.
+	Drain time.Duration
 	// Tune, when not nil, may change how a stream adapts beyond what the
 	// configuration has keys for.
 	Tune func(*adapt.Config)
@@ -49,7 +65,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 		opt.Seed = 1
 	}
 	b := &builder{cfg: cfg, opt: opt}
-	p := pipeline.Config{StateDir: cfg.StateDir, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
+	p := pipeline.Config{StateDir: cfg.StateDir, Drain: opt.Drain, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
 	for i := range cfg.Sinks {
 		o, err := b.outlet(&cfg.Sinks[i])
 		if err != nil {
@@ -117,7 +133,10 @@ func NotYet(cfg *config.Config) []string {
 // stream makes one stream.
 func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	dir := filepath.Join(b.cfg.StateDir, "streams", s.Name)
-	channels := channelsOf(s)
+	channels, err := channelsIn(s)
+	if err != nil {
+		return pipeline.StreamConfig{}, err
+	}
 	e := pipeline.EngineConfig{
 		Stream:      s.Name,
 		Window:      windowOf(s),
@@ -128,18 +147,10 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		FitSentinel: train.Sentinel,
 		Calibration: b.opt.Calibration,
 		MaxSeries:   s.Window.MaxSeries,
+		Link:        b.cfg.Links.Dashboard,
 	}
-	var err error
-	switch s.Source.Type {
-	case config.Sim:
-		channels = orValue(channels)
-	case config.Host:
-		if channels, err = hostChannels(channels); err != nil {
-			return pipeline.StreamConfig{}, err
-		}
-		if e.Window.RateHz == 0 {
-			e.Window.RateHz = 1 / s.Source.Every.Seconds()
-		}
+	if s.Source.Type == config.Host && e.Window.RateHz == 0 {
+		e.Window.RateHz = 1 / s.Source.Every.Seconds()
 	}
 	for _, c := range channels {
 		e.Channels = append(e.Channels, c.Name)
@@ -148,8 +159,8 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state")}
-	if out.Source, err = b.source(s, channels, dir); err != nil {
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
 	if out.Adapter, err = b.adapter(s, &e); err != nil {
@@ -251,13 +262,16 @@ func Base(s *config.Stream) (func(rateHz float64) *model.Model, error) {
 
 // adapter returns what adapts the models of a stream, nil where nothing does.
 func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.Adapter, error) {
-	if s.Adapt.Mode == "off" || e.Model != nil && cannotLearn(e.Model) != "" {
+	if b.opt.Obey != nil || s.Adapt.Mode == "off" || e.Model != nil && cannotLearn(e.Model) != "" {
 		return nil, nil // NotYet tells
 	}
 	c := adapt.Config{
 		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels),
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
 		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
+	}
+	if b.opt.Deterministic {
+		c.CPUShare = 1 // nobody is served meanwhile
 	}
 	if b.opt.Tune != nil {
 		b.opt.Tune(&c)

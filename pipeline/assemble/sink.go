@@ -11,6 +11,7 @@ import (
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/sink/alertmanager"
 	"github.com/quell-stream/quell/sink/file"
 	"github.com/quell-stream/quell/sink/kafka"
 	"github.com/quell-stream/quell/sink/mqtt"
@@ -41,6 +42,8 @@ func (b *builder) sink(s *config.Sink) (sink.Sink, error) {
 		return stdout.New(b.opt.Stdout), nil
 	case config.Webhook:
 		return b.webhookSink(s)
+	case config.Alertmanager:
+		return b.alertmanagerSink(s)
 	default:
 		return nil, fmt.Errorf("there is no sink of type %q", s.Type)
 	}
@@ -65,6 +68,30 @@ func (b *builder) webhookSink(s *config.Sink) (sink.Sink, error) {
 		return nil, err
 	}
 	return webhook.New(c), nil
+}
+
+func (b *builder) alertmanagerSink(s *config.Sink) (sink.Sink, error) {
+	password, err := secret(s.Password, s.PasswordFile)
+	if err != nil {
+		return nil, err
+	}
+	token, err := secret(s.Token, s.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	c := alertmanager.Config{URLs: s.URLs, Username: s.Username, Password: password, Token: token, Labels: s.Labels,
+		Resend: s.Resend, ResolveTimeout: s.ResolveTimeout, Timeout: s.Timeout,
+		StateFile: filepath.Join(b.cfg.StateDir, "alerts-"+s.Name+".json"), Log: b.opt.Log.With("sink", s.Name)}
+	if s.URL != "" {
+		c.URLs = []string{s.URL}
+	}
+	if s.TLS != nil {
+		c.TLS = tlsOf(s.TLS).Config
+	}
+	if err := c.Validate(); err != nil {
+		return nil, err
+	}
+	return alertmanager.New(c), nil
 }
 
 func (b *builder) mqttSink(name, connection, topic string, qos int, retained bool) (sink.Sink, error) {

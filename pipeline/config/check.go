@@ -20,6 +20,7 @@ func (d *document) check(c *Config) {
 	}
 	d.missing("", "version", "write version: 1")
 	d.checkHTTP(&c.HTTP)
+	d.checkLinks(&c.Links)
 	for i := range c.Connections {
 		d.checkConnection(&c.Connections[i])
 	}

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"net/url"
 	"reflect"
 	"strings"
 )
@@ -13,7 +12,7 @@ func (d *document) checkSink(c *Config, s *Sink) {
 	if !d.ok(at) {
 		return
 	}
-	if d.missing(at, "type", "mqtt, kafka, file, stdout or webhook"); s.Type == "" {
+	if d.missing(at, "type", "mqtt, kafka, file, stdout, webhook or alertmanager"); s.Type == "" {
 		return
 	}
 	d.checkOnly(at, reflect.TypeFor[Sink](), s.Type, "sink")
@@ -30,6 +29,8 @@ func (d *document) checkSink(c *Config, s *Sink) {
 		d.checkFileSink(s, at)
 	case Webhook:
 		d.checkWebhook(s, at)
+	case Alertmanager:
+		d.checkAlertmanager(s, at)
 	}
 }
 
@@ -126,33 +127,6 @@ func (d *document) checkFileSink(s *Sink, at string) {
 				d.warnf(p, "has no effect: without max_bytes or max_age the file is never rotated")
 			}
 		}
-	}
-}
-
-func (d *document) checkWebhook(s *Sink, at string) {
-	d.oneSecret(at, "secret", false)
-	if p := at + ".tls.insecure_skip_verify"; s.TLS != nil && s.TLS.InsecureSkipVerify {
-		d.failf(p, "is not for webhooks: give the authority as ca_file")
-	} else {
-		d.checkTLS(join(at, "tls"), s.TLS)
-	}
-	if p := join(at, "timeout"); d.has(p) && s.Timeout <= 0 {
-		d.failf(p, "must be above 0")
-	}
-	p := join(at, "url")
-	if d.missing(at, "url", "where to post, such as https://host/path"); !d.ok(p) {
-		return
-	}
-	u, err := url.Parse(s.URL)
-	switch {
-	case err != nil || u.Opaque != "" || !validHost(u.Hostname()) || u.Port() != "" && !validPort(u.Port()):
-		d.failf(p, "must look like https://HOST/PATH")
-	case u.Scheme != "http" && u.Scheme != "https":
-		d.failf(p, "has the scheme %q%s", u.Scheme, suggest(u.Scheme, []string{"https", "http"}, true))
-	case u.User != nil:
-		d.failf(p, "must not hold a user name or password")
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		d.warnf(p, "events travel in the clear: use https")
 	}
 }
 

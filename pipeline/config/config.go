@@ -9,6 +9,7 @@ type Config struct {
 	Version     int          `yaml:"version"`   // 1
 	StateDir    string       `yaml:"state_dir"` // locked by one process; default ./quell-state
 	HTTP        HTTP         `yaml:"http"`
+	Links       Links        `yaml:"links"`
 	Connections []Connection `yaml:"connections"`
 	Streams     []Stream     `yaml:"streams"` // at least one
 	Sinks       []Sink       `yaml:"sinks"`   // at least one
@@ -49,15 +50,21 @@ type HTTP struct {
 	TokenFile string `yaml:"token_file"` // required beyond loopback
 }
 
+// Links say where people look.
+type Links struct {
+	Dashboard string `yaml:"dashboard"` // address that events carry; may hold {stream}, {series}, {kind} and {ms}
+}
+
 // The types of connections, sources and sinks.
 const (
-	MQTT    = "mqtt"
-	Kafka   = "kafka"
-	File    = "file"
-	Sim     = "sim"
-	Host    = "host"
-	Stdout  = "stdout"
-	Webhook = "webhook"
+	MQTT         = "mqtt"
+	Kafka        = "kafka"
+	File         = "file"
+	Sim          = "sim"
+	Host         = "host"
+	Stdout       = "stdout"
+	Webhook      = "webhook"
+	Alertmanager = "alertmanager"
 )
 
 // Connection is a broker.
@@ -112,6 +119,7 @@ type Source struct {
 	Topics      []string `yaml:"topics" only:"mqtt,kafka"`  // templates with {series} and {channel}; Kafka: names
 	SharedInput bool     `yaml:"shared_input" only:"mqtt,kafka"`
 	Codec       Codec    `yaml:"codec" only:"mqtt,kafka"`
+	NoData      Duration `yaml:"no_data" only:"mqtt,kafka,host"` // silence that is told of, 0s: none; default 5m
 
 	QoS           int      `yaml:"qos" only:"mqtt"`      // 0 or 1, default 1
 	Retained      bool     `yaml:"retained" only:"mqtt"` // take retained messages too
@@ -205,8 +213,8 @@ type Adapt struct {
 // Sink is where records and events go.
 type Sink struct {
 	Name       string `yaml:"-"`
-	Type       string `yaml:"type" enum:"mqtt,kafka,file,stdout,webhook"`
-	Emit       string `yaml:"emit" enum:"records,events,all"` // default records, webhook: events
+	Type       string `yaml:"type" enum:"mqtt,kafka,file,stdout,webhook,alertmanager"`
+	Emit       string `yaml:"emit" enum:"records,events,all"` // default records; webhook and alertmanager: events
 	Required   bool   `yaml:"required"`                       // default true
 	Connection string `yaml:"connection" only:"mqtt,kafka"`
 	Topic      string `yaml:"topic" only:"mqtt,kafka"` // may hold {stream} and (MQTT) {series}
@@ -221,11 +229,22 @@ type Sink struct {
 	Keep     int      `yaml:"keep" only:"file"`                    // rotated files; 0: all
 	Gzip     bool     `yaml:"gzip" only:"file"`
 
-	URL        string   `yaml:"url" only:"webhook"`
+	URL        string   `yaml:"url" only:"webhook,alertmanager"`
 	Secret     Secret   `yaml:"secret" only:"webhook"` // signs requests; or SecretFile
 	SecretFile string   `yaml:"secret_file" only:"webhook"`
-	Timeout    Duration `yaml:"timeout" only:"webhook"` // default 10s
-	TLS        *TLS     `yaml:"tls" only:"webhook"`
+	Timeout    Duration `yaml:"timeout" only:"webhook,alertmanager"` // default 10s
+	TLS        *TLS     `yaml:"tls" only:"webhook,alertmanager"`
+
+	URLs           []string `yaml:"urls" only:"alertmanager"`     // the members of a cluster; or URL
+	Username       string   `yaml:"username" only:"alertmanager"` // with Password or PasswordFile
+	Password       Secret   `yaml:"password" only:"alertmanager"`
+	PasswordFile   string   `yaml:"password_file" only:"alertmanager"`
+	Token          Secret   `yaml:"token" only:"alertmanager"` // or TokenFile, instead of a password
+	TokenFile      string   `yaml:"token_file" only:"alertmanager"`
+	Resend         Duration `yaml:"resend" only:"alertmanager"`          // of open alerts, default 1m
+	ResolveTimeout Duration `yaml:"resolve_timeout" only:"alertmanager"` // after which one that is not sent again is over; default 5m
+	// Labels are added to every alert.
+	Labels map[string]string `yaml:"labels" only:"alertmanager"`
 }
 
 // Spool is the room on disk for what a sink does not take.

@@ -177,7 +177,7 @@ func TestEdge(t *testing.T) {
 		Streams: []Stream{{
 			Name: "pumps",
 			Source: Source{
-				Connection: "plant", Type: MQTT, Topics: []string{"sensors/{series}/telemetry"}, QoS: 1, JournalBytes: 1 << 30,
+				Connection: "plant", Type: MQTT, Topics: []string{"sensors/{series}/telemetry"}, QoS: 1, JournalBytes: 1 << 30, NoData: 5 * time.Minute,
 				Codec: Codec{Type: "json", Time: "ts", TimeUnit: "ms"},
 			},
 			Channels: []Channel{

@@ -164,6 +164,8 @@ func (d *document) decode(n *yaml.Node, path string, v reflect.Value, k key) {
 		d.decodeNamed(n, path, v, k)
 	case t.Kind() == reflect.Slice:
 		d.decodeList(n, path, v)
+	case t.Kind() == reflect.Map:
+		d.decodeTexts(n, path, v)
 	default:
 		d.decodeStruct(n, path, v)
 	}
@@ -291,6 +293,22 @@ func (d *document) decodeNamed(n *yaml.Node, path string, v reflect.Value, k key
 	default:
 		d.errorAt(n, path, "must be a mapping from names to their settings, got %s", d.what(n))
 	}
+}
+
+// decodeTexts reads a mapping from name to text.
+func (d *document) decodeTexts(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.errorAt(n, path, "must be a mapping (name: text), got %s", d.what(n))
+		return
+	}
+	v.Set(reflect.MakeMap(v.Type()))
+	d.pairs(n, path, func(kn, val *yaml.Node) {
+		at := join(path, kn.Value)
+		d.at[at] = place{kn, d.step(val)}
+		var text string
+		d.decode(val, at, reflect.ValueOf(&text).Elem(), key{})
+		v.SetMapIndex(reflect.ValueOf(kn.Value), reflect.ValueOf(text))
+	})
 }
 
 func (d *document) decodeList(n *yaml.Node, path string, v reflect.Value) {

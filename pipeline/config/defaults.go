@@ -21,6 +21,9 @@ const (
 	DefaultTimeout      = 10 * time.Second
 	DefaultSpillAfter   = 10 * time.Second
 	DefaultFalseAlarms  = "1/month"
+	DefaultNoData       = 5 * time.Minute
+	DefaultResend       = time.Minute
+	DefaultResolve      = 5 * time.Minute
 )
 
 // def sets *field to v where the file has no value for the key.
@@ -73,6 +76,9 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 	case Host:
 		def(d, p, "every", &src.Every, time.Second)
 	}
+	if src.Type == MQTT || src.Type == Kafka || src.Type == Host {
+		def(d, p, "no_data", &src.NoData, DefaultNoData)
+	}
 	if src.Type == MQTT || src.Type == Kafka {
 		def(d, join(p, "codec"), "type", &src.Codec.Type, "json")
 	}
@@ -107,6 +113,11 @@ func (d *document) defaultSink(s *Sink) {
 	case Webhook:
 		emit = "events"
 		def(d, p, "timeout", &s.Timeout, DefaultTimeout)
+	case Alertmanager:
+		emit = "events"
+		def(d, p, "timeout", &s.Timeout, DefaultTimeout)
+		def(d, p, "resend", &s.Resend, DefaultResend)
+		def(d, p, "resolve_timeout", &s.ResolveTimeout, DefaultResolve)
 	case MQTT:
 		def(d, p, "qos", &s.QoS, 1)
 	case File:

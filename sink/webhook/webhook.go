@@ -2,8 +2,11 @@
 //
 // The body is the event's JSON. The header Idempotency-Key is the event's ID, so
 // that a receiver may drop what comes twice. With a secret, the header
-// X-Quell-Signature is "sha256=" and the HMAC-SHA256 of the body in hex; a
-// receiver checks it with Verify or its like.
+// X-Quell-Timestamp is the time of sending in seconds since 1970, and two more
+// begin with "sha256=": X-Quell-Signature goes on with the HMAC-SHA256 of the body
+// in hex, X-Quell-Signature-V2 with that of the timestamp, a dot and the body. A
+// receiver checks the latter with VerifyAt or its like, which refuses what somebody
+// kept and sends again.
 package webhook
 
 import (
@@ -17,16 +20,22 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/quell-stream/quell/sink"
 )
 
-// SignatureHeader names the header that carries the signature.
-const SignatureHeader = "X-Quell-Signature"
+// The headers of the time of sending, and of the signatures without it and with it.
+const (
+	TimestampHeader   = "X-Quell-Timestamp"
+	SignatureHeader   = "X-Quell-Signature"
+	SignatureV2Header = "X-Quell-Signature-V2"
+)
 
 // DefaultTimeout bounds a request unless configured.
 const DefaultTimeout = 10 * time.Second
@@ -45,6 +54,8 @@ type Config struct {
 	TLS *tls.Config
 	// UserAgent is the header of that name. Default: quell.
 	UserAgent string
+	// Now is the clock of the timestamp. Default: time.Now.
+	Now func() time.Time
 }
 
 // Validate reports the first field that can't be used. The error never shows
@@ -85,6 +96,9 @@ func New(cfg Config) *Sink {
 	if cfg.UserAgent == "" {
 		cfg.UserAgent = "quell"
 	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	return &Sink{cfg: cfg, settled: map[string]error{}}
 }
 
@@ -124,10 +138,14 @@ func (s *Sink) Open(ctx context.Context) error {
 // …) does not hold up those behind it and is reported, as permanent, at the end;
 // one that concerns all of them (401, 403, 404, a redirect) ends the write.
 // Anything else, 408, 429 and 5xx among it, can be tried again, which passes
-// over the items that are settled.
+// over the items that are settled. With no items it asks for a connection and
+// posts nothing, and behind a proxy it believes what it can't see.
 func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	if s.closed || s.client == nil {
 		return fmt.Errorf("webhook: write: %w", fs.ErrClosed)
+	}
+	if len(items) == 0 {
+		return s.knock(ctx)
 	}
 	var refused error
 	n := 0
@@ -155,6 +173,31 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	return refused
 }
 
+// knock says whether somebody listens at the URL.
+func (s *Sink) knock(ctx context.Context) error {
+	u, err := url.Parse(s.cfg.URL)
+	if err != nil {
+		return errors.New("webhook: url can't be parsed")
+	}
+	if proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u}); err == nil && proxy != nil {
+		return nil
+	}
+	port := u.Port()
+	if port == "" {
+		port = u.Scheme // net knows both by name
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.Timeout)
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
+	if err != nil {
+		return fmt.Errorf("webhook: connect to %s: %w", s.name, err)
+	}
+	if err := c.Close(); err != nil {
+		return fmt.Errorf("webhook: connect to %s: %w", s.name, err)
+	}
+	return nil
+}
+
 // errAll marks a permanent refusal that any other item would meet too.
 var errAll = errors.New("no request will be taken")
 
@@ -167,7 +210,10 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	req.Header.Set("User-Agent", s.cfg.UserAgent)
 	req.Header.Set("Idempotency-Key", headerValue(key))
 	if len(s.cfg.Secret) > 0 {
+		at := s.cfg.Now().Unix()
+		req.Header.Set(TimestampHeader, strconv.FormatInt(at, 10))
 		req.Header.Set(SignatureHeader, Sign(s.cfg.Secret, body))
+		req.Header.Set(SignatureV2Header, SignAt(s.cfg.Secret, body, at))
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
@@ -186,7 +232,7 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
-		return err
+		return sink.RetryAfter(err, resp.Header.Get("Retry-After"), s.cfg.Now())
 	case code < 400:
 		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w: %w", err, errAll, sink.ErrPermanent)
 	case code == 401, code == 403, code == 404, code == 405, code == 407, code == 410:
@@ -236,6 +282,22 @@ func Sign(secret, body []byte) string {
 // Verify says whether signature is that of the body, in constant time.
 func Verify(secret, body []byte, signature string) bool {
 	return hmac.Equal([]byte(Sign(secret, body)), []byte(signature))
+}
+
+// SignAt returns the value of SignatureV2Header for a body that is sent at a time
+// in seconds since 1970.
+func SignAt(secret, body []byte, at int64) string {
+	return Sign(secret, append(append(strconv.AppendInt(nil, at, 10), '.'), body...))
+}
+
+// VerifyAt says whether signature, a SignatureV2Header, is that of the body and of
+// timestamp, a TimestampHeader that lies no further than tolerance from now.
+func VerifyAt(secret, body []byte, timestamp, signature string, now time.Time, tolerance time.Duration) bool {
+	at, err := strconv.ParseInt(timestamp, 10, 64)
+	if err != nil || now.Sub(time.Unix(at, 0)).Abs() > tolerance {
+		return false
+	}
+	return hmac.Equal([]byte(SignAt(secret, body, at)), []byte(signature))
 }
 
 // Close lets idle connections go. It may be called more than once.

@@ -110,7 +110,8 @@ func TestContract(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	e := &endpoint{}
-	s := open(t, Config{URL: serve(t, e), Secret: []byte("key")})
+	now := time.Unix(1_795_435_200, 0)
+	s := open(t, Config{URL: serve(t, e), Secret: []byte("key"), Now: func() time.Time { return now }})
 	body := []byte(`{"a":1}`)
 	if err := s.Write(t.Context(), []sink.Item{{Event: &sink.Event{ID: "pumps/pump °1/0"}, JSON: body}}); err != nil {
 		t.Fatal(err)
@@ -122,6 +123,9 @@ func TestRequest(t *testing.T) {
 		"User-Agent":      "quell",
 		// echo -n '{"a":1}' | openssl dgst -sha256 -hmac key
 		SignatureHeader: "sha256=88a67f24bbcdaed0e6c997404bb79a743baf44c6bab2f4c27328e3009d22e342",
+		// echo -n '1795435200.{"a":1}' | openssl dgst -sha256 -hmac key
+		SignatureV2Header: "sha256=4c45946b9e581c05bb9758ca1053b62dbf8b5e873086b2cfcd015057632c94e7",
+		TimestampHeader:   "1795435200",
 	} {
 		if got := h.Get(k); got != want {
 			t.Errorf("%s is %q, want %q", k, got, want)
@@ -130,6 +134,21 @@ func TestRequest(t *testing.T) {
 	sig := h.Get(SignatureHeader)
 	if !Verify([]byte("key"), body, sig) || Verify([]byte("key"), []byte(`{"a":2}`), sig) || Verify([]byte("yek"), body, sig) || Verify([]byte("key"), body, "") {
 		t.Error("Verify does not tell right from wrong")
+	}
+	at, sig := h.Get(TimestampHeader), h.Get(SignatureV2Header)
+	for _, c := range []struct {
+		secret, body, at, sig string
+		now                   time.Time
+		want                  bool
+	}{
+		{"key", `{"a":1}`, at, sig, now, true}, {"key", `{"a":1}`, at, sig, now.Add(-time.Minute), true},
+		{"key", `{"a":1}`, at, sig, now.Add(6 * time.Minute), false}, {"key", `{"a":1}`, "1795435201", sig, now, false},
+		{"key", `{"a":2}`, at, sig, now, false}, {"yek", `{"a":1}`, at, sig, now, false}, {"key", `{"a":1}`, "", "", now, false},
+		{"key", `{"a":1}`, "-9223372036854775808", sig, now, false},
+	} {
+		if got := VerifyAt([]byte(c.secret), []byte(c.body), c.at, c.sig, c.now, 5*time.Minute); got != c.want {
+			t.Errorf("%+v: got %t", c, got)
+		}
 	}
 }
 
@@ -140,6 +159,9 @@ func TestUnsigned(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, ok := e.header[0][SignatureHeader]; ok {
+		t.Errorf("signed without a secret: %v", got)
+	}
+	if got, ok := e.header[0][SignatureV2Header]; ok {
 		t.Errorf("signed without a secret: %v", got)
 	}
 }
@@ -241,6 +263,32 @@ func TestValidate(t *testing.T) {
 		} else if strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("the error shows a password: %v", err)
 		}
+	}
+}
+
+func TestAskedToWait(t *testing.T) {
+	e := &endpoint{answer: func(_ int, w http.ResponseWriter) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(429)
+	}}
+	err := open(t, Config{URL: serve(t, e)}).Write(t.Context(), sinktest.Items(0, 1))
+	var r *sink.RetryError
+	if !errors.As(err, &r) || r.After != 7*time.Second {
+		t.Errorf("got %v, want an error that asks for 7 s", err)
+	}
+}
+
+func TestKnock(t *testing.T) {
+	e := &endpoint{}
+	srv := httptest.NewServer(e)
+	defer srv.Close()
+	s := open(t, Config{URL: srv.URL + "/hook?key=hidden"})
+	if err := s.Write(t.Context(), nil); err != nil || e.n != 0 {
+		t.Errorf("%v after %d requests, want none of either", err, e.n)
+	}
+	srv.Close()
+	if err := s.Write(t.Context(), nil); err == nil || errors.Is(err, sink.ErrPermanent) || strings.Contains(err.Error(), "hidden") {
+		t.Errorf("nobody listens: %v", err)
 	}
 }
 

@@ -27,7 +27,8 @@ type job struct {
 	t      *testing.T
 	dir    string
 	config string
-	url    string // of the HTTP listener
+	url    string   // of the HTTP listener
+	verb   []string // what quell is to do, default run
 	child  *child
 }
 
@@ -68,14 +69,18 @@ func newJob(t *testing.T, config string) *job {
 
 func address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// start runs quell run on the job's configuration.
+// start runs quell on the job's configuration.
 func (j *job) start() {
 	j.t.Helper()
 	log, err := os.OpenFile(j.logPath(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		j.t.Fatal(err)
 	}
-	c := &child{cmd: exec.Command(lab.quell, "run", "-c", j.config, "--json"), log: log, done: make(chan struct{})}
+	verb := j.verb
+	if verb == nil {
+		verb = []string{"run"}
+	}
+	c := &child{cmd: exec.Command(lab.quell, append(verb[:len(verb):len(verb)], "-c", j.config, "--json")...), log: log, done: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = j.dir, &c.stdout, log
 	if err := c.cmd.Start(); err != nil {
 		j.t.Fatal(err)

@@ -69,7 +69,7 @@ func setUp(dir string) error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, out)
 	}
-	for _, tool := range []string{"mosquitto", "java", "openssl"} {
+	for _, tool := range []string{"mosquitto", "java", "openssl", "prometheus-alertmanager"} {
 		if _, err := exec.LookPath(tool); err == nil {
 			continue
 		}

@@ -1,0 +1,151 @@
+package drift
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// openings returns the samples at which a drift opened and was over.
+func openings(d Detector, xs []float64) (opened, closed []int) {
+	was := false
+	for i, x := range xs {
+		is := d.Update(x) == Drift
+		if is && !was {
+			opened = append(opened, i)
+		}
+		if was && !is {
+			closed = append(closed, i)
+		}
+		was = is
+	}
+	return opened, closed
+}
+
+func TestLocalLevelOpensAndCloses(t *testing.T) {
+	xs := steps(4, 600, 0, 4, 0)
+	opened, closed := openings(build(t, "LocalLevel", nil), xs)
+	if len(opened) != 1 || opened[0] < 600 || opened[0] > 616 {
+		t.Errorf("opened at %v, want once, within a window of 600", opened)
+	}
+	if len(closed) != 1 || closed[0] < 1200 || closed[0] > 1232 {
+		t.Errorf("closed at %v, want once, within two windows of 1200", closed)
+	}
+}
+
+// TestLocalLevelFindsRoughness changes the noise alone.
+func TestLocalLevelFindsRoughness(t *testing.T) {
+	xs := steps(5, 600, 0, 0)
+	for i := 600; i < len(xs); i++ {
+		xs[i] *= 20
+	}
+	if opened, _ := openings(build(t, "LocalLevel", nil), xs); len(opened) != 1 || opened[0] < 600 || opened[0] > 632 {
+		t.Errorf("opened at %v, want once, soon after 600", opened)
+	}
+}
+
+// wandering returns a level that wanders by step a sample, with noise on it.
+func wandering(seed uint64, n int, step, noise float64) []float64 {
+	r := rand.New(rand.NewPCG(seed, 0x10c))
+	xs, l := make([]float64, n), 0.0
+	for i := range xs {
+		l += step * r.NormFloat64()
+		xs[i] = l + noise*r.NormFloat64()
+	}
+	return xs
+}
+
+// TestLocalLevelFit checks that the fit tells how much of a series is wandering.
+func TestLocalLevelFit(t *testing.T) {
+	for _, c := range []struct{ step, noise float64 }{{0, 1}, {.1, 1}, {1, 1}, {1, .1}} {
+		q, r := fitLocalLevel(wandering(1, 4000, c.step, c.noise))
+		wantQ, wantR := c.step*c.step, c.noise*c.noise
+		if q > 2*wantQ+1e-4 || q < wantQ/2 || c.noise >= c.step && (r > 1.2*wantR || r < wantR/1.2) {
+			t.Errorf("steps of %v, noise of %v: q = %.4g, r = %.4g, want about %.4g and %.4g", c.step, c.noise, q, r, wantQ, wantR)
+		}
+	}
+}
+
+// TestLocalLevelFalseAlarms counts drifts where nothing changed, after 400
+// samples of learning.
+func TestLocalLevelFalseAlarms(t *testing.T) {
+	student := func(r *rand.Rand) func() float64 {
+		return func() float64 {
+			a, b, c := r.NormFloat64(), r.NormFloat64(), r.NormFloat64()
+			return r.NormFloat64() / math.Sqrt(a*a+b*b+c*c)
+		}
+	}
+	for name, c := range map[string]struct {
+		source func(r *rand.Rand) func() float64
+		most   int // in 200,000 samples
+	}{
+		"Gauss": {func(r *rand.Rand) func() float64 { return r.NormFloat64 }, 0},
+		"t3":    {student, 2},
+		"AR(.9)": {func(r *rand.Rand) func() float64 {
+			y := 0.0
+			return func() float64 { y = .9*y + r.NormFloat64(); return y }
+		}, 0},
+		"wandering": {func(r *rand.Rand) func() float64 {
+			l := 0.0
+			return func() float64 { l += .1 * r.NormFloat64(); return l + r.NormFloat64() }
+		}, 0},
+	} {
+		got := 0
+		for seed := range uint64(20) {
+			next := c.source(rand.New(rand.NewPCG(seed, 0xfa)))
+			xs := make([]float64, 10400)
+			for i := range xs {
+				xs[i] = next()
+			}
+			opened, _ := openings(NewLocalLevel(DefaultLocalLevel()), xs)
+			got += len(opened)
+		}
+		t.Logf("%s: %d in 200,000", name, got)
+		if got > c.most {
+			t.Errorf("%s: %d false alarms in 200,000 samples, want at most %d", name, got, c.most)
+		}
+	}
+}
+
+// TestLocalLevelForgivesOne checks that one wild value opens nothing, and that
+// the level is not moved by it.
+func TestLocalLevelForgivesOne(t *testing.T) {
+	xs := steps(6, 1000, 0)
+	xs[700] = 1e9
+	d := build(t, "LocalLevel", nil)
+	if opened, _ := openings(d, xs); opened != nil {
+		t.Errorf("opened at %v", opened)
+	}
+	if l := variable(t, d, "level"); math.Abs(l) > 1 {
+		t.Errorf("level %v, want about 0", l)
+	}
+}
+
+// TestLocalLevelGap checks that values on both sides of a gap are not taken for
+// one window.
+func TestLocalLevelGap(t *testing.T) {
+	d := NewLocalLevel(DefaultLocalLevel())
+	xs := steps(7, 500, 0, 5)
+	if opened, _ := openings(d, xs[:500]); opened != nil {
+		t.Fatalf("opened at %v", opened)
+	}
+	d.Gap()
+	opened, _ := openings(d, xs[500:])
+	if want := []int{16}; !slices.Equal(opened, want) {
+		t.Errorf("opened %v samples after the gap, want %v: once the window is full", opened, want)
+	}
+}
+
+// TestLocalLevelHoldsOnSwings checks that a drift on something that swings is not
+// over by itself, as it would be if the swings counted as wandering.
+func TestLocalLevelHoldsOnSwings(t *testing.T) {
+	xs := steps(8, 600, 0, 40)
+	for i := range xs {
+		xs[i] = xs[i]/2 + 1.5*math.Sin(float64(i)/5)
+	}
+	opened, closed := openings(build(t, "LocalLevel", nil), xs)
+	if len(opened) != 1 || opened[0] < 600 || opened[0] > 632 || closed != nil {
+		t.Errorf("opened at %v, closed at %v, want opened once soon after 600", opened, closed)
+	}
+}

@@ -1,0 +1,173 @@
+package capture
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/internal/seglog"
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// syncEvery is how long a frame may wait for its fsync.
+const syncEvery = time.Second
+
+// Writer writes a capture. It is safe for concurrent use by the streams' workers.
+type Writer struct {
+	dir  string
+	log  *seglog.Log
+	h    Header
+	full func()
+
+	mu     sync.Mutex
+	synced time.Time
+	ended  bool // there is no more room
+}
+
+// Create begins a capture in dir, which must be empty or not there. maxBytes, if not
+// 0, bounds it: what does not fit is neither kept nor given to the workers, and full
+// is called once, which should end the run.
+func Create(dir string, h Header, maxBytes int64, full func()) (*Writer, error) {
+	if names, err := os.ReadDir(dir); err == nil && len(names) > 0 {
+		return nil, fmt.Errorf("capture: %s is not empty: name a new folder", dir)
+	}
+	log, err := seglog.Open(dir, seglog.Options{MaxBytes: maxBytes})
+	if err != nil {
+		return nil, fmt.Errorf("capture: %w", err)
+	}
+	h.Version = Version
+	w := &Writer{dir: dir, log: log, h: h, full: full, synced: time.Now()}
+	b, err := json.Marshal(h)
+	if err == nil {
+		_, err = log.Append(kindHeader, b)
+	}
+	if err == nil {
+		err = log.Sync()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("capture: %w", err), log.Close())
+	}
+	return w, nil
+}
+
+// append adds a frame. It returns false where there is no more room.
+func (w *Writer) append(kind uint8, payload []byte) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.ended {
+		return false, nil
+	}
+	_, err := w.log.Append(kind, payload)
+	if errors.Is(err, seglog.ErrFull) {
+		w.ended = true
+		if w.full != nil {
+			w.full()
+		}
+		return false, nil
+	}
+	if err == nil && time.Since(w.synced) >= syncEvery {
+		w.synced = time.Now()
+		err = w.log.Sync()
+	}
+	if err != nil {
+		return false, fmt.Errorf("capture: %w", err)
+	}
+	return true, nil
+}
+
+// Switch keeps a switch of a stream's series.
+func (w *Writer) Switch(stream string, s Switch) error {
+	b := wire.U64(nil, uint64(w.index(stream)))
+	_, err := w.append(kindSwitch, wire.Bytes(wire.String(wire.String(b, s.Part), s.Series), s.Data))
+	return err
+}
+
+func (w *Writer) index(stream string) int {
+	return slices.IndexFunc(w.h.Streams, func(s Stream) bool { return s.Name == stream })
+}
+
+// Models returns the folder for the models that were switched to.
+func (w *Writer) Models() string { return filepath.Join(w.dir, models) }
+
+// State returns the folder for the state that the streams begin with.
+func (w *Writer) State() string { return filepath.Join(w.dir, state) }
+
+// Bytes returns the size of the log.
+func (w *Writer) Bytes() int64 { return w.log.Bytes() }
+
+// Close makes the capture durable and closes it. Its sources must be closed.
+func (w *Writer) Close() error {
+	if err := w.log.Close(); err != nil {
+		return fmt.Errorf("capture: %w", err)
+	}
+	return nil
+}
+
+// Source returns src with a memory: what it delivers is kept before it is handed
+// on. stream is one of the header's.
+func (w *Writer) Source(stream string, src ingest.Source) ingest.Source {
+	i := w.index(stream)
+	return &tee{Source: src, w: w, stream: i, messages: w.h.Streams[i].Messages}
+}
+
+// tee is a source whose deliveries are kept.
+type tee struct {
+	ingest.Source
+	w        *Writer
+	stream   int
+	messages bool
+	buf      []byte
+}
+
+// Next returns the next delivery once it is kept. After the last one that fits it
+// waits for the end of ctx.
+func (t *tee) Next(ctx context.Context) (ingest.Delivery, error) {
+	d, err := t.Source.Next(ctx)
+	if errors.Is(err, io.EOF) {
+		if _, kept := t.w.append(kindEnd, wire.U64(nil, uint64(t.stream))); kept != nil {
+			return d, kept
+		}
+	}
+	if err != nil {
+		return d, err
+	}
+	kind := uint8(kindDelivery)
+	if t.buf = t.buf[:0]; d.Assignment != nil {
+		kind, t.buf = kindAssignment, appendAssignment(t.buf, t.stream, d.Assignment)
+	} else {
+		t.buf = appendDelivery(t.buf, t.stream, &d, t.messages)
+	}
+	ok, err := t.w.append(kind, t.buf)
+	if err != nil {
+		return ingest.Delivery{}, err
+	}
+	if !ok { // not acknowledged, so it comes again another time
+		<-ctx.Done()
+		return ingest.Delivery{}, ctx.Err()
+	}
+	return d, nil
+}
+
+// Status is that of the source, which is up if it can't tell.
+func (t *tee) Status() (up bool, err error) {
+	if r, is := t.Source.(ingest.StatusReporter); is {
+		return r.Status()
+	}
+	return true, nil
+}
+
+// JournalBytes is that of the source, 0 if it has none.
+func (t *tee) JournalBytes() int64 {
+	if j, is := t.Source.(interface{ JournalBytes() int64 }); is {
+		return j.JournalBytes()
+	}
+	return 0
+}
