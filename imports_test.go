@@ -60,7 +60,7 @@ var allowed = map[string][]string{
 	"pipeline/state":           {"internal"},
 	"pipeline/adapt":           {"model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/capture":         {"ingest", "internal"},
-	"pipeline/adapt/adapteval": {"model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},
+	"pipeline/adapt/adapteval": {"ingest", "model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},
 	"pipeline/config":          {""},
 	"pipeline/offline":         {"ingest", "ingest/file", "window", "model", "model/nn", "model/train", "model/classic", "model/guard", "drift/monitor", "sink", "internal", "pipeline"},
 	"pipeline/assemble":        {""},

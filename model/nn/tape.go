@@ -15,6 +15,9 @@ type Tape struct {
 	// NeedDX says whether Backward computes the gradient with regard to the
 	// input, which training does not need. NewTape sets it.
 	NeedDX bool
+	// Yield, if set, is called between operations, so that whoever serves beside a
+	// training need not wait for the end of it.
+	Yield func()
 
 	Mode Mode      // of the next Forward
 	Seed uint64    // of what its dropout layers drop
@@ -170,10 +173,17 @@ func (t *Tape) Forward(x []float32) []float32 {
 	t.val[0].clearAfter(n)
 	for i := range t.p.ops {
 		t.forward(i)
+		t.yield()
 	}
 	t.ready = true
 	out := t.p.output()
 	return t.val[out].cols(t.len[out])
+}
+
+func (t *Tape) yield() {
+	if t.Yield != nil {
+		t.Yield()
+	}
 }
 
 func (t *Tape) forward(i int) {
@@ -261,6 +271,7 @@ func (t *Tape) Backward(dy []float32) []float32 {
 	t.from[out] = out
 	for i := len(t.p.ops) - 1; i >= 0; i-- {
 		t.backward(i)
+		t.yield()
 	}
 	if !t.NeedDX {
 		return nil

@@ -2,7 +2,10 @@ package replay
 
 import (
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
+	"strings"
 )
 
 // Buffer is a bounded pool of windows of one or several series. It is not safe
@@ -11,6 +14,7 @@ type Buffer struct {
 	cfg            Config
 	train, holdout store
 	added, refused uint64
+	regimes        map[string]int // of the series that have left regime 0
 }
 
 // New returns an empty buffer. Zero fields of cfg take their defaults.
@@ -26,8 +30,8 @@ func New(cfg Config) (*Buffer, error) {
 
 func (b *Buffer) reset() {
 	t, h := b.cfg.capacities()
-	b.train, b.holdout = store{ringCap: t[0], resCap: t[1]}, store{ringCap: h[0], resCap: h[1]}
-	b.added, b.refused = 0, 0
+	b.train, b.holdout = newStore(t), newStore(h)
+	b.added, b.refused, b.regimes = 0, 0, nil
 }
 
 // Config returns the configuration with its defaults filled in.
@@ -64,6 +68,7 @@ func (b *Buffer) AddMarked(series string, start int64, values []float32, missing
 			len(values), len(missing), len(scales), n, n, b.cfg.Channels))
 	}
 	w := newWindow(series, start, values, missing, scales)
+	w.Regime = b.regimes[series]
 	if !usable(w) {
 		b.refused++
 		return false
@@ -72,6 +77,21 @@ func (b *Buffer) AddMarked(series string, start int64, values []float32, missing
 	b.side(start).add(entry{w, quarantined}, b.cfg.Seed)
 	return true
 }
+
+// SetRegime says that the windows of a series that are added from now on are of
+// the regime of this number. A series begins in regime 0; who calls it numbers them,
+// and may come back to one.
+func (b *Buffer) SetRegime(series string, regime int) {
+	m := maps.Clone(b.regimes) // a copy of the Buffer keeps its own
+	if m == nil {
+		m = map[string]int{}
+	}
+	m[strings.Clone(series)] = regime
+	b.regimes = m
+}
+
+// Regime returns the number of the regime that a series is in.
+func (b *Buffer) Regime(series string) int { return b.regimes[series] }
 
 func usable(w *Window) bool {
 	for _, s := range w.Scales {
@@ -110,6 +130,7 @@ func (b *Buffer) mark(series string, from, to int64, quarantined bool) int {
 		}
 	}
 	for _, s := range []*store{&b.train, &b.holdout} {
+		s.balanced.held = slices.Clone(s.balanced.held)
 		s.older(mark)
 		s.recent(mark)
 	}

@@ -5,7 +5,7 @@ import "math/rand/v2"
 // Snapshot is what a Buffer held at one moment, without quarantined windows. It
 // is read only and safe for concurrent use.
 type Snapshot struct {
-	Old     []*Window // to train on: the random sample of older windows, in no particular order
+	Old     []*Window // to train on: what is kept of older windows, in no particular order
 	Recent  []*Window // to train on: the latest windows, oldest first
 	Holdout []*Window // never to be trained on: older ones, then the latest; Start tells regimes apart
 }

@@ -12,8 +12,9 @@ type entry struct {
 	quarantined bool
 }
 
-// store is a ring of the latest windows, and a reservoir that holds a uniform
-// sample of those that the ring let go (algorithm R, Vitter 1985).
+// store is a ring of the latest windows. Of those that the ring let go it keeps a
+// uniform sample in a reservoir (algorithm R, Vitter 1985), or where chance says
+// so as many of each regime, see balance.
 type store struct {
 	ring      []entry // oldest at head
 	head      int
@@ -21,6 +22,11 @@ type store struct {
 	reservoir []entry
 	resCap    int
 	offered   uint64 // windows that the reservoir was offered
+	balanced  balance
+}
+
+func newStore(r room) store {
+	return store{ringCap: r.ring, resCap: r.reservoir, balanced: balance{room: r.balanced}}
 }
 
 // add puts e into the ring, and offers what falls out to the reservoir.
@@ -37,13 +43,23 @@ func (s *store) add(e entry, seed uint64) {
 	if old.quarantined { // never released: it does not outlive the ring
 		return
 	}
-	s.offered++
-	if len(s.reservoir) < s.resCap {
-		s.reservoir = append(s.reservoir, old)
+	s.retire(old, seed)
+}
+
+// retire takes in a window that the ring let go. Which part it falls to is drawn
+// by their rooms.
+func (s *store) retire(e entry, seed uint64) {
+	if draw(^seed, e.w.Series, e.w.Start, uint64(s.resCap+s.balanced.room)) >= uint64(s.resCap) {
+		s.balanced.add(e, seed)
 		return
 	}
-	if j := draw(seed, old.w.Series, old.w.Start, s.offered); j < uint64(s.resCap) {
-		s.reservoir[j] = old
+	s.offered++
+	if len(s.reservoir) < s.resCap {
+		s.reservoir = append(s.reservoir, e)
+		return
+	}
+	if j := draw(seed, e.w.Series, e.w.Start, s.offered); j < uint64(s.resCap) {
+		s.reservoir[j] = e
 	}
 }
 
@@ -58,14 +74,17 @@ func (s *store) recent(f func(e *entry)) {
 	}
 }
 
-// older calls f with each entry of the reservoir, in no particular order.
+// older calls f with each entry that the ring let go, in no particular order.
 func (s *store) older(f func(e *entry)) {
 	for i := range s.reservoir {
 		f(&s.reservoir[i])
 	}
+	for i := range s.balanced.held {
+		f(&s.balanced.held[i])
+	}
 }
 
-func (s *store) len() int { return len(s.ring) + len(s.reservoir) }
+func (s *store) len() int { return len(s.ring) + len(s.reservoir) + len(s.balanced.held) }
 
 // draw returns a number in [0,n) that depends on its arguments alone. It is
 // spelt out rather than left to rand.Rand, whose way of bounding a number may

@@ -23,6 +23,9 @@ type Window struct {
 	// A value far from zero in its unit keeps its digits that way. 0 where missing.
 	Values []float32
 	Scales []Scale // one per channel
+	// Regime is the number of the regime that the series was in, see
+	// Buffer.SetRegime.
+	Regime int
 
 	missing []uint64 // bit t*C+c; nil: nothing is missing
 }

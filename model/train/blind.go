@@ -61,7 +61,7 @@ type readings struct{ examples }
 func (r *readings) Example(e *Example, step, i int) {
 	rng := e.draw(r.seed, step, i)
 	n := r.arch.perNet()
-	s, start := r.cut(rng)
+	s, start := r.cut(e, rng)
 	cols, want := e.columns(r.length * n)
 	copy(cols, s.cols[start*n:])
 	for to := range cols {
@@ -81,6 +81,8 @@ func (r *readings) Example(e *Example, step, i int) {
 		}
 	}
 }
+
+func (r *readings) with(x examples) Batcher { return &readings{x} }
 
 // mostLouder bounds the fresh noise that half of the windows are given, in
 // deviations of their own.

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -46,6 +47,8 @@ func newCrew(net *nn.Net, b Batcher, cfg *FitConfig) *crew {
 	for i := range c.tapes {
 		c.tapes[i] = net.NewTape(1)
 		c.tapes[i].NeedDX, c.tapes[i].Mode = false, nn.Training
+		// On one processor a training that does not yield is interrupted after 10 ms.
+		c.tapes[i].Yield = runtime.Gosched
 	}
 	if cfg.Contract > 0 {
 		c.contract = newContraction(net, cfg.Contract, cfg.Seed, workers)

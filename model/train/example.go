@@ -45,6 +45,9 @@ type desk struct {
 	all, dall []float32  // of Head
 	spectral  *spectra   // of Spectral
 	below     *nn.Runner // of pretraining
+	old       bool       // the example is of an old window: see Recall
+	teacher   *nn.Runner // of distilled
+	taught    []float32  // what it makes of the example
 }
 
 // draw returns a generator that depends on nothing but its arguments, valid

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"runtime"
 	"slices"
 	"strings"
@@ -30,6 +29,13 @@ type Window struct {
 	// where there is none. TwinSigma is the deviation of their noise, scaled alike.
 	Twin      []float64
 	TwinSigma []float64
+
+	// Weight is how often a window is drawn beside others; where all are 0, all are
+	// drawn alike.
+	Weight float64
+	// Old says that the window is of what the model knows and is not to forget,
+	// which Recall is about.
+	Old bool
 }
 
 // slots returns T.
@@ -63,6 +69,8 @@ type FineTuneConfig struct {
 	Seed     uint64
 	Workers  int // does not change the result
 	Recipe
+	Recall
+	Brake
 
 	Progress func(Progress)
 }
@@ -80,7 +88,8 @@ type FineTuneReport struct {
 // is then trained to recover what it made of them from the same with fresh
 // noise of the windows' own noise level times 10^U(-0.15, 0.15). That works as
 // long as the noise is white; the caller has to see to that, and to judge the
-// result on held-out data. A blind-spot model is trained by Blind in its place. The
+// result on held-out data. A blind-spot model is trained by Blind in its place.
+// Recall and Brake hold for every way of fine-tuning without clean truth. The
 // same input and seed give the same bytes.
 func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTuneConfig) (*model.Model, FineTuneReport, error) {
 	if m.Kind() == model.BlindSpot {
@@ -131,6 +140,9 @@ func newTuner(m *model.Model, windows []Window, cfg FineTuneConfig) (*tuner, Fin
 	setDefault(&cfg.Batch, 8)
 	setDefault(&cfg.Length, 512)
 	setDefault(&cfg.Peak, 1e-3)
+	if err := errors.Join(cfg.checkRecall(), cfg.checkBrake()); err != nil {
+		return nil, rep, err
+	}
 	t := &tuner{cfg: cfg, arch: archOf(m), model: m, parent: m.Name()}
 	if w := t.arch.Spec.Window; w > 0 {
 		t.cfg.Length = w
@@ -159,6 +171,10 @@ func (t *tuner) fit(ctx context.Context, data Batcher, command string) (FitRepor
 		return FitReport{}, err
 	}
 	cfg.Loss = t.arch.lossWithoutTruth(t.cfg.Recipe.Loss)
+	if data, err = t.recall(net, data, &cfg); err != nil {
+		return FitReport{}, err
+	}
+	t.brake(data, &cfg)
 	fit, err := Fit(ctx, net, data, cfg)
 	if err != nil {
 		return fit, err
@@ -208,173 +224,4 @@ func hasLevel(w *Window) bool {
 		}
 	}
 	return false
-}
-
-// examples cuts training windows out of longer ones.
-type examples struct {
-	arch    Arch
-	length  int
-	seed    uint64
-	windows []stretch
-}
-
-// stretch is a window as one net sees it: all channels of a multi-channel
-// model, one of a per-channel one.
-type stretch struct {
-	window *Window
-	first  int // channel
-	cols   []model.Column
-	clean  []float32   // pseudo-clean, [T][channels of the net]; set by refinement
-	from   int         // the first slot that is learnt from: before, the net had little past
-	to     int         // after the last one that had its whole look-ahead
-	sigma  []float64   // deviation of the noise, scaled; NaN where unknown
-	noise  [][]float64 // as in Window, of the channels of the net
-}
-
-// edge is how many slots at the start of a window are not learnt from.
-const edge = 32
-
-// add takes in a window, a net's share at a time, where a noise level is known.
-func (x *examples) add(w *Window, lookahead int) {
-	n, slots := x.arch.perNet(), w.slots()
-	for first := 0; first < w.Channels; first += n {
-		s := stretch{window: w, first: first, from: min(edge, slots/8), to: max(slots-lookahead, slots/2)}
-		known := false
-		for t := range slots {
-			at := t*w.Channels + first
-			s.cols = append(s.cols, w.Cols[at:at+n]...)
-			for i := at; i < at+n; i++ {
-				sigma := w.sigma(i)
-				known = known || !math.IsNaN(sigma)
-				s.sigma = append(s.sigma, sigma)
-			}
-		}
-		if w.Noise != nil {
-			s.noise = w.Noise[first : first+n]
-		}
-		if known {
-			x.windows = append(x.windows, s)
-		}
-	}
-}
-
-// cut chooses a window and where to begin in it.
-func (x *examples) cut(rng *rand.Rand) (s *stretch, start int) {
-	s = &x.windows[rng.IntN(len(x.windows))]
-	return s, rng.IntN(len(s.cols)/x.arch.perNet() - x.length + 1)
-}
-
-// learnt says whether a net should learn from slot t: its own guess teaches it
-// nothing, and at the ends it is worse than what the net could know from the
-// neighbours.
-func (s *stretch) learnt(t int, missing bool) bool { return !missing && t >= s.from && t < s.to }
-
-// hiss is noise of deviation 1.
-type hiss struct {
-	rng  *rand.Rand
-	z    []float64 // a recording to read from; nil: white noise
-	at   int
-	sign float64
-}
-
-// hiss returns noise like that of channel k, from a random place of a recording
-// on and of random sign.
-func (s *stretch) hiss(k int, rng *rand.Rand) hiss {
-	if s.noise == nil {
-		return hiss{rng: rng}
-	}
-	return recordedHiss(s.noise[k], rng)
-}
-
-func recordedHiss(z []float64, rng *rand.Rand) hiss {
-	h := hiss{z: z, at: rng.IntN(len(z)), sign: 1}
-	if rng.Uint64()&1 == 0 {
-		h.sign = -1
-	}
-	return h
-}
-
-// next returns the next value. A recording goes round.
-func (h *hiss) next() float64 {
-	if h.z == nil {
-		return h.rng.NormFloat64()
-	}
-	v := h.sign * h.z[h.at]
-	h.at = (h.at + 1) % len(h.z)
-	return v
-}
-
-// refinement draws windows of pseudo-clean signals with fresh noise.
-type refinement struct {
-	examples
-	rehearse float64
-	base     baseData
-}
-
-// denoise makes the pseudo-clean signals.
-func (r *refinement) denoise(m *model.Model) error {
-	n := r.arch.perNet()
-	var whole *Window
-	var clean []float32
-	for k := range r.windows {
-		s := &r.windows[k]
-		if s.window != whole {
-			whole = s.window
-			st, err := m.NewStream(whole.Channels)
-			if err != nil {
-				return err
-			}
-			clean = append(clean[:0], st.Push(whole.Cols)...)
-			clean = append(clean, st.Finish()...)
-		}
-		for at := s.first; at < len(whole.Cols); at += whole.Channels {
-			s.clean = append(s.clean, clean[at:at+n]...)
-		}
-	}
-	return nil
-}
-
-// Example cuts a window and adds fresh noise to its pseudo-clean values. What
-// was missing is missing again and holds the noisy value before it.
-func (r *refinement) Example(e *Example, step, i int) {
-	rng := e.draw(r.seed, step, i)
-	if r.rehearse > 0 && r.arch.Channels == 0 && rng.Float64() < r.rehearse {
-		r.base.Example(e, step, i)
-		return
-	}
-	n := r.arch.perNet()
-	s, start := r.cut(rng)
-	shift := -.15 + .3*rng.Float64()
-	gain := math.Pow(10, shift)
-	cols, want := e.columns(r.length * n)
-	for k := range n {
-		held := s.clean[start*n+k]
-		z := s.hiss(k, rng)
-		for t := range r.length {
-			at, to := (start+t)*n+k, t*n+k
-			c := s.cols[at]
-			sigma := s.sigma[at] * gain
-			fresh := z.next()
-			if !c.Missing && !math.IsNaN(sigma) {
-				held = s.clean[at] + float32(sigma*fresh)
-			} else if !c.Missing {
-				held = s.clean[at]
-			}
-			cols[to] = model.Column{X: held, Level: raise(c.Level, shift), Colour: c.Colour, Missing: c.Missing}
-			want[to] = target{float64(s.clean[at]), sigma}
-			if !s.learnt(start+t, c.Missing) {
-				want[to].sigma = math.NaN()
-			}
-		}
-	}
-	r.arch.fill(e, cols, want)
-}
-
-// raise returns a noise level that is so many powers of ten higher; one that is
-// unknown stays so.
-func raise(level float32, by float64) float32 {
-	if level <= -3 {
-		return level
-	}
-	return float32(min(max(float64(level)+by, -3), .5))
 }

@@ -38,6 +38,9 @@ type FitConfig struct {
 	Contract float64 // as in Recipe
 	Sparse   float64 // as in Recipe
 
+	// Penalty, if set, adds the gradient of what is asked of the weights themselves.
+	Penalty func(params, grads [][]float32)
+
 	// Validate, if set, returns the loss of a network on held-out data. It is
 	// called after every Every updates (default Steps/10) and after the last.
 	// The best network is kept. After Patience calls (0: never) without a new
@@ -218,6 +221,9 @@ func (f *fitter) update() {
 	f.loss = f.crew.run(f.step, f.grads)
 	if f.drop != nil {
 		f.drop.undo(f.params, f.grads)
+	}
+	if f.cfg.Penalty != nil {
+		f.cfg.Penalty(f.params, f.grads)
 	}
 	f.norm = clip(f.grads, f.cfg.Clip)
 	var beta1 float64

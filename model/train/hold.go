@@ -58,7 +58,7 @@ func (t *truthless) judgeOn(w *Window, from, to int) {
 // slice returns the slots from ≤ t < to of a window.
 func (w *Window) slice(from, to int) Window {
 	a, b := from*w.Channels, to*w.Channels
-	s := Window{Channels: w.Channels, Cols: w.Cols[a:b:b], Noise: w.Noise}
+	s := Window{Channels: w.Channels, Cols: w.Cols[a:b:b], Noise: w.Noise, Weight: w.Weight, Old: w.Old}
 	cut := func(x []float64) []float64 {
 		if x == nil {
 			return nil

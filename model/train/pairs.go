@@ -78,10 +78,11 @@ func (r *recorruption) Example(e *Example, step, i int) {
 	rng := e.draw(r.seed, step, i)
 	if r.rehearse > 0 && r.arch.Channels == 0 && rng.Float64() < r.rehearse {
 		r.base.Example(e, step, i)
+		e.desk.old = false
 		return
 	}
 	n := r.arch.perNet()
-	s, start := r.cut(rng)
+	s, start := r.cut(e, rng)
 	alpha := .5 + .5*rng.Float64()
 	louder, targets := math.Sqrt(1+alpha*alpha), math.Sqrt(1+1/(alpha*alpha))
 	shift := math.Log10(louder)
@@ -116,7 +117,7 @@ type twins struct{ examples }
 func (w *twins) Example(e *Example, step, i int) {
 	rng := e.draw(w.seed, step, i)
 	n := w.arch.perNet()
-	s, start := w.cut(rng)
+	s, start := w.cut(e, rng)
 	cols, want := e.columns(w.length * n)
 	for t := range w.length {
 		for k := range n {
@@ -131,3 +132,11 @@ func (w *twins) Example(e *Example, step, i int) {
 	}
 	w.arch.fill(e, cols, want)
 }
+
+func (r *recorruption) with(x examples) Batcher {
+	o := *r
+	o.examples, o.rehearse = x, 0
+	return &o
+}
+
+func (w *twins) with(x examples) Batcher { return &twins{x} }

@@ -1,0 +1,85 @@
+package adapteval
+
+import (
+	"context"
+	"sync"
+
+	"github.com/quell-stream/quell/internal/scoreboard"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// budget is what a training may cost, in updates.
+type budget struct{ tune, anew int }
+
+// budgetOf returns that of the pipeline, and twice as much for a training anew.
+// In quick runs both are a fifth.
+func budgetOf(o *scoreboard.Options) budget {
+	if o.Quick {
+		return budget{60, 120}
+	}
+	return budget{300, 600}
+}
+
+// home is a regime with the models that know it.
+type home struct {
+	regime
+	tuned *model.Model // the base model, tuned on the past: what serves before a change
+	anew  *model.Model // tuned on all that comes in after a change: the rival
+
+	frozen, best float64 // gains of tuned and anew on the hold-out
+
+	once     sync.Once
+	sentinel *nn.Net
+	err      error
+}
+
+// homes tunes a model for each of the first n regimes, and where anew is set a
+// rival.
+func homes(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*home, error) {
+	rs, err := load(o, n)
+	if err != nil {
+		return nil, err
+	}
+	base, err := model.Base(8)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*home, n)
+	err = each(ctx, n, func(i int) error {
+		h := &home{regime: rs[i]}
+		out[i] = h
+		var err error
+		if h.tuned, err = tune(ctx, base, h.past.noisy, budgetOf(o).tune, o.Seed); err != nil {
+			return err
+		}
+		if h.frozen, err = h.gain(h.tuned); err != nil || !anew {
+			return err
+		}
+		if h.anew, err = tune(ctx, base, h.live.noisy, budgetOf(o).anew, o.Seed); err != nil {
+			return err
+		}
+		h.best, err = h.gain(h.anew)
+		o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples", h.name, h.frozen, h.best, len(h.live.noisy))
+		return err
+	})
+	return out, err
+}
+
+// tune fine-tunes on noisy readings alone.
+func tune(ctx context.Context, m *model.Model, noisy []float64, steps int, seed uint64) (*model.Model, error) {
+	ws, err := windowsOf(noisy)
+	if err != nil {
+		return nil, err
+	}
+	out, _, err := train.FineTune(ctx, m, ws, train.FineTuneConfig{Steps: steps, Length: windowLen, Seed: seed, Workers: 1})
+	return out, err
+}
+
+// fit returns the sentinel of what is streamed before a change. It is the same
+// for every change from this regime, and fitted once.
+func (h *home) fit(windows [][]float32, channels int, seed uint64) (*nn.Net, error) {
+	h.once.Do(func() { h.sentinel, h.err = train.Sentinel(windows, channels, seed) })
+	return h.sentinel, h.err
+}

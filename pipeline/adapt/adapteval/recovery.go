@@ -1,0 +1,233 @@
+package adapteval
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/internal/scoreboard"
+	"github.com/quell-stream/quell/pipeline/adapt"
+)
+
+const (
+	// worthwhile is what there must be to gain for a drift to count, in dB.
+	worthwhile = 1.
+	// worse is by how much a model has to be worse to be called so, in dB: less
+	// than that is the scatter of the hold-out's noise.
+	worse = .05
+)
+
+// recovery is the study of what one drift costs and what comes back.
+func recovery() scoreboard.Study {
+	return scoreboard.Study{Name: "recovery", Doc: "one drift from each of eleven real regimes to each other, through detection, fine-tune and gate", Run: runRecovery}
+}
+
+// drift is one change from a regime to another, and what became of it.
+type drift struct {
+	from, to *home
+	outcome
+
+	frozen    float64 // gains on the hold-out of the new regime
+	at        map[int]float64
+	forgotten float64   // dB lost on the hold-out of the old one at the end
+	steps     []float64 // gain of each promoted model over the one it replaced
+}
+
+// The numbers of samples since the change at which is looked.
+var marks = []int{1000, 2000, liveLen}
+
+func runRecovery(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+	if o.Data == "" {
+		return recoveryRows(nil, needsData), nil
+	}
+	n := len(sources())
+	if o.Quick {
+		n = 3
+	}
+	hs, err := homes(ctx, o, n, true)
+	if err != nil {
+		return nil, err
+	}
+	var ds []*drift
+	for _, from := range hs {
+		for _, to := range hs {
+			if from != to {
+				ds = append(ds, &drift{from: from, to: to})
+			}
+		}
+	}
+	err = each(ctx, len(ds), func(i int) error {
+		if err := ds[i].run(o); err != nil {
+			return err
+		}
+		o.Tell("%d of %d: %v", i+1, len(ds), ds[i])
+		return nil
+	})
+	return recoveryRows(ds, fmt.Sprintf("%d drifts", len(ds))), err
+}
+
+// run streams the drift and scores what served.
+func (d *drift) run(o *scoreboard.Options) error {
+	r, err := newRig(d.from.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).tune}, d.from.fit)
+	if err != nil {
+		return err
+	}
+	err = r.push(d.from.lead.noisy)
+	if err == nil {
+		err = r.push(d.to.live.noisy[:liveLen])
+	}
+	d.outcome = r.outcome
+	if e := r.close(); err == nil {
+		err = e
+	}
+	if err != nil {
+		return err
+	}
+	return d.score()
+}
+
+// score measures the models that served on what nothing was trained on.
+func (d *drift) score() error {
+	var err error
+	if d.frozen, err = d.to.gain(d.from.tuned); err != nil {
+		return err
+	}
+	known := map[string]float64{d.from.tuned.Name(): d.frozen}
+	last := d.frozen
+	for _, c := range d.changes {
+		g, ok := known[c.model.Name()]
+		if !ok {
+			if g, err = d.to.gain(c.model); err != nil {
+				return err
+			}
+			known[c.model.Name()] = g
+		}
+		if c.kind == "model.promoted" && c.at > leadLen {
+			d.steps = append(d.steps, g-last)
+		}
+		last = g
+	}
+	d.at = map[int]float64{}
+	for _, m := range marks {
+		d.at[m] = known[d.serving(d.from.tuned, leadLen+m).Name()]
+	}
+	end := d.serving(d.from.tuned, leadLen+liveLen)
+	if end == d.from.tuned {
+		return nil
+	}
+	old, err := d.from.gain(end)
+	d.forgotten = d.from.frozen - old
+	return err
+}
+
+// worth says whether there is enough to gain.
+func (d *drift) worth() bool { return d.to.best-d.frozen >= worthwhile }
+
+// recovered is the share of what there is to gain that is there after n samples.
+func (d *drift) recovered(n int) float64 {
+	return (d.at[n] - d.frozen) / (d.to.best - d.frozen)
+}
+
+// noticed is the number of samples from the change to the alarm, -1 without one.
+func (d *drift) noticed() int {
+	for _, at := range d.opened {
+		if at >= leadLen {
+			return at - leadLen
+		}
+	}
+	return -1
+}
+
+func (d *drift) String() string {
+	s := fmt.Sprintf("%s → %s: frozen %.2f dB, anew %.2f, after %d samples %.2f", d.from.name, d.to.name, d.frozen, d.to.best, liveLen, d.at[liveLen])
+	if at := d.noticed(); at >= 0 {
+		s += fmt.Sprintf("; alarm after %d", at)
+	}
+	for _, c := range d.changes {
+		s += fmt.Sprintf("; %s after %d", c.kind, c.at-leadLen)
+	}
+	for _, why := range d.refused {
+		s += "; " + why
+	}
+	return s
+}
+
+// promotedAt is the number of samples from the change to the first promotion, -1
+// without one.
+func (d *drift) promotedAt() int {
+	for _, c := range d.changes {
+		if c.at > leadLen && c.kind == "model.promoted" {
+			return c.at - leadLen
+		}
+	}
+	return -1
+}
+
+// tally is what there is to say of many drifts.
+type tally struct {
+	drifts           int
+	delays, switched []float64 // samples to the alarm and to the promotion, where there were such
+	gains            []float64 // of each promoted model over the one before, dB
+	bad              int       // of them that were worse
+	forgotten        []float64 // dB, where there was a promotion
+
+	// Of the drifts that are worth it.
+	worth, promoted int
+	share           [3][]float64 // recovered at the marks
+}
+
+func (t *tally) add(d *drift) {
+	t.drifts++
+	if at := d.noticed(); at >= 0 {
+		t.delays = append(t.delays, float64(at))
+	}
+	for _, g := range d.steps {
+		t.gains = append(t.gains, g)
+		if g < -worse {
+			t.bad++
+		}
+	}
+	at := d.promotedAt()
+	if at >= 0 {
+		t.switched, t.forgotten = append(t.switched, float64(at)), append(t.forgotten, d.forgotten)
+	}
+	if !d.worth() {
+		return
+	}
+	t.worth++
+	if at >= 0 {
+		t.promoted++
+	}
+	for i, m := range marks {
+		t.share[i] = append(t.share[i], 100*d.recovered(m))
+	}
+}
+
+// recoveryRows sums up.
+func recoveryRows(ds []*drift, note string) []scoreboard.Row {
+	var t tally
+	for _, d := range ds {
+		t.add(d)
+	}
+	of := fmt.Sprintf("%s, %d with ≥ %g dB to gain", note, t.worth, worthwhile)
+	count := fmt.Sprintf("%d promotions", len(t.gains))
+	rows := []scoreboard.Row{
+		{Name: "recovered after 1000 samples, mean, %", Aim: scoreboard.AtLeast(95), Got: mean(t.share[0]), Note: of},
+		{Name: "recovered after 2000 samples, mean, %", Must: scoreboard.AtLeast(80), Got: mean(t.share[1]), Note: of},
+		{Name: fmt.Sprintf("recovered after %d samples, mean, %%", liveLen), Got: mean(t.share[2]), Note: of},
+		{Name: "drifts with ≥ 1 dB to gain that end in a promotion, %", Must: scoreboard.AtLeast(80), Aim: scoreboard.AtLeast(95),
+			Got: 100 * float64(t.promoted) / float64(t.worth), Note: of},
+		{Name: "promoted models that were worse than what they replaced", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: float64(t.bad), Note: count},
+		{Name: "gain by a promotion, worst, dB", Got: least(t.gains), Note: count},
+		{Name: "forgotten of the earlier regime, worst, dB", Must: scoreboard.AtMost(.3), Aim: scoreboard.AtMost(.1), Got: most(t.forgotten), Note: count},
+		{Name: "drifts that raised an alarm, %", Got: 100 * float64(len(t.delays)) / float64(t.drifts), Note: note},
+		{Name: "samples to the alarm, median", Got: median(t.delays), Note: fmt.Sprintf("%d alarms", len(t.delays))},
+		{Name: "samples to the promotion, median", Got: median(t.switched), Note: fmt.Sprintf("%d drifts", len(t.switched))},
+	}
+	if ds == nil {
+		for i := range rows {
+			rows[i].Got, rows[i].Note = math.NaN(), note
+		}
+	}
+	return rows
+}
