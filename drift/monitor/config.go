@@ -9,7 +9,7 @@ type Config struct {
 	// the channels.
 	FalseAlarms Rate
 	// Calibration is how many scores are learnt from before anything is decided,
-	// 100 to 4,096. Default 2,000. Below 1,000 (short history) small shifts are
+	// 100 to 16,384. Default 2,000. Below 1,000 (short history) small shifts are
 	// not looked for, and the rate of false alarms holds less exactly.
 	Calibration int
 	// Hop is the number of samples from one Observation to the next. Default 32;
@@ -51,8 +51,8 @@ func (c Config) Validate() error {
 	switch {
 	case !(c.FalseAlarms > 0) || c.FalseAlarms > 0.01:
 		return fmt.Errorf("false_alarms must be above 0 and at most one in 100 samples, got %v per sample", float64(c.FalseAlarms))
-	case c.Calibration < 100 || c.Calibration > 4096:
-		return fmt.Errorf("calibration must be 100 to 4096 scores, got %d", c.Calibration)
+	case c.Calibration < 100 || c.Calibration > 16384:
+		return fmt.Errorf("calibration must be 100 to 16384 scores, got %d", c.Calibration)
 	case c.Hop < 1 || c.Hop > 1<<16:
 		return fmt.Errorf("hop must be 1 to 65536 samples, got %d", c.Hop)
 	case c.Channels < 1 || c.Channels > 1<<16:
