@@ -24,6 +24,14 @@ var (
 	scales = [...]float64{0.5, 1.5, 2.5}
 )
 
+// shiftCost is exp(−λ²/2) of each pair of shifts ±λ.
+var shiftCost = func() (cost [len(shifts) / 2]float64) {
+	for i := range cost {
+		cost[i] = math.Exp(-shifts[2*i] * shifts[2*i] / 2)
+	}
+	return cost
+}()
+
 const mostBets = len(shifts) + len(scales)
 
 // chart turns one series of statistics into evidence of a change:
@@ -184,12 +192,10 @@ func (c *chart) update(x float64, index int64) {
 		c.release()
 	}
 	if c.warn {
-		if c.nheld == mostHeld {
-			c.release()
-			c.warn = true
+		if c.nheld < mostHeld {
+			c.held[c.nheld] = v
+			c.nheld++
 		}
-		c.held[c.nheld] = v
-		c.nheld++
 	} else {
 		c.ranks.add(v)
 	}
@@ -206,9 +212,16 @@ const mostEvidence = 1e200
 
 func (c *chart) bet(z float64) {
 	s := 0.0
-	for k, l := range shifts[:c.bets] {
-		c.r[k] = min((c.r[k]+1)*math.Exp(l*z-l*l/2), mostEvidence)
-		s += c.r[k]
+	least := shifts[len(shifts)-1]
+	up := math.Exp(least * z)
+	down := 1 / up
+	for k := len(shifts) - 2; k >= 0; k -= 2 {
+		if k < c.bets {
+			c.r[k] = min((c.r[k]+1)*down*shiftCost[k/2], mostEvidence)
+			c.r[k+1] = min((c.r[k+1]+1)*up*shiftCost[k/2], mostEvidence)
+			s += c.r[k] + c.r[k+1]
+		}
+		up, down = up*up, down*down
 	}
 	n := c.bets
 	if c.scale {
