@@ -89,6 +89,11 @@ func measureDelays(ctx context.Context, w *watcher, c *change, seed uint64, runs
 		at := s.calibration() + before + i%32
 		each[i] = delayOf(d, s.series(seed, 1<<32+uint64(i)), at, learns, c)
 	})
+	return collect(each), err
+}
+
+// collect sorts delays as delayOf tells them.
+func collect(each []int) *lags {
 	t := &lags{}
 	for _, n := range each {
 		switch {
@@ -100,7 +105,7 @@ func measureDelays(ctx context.Context, w *watcher, c *change, seed uint64, runs
 			t.found = append(t.found, n)
 		}
 	}
-	return t, err
+	return t
 }
 
 const tooEarly = 0

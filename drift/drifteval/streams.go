@@ -38,7 +38,7 @@ func (s *stream) series(seed, part uint64) func() float64 {
 
 func white(r *rand.Rand) func() float64 { return r.NormFloat64 }
 
-// student draws Student's t with three degrees of freedom, whose variance is 3.
+// student draws Student's t with three degrees of freedom over its deviation, √3.
 func student(r *rand.Rand) func() float64 {
 	return func() float64 {
 		c := 0.0
