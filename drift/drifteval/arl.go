@@ -126,10 +126,3 @@ var riverAlarms = map[string]string{
 	"lognormal": "River ADWIN 0, Page–Hinkley 661",
 	"AR(.9)":    "River ADWIN 6225, Page–Hinkley 6201",
 }
-
-func blindAlarms(stream string, t tally) []scoreboard.Row {
-	return []scoreboard.Row{
-		{Name: "false alarms per 1e6, " + stream + ", clock", Got: t.perMillion(), Note: "as many alarms, evenly spaced", Blind: true},
-		{Name: "false alarms per 1e6, " + stream + ", silent", Got: 0, Blind: true},
-	}
-}

@@ -65,6 +65,9 @@ func delays() scoreboard.Study {
 						return nil, err
 					}
 					rows = append(rows, delayRows(&w, &c, t)...)
+					if w.own {
+						rows = append(rows, blindDelays(c.stream+" "+c.name, t)...)
+					}
 				}
 			}
 			return rows, nil

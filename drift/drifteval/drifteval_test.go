@@ -33,7 +33,7 @@ func geometric(p float64, seed uint64) *scripted {
 	return &scripted{alarm: func(int, float64) bool { return r.Float64() < p }}
 }
 
-func clock(period int) *scripted {
+func ticking(period int) *scripted {
 	return &scripted{alarm: func(n int, _ float64) bool { return n%period == 0 }}
 }
 
@@ -57,15 +57,15 @@ func TestFalseAlarmsOfAKnownRate(t *testing.T) {
 // an alarm, in the beginning and after each alarm.
 func TestLearningIsNotWatched(t *testing.T) {
 	next := func() float64 { return 0 }
-	if n := countOne(clock(1), next, 10, 100); n != 100 {
+	if n := countOne(ticking(1), next, 10, 100); n != 100 {
 		t.Errorf("an alarm at every value: %d in 100 watched", n)
 	}
 	// Values 1 to 30 are learnt from; 40 alarms, 41 to 70 are learnt from, 80
 	// alarms, and so on: ten values watched for each alarm.
-	if n := countOne(clock(40), next, 30, 100); n != 10 {
+	if n := countOne(ticking(40), next, 30, 100); n != 10 {
 		t.Errorf("a clock: %d alarms in 100 watched, want 10", n)
 	}
-	if n := countOne(clock(1<<30), next, 30, 100); n != 0 {
+	if n := countOne(ticking(1<<30), next, 30, 100); n != 0 {
 		t.Errorf("silence: %d alarms", n)
 	}
 }
@@ -84,7 +84,7 @@ func TestDelaysOfAClock(t *testing.T) {
 		{1 << 30, 2500, horizon + 1},
 		{2500 + horizon, 2500, horizon},
 	} {
-		if got := delayOf(clock(x.period), zero, x.at, 0, c); got != x.want {
+		if got := delayOf(ticking(x.period), zero, x.at, 0, c); got != x.want {
 			t.Errorf("clock of %d, change after %d: delay %d, want %d", x.period, x.at, got, x.want)
 		}
 	}
@@ -171,6 +171,27 @@ func TestBlindRows(t *testing.T) {
 		if !r.Blind || r.Verdict() != scoreboard.Shown || !(strings.HasSuffix(r.Name, "clock") && r.Got == 5 || strings.HasSuffix(r.Name, "silent") && r.Got == 0) {
 			t.Errorf("%+v", r)
 		}
+	}
+}
+
+// TestClockLags compares the lags of all phases with a clock that runs.
+func TestClockLags(t *testing.T) {
+	zero := func() float64 { return 0 }
+	for _, period := range []int{400, 600, 3000, 7000} {
+		var each []int
+		for phase := range period {
+			d := &scripted{alarm: func(n int, _ float64) bool { return n > phase && (n-1-phase)%period == 0 }}
+			each = append(each, delayOf(d, zero, before, 0, &change{shift: 1, scale: 1}))
+		}
+		want, got := collect(each), clockLags(period)
+		if got.early != want.early || got.missed != want.missed || !slices.Equal(got.found, want.found) {
+			t.Errorf("period %d: early %d and missed %d, want %d and %d", period, got.early, got.missed, want.early, want.missed)
+		}
+	}
+	rows := blindDelays("x", &lags{early: 1, missed: 1, found: []int{500, 1000}})
+	// 3 alarms in 500 + 5500 + 1000 + 1500 values: phases 501 to 2833 are in time.
+	if rows[0].Got != 1167 || !rows[0].Blind || rows[1].Got != 100 {
+		t.Errorf("%+v", rows)
 	}
 }
 

@@ -57,6 +57,7 @@ func endToEnd() scoreboard.Study {
 					}
 					w := watcher{name: "raw, " + h.name}
 					rows = append(rows, delayRows(&w, &c, t)...)
+					rows = append(rows, blindDelays(c.stream+" "+c.name+", "+w.name, t)...)
 				}
 			}
 			return rows, nil
@@ -71,7 +72,7 @@ func countOpened(ctx context.Context, h *history, s *stream, seed uint64, runs, 
 		cfg := h.cfg
 		cfg.Seed = seed<<16 + uint64(i)
 		next := s.series(seed, 2<<32+uint64(i))
-		r, err := newRig(cfg, next, cfg.Seed)
+		r, err := newChain(cfg, next, cfg.Seed)
 		if err != nil {
 			errs[i] = err
 			return
@@ -87,7 +88,7 @@ func countOpened(ctx context.Context, h *history, s *stream, seed uint64, runs, 
 
 // countOpened counts drifts in so many samples watched; after each the monitor
 // learns again.
-func (r *rig) countOpened(next func() float64, length int) int {
+func (r *chain) countOpened(next func() float64, length int) int {
 	n := 0
 	r.learn(next)
 	for range length {
@@ -108,7 +109,7 @@ func openedDelays(ctx context.Context, h *history, c *change, seed uint64, runs 
 		cfg := h.cfg
 		cfg.Seed = seed<<16 + uint64(i)
 		next := s.series(seed, 3<<32+uint64(i))
-		r, err := newRig(cfg, next, cfg.Seed)
+		r, err := newChain(cfg, next, cfg.Seed)
 		if err != nil {
 			errs[i] = err
 			return
@@ -120,7 +121,7 @@ func openedDelays(ctx context.Context, h *history, c *change, seed uint64, runs 
 }
 
 // delayOf returns what the function of that name returns for a detector.
-func (r *rig) delayOf(next func() float64, at int, c *change) int {
+func (r *chain) delayOf(next func() float64, at int, c *change) int {
 	for range at {
 		if d, ok := r.push(next()); ok && d.Opened {
 			return tooEarly

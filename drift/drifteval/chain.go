@@ -15,8 +15,8 @@ const (
 	sentinelFit    = 1024
 )
 
-// rig is a monitor with all that feeds it, for one channel of raw samples.
-type rig struct {
+// chain is a monitor with all that feeds it, for one channel of raw samples.
+type chain struct {
 	cfg      monitor.Config
 	sentinel *monitor.Sentinel
 	extract  *monitor.Extractor
@@ -27,8 +27,8 @@ type rig struct {
 	index    int64
 }
 
-// newRig fits a sentinel to the first samples of a series.
-func newRig(cfg monitor.Config, next func() float64, seed uint64) (*rig, error) {
+// newChain fits a sentinel to the first samples of a series.
+func newChain(cfg monitor.Config, next func() float64, seed uint64) (*chain, error) {
 	x := make([]float64, sentinelFit)
 	for i := range x {
 		x[i] = next()
@@ -46,7 +46,7 @@ func newRig(cfg monitor.Config, next func() float64, seed uint64) (*rig, error) 
 	if err != nil {
 		return nil, fmt.Errorf("drifteval: %w", err)
 	}
-	r := &rig{cfg: cfg, extract: monitor.NewExtractor(cfg.Hop),
+	r := &chain{cfg: cfg, extract: monitor.NewExtractor(cfg.Hop),
 		sentinel: monitor.NewSentinel(net, []float64{mean}, []float64{dev}, sentinelWindow, cfg.Hop)}
 	r.restart()
 	return r, nil
@@ -63,10 +63,10 @@ func meanDev(x []float64) (mean, dev float64) {
 }
 
 // restart lets the monitor learn again; the sentinel stays.
-func (r *rig) restart() { r.mon = monitor.New(r.cfg) }
+func (r *chain) restart() { r.mon = monitor.New(r.cfg) }
 
 // push takes a sample; at the end of a hop it returns what the monitor says.
-func (r *rig) push(x float64) (monitor.Decision, bool) {
+func (r *chain) push(x float64) (monitor.Decision, bool) {
 	r.raw[0] = x
 	score, scored := r.sentinel.Push(r.raw[:], r.missing[:])
 	f, hop := r.extract.Push(x, false)
@@ -82,7 +82,7 @@ func (r *rig) push(x float64) (monitor.Decision, bool) {
 }
 
 // learn feeds samples until the monitor has learnt.
-func (r *rig) learn(next func() float64) {
+func (r *chain) learn(next func() float64) {
 	for r.mon.State() == monitor.Learning {
 		r.push(next())
 	}
