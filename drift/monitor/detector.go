@@ -44,26 +44,46 @@ func NewDetector(rate Rate, calibration int, seed uint64) *Detector {
 	return d
 }
 
+// DetectorName is what ParseDetector's detector is called where detectors are
+// chosen by name.
+const DetectorName = "Monitor"
+
+// DetectorParameters returns the parameters of ParseDetector with their
+// defaults, each as name=value.
+func DetectorParameters() []string {
+	return []string{"false_alarms=1/1e6", "calibration=2000", "rate_hz=none"}
+}
+
 // ParseDetector returns a detector from named parameters, whatever their case:
-// false_alarms, as in ParseRate, and calibration. An error is one sentence.
-func ParseDetector(params map[string]string, rateHz float64) (*Detector, error) {
-	cfg := Config{}
+// false_alarms, as in ParseRate, calibration, and rate_hz, the rate of the values,
+// which false_alarms may need. An error is one sentence.
+func ParseDetector(params map[string]string) (*Detector, error) {
+	var cfg Config
+	var alarms string
+	var rateHz float64
 	for k, v := range params {
+		v = strings.TrimSpace(v)
+		var err error
 		switch strings.ToLower(strings.TrimSpace(k)) {
 		case "false_alarms":
-			r, err := ParseRate(v, rateHz)
-			if err != nil {
-				return nil, err
-			}
-			cfg.FalseAlarms = r
+			alarms = v
 		case "calibration":
-			n, err := strconv.Atoi(strings.TrimSpace(v))
-			if err != nil {
-				return nil, fmt.Errorf("calibration must be a whole number, got %q", v)
+			cfg.Calibration, err = strconv.Atoi(v)
+			if err != nil || cfg.Calibration == 0 {
+				return nil, fmt.Errorf("calibration must be a whole number above 0, got %q", v)
 			}
-			cfg.Calibration = n
+		case "rate_hz":
+			if rateHz, err = strconv.ParseFloat(v, 64); err != nil || !(rateHz > 0) {
+				return nil, fmt.Errorf("rate_hz must be a positive number, got %q", v)
+			}
 		default:
-			return nil, fmt.Errorf("the default detector has no parameter %q; allowed are false_alarms, calibration", k)
+			return nil, fmt.Errorf("%s has no parameter %q; allowed are false_alarms, calibration, rate_hz", DetectorName, k)
+		}
+	}
+	if alarms != "" {
+		var err error
+		if cfg.FalseAlarms, err = ParseRate(alarms, rateHz); err != nil {
+			return nil, err
 		}
 	}
 	if err := cfg.Validate(); err != nil {

@@ -16,18 +16,20 @@ func TestDetectorConformance(t *testing.T) {
 }
 
 func TestParseDetector(t *testing.T) {
-	for _, params := range []map[string]string{nil, {"False_Alarms": "1/1e6"}, {"false_alarms": "1/day", "calibration": " 500 "}} {
-		if _, err := monitor.ParseDetector(params, 1); err != nil {
+	for _, params := range []map[string]string{nil, {"False_Alarms": "1/1e6"}, {"false_alarms": "1/day", "calibration": " 500 ", "Rate_Hz": "1"}} {
+		if _, err := monitor.ParseDetector(params); err != nil {
 			t.Errorf("%v: %v", params, err)
 		}
 	}
 	for text, params := range map[string]map[string]string{
-		"allowed are false_alarms, calibration": {"delta": "1"},
-		"whole number":                          {"calibration": "many"},
-		"100 to 16384":                          {"calibration": "7"},
-		"must look like":                        {"false_alarms": "often"},
+		"allowed are false_alarms, calibration, rate_hz": {"delta": "1"},
+		"rate_hz must be":               {"rate_hz": "-1"},
+		"needs the rate of the samples": {"false_alarms": "1/day"},
+		"whole number":                  {"calibration": "many"},
+		"100 to 16384":                  {"calibration": "7"},
+		"must look like":                {"false_alarms": "often"},
 	} {
-		if _, err := monitor.ParseDetector(params, 1); err == nil || !strings.Contains(err.Error(), text) {
+		if _, err := monitor.ParseDetector(params); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%v: %v, want an error with %q", params, err, text)
 		}
 	}
