@@ -30,7 +30,7 @@ func endToEnd() scoreboard.Study {
 		Name: "end-to-end",
 		Doc:  "both once more in raw samples, through sentinel, features and decision",
 		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
-			runs, length, series := 20, 500_000, 100
+			runs, length, series := 40, 500_000, 100
 			if o.Quick {
 				runs, length, series = 2, 50_000, 10
 			}

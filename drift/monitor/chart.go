@@ -39,6 +39,14 @@ var shiftCost = func() (cost [len(shifts) / 2]float64) {
 	return cost
 }()
 
+// scaleCost is the logarithm of each change of the spread.
+var scaleCost = func() (cost [len(scales)]float64) {
+	for i, q := range scales {
+		cost[i] = math.Log(q)
+	}
+	return cost
+}()
+
 const mostBets = len(shifts) + len(scales)
 
 // chart turns one series of statistics into evidence of a change:
@@ -70,6 +78,7 @@ type chart struct {
 	fill int
 
 	ranks ranks
+	run   longRun
 	held  [mostHeld]float64
 	nheld int
 	warn  bool
@@ -104,6 +113,11 @@ func (c *chart) fit(x []float64, between float64, cells int, scale bool, seed ui
 		c.size *= 2
 	}
 	c.ranks.fit(blockMeans(u, c.size))
+	left := 0.0
+	for _, a := range ar {
+		left += a
+	}
+	c.run.expect(len(u)/c.size, left)
 	switch c.bets = len(shifts); {
 	case len(x) < shortHistory:
 		c.bets -= 4
@@ -145,11 +159,15 @@ func (c *chart) whiten(x float64) (float64, bool) {
 func (c *chart) quiet() bool { return !c.ready || c.evidence < quietShare*c.log }
 
 // gap forgets the latest values: the next one does not follow them.
-func (c *chart) gap() { c.known, c.sum, c.fill = 0, 0, 0 }
+func (c *chart) gap() {
+	c.known, c.sum, c.fill = 0, 0, 0
+	c.run.cut()
+}
 
 // calmDown drops all evidence.
 func (c *chart) calmDown(index int64) {
 	clear(c.r[:])
+	c.run.drop()
 	c.evidence, c.calm, c.rise = math.Inf(-1), index, index
 	c.release()
 }
@@ -200,12 +218,16 @@ func (c *chart) update(x float64, index int64) {
 		c.release()
 	}
 	if c.warn {
+		c.run.cut()
 		if c.nheld < mostHeld {
 			c.held[c.nheld] = v
 			c.nheld++
 		}
-	} else if c.ranks.n < longHistory || c.draws%sparse == 0 {
-		c.ranks.add(v)
+	} else {
+		c.run.add(z)
+		if c.ranks.n < longHistory || c.draws%sparse == 0 {
+			c.ranks.add(v)
+		}
 	}
 	if share < quietShare {
 		c.calm = index
@@ -218,8 +240,14 @@ func (c *chart) update(x float64, index int64) {
 // mostEvidence bounds a Shiryaev–Roberts statistic far beyond every threshold.
 const mostEvidence = 1e200
 
+// bet takes the normal value of a block. Where long sums vary by more than those
+// of independent values, shifts are bet on by a value that is smaller by as much,
+// and a bet on the spread stakes so much less.
 func (c *chart) bet(z float64) {
 	s := 0.0
+	sums, squares := c.run.ratios()
+	power := z * z / 2
+	z /= math.Sqrt(sums)
 	least := shifts[len(shifts)-1]
 	up := math.Exp(least * z)
 	down := 1 / up
@@ -235,7 +263,7 @@ func (c *chart) bet(z float64) {
 	if c.scale {
 		for k, q := range scales {
 			j := len(shifts) + k
-			c.r[j] = min((c.r[j]+1)*math.Exp(z*z/2*(1-1/(q*q)))/q, mostEvidence)
+			c.r[j] = min((c.r[j]+1)*math.Exp((power*(1-1/(q*q))-scaleCost[k])/squares), mostEvidence)
 			s += c.r[j]
 		}
 		n += len(scales)
@@ -268,7 +296,7 @@ func (c *chart) appendState(dst []byte) []byte {
 	dst = wire.U8(wire.U8(wire.U8(dst, uint8(c.known)), uint8(c.size)), uint8(c.fill))
 	dst = wire.F64(dst, c.sum)
 	dst = wire.I64(dst, int64(len(c.ranks.tree)-1))
-	dst = c.ranks.appendState(dst)
+	dst = c.run.appendState(c.ranks.appendState(dst))
 	dst = wire.F64s(dst, c.held[:c.nheld])
 	dst = wire.Bool(wire.Bool(dst, c.warn), c.scale)
 	dst = wire.U8(dst, uint8(c.bets))
@@ -306,6 +334,7 @@ func (c *chart) restoreState(r *wire.Reader, wantCells int, between float64) {
 	c.require(between)
 	c.ranks = newRanks(wantCells)
 	c.ranks.restoreState(r)
+	c.run.restoreState(r)
 	n := r.Len(8)
 	if n > mostHeld {
 		r.Fail(errForeign)
