@@ -61,7 +61,7 @@ const mostBets = len(shifts) + len(scales)
 // blocks between false alarms on average (Shin, Ramdas and Rinaldo 2022,
 // "E-detectors: a nonparametric framework for sequential change detection",
 // theorem 2.4). The whitening is estimated, so this is a design and not a
-// proof; what comes of it is measured in the tests.
+// proof; what comes of it is measured by quell eval drift.
 type chart struct {
 	ready  bool
 	fitted int     // values it was learnt from
