@@ -39,6 +39,7 @@ type denoiseOptions struct {
 	noGuard               bool
 	sigma                 []string
 	noise, classes        string
+	verbose               bool
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -93,6 +94,7 @@ wavelet always needs all of it.`,
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names: its deviation and colour are told to the model")
 	f.StringVar(&o.classes, "classes", "", "`file` (CSV) to write what the model tells of each row to: the probability of each class, of a model trained with --labels")
 	f.BoolVar(&o.noGuard, "no-guard", false, "the model serves even where a classical filter is better")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "say at the end what denoised each channel, and why, as on a terminal")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
 	return cmd
 }
@@ -148,7 +150,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return usageError("--tz %s: there is no such zone: write one like Europe/Berlin", o.tz)
 	}
 	note := func(text string) { fmt.Fprintln(s.err, "note:", text) }
-	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note}
+	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || onTerminal(s.err)}
 	if err := o.denoiser(&c, note); err != nil {
 		return err
 	}
@@ -185,6 +187,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
+	if c.Explain {
+		o.explain(note, r, rep.Summary)
+	}
 	return nil
 }
 

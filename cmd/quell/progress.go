@@ -19,12 +19,17 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	p := &progress{w: w}
-	if f, ok := w.(*os.File); ok {
-		st, err := f.Stat()
-		p.live = err == nil && st.Mode()&os.ModeCharDevice != 0
+	return &progress{w: w, live: onTerminal(w)}
+}
+
+// onTerminal says whether what is written to w is read by a person as it comes.
+func onTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
 	}
-	return p
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
 }
 
 // tell shows where training is, a few times per second.

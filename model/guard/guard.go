@@ -3,6 +3,7 @@ package guard
 import (
 	"math"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/classic"
 )
 
@@ -121,10 +122,7 @@ func (g *Guard) Wants(from, to int64) bool {
 // Nudge returns by how many σ̂ the reading of a channel is moved, to a side that
 // hangs on nothing but the arguments.
 func Nudge(seed uint64, channel int, slot int64) float32 {
-	x := seed ^ uint64(slot)*0x9e3779b97f4a7c15 ^ uint64(channel)<<32
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9 // the finaliser of SplitMix64 (Steele, Lea and Flood 2014)
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	if (x^x>>31)&1 == 0 {
+	if mix.Mix(seed^uint64(slot)*mix.Golden^uint64(channel)<<32)&1 == 0 {
 		return -step
 	}
 	return step

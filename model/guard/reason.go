@@ -12,6 +12,8 @@ const (
 	Rough                  // the signal is too rough to be told from the noise, and so is what the network does: a filter serves
 	Coloured               // the noise is taken not to be white: there is no evidence, and what served goes on
 	Told                   // it is not, and the network knows how it is coloured: it serves
+
+	Reasons int = iota // how many there are
 )
 
 var reasons = [...]string{

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strconv"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/model/synth"
@@ -96,16 +97,7 @@ type baseData struct {
 func draw(seed uint64, step, i int) *rand.Rand { return rand.New(rand.NewPCG(seeds(seed, step, i))) }
 
 func seeds(seed uint64, step, i int) (uint64, uint64) {
-	return mix(seed ^ mix(uint64(step))), mix(uint64(i) + 1)
-}
-
-// mix is the finaliser of SplitMix64 (Steele, Lea and Flood 2014): generators
-// with neighbouring seeds would otherwise start alike.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return mix.Next(seed ^ mix.Next(uint64(step))), mix.Next(uint64(i) + 1)
 }
 
 // longest is the largest number of samples before a training window: enough

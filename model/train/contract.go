@@ -1,6 +1,9 @@
 package train
 
-import "github.com/quell-stream/quell/model/nn"
+import (
+	"github.com/quell-stream/quell/internal/mix"
+	"github.com/quell-stream/quell/model/nn"
+)
 
 // contraction is a penalty on how much a net's estimate moves with its readings,
 //
@@ -26,7 +29,7 @@ type contraction struct {
 const nudge = .01
 
 func newContraction(net *nn.Net, weight float64, seed uint64, workers int) *contraction {
-	c := &contraction{weight: weight, seed: mix(seed ^ 0xc0de), x: make([][]float32, workers), dy: make([][]float32, workers), in: net.Spec().In}
+	c := &contraction{weight: weight, seed: mix.Next(seed ^ 0xc0de), x: make([][]float32, workers), dy: make([][]float32, workers), in: net.Spec().In}
 	for range workers {
 		t := net.NewTape(1)
 		t.NeedDX = false

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -37,7 +38,7 @@ type crew struct {
 
 func newCrew(net *nn.Net, b Batcher, cfg *FitConfig) *crew {
 	batch, workers := cfg.Batch, cfg.Workers
-	c := &crew{net: net, batch: b, loss: cfg.Loss, seed: mix(cfg.Seed ^ 0xd809), size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
+	c := &crew{net: net, batch: b, loss: cfg.Loss, seed: mix.Next(cfg.Seed ^ 0xd809), size: batch, losses: make([]float64, batch), jobs: make(chan int, workers),
 		ex: make([]Example, workers), dy: make([][]float32, workers), tapes: make([]*nn.Tape, workers)}
 	for range min(batch, crewShards) {
 		c.shards = append(c.shards, net.NewGradient())

@@ -3,6 +3,7 @@ package train
 import (
 	"math/rand/v2"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -32,7 +33,7 @@ type dropped struct {
 }
 
 func newDropout(net *nn.Net, p float64, seed uint64) *dropout {
-	d := &dropout{p: p, seed: mix(seed ^ 0xd409)}
+	d := &dropout{p: p, seed: mix.Next(seed ^ 0xd409)}
 	d.pcg = new(rand.PCG)
 	d.rng = rand.New(d.pcg)
 	params := net.Params()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"sync"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -64,7 +65,7 @@ func (l Feature) fitted(p *pairs) (Feature, error) {
 	}
 	l.from = nil
 	for k := range uint64(featureNets) {
-		net, err := Sentinel(windows, n, mix(p.cfg.Seed)+k)
+		net, err := Sentinel(windows, n, mix.Next(p.cfg.Seed)+k)
 		if err != nil {
 			return l, err
 		}

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 )
 
@@ -142,7 +143,7 @@ func newTuner(m *model.Model, windows []Window, cfg FineTuneConfig) (*tuner, Fin
 
 // examples returns the windows as examples of a round are cut out of them.
 func (t *tuner) examples(round int) examples {
-	x := examples{arch: t.arch, length: t.length, seed: mix(t.cfg.Seed) ^ uint64(round)}
+	x := examples{arch: t.arch, length: t.length, seed: mix.Next(t.cfg.Seed) ^ uint64(round)}
 	for i := range t.usable {
 		x.add(&t.usable[i], t.model.Lookahead())
 	}

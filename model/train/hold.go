@@ -1,5 +1,7 @@
 package train
 
+import "github.com/quell-stream/quell/internal/mix"
+
 const (
 	// leastWhole is the number of slots from which a window is cut up.
 	leastWhole = 1024
@@ -50,7 +52,7 @@ func (t *truthless) hold(windows []Window) {
 func (t *truthless) judgeOn(w *Window, from, to int) {
 	a, b := max(from-before, 0), min(to+t.model.Lookahead(), w.slots())
 	i := uint64(len(t.held))
-	t.held = append(t.held, Evidence{Window: w.slice(a, b), From: from - a, To: to - a, Seed: [2]uint64{mix(t.cfg.Seed), mix(i)}})
+	t.held = append(t.held, Evidence{Window: w.slice(a, b), From: from - a, To: to - a, Seed: [2]uint64{mix.Next(t.cfg.Seed), mix.Next(i)}})
 }
 
 // slice returns the slots from ≤ t < to of a window.

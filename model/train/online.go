@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/model/noise"
@@ -194,7 +195,7 @@ func (o *online) begin(ctx context.Context) error {
 		return fmt.Errorf("train: online: the recording has %d rows; at least %d in a row are needed to train on and to validate: train on the whole of it, without a bound on memory", c.rows, c.least())
 	}
 	o.scaled = c.rows
-	o.data, o.val = o.pairs(c.kept, o.cfg.Seed, 0, .8), o.pairs(c.held, mix(o.cfg.Seed^heldOut), .8, 1)
+	o.data, o.val = o.pairs(c.kept, o.cfg.Seed, 0, .8), o.pairs(c.held, mix.Next(o.cfg.Seed^heldOut), .8, 1)
 	for _, x := range c.kept.clean {
 		mean, dev := robustMoments(x[:c.kept.samples()])
 		if !(dev > 0) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/eval"
 )
 
@@ -106,7 +107,7 @@ func newCutter(src RowReader, cfg *OnlineConfig) (*cutter, error) {
 			cfg.Memory, cfg.Window, c, (leastPieces+3)*bytes+cfg.Memory-memory)
 	}
 	k := &cutter{src: src, length: length, gap: cfg.Arch.Spec.ReceptiveField(),
-		kept: newReservoir(c, length, pieces-held-1, cfg.Pairs, mix(cfg.Seed)), held: newReservoir(c, length, held, cfg.Pairs, mix(cfg.Seed^heldOut)),
+		kept: newReservoir(c, length, pieces-held-1, cfg.Pairs, mix.Next(cfg.Seed)), held: newReservoir(c, length, held, cfg.Pairs, mix.Next(cfg.Seed^heldOut)),
 		row: make([]float64, c), last: make([]float64, c)}
 	for i := range c {
 		k.last[i] = math.NaN()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/window"
 )
@@ -93,7 +94,7 @@ func newSamplers(m *model.Model, cfg SampleConfig) (all []*sampler, err error) {
 			cfg.Memory-memory+int64(leastPieces*slotBytes*historyWindow*cfg.Channels))
 	}
 	for i := range cfg.Channels {
-		s := &sampler{seed: mix(cfg.Seed ^ uint64(i)<<32), size: size, feed: newFeed(m, 0), now: Window{Channels: 1}}
+		s := &sampler{seed: mix.Next(cfg.Seed ^ uint64(i)<<32), size: size, feed: newFeed(m, 0), now: Window{Channels: 1}}
 		h := History{}
 		if cfg.Noise != nil {
 			h.Noise = cfg.Noise[i]

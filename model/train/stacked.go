@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -143,7 +144,7 @@ type codes struct {
 
 // Example masks values of the code of a clean window drawn at random.
 func (c *codes) Example(e *Example, step, i int) {
-	rng := e.draw(mix(c.cfg.Seed+uint64(c.level)), step, i)
+	rng := e.draw(mix.Next(c.cfg.Seed+uint64(c.level)), step, i)
 	n := c.cfg.Window
 	start := c.part.From + rng.IntN(c.part.Len()-n+1)
 	if e.desk.below == nil {

@@ -43,12 +43,16 @@ type Config struct {
 	Chunk int
 	// Note, when not nil, is told in a sentence what a person should know.
 	Note func(string)
+	// Explain asks for a Summary in the Report, where a net denoises.
+	Explain bool
 }
 
 // Report says what became of the input.
 type Report struct {
 	Rows  int64
 	Fates window.Fates // of samples: rows × channels
+	// Summary is nil unless Config.Explain asked for it.
+	Summary *Summary
 }
 
 // Denoise reads all rows of r and writes them with their clean values to w. A
@@ -65,21 +69,26 @@ func Denoise(ctx context.Context, r *file.Reader, w io.Writer, c Config) (rep Re
 		return Report{}, err
 	}
 	d.finish()
-	return Report{d.rows.end, d.eng.Fates()}, d.err
+	rep = Report{Rows: d.rows.end, Fates: d.eng.Fates()}
+	if d.account != nil {
+		rep.Summary = d.account.summary(d.cfg.Engine.Channels, d.rateHz)
+	}
+	return rep, d.err
 }
 
 // denoiser matches the records of an engine to the rows they come from. It is
 // the engine's Out and Tap.
 type denoiser struct {
-	cfg    Config
-	eng    *pipeline.Engine
-	w      io.Writer
-	err    error // the first error of w
-	rows   rows  // read and not written yet
-	most   int   // rows that wait in memory
-	series map[string]*series
-	last   *series // looked up last
-	rateHz float64 // of the series that began last
+	cfg     Config
+	eng     *pipeline.Engine
+	w       io.Writer
+	err     error // the first error of w
+	rows    rows  // read and not written yet
+	most    int   // rows that wait in memory
+	series  map[string]*series
+	last    *series  // looked up last
+	rateHz  float64  // of the series that began last
+	account *account // what a summary is made of; nil: none
 
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
@@ -109,6 +118,10 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 		if _, err := newFilter(d.filterAt(1)); err != nil {
 			return nil, err
 		}
+	}
+	if c.Explain && c.Filter == nil {
+		d.account = newAccount(len(e.Channels))
+		e.Judged = d.account.judged
 	}
 	if at := e.AtRate; at != nil {
 		e.AtRate = func(hz float64) (*model.Model, monitor.Rate) {
@@ -239,6 +252,9 @@ func (d *denoiser) Record(r *sink.Record) {
 	if d.cfg.Filter != nil {
 		d.filter(s, r)
 		return
+	}
+	if d.account != nil {
+		d.account.record(r)
 	}
 	h := s.slot()
 	h.values, h.score, h.drift = append(h.values[:0], r.Values...), r.Score, r.Drift

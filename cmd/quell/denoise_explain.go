@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/quell-stream/quell/ingest/file"
+	"github.com/quell-stream/quell/pipeline/offline"
+)
+
+// explain says how a recording was read, and what denoised each channel and why.
+// s is nil where a filter that was asked for did.
+func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.Summary) {
+	time := "no column is named ts, time, timestamp or datetime: the row makes the time, at 1 Hz unless --rate says otherwise (--time names a column)"
+	if c := r.TimeColumn(); c != "" {
+		time = "the time is in column " + c
+	}
+	var left []string
+	for _, c := range r.Columns() {
+		if c != r.TimeColumn() && c != o.series && !slices.Contains(r.Channels(), c) {
+			left = append(left, c)
+		}
+	}
+	if len(left) > 0 {
+		time += "; not denoised, as they hold no numbers, are labels or were not asked for: " + strings.Join(left, ", ")
+	}
+	note(time)
+	if s == nil {
+		return
+	}
+	note(fmt.Sprintf("%s, look-ahead %d samples (%.3g s at %g Hz)", listShares(s.Models), s.Lookahead, float64(s.Lookahead)/s.RateHz, s.RateHz))
+	for i := range s.Channels {
+		c := &s.Channels[i]
+		text := c.Name + " is by " + listShares(c.Methods)
+		if len(c.Reasons) > 0 {
+			text += ", since " + listShares(c.Reasons)
+		}
+		if len(c.Flags) > 0 {
+			text += "; flags: " + listShares(c.Flags)
+		}
+		note(text)
+	}
+}
+
+// listShares lists what holds for some share of the slots, with its percentage
+// unless it holds for all.
+func listShares(shares []offline.Share) string {
+	var parts []string
+	for _, s := range shares {
+		text := s.Name
+		switch p := 100 * s.Share; {
+		case p < .1:
+			text += " below 0.1 %"
+		case p < 100:
+			text += fmt.Sprintf(" %.3g %%", p)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
