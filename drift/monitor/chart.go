@@ -25,9 +25,10 @@ const (
 
 // The bets: shifts of the mean and changes of the spread of a standard normal
 // value. Small shifts are bet on only where the calibration is long enough to
-// tell them from its own error.
+// tell them from its own error. Each shift is half of the one before it, so that
+// one exponential gives the likelihood ratios of all.
 var (
-	shifts = [...]float64{-1.5, 1.5, -0.75, 0.75, -0.375, 0.375, -0.19, 0.19}
+	shifts = [...]float64{-1.5, 1.5, -0.75, 0.75, -0.375, 0.375, -0.1875, 0.1875}
 	scales = [...]float64{0.5, 1.5, 2}
 )
 
