@@ -55,7 +55,8 @@ const mostBets = len(shifts) + len(scales)
 //  1. an autoregression, learnt once, makes it white;
 //  2. means of B innovations, B learnt once, remove what dependence is left;
 //  3. ranks among everything seen so far make it standard normal;
-//  4. every bet L runs a Shiryaev–Roberts e-detector, R ← (R+1)·L.
+//  4. every bet L runs a Shiryaev–Roberts e-detector, R ← (R+1)·L, with what
+//     dependence is found to be left over taken out (longRun).
 //
 // The mean of all R is an e-detector too: R_n − n is a martingale for
 // exchangeable innovations, so that alarming at mean R ≥ A leaves at least A

@@ -10,7 +10,8 @@ type Config struct {
 	FalseAlarms Rate
 	// Calibration is how many scores are learnt from before anything is decided,
 	// 100 to 16,384. Default 2,000. Below 1,000 (short history) small shifts are
-	// not looked for, and the rate of false alarms holds less exactly.
+	// not looked for, and the rate of false alarms holds less exactly. A score
+	// takes 4 bytes until all are learnt from.
 	Calibration int
 	// Hop is the number of samples from one Observation to the next. Default 32;
 	// short history wants 8.
