@@ -107,9 +107,9 @@ func alarmRow(w *watcher, s *stream, t tally, quick bool) scoreboard.Row {
 		return r
 	}
 	r.Anchor = riverAlarms[s.name]
-	r.Must, r.Aim = scoreboard.AtMost(2), scoreboard.AtMost(1.5)
+	r.Must, r.Aim = mostAlarms(s), scoreboard.AtMost(1.5)
 	if s.slow {
-		r.Must, r.Aim = scoreboard.AtMost(5), scoreboard.AtMost(2)
+		r.Aim = scoreboard.AtMost(2)
 	}
 	if quick {
 		// 4e5 values can't tell 2 from 1: what four alarms or more would show is a
@@ -117,6 +117,14 @@ func alarmRow(w *watcher, s *stream, t tally, quick bool) scoreboard.Row {
 		r.Must, r.Aim = scoreboard.AtMost(10), scoreboard.Bound{}
 	}
 	return r
+}
+
+// mostAlarms is how many alarms there may be in 1e6 values, one asked for.
+func mostAlarms(s *stream) scoreboard.Bound {
+	if s.slow {
+		return scoreboard.AtMost(5)
+	}
+	return scoreboard.AtMost(2)
 }
 
 // riverAlarms are alarms per 1e6 values of River 0.26.1 with its defaults.

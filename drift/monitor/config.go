@@ -27,7 +27,7 @@ type Config struct {
 // ShortHistory returns the configuration for a series that has to be watched
 // from 100 scores on, at one score every 8 samples. The rate of false alarms
 // holds less exactly: asked for one in 1e6 samples, quell eval drift --run
-// end-to-end counted 0.3 to 1.2 on seven kinds of stationary series and 9 where
+// end-to-end counted 0.05 to 1.1 on seven kinds of stationary series and 7 where
 // values far apart depend on each other, an autoregression of .99. Changes by
 // half a deviation are mostly missed, as are those by one that look like more of
 // the same, as in an autoregression of .9; a long history finds them.
