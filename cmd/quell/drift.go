@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/drift"
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/file"
 )
@@ -36,7 +37,8 @@ state variables. A missing value changes nothing. docs/formats/drift.md describe
 the detectors, their parameters and the lines.
 
 --list prints the detectors, and what their parameters are when not given.`,
-		Example: "  quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01",
+		Example: `  quell drift bearing.csv --detector Monitor --column rms --param false_alarms=1/1e6
+  quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return exactly(0, "no file with --list")(cmd, args)
@@ -58,7 +60,7 @@ the detectors, their parameters and the lines.
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&name, "detector", "", "detector: "+strings.Join(drift.Names(), ", "))
+	f.StringVar(&name, "detector", "", "detector: "+strings.Join(detectorNames(), ", "))
 	f.StringArrayVar(&params, "param", nil, "parameter of the detector, `name=value` (repeatable)")
 	f.StringVar(&column, "column", "", "column to watch; needed where the file has several numeric ones")
 	f.BoolVar(&list, "list", false, "list the detectors and their parameters")
@@ -66,7 +68,13 @@ the detectors, their parameters and the lines.
 	return cmd
 }
 
+// detectorNames are those of package drift, and the monitor's own.
+func detectorNames() []string { return append([]string{monitor.DetectorName}, drift.Names()...) }
+
 func listDetectors(w io.Writer) error {
+	if _, err := fmt.Fprintln(w, monitor.DetectorName, strings.Join(monitor.DetectorParameters(), " ")); err != nil {
+		return err
+	}
 	for _, name := range drift.Names() {
 		if _, err := fmt.Fprintln(w, name, strings.Join(drift.Parameters(name), " ")); err != nil {
 			return err
@@ -77,7 +85,7 @@ func listDetectors(w io.Writer) error {
 
 func newDetector(name string, params []string) (drift.Detector, error) {
 	if name == "" {
-		return nil, usageError("--detector is needed: one of %s", strings.Join(drift.Names(), ", "))
+		return nil, usageError("--detector is needed: one of %s", strings.Join(detectorNames(), ", "))
 	}
 	byName := map[string]string{}
 	for _, p := range params {
@@ -87,11 +95,18 @@ func newDetector(name string, params []string) (drift.Detector, error) {
 		}
 		byName[k] = v
 	}
-	det, err := drift.New(name, byName)
+	det, err := detectorOf(name, byName)
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
 	return det, nil
+}
+
+func detectorOf(name string, params map[string]string) (drift.Detector, error) {
+	if strings.EqualFold(name, monitor.DetectorName) {
+		return monitor.ParseDetector(params)
+	}
+	return drift.New(name, params)
 }
 
 // openTable opens a file, "-" being the command's own input.

@@ -110,7 +110,9 @@ func fitAR(x []float64, most int) []float64 {
 }
 
 // looksWhite says whether Ljung's and Box's test (1978) finds no
-// autocorrelation in x (level 2.5 %) nor in its squares (1 %).
+// autocorrelation in x (10 lags, level 2.5 %) nor in its squares (5 lags, 5 %).
+// The spread of a series that is calm and wild by turns changes slowly, so that
+// few lags tell most of it.
 func looksWhite(x []float64) bool {
 	y := clipped(x)
 	lags := min(10, len(y)/5)
@@ -123,7 +125,8 @@ func looksWhite(x []float64) bool {
 	for i, v := range y {
 		y[i] = v * v
 	}
-	return ljungBox(y, lags) <= chiSquared(lags, 2.3263478740408408)
+	lags = min(lags, 5)
+	return ljungBox(y, lags) <= chiSquared(lags, 1.6448536269514722)
 }
 
 func ljungBox(x []float64, lags int) float64 {

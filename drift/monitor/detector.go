@@ -23,7 +23,8 @@ type Detector struct {
 	seed  uint64
 	state drift.State
 	n     int64
-	cal   []float64
+	base  float64   // the first value
+	cal   []float32 // and what is learnt from, less that
 	chart chart
 }
 
@@ -31,7 +32,8 @@ var _ drift.Detector = (*Detector)(nil)
 
 // NewDetector returns a detector with a rate of false alarms in alarms per
 // value (0: one in 1e6), that learns from so many values (0: 2,000; 100 to
-// 4,096). It panics where one of them is out of range.
+// 16,384; of more than 8,000 the latest 8,000). Where values far apart depend on
+// each other, take 10,000. It panics where one of them is out of range.
 func NewDetector(rate Rate, calibration int, seed uint64) *Detector {
 	cfg := Config{FalseAlarms: rate, Calibration: calibration}.defaults()
 	if err := cfg.Validate(); err != nil {
@@ -42,26 +44,46 @@ func NewDetector(rate Rate, calibration int, seed uint64) *Detector {
 	return d
 }
 
+// DetectorName is what ParseDetector's detector is called where detectors are
+// chosen by name.
+const DetectorName = "Monitor"
+
+// DetectorParameters returns the parameters of ParseDetector with their
+// defaults, each as name=value.
+func DetectorParameters() []string {
+	return []string{"false_alarms=1/1e6", "calibration=2000", "rate_hz=none"}
+}
+
 // ParseDetector returns a detector from named parameters, whatever their case:
-// false_alarms, as in ParseRate, and calibration. An error is one sentence.
-func ParseDetector(params map[string]string, rateHz float64) (*Detector, error) {
-	cfg := Config{}
+// false_alarms, as in ParseRate, calibration, and rate_hz, the rate of the values,
+// which false_alarms may need. An error is one sentence.
+func ParseDetector(params map[string]string) (*Detector, error) {
+	var cfg Config
+	var alarms string
+	var rateHz float64
 	for k, v := range params {
+		v = strings.TrimSpace(v)
+		var err error
 		switch strings.ToLower(strings.TrimSpace(k)) {
 		case "false_alarms":
-			r, err := ParseRate(v, rateHz)
-			if err != nil {
-				return nil, err
-			}
-			cfg.FalseAlarms = r
+			alarms = v
 		case "calibration":
-			n, err := strconv.Atoi(strings.TrimSpace(v))
-			if err != nil {
-				return nil, fmt.Errorf("calibration must be a whole number, got %q", v)
+			cfg.Calibration, err = strconv.Atoi(v)
+			if err != nil || cfg.Calibration == 0 {
+				return nil, fmt.Errorf("calibration must be a whole number above 0, got %q", v)
 			}
-			cfg.Calibration = n
+		case "rate_hz":
+			if rateHz, err = strconv.ParseFloat(v, 64); err != nil || !(rateHz > 0) {
+				return nil, fmt.Errorf("rate_hz must be a positive number, got %q", v)
+			}
 		default:
-			return nil, fmt.Errorf("the default detector has no parameter %q; allowed are false_alarms, calibration", k)
+			return nil, fmt.Errorf("%s has no parameter %q; allowed are false_alarms, calibration, rate_hz", DetectorName, k)
+		}
+	}
+	if alarms != "" {
+		var err error
+		if cfg.FalseAlarms, err = ParseRate(alarms, rateHz); err != nil {
+			return nil, err
 		}
 	}
 	if err := cfg.Validate(); err != nil {
@@ -72,9 +94,9 @@ func ParseDetector(params map[string]string, rateHz float64) (*Detector, error) 
 
 // Reset begins to learn anew.
 func (d *Detector) Reset() {
-	d.state, d.n, d.chart = drift.Stable, 0, chart{}
+	d.state, d.n, d.base, d.chart = drift.Stable, 0, 0, chart{}
 	if d.cal == nil {
-		d.cal = make([]float64, 0, d.size)
+		d.cal = make([]float32, 0, min(d.size, mostLearnt))
 	}
 	d.cal = d.cal[:0]
 }
@@ -89,10 +111,7 @@ func (d *Detector) Update(x float64) drift.State {
 	}
 	d.n++
 	if !d.chart.ready {
-		if d.cal = append(d.cal, x); len(d.cal) == d.size {
-			d.chart.fit(d.cal, d.rate.Between(), scoreCells, true, d.seed, d.n)
-			d.cal = d.cal[:0]
-		}
+		d.learn(x)
 		return d.state
 	}
 	d.chart.update(x, d.n)
@@ -105,6 +124,29 @@ func (d *Detector) Update(x float64) drift.State {
 		d.state = drift.Stable
 	}
 	return d.state
+}
+
+// mostLearnt keeps the memory of a detector that learns below 32 KiB.
+const mostLearnt = 8000
+
+// learn keeps a value, and fits the chart once there were enough.
+func (d *Detector) learn(x float64) {
+	if d.n <= int64(d.size-mostLearnt) {
+		return
+	}
+	if len(d.cal) == 0 {
+		d.base = x
+	}
+	d.cal = append(d.cal, float32(min(max(x-d.base, -math.MaxFloat32), math.MaxFloat32)))
+	if len(d.cal) < cap(d.cal) {
+		return
+	}
+	xs := make([]float64, len(d.cal))
+	for i, v := range d.cal {
+		xs[i] = d.base + float64(v)
+	}
+	d.chart.fit(xs, d.rate.Between(), scoreCells, true, d.seed, d.n)
+	d.cal = d.cal[:0]
 }
 
 // Vars visits n (values since the last reset), learning (1 while it learns),
@@ -122,14 +164,16 @@ func (d *Detector) Vars(visit func(name string, v float64)) {
 	visit("order", float64(d.chart.order))
 }
 
-const detectorState = 0xde01
+// detectorState marks a snapshot of a Detector, version 2.
+const detectorState = 0xde02
 
-// AppendState appends a snapshot, parameters included.
+// AppendState appends a snapshot, parameters included. It takes 5 KiB, and
+// while the detector learns 4 bytes for each value so far, at most 32 KB.
 func (d *Detector) AppendState(dst []byte) []byte {
 	dst = wire.F64(wire.U64(dst, detectorState), float64(d.rate))
 	dst = wire.U64(wire.I64(dst, int64(d.size)), d.seed)
 	dst = wire.I64(wire.U8(dst, uint8(d.state)), d.n)
-	return d.chart.appendState(wire.F64s(dst, d.cal))
+	return d.chart.appendState(wire.F32s(wire.F64(dst, d.base), d.cal))
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. On an error
@@ -148,13 +192,10 @@ func (d *Detector) RestoreState(src []byte) ([]byte, error) {
 		return nil, fmt.Errorf("monitor: detector state: %w", err)
 	}
 	n := NewDetector(cfg.FalseAlarms, cfg.Calibration, r.U64())
-	n.state, n.n = drift.State(r.U8()), r.I64()
-	k := r.Len(8)
-	if k >= n.size || n.state > drift.Drift {
+	n.state, n.n, n.base = drift.State(r.U8()), r.I64(), r.F64()
+	into(r, &n.cal)
+	if len(n.cal) == cap(n.cal) || n.state > drift.Drift {
 		r.Fail(errForeign)
-	}
-	for i := 0; i < k && r.Err() == nil; i++ {
-		n.cal = append(n.cal, r.F64())
 	}
 	n.chart.restoreState(r, scoreCells, n.rate.Between())
 	if err := r.Err(); err != nil {

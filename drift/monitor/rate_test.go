@@ -66,7 +66,7 @@ func TestConfigValidate(t *testing.T) {
 		t.Errorf("short history: %v", err)
 	}
 	for _, c := range []Config{
-		{FalseAlarms: 0.5}, {FalseAlarms: -1}, {FalseAlarms: Rate(math.NaN())}, {Calibration: 99}, {Calibration: 5000},
+		{FalseAlarms: 0.5}, {FalseAlarms: -1}, {FalseAlarms: Rate(math.NaN())}, {Calibration: 99}, {Calibration: 20000},
 		{Hop: -1}, {Channels: -1}, {Channels: 2, Names: []string{"one"}},
 	} {
 		if err := c.Validate(); err == nil {

@@ -1,0 +1,89 @@
+package drifteval
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// A sentinel sees windows of 32 samples and is fitted to the first 1,024, as in
+// quell run.
+const (
+	sentinelWindow = 32
+	sentinelFit    = 1024
+)
+
+// chain is a monitor with all that feeds it, for one channel of raw samples.
+type chain struct {
+	cfg      monitor.Config
+	sentinel *monitor.Sentinel
+	extract  *monitor.Extractor
+	mon      *monitor.Monitor
+	features [1]monitor.Features
+	raw      [1]float64
+	missing  [1]bool
+	index    int64
+}
+
+// newChain fits a sentinel to the first samples of a series.
+func newChain(cfg monitor.Config, next func() float64, seed uint64) (*chain, error) {
+	x := make([]float64, sentinelFit)
+	for i := range x {
+		x[i] = next()
+	}
+	mean, dev := meanDev(x)
+	var windows [][]float32
+	for from := 0; from+sentinelWindow <= len(x); from += 8 {
+		w := make([]float32, 2*sentinelWindow) // [window][value, mask]
+		for t := range sentinelWindow {
+			w[2*t] = float32((x[from+t] - mean) / dev)
+		}
+		windows = append(windows, w)
+	}
+	net, err := train.Sentinel(windows, 1, seed)
+	if err != nil {
+		return nil, fmt.Errorf("drifteval: %w", err)
+	}
+	r := &chain{cfg: cfg, extract: monitor.NewExtractor(cfg.Hop),
+		sentinel: monitor.NewSentinel(net, []float64{mean}, []float64{dev}, sentinelWindow, cfg.Hop)}
+	r.restart()
+	return r, nil
+}
+
+func meanDev(x []float64) (mean, dev float64) {
+	for _, v := range x {
+		mean += v / float64(len(x))
+	}
+	for _, v := range x {
+		dev += (v - mean) * (v - mean) / float64(len(x))
+	}
+	return mean, math.Sqrt(dev)
+}
+
+// restart lets the monitor learn again; the sentinel stays.
+func (r *chain) restart() { r.mon = monitor.New(r.cfg) }
+
+// push takes a sample; at the end of a hop it returns what the monitor says.
+func (r *chain) push(x float64) (monitor.Decision, bool) {
+	r.raw[0] = x
+	score, scored := r.sentinel.Push(r.raw[:], r.missing[:])
+	f, hop := r.extract.Push(x, false)
+	r.index++
+	if !hop {
+		return monitor.Decision{}, false
+	}
+	if !scored {
+		score = math.NaN()
+	}
+	r.features[0] = f
+	return r.mon.Update(monitor.Observation{Index: r.index - 1, Score: score, Features: r.features[:]}), true
+}
+
+// learn feeds samples until the monitor has learnt.
+func (r *chain) learn(next func() float64) {
+	for r.mon.State() == monitor.Learning {
+		r.push(next())
+	}
+}
