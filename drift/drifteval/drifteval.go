@@ -11,5 +11,7 @@ import "github.com/quell-stream/quell/internal/scoreboard"
 
 // Studies returns the studies of quell eval drift, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return nil
+	return []scoreboard.Study{
+		kindsStudy(),
+	}
 }

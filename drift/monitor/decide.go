@@ -99,7 +99,7 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 		}
 	}
 	m.opens(o, calm)
-	m.tell(v.kind, v.channel, sound, m.say(v))
+	m.tell(v.kind, v.channel, v.code, m.say(v))
 	d.Opened = true
 }
 
@@ -166,7 +166,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		m.quiet = 0
 	}
 	if m.quiet >= calmHops {
-		d.Resolved, d.Kind = true, m.kind
+		d.Resolved, d.Kind, d.Fault = true, m.kind, m.code.name()
 		m.why = fmt.Sprintf("back to usual for %d samples", calmHops*m.cfg.Hop)
 		m.open, m.kind, m.code, m.state, m.channel, m.since = false, "", sound, Normal, -1, -1
 		m.calmDown()
@@ -190,7 +190,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		hops = m.gone - settle
 	}
 	if v := m.verdict(int(hops)); v.kind != m.kind && v.kind != Unknown {
-		m.tell(v.kind, v.channel, sound, m.say(v))
+		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}
 }
@@ -231,6 +231,7 @@ func (m *Monitor) usual() bool {
 
 type verdict struct {
 	kind    string
+	code    faultCode
 	channel int
 	judgement
 }
@@ -242,17 +243,17 @@ func (m *Monitor) verdict(hops int) verdict {
 	rank := 0
 	for c := range m.profiles {
 		j := m.profiles[c].judge(hops)
-		r, kind := 0, Unknown
+		r, kind, code := 0, Unknown, sound
 		switch {
 		case j.signalMoved():
 			r, kind = 3, Regime
 		case j.spikes:
-			r, kind = 2, Fault
+			r, kind, code = 2, Fault, spiky
 		case j.noiseMoved:
 			r, kind = 1, Noise
 		}
 		if r > rank || r == rank && r > 0 && j.z > v.z {
-			rank, v = r, verdict{kind, c, j}
+			rank, v = r, verdict{kind, code, c, j}
 		}
 	}
 	return v

@@ -33,17 +33,6 @@ func (p *profile) stuckLimit(chance float64) int {
 	return max(leastRun, int(math.Ceil(max(geometric, seen))))
 }
 
-// faultCode names a rule that fired; zero: none.
-type faultCode uint8
-
-const (
-	sound faultCode = iota
-	stuck
-	dropOut
-	atRail
-	clipping
-)
-
 // fault applies the rules that need no evidence gathered over time. suspicious
 // says that something else found a change; then it is enough that a run is
 // longer than ever, or that the signal touches its own extremes.

@@ -40,6 +40,9 @@ type Decision struct {
 	// Kind is the kind of the drift that is open, or that was resolved just now;
 	// else "".
 	Kind string
+	// Fault is the fault of a drift of kind Fault, one of Stuck, Spikes, Bias,
+	// SensorDrift, Saturation and DropOut; else "".
+	Fault string
 	// Z is the score in robust deviations from its median while learning; NaN
 	// while learning or without a score.
 	Z float64
@@ -238,7 +241,7 @@ func (m *Monitor) Update(o Observation) Decision {
 	}
 	d.State, d.Why, d.Channel, d.Since = m.state, m.why, m.channel, m.since
 	if m.open {
-		d.Kind = m.kind
+		d.Kind, d.Fault = m.kind, m.code.name()
 	}
 	d.Changed = m.state != m.told
 	m.told = m.state
