@@ -75,7 +75,6 @@ func alone(s *source) bool    { return !s.peers }
 func peered(s *source) bool   { return s.peers }
 func rhythmic(s *source) bool { return s.rhythm }
 
-
 // faults are the changes of the study, in the order of its table. Sizes are in
 // what is usual of the channel, so that they can be told from it; they were set
 // before anything was measured.

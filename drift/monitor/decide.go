@@ -77,7 +77,7 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 		return
 	}
 	v := m.verdict(int(age) - settle)
-	if v.kind == Unknown {
+	if v.channel < 0 {
 		m.moving = 0
 		if age < giveUp {
 			return
@@ -189,7 +189,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		}
 		hops = m.gone - settle
 	}
-	if v := m.verdict(int(hops)); v.kind != m.kind && v.kind != Unknown {
+	if v := m.verdict(int(hops)); v.kind != m.kind && v.channel >= 0 {
 		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}
@@ -234,27 +234,36 @@ type verdict struct {
 	code    faultCode
 	channel int
 	judgement
+	together int // channels whose level moved, where that is what tells
 }
 
 // verdict names the drift from the features of all channels: a change of the
 // signal outweighs spikes, and these a change of the noise.
 func (m *Monitor) verdict(hops int) verdict {
 	v := verdict{kind: Unknown, channel: -1}
-	rank := 0
+	rank, levels := 0, 0
 	for c := range m.profiles {
 		j := m.profiles[c].judge(hops)
+		if j.levelMoved {
+			levels++
+		}
 		r, kind, code := 0, Unknown, sound
 		switch {
-		case j.signalMoved():
-			r, kind = 3, Regime
+		case j.signalMoved() && !j.ambiguous():
+			r, kind = 4, Regime
 		case j.spikes:
-			r, kind, code = 2, Fault, spiky
+			r, kind, code = 3, Fault, spiky
+		case j.signalMoved():
+			r = 2
 		case j.noiseMoved:
 			r, kind = 1, Noise
 		}
 		if r > rank || r == rank && r > 0 && j.z > v.z {
-			rank, v = r, verdict{kind, code, c, j}
+			rank, v = r, verdict{kind: kind, code: code, channel: c, judgement: j}
 		}
+	}
+	if rank == 2 && levels > 1 && v.levelMoved {
+		v.kind, v.together = Regime, levels
 	}
 	return v
 }
@@ -263,13 +272,18 @@ func (m *Monitor) verdict(hops int) verdict {
 func (m *Monitor) say(v verdict) string {
 	// The score is the logarithm of a mean square: half of it is the size.
 	residual := fmt.Sprintf("residual %.1f times its usual size", math.Exp(m.meanZ(segment)*m.mad/2))
-	if v.kind == Unknown {
+	if v.channel < 0 {
 		return residual + ", level, noise and spectrum unchanged: unknown"
 	}
 	s := fmt.Sprintf("%s: %s, %s", m.cfg.name(v.channel), residual, v.describe())
 	switch v.kind {
 	case Regime:
+		if v.together > 1 {
+			s += fmt.Sprintf(", as did %d channels of %d", v.together, len(m.profiles))
+		}
 		return s + ": process regime"
+	case Unknown:
+		return s + ": unknown, one channel can't tell the process from the sensor"
 	case Fault:
 		return s + ": spikes (NE 107: maintenance required)"
 	}

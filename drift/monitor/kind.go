@@ -26,13 +26,18 @@ type judgement struct {
 
 	noiseMoved, ampMoved, levelMoved, speedMoved bool
 
-	spikes bool    // more noise, but not in the median
-	grey   bool    // a change of the signal can't be told from chance yet
-	z      float64 // largest standardised deviation of anything
+	gain     bool    // all of it by one factor
+	coloured bool    // all of it as noise that is not white would have it
+	spikes   bool    // more noise, but not in the median
+	grey     bool    // a change of the signal can't be told from chance yet
+	z        float64 // largest standardised deviation of anything
 }
 
 func (j *judgement) signalMoved() bool { return j.ampMoved || j.levelMoved || j.speedMoved }
 func (j *judgement) moved() bool       { return j.noiseMoved || j.signalMoved() || j.spikes }
+
+// ambiguous says that what moved may be the process or the sensor.
+func (j *judgement) ambiguous() bool { return !j.speedMoved || j.coloured }
 
 // judge compares the latest hops, at least a segment, with what is usual.
 //
@@ -86,12 +91,16 @@ func (p *profile) judge(hops int) judgement {
 	j.noiseMoved = math.Abs(r) > smallest && math.Abs(r) > c.critical*tol
 	j.z = math.Abs(r) / tol
 	c.explain(&j, of)
+	if j.signalMoved() && c.byOneFactor(&j) {
+		return j
+	}
 	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && pulse-noise > c.critical*apart {
 		spiky := judgement{noise: 1, amplitude: 1, speed: 1, spikes: true, z: pulse / tolPulse}
 		if c.explain(&spiky, statPulse); !spiky.signalMoved() {
 			return spiky
 		}
 	}
+	j.coloured = j.speedMoved && c.asColoured()
 	return j
 }
 
@@ -236,7 +245,12 @@ func (j *judgement) describe() string {
 	if j.ampMoved {
 		say("amplitude %.2g times its usual size", j.amplitude)
 	}
-	if j.speedMoved {
+	if !j.speedMoved && !j.noiseMoved && j.signalMoved() {
+		say("spectrum unchanged")
+	}
+	if j.coloured {
+		say("spectrum as with coloured noise")
+	} else if j.speedMoved {
 		if j.speed >= 1 {
 			say("spectrum moved to faster variation")
 		} else {
