@@ -58,6 +58,13 @@ func (j *injection) along(c int) float64 {
 func (j *injection) between(lo, hi float64) float64 { return lo + (hi-lo)*j.r.Float64() }
 func (j *injection) sign() float64                  { return float64(1 - 2*j.r.IntN(2)) }
 
+// end cuts the recording off.
+func (j *injection) end(at int) {
+	for c := range j.x {
+		j.x[c] = j.x[c][:at]
+	}
+}
+
 // each changes the channel that is hit, from the change on, to what the sensor
 // can read.
 func (j *injection) each(c int, f func(k int, x float64) float64) {
@@ -84,7 +91,8 @@ var faults = []faulted{
 		j.each(j.c, func(_ int, x float64) float64 { return x + sd*j.r.NormFloat64() })
 	}},
 	{name: "regime, faster", want: "regime", on: rhythmic, inject: func(j *injection) {
-		by := 2 + j.r.IntN(2)
+		by := 2
+		j.end(j.at + (j.s.length()-j.at)/by)
 		for c := range j.x {
 			for t := j.at; t < len(j.x[c]); t++ {
 				j.x[c][t] = j.s.value(c, j.at+by*(t-j.at), t)

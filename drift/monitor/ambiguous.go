@@ -44,6 +44,17 @@ func (c *comparison) white() bool {
 	return true
 }
 
+// tinged says whether more noise, read from the statistic of, is not white: then
+// noise over every second sample grew by as much.
+func (c *comparison) tinged(of int) bool {
+	if math.IsNaN(c.s[statCoarse]) || !(c.u[statCoarse].mean > c.floor) {
+		return false
+	}
+	n := c.change(of)
+	r, z := c.excess(statCoarse, 1, n)
+	return math.Abs(r) > 0.45 && z > 1
+}
+
 // colours are the correlations of neighbours that noise is tried with. From
 // least on, it is not white.
 var colours = [...]float64{0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.93, 0.95, 0.97, 0.98, 0.99}

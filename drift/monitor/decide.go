@@ -34,6 +34,7 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	m.mellow(o, scored)
 	if !alarm {
 		m.moving = 0
+		m.glance(o, d)
 		return
 	}
 	m.conclude(o, calm, rise, d)
@@ -103,6 +104,32 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 	d.Opened = true
 }
 
+// sure is how many times what it takes to name a change something must be off,
+// over farBack hops, to be a drift without evidence from the charts.
+const (
+	sure    = 2
+	farBack = 8 * segment
+)
+
+// glance looks further back than evidence is remembered: a change too small, or
+// of a channel too restless, for every hop to tell may be plain in many.
+func (m *Monitor) glance(o *Observation, d *Decision) {
+	if m.hops%segment != 0 {
+		return
+	}
+	v := m.verdict(farBack)
+	if v.channel < 0 || v.strength < sure || m.profiles[v.channel].hops < farBack {
+		m.plain = 0
+		return
+	}
+	if m.plain++; m.plain < 2 {
+		return
+	}
+	m.opens(o, m.hops-farBack)
+	m.tell(v.kind, v.channel, v.code, m.say(v))
+	d.Opened = true
+}
+
 // matters says whether the score changed so much that it counts even where the
 // features show nothing: on average since the evidence began, and still, so
 // that something short and wild does not do.
@@ -123,7 +150,7 @@ func (m *Monitor) matters() bool {
 
 // opens notes that a drift began after the hop calm.
 func (m *Monitor) opens(o *Observation, calm int64) {
-	m.open, m.opened, m.began, m.quiet, m.moving, m.gone = true, m.hops, calm, 0, 0, 0
+	m.open, m.opened, m.began, m.quiet, m.moving, m.gone, m.plain = true, m.hops, calm, 0, 0, 0, 0
 	m.since = max(0, o.Index-(m.hops-calm)*int64(m.cfg.Hop)+1)
 	m.zOpen = m.meanZ(segment)
 	if m.cal == nil {
@@ -154,7 +181,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 			continue
 		}
 		m.gone = 0
-		if m.code == sound {
+		if m.code == sound || m.code == spiky && code != spiky || m.code == stuck && code == clipping {
 			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.profiles[c].describeFault(code))
 			d.Updated = true
 			return
@@ -175,11 +202,14 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 	if m.quiet > 0 {
 		return
 	}
-	// A second look once there is more to see, and where a sensor came back from
-	// a fault to something new.
-	hops := m.hops - m.began - settle
+	// More looks as there is more to see, and where a sensor came back from a
+	// fault to something new.
+	hops := m.hops - m.opened
 	switch m.hops - m.opened {
-	case segment, 2 * segment, 4 * segment, 8 * segment:
+	case segment:
+		hops = m.hops - m.began - settle
+		fallthrough
+	case 2 * segment, 4 * segment, 8 * segment, 16 * segment:
 		if m.kind == Fault {
 			return
 		}
@@ -189,7 +219,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		}
 		hops = m.gone - settle
 	}
-	if v := m.verdict(int(hops)); v.kind != m.kind && v.channel >= 0 {
+	if v := m.verdict(int(hops)); (v.kind != m.kind || v.code != m.code) && v.channel >= 0 {
 		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}

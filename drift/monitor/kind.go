@@ -26,14 +26,16 @@ type judgement struct {
 
 	noiseMoved, ampMoved, levelMoved, speedMoved bool
 
+	tinged   bool    // what moved like noise is not white
 	gain     bool    // all of it by one factor
 	coloured bool    // all of it as noise that is not white would have it
 	spikes   bool    // more noise, but not in the median
 	grey     bool    // a change of the signal can't be told from chance yet
 	z        float64 // largest standardised deviation of anything
+	strength float64 // the largest over what it takes, of what is worth a name
 }
 
-func (j *judgement) signalMoved() bool { return j.ampMoved || j.levelMoved || j.speedMoved }
+func (j *judgement) signalMoved() bool { return j.ampMoved || j.levelMoved || j.speedMoved || j.tinged }
 func (j *judgement) moved() bool       { return j.noiseMoved || j.signalMoved() || j.spikes }
 
 // ambiguous says that what moved may be the process or the sensor.
@@ -52,12 +54,12 @@ func (j *judgement) ambiguous() bool { return !j.speedMoved || j.coloured }
 // is explained by the other, there are outliers.
 func (p *profile) judge(hops int) judgement {
 	j := judgement{noise: 1, amplitude: 1, speed: 1}
-	hops = min(max(hops, segment), longest, int(p.hops))
+	hops = min(max(hops, segment), mostBlocks*segment, int(p.hops))
 	u := &p.usual
 	if hops < segment || u[statPower].n < segment {
 		return j
 	}
-	s := p.summarise(hops)
+	s, segments := p.average(hops)
 	if math.IsNaN(s[statPower]) {
 		return j
 	}
@@ -72,7 +74,7 @@ func (p *profile) judge(hops int) judgement {
 	// something new. Longer averages scatter less, by the root if the signal
 	// forgets; they are not trusted to the full.
 	c.critical = 3 * (1 + 1/math.Sqrt(max(u[statPower].n/segment, 1)))
-	c.shrink = min(1, 1.2*math.Sqrt(float64(segment)/float64(hops)))
+	c.shrink = min(1, max(1.2/math.Sqrt(float64(segments)), 0.4))
 
 	noise, pulse := c.ratio(statNoise), c.ratio(statPulse)
 	tolNoise, tolPulse := logSD(c.relative(statNoise)), logSD(c.relative(statPulse))
@@ -90,7 +92,11 @@ func (p *profile) judge(hops int) judgement {
 	j.noise = math.Exp(r / 2)
 	j.noiseMoved = math.Abs(r) > smallest && math.Abs(r) > c.critical*tol
 	j.z = math.Abs(r) / tol
+	if j.noiseMoved {
+		j.strength = j.z / c.critical
+	}
 	c.explain(&j, of)
+	j.tinged = j.noiseMoved && c.tinged(of)
 	if j.signalMoved() && c.byOneFactor(&j) {
 		return j
 	}
@@ -202,6 +208,7 @@ func (c *comparison) explain(j *judgement, of int) {
 	j.level = d / math.Sqrt(c.u[statPower].mean)
 	if zl := math.Abs(d) / tol; math.Abs(j.level) > 0.5 && zl > c.critical {
 		j.levelMoved = true
+		j.strength = max(j.strength, zl/c.critical)
 		j.z = max(j.z, zl)
 	}
 }
@@ -212,6 +219,7 @@ func (c *comparison) beyond(r, z float64, j *judgement) bool {
 		return false
 	}
 	if z > c.critical {
+		j.strength = max(j.strength, z/c.critical)
 		return true
 	}
 	if z > c.critical/2 {
@@ -259,6 +267,9 @@ func (j *judgement) describe() string {
 	}
 	if j.noiseMoved {
 		say("noise %.2g times its usual size", j.noise)
+	}
+	if j.tinged && !j.coloured {
+		say("which is not white")
 	}
 	if j.spikes {
 		say("isolated outliers, noise otherwise unchanged")

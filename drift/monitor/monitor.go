@@ -125,6 +125,7 @@ type Monitor struct {
 	channel int
 
 	moving int     // hops in a row whose features showed a change
+	plain  int     // looks in a row at many hops that did
 	sum    float64 // of z since the score's evidence was small
 	count  float64
 	open   bool
@@ -176,7 +177,7 @@ func (m *Monitor) begin() {
 	clear(m.charts)
 	m.nrec = 0
 	m.open, m.kind, m.code, m.quiet, m.fitted = false, "", sound, 0, 0
-	m.moving, m.sum, m.count, m.gone = 0, 0, 0, 0
+	m.moving, m.plain, m.sum, m.count, m.gone = 0, 0, 0, 0, 0
 	m.state, m.channel, m.since = Learning, -1, -1
 }
 
@@ -227,6 +228,7 @@ func (m *Monitor) Update(o Observation) Decision {
 	for c := range m.profiles {
 		if c < len(o.Features) {
 			m.profiles[c].push(&o.Features[c])
+			m.profiles[c].follow(m.chance)
 		}
 	}
 	if scored := !math.IsNaN(o.Score) && !math.IsInf(o.Score, 0); m.ready {
