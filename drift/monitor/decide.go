@@ -95,7 +95,7 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 			m.moving = 0
 			return
 		}
-		if m.moving++; m.moving < steady || v.kind == Noise && v.grey && age < giveUp {
+		if m.moving++; m.moving < steady || (v.kind == Noise && v.grey || v.kind == Unknown && !v.levelMoved) && age < giveUp {
 			return
 		}
 	}
@@ -117,8 +117,11 @@ func (m *Monitor) glance(o *Observation, d *Decision) {
 	if m.hops%segment != 0 {
 		return
 	}
+	if m.hops-m.fresh < farBack {
+		return
+	}
 	v := m.verdict(farBack)
-	if v.channel < 0 || v.strength < sure || m.profiles[v.channel].hops < farBack {
+	if v.channel < 0 || v.strength < sure || v.code != sound || m.profiles[v.channel].judge(2*segment).z < confirm {
 		m.plain = 0
 		return
 	}
@@ -228,7 +231,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 // calmDown drops all evidence; the whitening begins anew, because it may not
 // have seen what was in between.
 func (m *Monitor) calmDown() {
-	m.moving, m.sum, m.count = 0, 0, 0
+	m.moving, m.plain, m.sum, m.count, m.fresh = 0, 0, 0, 0, m.hops
 	for i := range m.charts {
 		m.charts[i].gap()
 		m.charts[i].calmDown(m.hops)

@@ -74,7 +74,7 @@ func (p *profile) judge(hops int) judgement {
 	// something new. Longer averages scatter less, by the root if the signal
 	// forgets; they are not trusted to the full.
 	c.critical = 3 * (1 + 1/math.Sqrt(max(u[statPower].n/segment, 1)))
-	c.shrink = min(1, max(1.2/math.Sqrt(float64(segments)), 0.4))
+	c.shrink = min(1, max(1.2/math.Sqrt(segments), 0.4))
 
 	noise, pulse := c.ratio(statNoise), c.ratio(statPulse)
 	tolNoise, tolPulse := logSD(c.relative(statNoise)), logSD(c.relative(statPulse))

@@ -126,6 +126,7 @@ type Monitor struct {
 
 	moving int     // hops in a row whose features showed a change
 	plain  int     // looks in a row at many hops that did
+	fresh  int64   // hop from which on glances look
 	sum    float64 // of z since the score's evidence was small
 	count  float64
 	open   bool
@@ -178,6 +179,7 @@ func (m *Monitor) begin() {
 	m.nrec = 0
 	m.open, m.kind, m.code, m.quiet, m.fitted = false, "", sound, 0, 0
 	m.moving, m.plain, m.sum, m.count, m.gone = 0, 0, 0, 0, 0
+	m.fresh = m.hops
 	m.state, m.channel, m.since = Learning, -1, -1
 }
 
@@ -206,7 +208,7 @@ func (m *Monitor) Gap() {
 		m.profiles[c].gap()
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
-	m.nrec, m.quiet = 0, 0
+	m.nrec, m.quiet, m.fresh = 0, 0, m.hops
 }
 
 // State returns the state after the latest Update.

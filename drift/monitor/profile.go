@@ -124,28 +124,24 @@ func (a *average) add(v, n float64) {
 
 func (a *average) mean() float64 { return a.sum / a.n } // NaN without any
 
-// average describes the latest hops by the mean of their segments, so that what
-// is usual of a segment is usual of it. It returns how many there were.
-func (p *profile) average(hops int) (s summary, n int) {
-	n = min(hops/segment, longest/segment)
-	var avg [stats]average
-	for k := range n {
-		for i, v := range p.summarise(segment, k*segment) {
-			avg[i].add(v, 1)
-		}
+// average describes the latest hops, beyond those that are kept one by one by
+// the mean of their segments, so that what is usual of a segment is usual of
+// it. It returns how many segments there were.
+func (p *profile) average(hops int) (s summary, n float64) {
+	if hops <= longest {
+		return p.summarise(hops, 0), float64(hops) / segment
 	}
-	if blocks := min((hops-int(p.hops%segment))/segment, mostBlocks); blocks > n {
-		n, avg = blocks, [stats]average{}
-		for k := range n {
-			for i, v := range p.blocks[(p.hops/segment+mostBlocks-int64(k))%mostBlocks] {
-				avg[i].add(float64(v), 1)
-			}
+	blocks := min((hops-int(p.hops%segment))/segment, mostBlocks)
+	var avg [stats]average
+	for k := range blocks {
+		for i, v := range p.blocks[(p.hops/segment+mostBlocks-int64(k))%mostBlocks] {
+			avg[i].add(float64(v), 1)
 		}
 	}
 	for i := range avg {
 		s[i] = avg[i].mean()
 	}
-	return s, n
+	return s, float64(blocks)
 }
 
 // summarise describes so many hops, the newest of them skip hops back.

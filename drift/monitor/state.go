@@ -43,7 +43,7 @@ func (m *Monitor) AppendState(dst []byte) []byte {
 	for _, s := range [...]string{m.state, m.told, m.kind, m.why, m.reason} {
 		dst = wire.String(dst, s)
 	}
-	for _, v := range [...]int64{int64(m.channel), int64(m.moving), int64(m.code), m.since, m.opened, m.began, m.gone, int64(m.quiet), int64(m.plain)} {
+	for _, v := range [...]int64{int64(m.channel), int64(m.moving), int64(m.code), m.since, m.opened, m.began, m.gone, int64(m.quiet), int64(m.plain), m.fresh} {
 		dst = wire.I64(dst, v)
 	}
 	for _, v := range [...]float64{m.sum, m.count, m.zOpen} {
@@ -94,7 +94,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 	n.nrec = r.I64()
 	n.state, n.told, n.kind, n.why, n.reason = known(r.String()), known(r.String()), known(r.String()), r.String(), r.String()
 	n.channel, n.moving, n.code = r.Int(), r.Int(), faultCode(r.I64())
-	n.since, n.opened, n.began, n.gone, n.quiet, n.plain = r.I64(), r.I64(), r.I64(), r.I64(), r.Int(), r.Int()
+	n.since, n.opened, n.began, n.gone, n.quiet, n.plain, n.fresh = r.I64(), r.I64(), r.I64(), r.I64(), r.Int(), r.Int(), r.I64()
 	for _, p := range [...]*float64{&n.sum, &n.count, &n.zOpen} {
 		*p = r.F64()
 	}
