@@ -111,7 +111,13 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	default:
 		return
 	}
-	data := map[string]any{"kind": d.Kind}
+	data := map[string]any{"kind": d.Kind, "opcua": monitor.OPCUA(d.Kind, d.Fault)}
+	if d.Fault != "" {
+		data["fault"] = d.Fault
+	}
+	if s := monitor.NE107(d.Kind, d.Fault); s != "" {
+		data["ne107"] = s
+	}
 	if d.Channel >= 0 {
 		data["channel"] = l.eng.cfg.Channels[d.Channel]
 	}

@@ -5,6 +5,24 @@ import (
 	"math"
 )
 
+// Times in hops.
+const (
+	// The first hops after a drift seems to have begun are left out of what it is
+	// judged by: a single outlier there, and differences that reach back to it,
+	// must not count. It is named once a segment is left.
+	settle = 3
+	ripe   = segment + settle
+	// What can't be named waits for as many, and is then unknown or nothing.
+	giveUp = longest + settle
+	// The features must show the same change for so many hops.
+	steady = 3
+	// Everything must be as usual for so many hops for a drift to be over.
+	calmHops = 16
+	// A sensor is well again where no rule on faults held for so many hops, even
+	// if not all is as it was.
+	wellHops = 2 * giveUp
+)
+
 // watch is Update after the calibration.
 func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	if m.open {
@@ -20,6 +38,13 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 			d.Opened = true
 			return
 		}
+	}
+	if c, code := m.straying(); code != sound {
+		_, n := m.peers.growth(m.profiles, c)
+		m.opens(o, m.hops-int64(max(2*n, 3)*segment))
+		m.tell(Fault, c, code, m.cfg.name(c)+": "+m.describePeers(c, code))
+		d.Opened = true
+		return
 	}
 	if m.state = Normal; warn || alarm {
 		m.state = Warning
@@ -154,6 +179,7 @@ func (m *Monitor) matters() bool {
 // opens notes that a drift began after the hop calm.
 func (m *Monitor) opens(o *Observation, calm int64) {
 	m.open, m.opened, m.began, m.quiet, m.moving, m.gone, m.plain = true, m.hops, calm, 0, 0, 0, 0
+	m.named = m.hops
 	m.since = max(0, o.Index-(m.hops-calm)*int64(m.cfg.Hop)+1)
 	m.zOpen = m.meanZ(segment)
 	if m.cal == nil {
@@ -168,6 +194,9 @@ func (m *Monitor) opens(o *Observation, calm int64) {
 }
 
 func (m *Monitor) tell(kind string, channel int, code faultCode, why string) {
+	if kind != m.kind {
+		m.named = m.hops
+	}
 	m.kind, m.state, m.channel, m.code, m.why = kind, kind, channel, code, why
 }
 
@@ -180,6 +209,9 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 			m.fade(c, f.Level, f.Spread, f.Diff[speedLag])
 		}
 		code := m.profiles[c].fault(m.chance, true)
+		if code == sound && m.code == spiky && c == m.channel && m.profiles[c].judge(longest).spikes {
+			code = spiky
+		}
 		if code == sound {
 			continue
 		}
@@ -190,19 +222,20 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 			return
 		}
 	}
+	if c, code := m.straying(); code != sound {
+		m.gone = 0
+		if m.code == sound || m.code == biased && code == drifting {
+			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.describePeers(c, code))
+			d.Updated = true
+			return
+		}
+	}
 	if m.usual() && math.Abs(m.meanZ(segment)) < max(0.75, min(math.Abs(m.zOpen)/2, 3)) {
 		m.quiet++
 	} else {
 		m.quiet = 0
 	}
-	if m.quiet >= calmHops {
-		d.Resolved, d.Kind, d.Fault = true, m.kind, m.code.name()
-		m.why = fmt.Sprintf("back to usual for %d samples", calmHops*m.cfg.Hop)
-		m.open, m.kind, m.code, m.state, m.channel, m.since = false, "", sound, Normal, -1, -1
-		m.calmDown()
-		return
-	}
-	if m.quiet > 0 {
+	if m.ended(d) || m.quiet > 0 {
 		return
 	}
 	// More looks as there is more to see, and where a sensor came back from a
@@ -226,6 +259,29 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}
+}
+
+// ended resolves the open drift where it is over.
+func (m *Monitor) ended(d *Decision) bool {
+	kind, fault, stayed := m.kind, m.code.name(), (m.hops-m.named)*int64(m.cfg.Hop)
+	switch {
+	case m.quiet >= calmHops:
+		m.why = fmt.Sprintf("back to usual for %d samples", calmHops*m.cfg.Hop)
+	case kind == Fault && m.gone >= wellHops:
+		m.why = fmt.Sprintf("the sensor is well again for %d samples", wellHops*m.cfg.Hop)
+	case kind != Fault && m.cfg.NewNormal > 0 && stayed >= int64(m.cfg.NewNormal):
+		m.why = fmt.Sprintf("%s drift has stayed for %d samples: taken as the new normal", kind, stayed)
+		m.begin()
+	default:
+		return false
+	}
+	d.Resolved, d.Kind, d.Fault = true, kind, fault
+	m.open, m.kind, m.code, m.channel, m.since = false, "", sound, -1, -1
+	if m.ready {
+		m.state = Normal
+		m.calmDown()
+	}
+	return true
 }
 
 // calmDown drops all evidence; the whitening begins anew, because it may not
@@ -252,14 +308,14 @@ func (m *Monitor) meanZ(n int64) float64 {
 func (m *Monitor) usual() bool {
 	for c := range m.profiles {
 		p := &m.profiles[c]
-		if p.fault(m.chance, false) != sound {
+		if p.fault(m.chance, m.code != sound) != sound {
 			return false
 		}
 		if j := p.judge(segment); j.moved() {
 			return false
 		}
 	}
-	return true
+	return m.peers.astray(m.profiles) < 0
 }
 
 type verdict struct {
