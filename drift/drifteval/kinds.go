@@ -2,12 +2,12 @@ package drifteval
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/internal/scoreboard"
@@ -24,7 +24,7 @@ const (
 
 	// watched is how many samples after a change it has to be found and named in,
 	// watchedLong where it comes slowly.
-	watched     = 640
+	watched     = 1280
 	watchedLong = 1600
 )
 
@@ -35,45 +35,50 @@ func kindsStudy() scoreboard.Study {
 		Doc:  "noise, regimes and sensor faults put into normal recordings: found, and named right",
 		Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
 			var sources []*source
-			absent := 0
 			if o.Data != "" {
 				var err error
-				if sources, absent, err = realSources(o.Data); err != nil {
+				if sources, err = realSources(o.Data); err != nil {
 					return nil, err
 				}
 			}
-			places, made := 5, 8
+			places, made := 8, 8
 			if o.Quick {
 				places, made = 1, 1
-				sources = slices.DeleteFunc(sources, func(s *source) bool { return s.x == nil })
 			}
-			n := len(sources)
-			for k := range made {
-				sources = append(sources, madeSources(o.Seed+uint64(k))...)
-			}
-			var trials []trial
-			jobs := make([]func() ([]trial, error), 0, n*places+len(sources)-n)
-			for i, s := range sources {
-				for p := range b2i(i >= n) + b2i(i < n)*places {
-					jobs = append(jobs, func() ([]trial, error) { return place(s, o.Seed, p) })
-				}
-			}
-			results, errs := make([][]trial, len(jobs)), make([]error, len(jobs))
-			if err := parallel(ctx, len(jobs), func(i int) { results[i], errs[i] = jobs[i]() }); err != nil {
+			trials, err := injectAll(ctx, sources, places, made, o.Seed)
+			if err != nil {
 				return nil, err
-			}
-			for i := range jobs {
-				if errs[i] != nil {
-					return nil, errs[i]
-				}
-				trials = append(trials, results[i]...)
 			}
 			for _, line := range matrix(trials) {
 				o.Tell("%s", line)
 			}
-			return kindRows(trials, o.Data == "" || absent == len(normals), absent), nil
+			return kindRows(trials), nil
 		},
 	}
+}
+
+// injectAll puts every change into the recordings, at so many places of each, and
+// into so many synthetic ones of each sort.
+func injectAll(ctx context.Context, sources []*source, places, made int, seed uint64) ([]trial, error) {
+	var jobs []func() ([]trial, error)
+	add := func(s *source, number int) {
+		jobs = append(jobs, func() ([]trial, error) { return place(s, seed, number) })
+	}
+	for _, s := range sources {
+		for p := range places {
+			add(s, p)
+		}
+	}
+	for k := range made {
+		for _, s := range madeSources(seed + uint64(k)) {
+			add(s, 0)
+		}
+	}
+	results, errs := make([][]trial, len(jobs)), make([]error, len(jobs))
+	if err := parallel(ctx, len(jobs), func(i int) { results[i], errs[i] = jobs[i]() }); err != nil {
+		return nil, err
+	}
+	return slices.Concat(results...), errors.Join(errs...)
 }
 
 // trial is what became of one change in one recording.
@@ -83,7 +88,6 @@ type trial struct {
 	early  bool   // a drift was open when the change came
 	named  string // the fault or the kind at the end, "nothing" where none was opened
 	delay  int    // samples until a drift was opened
-	why    string
 }
 
 func (t *trial) found() bool { return t.named != "nothing" }
@@ -183,7 +187,7 @@ func place(s *source, seed uint64, number int) ([]trial, error) {
 	h.Write([]byte(s.name)) // never fails
 	r := rand.New(rand.NewPCG(seed^h.Sum64(), uint64(number)))
 	at := kindsWarm + 320 + r.IntN(480)
-	need := at + 3*watched // of a process that runs three times as fast
+	need := at + 2*watched // of a process that runs twice as fast
 	if s.peers {
 		need = max(need, at+watchedLong)
 	}
@@ -248,56 +252,10 @@ func (g *rig) follow(tr *trial, x [][]float64, at int) error {
 		if d.Opened && !tr.found() {
 			tr.delay = t + 1 - at
 		}
-		tr.named, tr.why = d.Kind, d.Why
+		tr.named = d.Kind
 		if d.Kind == monitor.Fault {
 			tr.named = d.Fault
 		}
 	}
 	return nil
-}
-
-// matrix prints what was injected against what it was named.
-func matrix(trials []trial) []string {
-	names := []string{"noise", "regime", "stuck", "spikes", "bias", "sensor_drift", "saturation", "dropout", "unknown", "nothing"}
-	lines := []string{fmt.Sprintf("%-20s %s", "injected, named", strings.Join(names, " "))}
-	for k := range faults {
-		for _, real := range []bool{true, false} {
-			count, n := map[string]int{}, 0
-			for i := range trials {
-				if t := &trials[i]; t.fault == &faults[k] && t.source.real == real && !t.early {
-					count[t.named]++
-					n++
-				}
-			}
-			if n == 0 {
-				continue
-			}
-			line := fmt.Sprintf("%-20s", faults[k].name+[]string{" *", ""}[b2i(real)])
-			for _, name := range names {
-				line += fmt.Sprintf(" %*d", len(name), count[name])
-			}
-			lines = append(lines, line)
-		}
-	}
-	return append(lines, "(* into synthetic signals)")
-}
-
-// kindRows sums the trials up.
-func kindRows(trials []trial, noData bool, absent int) []scoreboard.Row {
-	n, found, right, early, sound, false_ := 0, 0, 0, 0, 0, 0
-	for i := range trials {
-		t := &trials[i]
-		switch {
-		case t.early:
-			early++
-		case t.fault.want == "nothing":
-			sound++
-			false_ += b2i(t.found())
-		default:
-			n++
-			found += b2i(t.found() || t.fault.silent)
-			right += b2i(t.right())
-		}
-	}
-	return []scoreboard.Row{{Name: "all", Got: 100 * float64(right) / float64(n), Note: fmt.Sprintf("%d trials, found %d right %d early %d; %d of %d false", n, found, right, early, false_, sound)}}
 }

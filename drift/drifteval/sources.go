@@ -82,23 +82,21 @@ var normals = []recorded{
 	{file: "uci_air_quality/airquality_2004-03_2004-10", columns: []string{"pt08_s1_co", "pt08_s2_nmhc", "pt08_s4_no2", "pt08_s5_o3"}, peers: true},
 }
 
-// realSources reads the recordings that are there; of files that are absent it
-// returns how many.
-func realSources(dir string) (found []*source, absent int, err error) {
+// realSources reads the recordings that are there.
+func realSources(dir string) (found []*source, err error) {
 	for i := range normals {
 		n := &normals[i]
 		t, err := csvtable.Read(filepath.Join(dir, filepath.FromSlash(n.file)+".csv.gz"))
 		if errors.Is(err, fs.ErrNotExist) {
-			absent++
 			continue
 		} else if err != nil {
-			return nil, 0, err
+			return nil, err
 		}
 		s := &source{name: filepath.Dir(n.file) + " " + n.columns[0], real: true, rhythm: n.rhythm, peers: n.peers}
 		for _, name := range n.columns {
 			x, err := t.Column(name)
 			if err != nil {
-				return nil, 0, err
+				return nil, err
 			}
 			if n.to > 0 {
 				x = x[n.from:min(n.to, len(x))]
@@ -108,7 +106,7 @@ func realSources(dir string) (found []*source, absent int, err error) {
 		}
 		found = append(found, s)
 	}
-	return found, absent, nil
+	return found, nil
 }
 
 // resolution returns the step that readings seem to be rounded to: the smallest
