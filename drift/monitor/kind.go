@@ -100,7 +100,7 @@ func (p *profile) judge(hops int) judgement {
 	if j.signalMoved() && c.byOneFactor(&j) {
 		return j
 	}
-	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && pulse-noise > c.critical*apart {
+	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && (pulse-noise > c.critical*apart || noise < smallest && pulse-noise > c.critical/2*apart) {
 		spiky := judgement{noise: 1, amplitude: 1, speed: 1, spikes: true, z: pulse / tolPulse}
 		if c.explain(&spiky, statPulse); !spiky.signalMoved() {
 			return spiky
