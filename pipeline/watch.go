@@ -123,8 +123,8 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
 	if t := l.eng.cfg.Tap; t != nil {
-		if d.Opened {
-			t.Opened(l.series, s.Index, d.Kind)
+		if d.Opened || d.Updated {
+			t.Opened(l.series, d.Since, d.Kind)
 		} else if d.Resolved {
 			t.Resolved(l.series, s.Index)
 		}

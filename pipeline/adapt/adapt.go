@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"github.com/quell-stream/quell/drift/fleet"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
@@ -31,7 +32,10 @@ type Config struct {
 	Mode string // Shadow or Auto
 	// Shared says that one model serves all series of the stream: it is tuned on
 	// the windows of all of them, and all switch together.
-	Shared   bool
+	Shared bool
+	// Fleet says what it takes, where Shared, for the stream to have drifted and
+	// not a few of its sensors. Default: that of the package.
+	Fleet    fleet.Config
 	Channels int
 	// Model is what new series start with. It may be nil where the engine tells
 	// by Serving what it serves.
@@ -105,6 +109,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
+	}
+	if err := c.Fleet.Validate(); err != nil {
+		return fmt.Errorf("adapt: %w", err)
 	}
 	if c.Model != nil {
 		if err := c.Model.Trainable(); err != nil {

@@ -219,11 +219,16 @@ func latestHeld(b *replay.Buffer) *replay.Window {
 	return h[len(h)-1]
 }
 
-// Opened hears that a drift was opened.
-func (a *Adapter) Opened(series string, _ int64, kind string) {
+// Opened hears that a drift was opened, or named anew. What came in since it
+// began is not to be learnt from where it is in doubt, however late it was found.
+func (a *Adapter) Opened(series string, since int64, kind string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.follow(a.track(series), kind)
+	t := a.track(series)
+	a.follow(t, kind)
+	if doubtful(kind) {
+		t.group.buf.Quarantine(t.name, t.base+since, t.end()+1)
+	}
 }
 
 // Resolved hears that a drift is over.

@@ -59,7 +59,7 @@ type job struct {
 func (a *Adapter) consider(t *track) {
 	d, g := &t.drift, t.group
 	if !trainable(d.kind) || d.done || d.tries >= maxTries || g.job != nil || t.seen < t.coolUntil ||
-		d.fresh < a.cfg.Need || t.serving == nil {
+		d.fresh < a.cfg.Need || t.serving == nil || !a.streamDrifted(g) {
 		return
 	}
 	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}}
