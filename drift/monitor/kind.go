@@ -8,9 +8,9 @@ import (
 // The kinds of drift.
 const (
 	Noise   = "noise"   // the noise level changed, the signal under it did not
-	Regime  = "regime"  // level, amplitude or spectrum changed
-	Fault   = "fault"   // the sensor: stuck, dropped out, saturated, spikes
-	Unknown = "unknown" // the reconstruction error changed, nothing else
+	Regime  = "regime"  // the spectrum changed, or the levels of several channels
+	Fault   = "fault"   // the sensor: Decision.Fault says what
+	Unknown = "unknown" // something changed, and one channel can't tell what
 )
 
 // smallest is the least change of the logarithm of a variance that is worth a
