@@ -61,7 +61,7 @@ func (j *injection) sign() float64                  { return float64(1 - 2*j.r.I
 // end cuts the recording off.
 func (j *injection) end(at int) {
 	for c := range j.x {
-		j.x[c] = j.x[c][:at]
+		j.x[c] = j.x[c][:min(at, len(j.x[c]))]
 	}
 }
 
