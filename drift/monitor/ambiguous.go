@@ -77,7 +77,7 @@ func (c *comparison) tinged(of int) bool {
 	n := c.change(of)
 	r, z := c.excess(statCoarse, 1, n)
 	if c.shrink < 0.6 { // seen for long: the likelier of the two
-		return r > 0.3 && z > 0.7
+		return r > 0.4 && z > 1
 	}
 	return r > 0.45 && z > 4*c.shrink
 }

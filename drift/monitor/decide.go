@@ -212,7 +212,8 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		if code == sound && m.code == spiky && c == m.channel && m.profiles[c].judge(longest).spikes {
 			code = spiky
 		}
-		if code == sound {
+		// A regime that has stood for a while has outliers of its own.
+		if code == sound || code == spiky && m.kind == Regime && m.hops-m.opened > wellHops {
 			continue
 		}
 		m.gone = 0
