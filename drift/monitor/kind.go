@@ -100,7 +100,7 @@ func (p *profile) judge(hops int) judgement {
 	if j.signalMoved() && c.byOneFactor(&j) {
 		return j
 	}
-	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && (pulse-noise > c.critical*apart || noise < smallest && pulse-noise > c.critical/2*apart) {
+	if j.signalMoved() && of == statNoise && c.outlying(noise, pulse, apart) {
 		spiky := judgement{noise: 1, amplitude: 1, speed: 1, spikes: true, z: pulse / tolPulse}
 		if c.explain(&spiky, statPulse); !spiky.signalMoved() {
 			return spiky
@@ -108,6 +108,15 @@ func (p *profile) judge(hops int) judgement {
 	}
 	j.coloured = j.speedMoved && c.asColoured()
 	return j
+}
+
+// outlying says whether pulses grew so much more than the median noise that
+// isolated readings must stand out: half of the usual certainty does where the
+// noise stayed, or they grew sixteen times as much.
+func (c *comparison) outlying(noise, pulse, apart float64) bool {
+	d := pulse - noise
+	plain := noise < smallest || d > math.Log(16)
+	return d > math.Log(4) && (d > c.critical*apart || plain && d > c.critical/2*apart)
 }
 
 // ratio returns the logarithm of a statistic over its usual value.
