@@ -155,9 +155,9 @@ func (p *profile) returned(h *hop) bool {
 // follow notes where runs stand that are too long.
 func (p *profile) follow(chance float64) {
 	if h := p.latest(); int(h.run) < p.stuckLimit(chance) {
-		p.left = true
-	} else if h.top == h.bottom && float64(h.top) != p.plateau {
-		p.plateau, p.left = float64(h.top), false
+		p.left = p.stood
+	} else if h.top == h.bottom && !(p.stood && float64(h.top) == p.plateau) {
+		p.plateau, p.stood, p.left = float64(h.top), true, false
 	}
 }
 

@@ -70,8 +70,8 @@ type profile struct {
 	peaks      moments // of the hops
 	learnt     bool
 
-	plateau float64 // where the latest run stood that was too long
-	left    bool    // it has ended
+	plateau     float64 // where the latest run stood that was too long
+	stood, left bool    // there was one; it has ended
 }
 
 func root(x float64) float32 { return float32(math.Sqrt(x)) }
@@ -268,6 +268,7 @@ func larger(a, b float64) float64 {
 func (p *profile) gap() {
 	p.ring, p.at, p.hops = [longest]hop{}, 0, 0
 	p.blocks, p.plateau, p.left = [mostBlocks][stats]float32{}, 0, false
+	p.stood = false
 }
 
 // flat says that the channel did not move while it was learnt.
@@ -301,7 +302,7 @@ func (p *profile) appendState(dst []byte) []byte {
 	for _, v := range [...]float64{p.missing, p.clip, p.rail, p.end, p.plateau, p.peak, p.peaks.n, p.peaks.mean, p.peaks.m2} {
 		dst = wire.F64(dst, v)
 	}
-	return wire.Bool(wire.Bool(dst, p.left), p.learnt)
+	return wire.Bool(wire.Bool(wire.Bool(dst, p.stood), p.left), p.learnt)
 }
 
 func (h *hop) floats() [11]*float32 {
@@ -340,7 +341,7 @@ func (p *profile) restoreState(r *wire.Reader) {
 	for _, v := range [...]*float64{&p.missing, &p.clip, &p.rail, &p.end, &p.plateau, &p.peak, &p.peaks.n, &p.peaks.mean, &p.peaks.m2} {
 		*v = r.F64()
 	}
-	p.left, p.learnt = r.Bool(), r.Bool()
+	p.stood, p.left, p.learnt = r.Bool(), r.Bool(), r.Bool()
 	if p.at >= longest || p.hops < 0 {
 		r.Fail(errForeign)
 		p.at = 0
