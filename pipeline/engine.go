@@ -91,8 +91,9 @@ type Tap interface {
 	Serving(series string, m *model.Model)
 	// Dropped hears that a series is not this engine's any more.
 	Dropped(series string)
-	// Opened hears that the monitor opened a drift, Resolved that it is over.
-	Opened(series string, index int64, kind string)
+	// Opened hears that the monitor opened a drift, or named it anew, and at which
+	// index it seems to have begun; Resolved that it is over.
+	Opened(series string, since int64, kind string)
 	Resolved(series string, index int64)
 }
 

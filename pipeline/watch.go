@@ -109,14 +109,20 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	default:
 		return
 	}
-	data := map[string]any{"kind": d.Kind}
+	data := map[string]any{"kind": d.Kind, "opcua": monitor.OPCUA(d.Kind, d.Fault)}
+	if d.Fault != "" {
+		data["fault"] = d.Fault
+	}
+	if s := monitor.NE107(d.Kind, d.Fault); s != "" {
+		data["ne107"] = s
+	}
 	if d.Channel >= 0 {
 		data["channel"] = l.eng.cfg.Channels[d.Channel]
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
 	if t := l.eng.cfg.Tap; t != nil {
-		if d.Opened {
-			t.Opened(l.series, s.Index, d.Kind)
+		if d.Opened || d.Updated {
+			t.Opened(l.series, d.Since, d.Kind)
 		} else if d.Resolved {
 			t.Resolved(l.series, s.Index)
 		}

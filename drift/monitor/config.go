@@ -20,6 +20,10 @@ type Config struct {
 	Channels int
 	// Names are used in sentences, one per channel; without them "channel 2".
 	Names []string
+	// NewNormal is for how many samples a drift that is no fault stays open, as
+	// it was named last, until it is taken for the new normal: it is resolved and
+	// everything is learnt again. Default 16,384; negative: for ever.
+	NewNormal int
 	// Seed keys the random breaking of ties.
 	Seed uint64
 }
@@ -44,6 +48,9 @@ func (c Config) defaults() Config {
 	}
 	if c.Hop == 0 {
 		c.Hop = 32
+	}
+	if c.NewNormal == 0 {
+		c.NewNormal = 1 << 14
 	}
 	if c.Channels == 0 {
 		c.Channels = 1

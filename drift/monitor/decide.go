@@ -5,6 +5,24 @@ import (
 	"math"
 )
 
+// Times in hops.
+const (
+	// The first hops after a drift seems to have begun are left out of what it is
+	// judged by: a single outlier there, and differences that reach back to it,
+	// must not count. It is named once a segment is left.
+	settle = 3
+	ripe   = segment + settle
+	// What can't be named waits for as many, and is then unknown or nothing.
+	giveUp = longest + settle
+	// The features must show the same change for so many hops.
+	steady = 3
+	// Everything must be as usual for so many hops for a drift to be over.
+	calmHops = 16
+	// A sensor is well again where no rule on faults held for so many hops, even
+	// if not all is as it was.
+	wellHops = 2 * giveUp
+)
+
 // watch is Update after the calibration.
 func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	if m.open {
@@ -21,6 +39,13 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 			return
 		}
 	}
+	if c, code := m.straying(); code != sound {
+		_, n := m.peers.growth(m.profiles, c)
+		m.opens(o, m.hops-int64(max(2*n, 3)*segment))
+		m.tell(Fault, c, code, m.cfg.name(c)+": "+m.describePeers(c, code))
+		d.Opened = true
+		return
+	}
 	if m.state = Normal; warn || alarm {
 		m.state = Warning
 	}
@@ -34,6 +59,7 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	m.mellow(o, scored)
 	if !alarm {
 		m.moving = 0
+		m.glance(o, d)
 		return
 	}
 	m.conclude(o, calm, rise, d)
@@ -77,7 +103,7 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 		return
 	}
 	v := m.verdict(int(age) - settle)
-	if v.kind == Unknown {
+	if v.channel < 0 {
 		m.moving = 0
 		if age < giveUp {
 			return
@@ -94,12 +120,41 @@ func (m *Monitor) conclude(o *Observation, calm, rise int64, d *Decision) {
 			m.moving = 0
 			return
 		}
-		if m.moving++; m.moving < steady || v.kind == Noise && v.grey && age < giveUp {
+		if m.moving++; m.moving < steady || (v.kind == Noise && v.grey || v.kind == Unknown && !v.levelMoved) && age < giveUp {
 			return
 		}
 	}
 	m.opens(o, calm)
-	m.tell(v.kind, v.channel, sound, m.say(v))
+	m.tell(v.kind, v.channel, v.code, m.say(v))
+	d.Opened = true
+}
+
+// sure is how many times what it takes to name a change something must be off,
+// over farBack hops, to be a drift without evidence from the charts.
+const (
+	sure    = 2
+	farBack = 8 * segment
+)
+
+// glance looks further back than evidence is remembered: a change too small, or
+// of a channel too restless, for every hop to tell may be plain in many.
+func (m *Monitor) glance(o *Observation, d *Decision) {
+	if m.hops%segment != 0 {
+		return
+	}
+	if m.hops-m.fresh < farBack {
+		return
+	}
+	v := m.verdict(farBack)
+	if v.channel < 0 || v.strength < sure || v.code != sound || m.profiles[v.channel].judge(2*segment).z < confirm {
+		m.plain = 0
+		return
+	}
+	if m.plain++; m.plain < 2 {
+		return
+	}
+	m.opens(o, m.hops-farBack)
+	m.tell(v.kind, v.channel, v.code, m.say(v))
 	d.Opened = true
 }
 
@@ -123,7 +178,8 @@ func (m *Monitor) matters() bool {
 
 // opens notes that a drift began after the hop calm.
 func (m *Monitor) opens(o *Observation, calm int64) {
-	m.open, m.opened, m.began, m.quiet, m.moving, m.gone = true, m.hops, calm, 0, 0, 0
+	m.open, m.opened, m.began, m.quiet, m.moving, m.gone, m.plain = true, m.hops, calm, 0, 0, 0, 0
+	m.named = m.hops
 	m.since = max(0, o.Index-(m.hops-calm)*int64(m.cfg.Hop)+1)
 	m.zOpen = m.meanZ(segment)
 	if m.cal == nil {
@@ -138,6 +194,9 @@ func (m *Monitor) opens(o *Observation, calm int64) {
 }
 
 func (m *Monitor) tell(kind string, channel int, code faultCode, why string) {
+	if kind != m.kind {
+		m.named = m.hops
+	}
 	m.kind, m.state, m.channel, m.code, m.why = kind, kind, channel, code, why
 }
 
@@ -150,12 +209,24 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 			m.fade(c, f.Level, f.Spread, f.Diff[speedLag])
 		}
 		code := m.profiles[c].fault(m.chance, true)
-		if code == sound {
+		if code == sound && m.code == spiky && c == m.channel && m.profiles[c].judge(longest).spikes {
+			code = spiky
+		}
+		// A regime that has stood for a while has outliers of its own.
+		if code == sound || code == spiky && m.kind == Regime && m.hops-m.opened > wellHops {
 			continue
 		}
 		m.gone = 0
-		if m.code == sound {
+		if m.code == sound || m.code == spiky && code != spiky || m.code == stuck && code == clipping {
 			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.profiles[c].describeFault(code))
+			d.Updated = true
+			return
+		}
+	}
+	if c, code := m.straying(); code != sound {
+		m.gone = 0
+		if m.code == sound || m.code == biased && code == drifting {
+			m.tell(Fault, c, code, m.cfg.name(c)+": "+m.describePeers(c, code))
 			d.Updated = true
 			return
 		}
@@ -165,21 +236,17 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 	} else {
 		m.quiet = 0
 	}
-	if m.quiet >= calmHops {
-		d.Resolved, d.Kind = true, m.kind
-		m.why = fmt.Sprintf("back to usual for %d samples", calmHops*m.cfg.Hop)
-		m.open, m.kind, m.code, m.state, m.channel, m.since = false, "", sound, Normal, -1, -1
-		m.calmDown()
+	if m.ended(d) || m.quiet > 0 {
 		return
 	}
-	if m.quiet > 0 {
-		return
-	}
-	// A second look once there is more to see, and where a sensor came back from
-	// a fault to something new.
-	hops := m.hops - m.began - settle
+	// More looks as there is more to see, and where a sensor came back from a
+	// fault to something new.
+	hops := m.hops - m.opened
 	switch m.hops - m.opened {
-	case segment, 2 * segment, 4 * segment, 8 * segment:
+	case segment:
+		hops = m.hops - m.began - settle
+		fallthrough
+	case 2 * segment, 4 * segment, 8 * segment, 16 * segment:
 		if m.kind == Fault {
 			return
 		}
@@ -189,16 +256,39 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		}
 		hops = m.gone - settle
 	}
-	if v := m.verdict(int(hops)); v.kind != m.kind && v.kind != Unknown {
-		m.tell(v.kind, v.channel, sound, m.say(v))
+	if v := m.verdict(int(hops)); (v.kind != m.kind || v.code != m.code) && v.channel >= 0 {
+		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}
+}
+
+// ended resolves the open drift where it is over.
+func (m *Monitor) ended(d *Decision) bool {
+	kind, fault, stayed := m.kind, m.code.name(), (m.hops-m.named)*int64(m.cfg.Hop)
+	switch {
+	case m.quiet >= calmHops:
+		m.why = fmt.Sprintf("back to usual for %d samples", calmHops*m.cfg.Hop)
+	case kind == Fault && m.gone >= wellHops:
+		m.why = fmt.Sprintf("the sensor is well again for %d samples", wellHops*m.cfg.Hop)
+	case kind != Fault && m.cfg.NewNormal > 0 && stayed >= int64(m.cfg.NewNormal):
+		m.why = fmt.Sprintf("%s drift has stayed for %d samples: taken as the new normal", kind, stayed)
+		m.begin()
+	default:
+		return false
+	}
+	d.Resolved, d.Kind, d.Fault = true, kind, fault
+	m.open, m.kind, m.code, m.channel, m.since = false, "", sound, -1, -1
+	if m.ready {
+		m.state = Normal
+		m.calmDown()
+	}
+	return true
 }
 
 // calmDown drops all evidence; the whitening begins anew, because it may not
 // have seen what was in between.
 func (m *Monitor) calmDown() {
-	m.moving, m.sum, m.count = 0, 0, 0
+	m.moving, m.plain, m.sum, m.count, m.fresh = 0, 0, 0, 0, m.hops
 	for i := range m.charts {
 		m.charts[i].gap()
 		m.charts[i].calmDown(m.hops)
@@ -219,41 +309,51 @@ func (m *Monitor) meanZ(n int64) float64 {
 func (m *Monitor) usual() bool {
 	for c := range m.profiles {
 		p := &m.profiles[c]
-		if p.fault(m.chance, false) != sound {
+		if p.fault(m.chance, m.code != sound) != sound {
 			return false
 		}
 		if j := p.judge(segment); j.moved() {
 			return false
 		}
 	}
-	return true
+	return m.peers.astray(m.profiles) < 0
 }
 
 type verdict struct {
 	kind    string
+	code    faultCode
 	channel int
 	judgement
+	together int // channels whose level moved, where that is what tells
 }
 
 // verdict names the drift from the features of all channels: a change of the
 // signal outweighs spikes, and these a change of the noise.
 func (m *Monitor) verdict(hops int) verdict {
 	v := verdict{kind: Unknown, channel: -1}
-	rank := 0
+	rank, levels := 0, 0
 	for c := range m.profiles {
 		j := m.profiles[c].judge(hops)
-		r, kind := 0, Unknown
+		if j.levelMoved {
+			levels++
+		}
+		r, kind, code := 0, Unknown, sound
 		switch {
-		case j.signalMoved():
-			r, kind = 3, Regime
+		case j.signalMoved() && !j.ambiguous():
+			r, kind = 4, Regime
 		case j.spikes:
-			r, kind = 2, Fault
+			r, kind, code = 3, Fault, spiky
+		case j.signalMoved():
+			r = 2
 		case j.noiseMoved:
 			r, kind = 1, Noise
 		}
 		if r > rank || r == rank && r > 0 && j.z > v.z {
-			rank, v = r, verdict{kind, c, j}
+			rank, v = r, verdict{kind: kind, code: code, channel: c, judgement: j}
 		}
+	}
+	if rank == 2 && levels > 1 && v.levelMoved {
+		v.kind, v.together = Regime, levels
 	}
 	return v
 }
@@ -262,13 +362,18 @@ func (m *Monitor) verdict(hops int) verdict {
 func (m *Monitor) say(v verdict) string {
 	// The score is the logarithm of a mean square: half of it is the size.
 	residual := fmt.Sprintf("residual %.1f times its usual size", math.Exp(m.meanZ(segment)*m.mad/2))
-	if v.kind == Unknown {
+	if v.channel < 0 {
 		return residual + ", level, noise and spectrum unchanged: unknown"
 	}
 	s := fmt.Sprintf("%s: %s, %s", m.cfg.name(v.channel), residual, v.describe())
 	switch v.kind {
 	case Regime:
+		if v.together > 1 {
+			s += fmt.Sprintf(", as did %d channels of %d", v.together, len(m.profiles))
+		}
 		return s + ": process regime"
+	case Unknown:
+		return s + ": unknown, one channel can't tell the process from the sensor"
 	case Fault:
 		return s + ": spikes (NE 107: maintenance required)"
 	}

@@ -3,6 +3,7 @@ package monitor
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Fewest identical readings in a row that count as stuck, and fewest missing
@@ -33,17 +34,6 @@ func (p *profile) stuckLimit(chance float64) int {
 	return max(leastRun, int(math.Ceil(max(geometric, seen))))
 }
 
-// faultCode names a rule that fired; zero: none.
-type faultCode uint8
-
-const (
-	sound faultCode = iota
-	stuck
-	dropOut
-	atRail
-	clipping
-)
-
 // fault applies the rules that need no evidence gathered over time. suspicious
 // says that something else found a change; then it is enough that a run is
 // longer than ever, or that the signal touches its own extremes.
@@ -53,18 +43,122 @@ func (p *profile) fault(chance float64, suspicious bool) faultCode {
 	}
 	h := p.latest()
 	limit := p.stuckLimit(chance)
+	long := int(h.run) >= limit ||
+		suspicious && limit < math.MaxInt && h.run >= leastRun && int(h.run) > p.longestRun+p.longestRun/2
 	switch {
-	case int(h.run) >= limit,
-		suspicious && limit < math.MaxInt && h.run >= leastRun && int(h.run) > p.longestRun+p.longestRun/2:
+	case long && p.returned(h):
+		return clipping
+	case long:
 		return stuck
 	case int(h.gap) >= max(leastGap, 4*p.longestGap), p.missingShare() > tooMuch(p.missing):
 		return dropOut
 	case p.railShare() > tooMuch(p.rail):
 		return atRail
-	case suspicious && p.clipShare() > tooMuch(p.clip):
+	case suspicious && p.clipShare() > tooMuch(p.clip), p.clipped(1), p.clipped(-1):
 		return clipping
+	case p.spiky(suspicious):
+		return spiky
 	}
 	return sound
+}
+
+// spiky says whether readings stand out further than any did while learning,
+// again and again, with nothing changed between them.
+func (p *profile) spiky(suspicious bool) bool {
+	least := 6 // hops
+	if suspicious {
+		least = 3
+	}
+	n, since := 0, 0
+	var peaks [longest]float64
+	for i := range min(longest, int(p.hops)) {
+		if peaks[i] = float64(p.back(i).peak); peaks[i] > 2*p.peak {
+			n++
+			since = i + 1
+		}
+	}
+	if n < least || since < segment || 4*n > 3*since {
+		return false
+	}
+	slices.Sort(peaks[:since])
+	return peaks[2*since/5] <= 1.5*p.peaks.mean
+}
+
+// end is what the latest hops read at their highest or lowest.
+type end struct {
+	value  float32
+	share  float64 // of their samples
+	visits int
+	run    float64 // mean length of a visit
+}
+
+// atEnd looks at the highest readings of the latest hops for a sign of 1, at the
+// lowest for −1.
+func (p *profile) atEnd(sign float32) end {
+	e := end{value: float32(math.Inf(-1))}
+	n, at := 0, 0
+	for i := range min(longest, int(p.hops)) {
+		h := p.back(i)
+		if h.n == 0 {
+			continue
+		}
+		v, here, fresh := sign*h.top, h.atTop, h.newTop
+		if sign < 0 {
+			v, here, fresh = sign*h.bottom, h.atBottom, h.newBottom
+		}
+		n += int(h.n)
+		if v > e.value {
+			e.value, at, e.visits = v, 0, 0
+		}
+		if v == e.value {
+			at += int(here)
+			e.visits += int(fresh)
+		}
+	}
+	e.value *= sign
+	if n > 0 {
+		e.share, e.run = float64(at)/float64(n), float64(at)/float64(max(e.visits, 1))
+	}
+	return e
+}
+
+// clipped says whether readings end at a value that they come back to and stay
+// at, much more than they did while learning.
+func (p *profile) clipped(sign float32) bool {
+	const least = 3 // visits
+	e := p.atEnd(sign)
+	return e.visits >= least && e.run >= 2*p.usualRun() && e.share > min(0.12+2*p.end, 0.95)
+}
+
+// usualRun is the mean length of a run of identical readings while learning, a
+// little more than is known.
+func (p *profile) usualRun() float64 {
+	n := float64(p.samples)
+	return 1 / (1 - (p.same+2)/(n+4))
+}
+
+// returned says whether a run that is too long stands at an end of the readings
+// that was left before and come back to: a rail, where a stuck sensor would not
+// have moved.
+func (p *profile) returned(h *hop) bool {
+	for _, sign := range [...]float32{1, -1} {
+		e := p.atEnd(sign)
+		earlier := e.visits - 1
+		if h.top == h.bottom && h.top == e.value && earlier >= 1 &&
+			e.share*float64(longest*int(h.n))-float64(h.run) >= 2*float64(earlier)*p.usualRun() {
+			return true
+		}
+	}
+	return p.left && h.top == h.bottom && float64(h.top) == p.plateau
+}
+
+// follow notes where runs stand that are too long.
+func (p *profile) follow(chance float64) {
+	if h := p.latest(); int(h.run) < p.stuckLimit(chance) {
+		p.left = p.stood
+	} else if h.top == h.bottom && !(p.stood && float64(h.top) == p.plateau) {
+		p.plateau, p.stood, p.left = float64(h.top), true, false
+	}
 }
 
 // tooMuch is the share of a segment that is too much where usual is the largest
@@ -87,7 +181,14 @@ func (p *profile) describeFault(code faultCode) string {
 	case atRail:
 		return fmt.Sprintf("%.0f %% of the latest readings at the end of the range, at most %.0f %% while learning: saturation (NE 107: out of specification)", 100*p.railShare(), 100*p.rail)
 	case clipping:
-		return fmt.Sprintf("%.0f %% of the latest readings equal to the highest or lowest value, at most %.0f %% while learning: saturation (NE 107: out of specification)", 100*p.clipShare(), 100*p.clip)
+		share := max(p.atEnd(1).share, p.atEnd(-1).share)
+		return fmt.Sprintf("%.0f %% of the latest readings equal to the highest or lowest value, at most %.0f %% while learning: saturation (NE 107: out of specification)", 100*share, 100*p.end)
+	case spiky:
+		most := float32(0)
+		for i := range longest {
+			most = max(most, p.back(i).peak)
+		}
+		return fmt.Sprintf("isolated readings stand out by up to %.3g, at most %.3g while learning, the others unchanged: spikes (NE 107: maintenance required)", most, p.peak)
 	}
 	return ""
 }

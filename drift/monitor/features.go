@@ -31,10 +31,15 @@ type Features struct {
 	// signal: von Neumann et al. 1941; third differences have gain 1+9+9+1 = 20.)
 	// Isolated outliers hardly move it, frequent jumps do.
 	Noise float64
+	// Coarse is Noise from third differences over every second sample. White
+	// noise moves both alike, whatever is smooth or coloured moves Coarse more.
+	Coarse float64
 	// Pulse is the mean square of max(0, |x−(a+b)/2| − |a−b|), a and b the
 	// neighbours of x. White noise and isolated outliers move it; a jump, which
 	// takes the later neighbour along, does not, nor does anything smooth.
 	Pulse float64
+	// Peak is the largest of what Pulse averages the squares of.
+	Peak float64
 	// Diff holds the mean squared difference over 1, 2, 4, 8 and 16 samples (the
 	// structure function). White noise adds the same to all of them, 2σ²; any
 	// other change of a signal does not.
@@ -45,6 +50,28 @@ type Features struct {
 	Past int     // the longest such run that ended in the hop
 	Rail float64 // share of samples at or beyond the channel's rails, see SetRails
 	Clip float64 // share of samples exactly at the highest or lowest value known for long
+
+	// The ends of what the hop reads: where they are, how many samples are exactly
+	// there, and how many of these came from elsewhere.
+	Top, Bottom End
+}
+
+// End is the highest or lowest reading of a hop; Value is NaN without any.
+type End struct {
+	Value       float64
+	At, Arrived int
+}
+
+func (e *End) take(x, last float64, beyond bool) {
+	if beyond {
+		*e = End{Value: x}
+	}
+	if x == e.Value {
+		e.At++
+		if x != last {
+			e.Arrived++
+		}
+	}
 }
 
 // Lag1 returns the lag-1 autocorrelation of the first differences: −½ for
@@ -67,7 +94,11 @@ type Extractor struct {
 	sum, sum2 float64 // about base
 	base      float64
 	d3        []float64 // |third differences|
+	d6        []float64 // the same over every second sample
+	top       End
+	bottom    End
 	psum      float64
+	peak      float64
 	pn        int
 	dsum      [len(lags)]float64
 	dn        [len(lags)]int
@@ -94,7 +125,7 @@ func NewExtractor(hop int) *Extractor {
 	if hop < 1 {
 		panic("monitor: hop below 1")
 	}
-	e := &Extractor{hop: hop, d3: make([]float64, 0, hop), lo: math.Inf(-1), hi: math.Inf(1)}
+	e := &Extractor{hop: hop, d3: make([]float64, 0, hop), d6: make([]float64, 0, hop), lo: math.Inf(-1), hi: math.Inf(1)}
 	e.Reset()
 	return e
 }
@@ -113,7 +144,7 @@ func (e *Extractor) SetRails(lo, hi float64) {
 // Reset begins anew, as after a gap: no pair reaches back before it, and a hop
 // begins here. The rails stay.
 func (e *Extractor) Reset() {
-	*e = Extractor{hop: e.hop, lo: e.lo, hi: e.hi, d3: e.d3[:0], max: math.Inf(-1), min: math.Inf(1)}
+	*e = Extractor{hop: e.hop, lo: e.lo, hi: e.hi, d3: e.d3[:0], d6: e.d6[:0], max: math.Inf(-1), min: math.Inf(1)}
 }
 
 // hugeInput is where squares come near to overflowing; no reading is that large.
@@ -143,7 +174,8 @@ func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
 		return Features{}, false
 	}
 	f := e.features()
-	e.seen, e.n, e.sum, e.sum2, e.psum, e.pn, e.d3 = 0, 0, 0, 0, 0, 0, e.d3[:0]
+	e.seen, e.n, e.sum, e.sum2, e.psum, e.peak, e.pn, e.d3, e.d6 = 0, 0, 0, 0, 0, 0, 0, e.d3[:0], e.d6[:0]
+	e.top, e.bottom = End{}, End{}
 	e.dsum, e.dn = [len(lags)]float64{}, [len(lags)]int{}
 	e.same, e.pairs, e.rail, e.clip, e.past = 0, 0, 0, 0, 0
 	return f, true
@@ -151,6 +183,12 @@ func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
 
 func (e *Extractor) take(x float64) {
 	e.miss = 0
+	last := e.last
+	if !e.hasLast {
+		last = math.NaN()
+	}
+	e.top.take(x, last, e.n == 0 || x > e.top.Value)
+	e.bottom.take(x, last, e.n == 0 || x < e.bottom.Value)
 	if e.hasLast {
 		e.pairs++
 		if x == e.last {
@@ -182,10 +220,14 @@ func (e *Extractor) take(x float64) {
 	if e.valid[j1] && e.valid[j2] && e.valid[j3] {
 		e.d3 = append(e.d3, math.Abs((x-e.ring[j3])-3*(e.ring[j1]-e.ring[j2])))
 	}
+	if j4, j6 := (e.at+maxLag-4)%maxLag, (e.at+maxLag-6)%maxLag; e.valid[j2] && e.valid[j4] && e.valid[j6] {
+		e.d6 = append(e.d6, math.Abs((x-e.ring[j6])-3*(e.ring[j2]-e.ring[j4])))
+	}
 	if e.valid[j1] && e.valid[j2] {
 		a, b := e.ring[j2], x
 		d := max(0, math.Abs(e.ring[j1]-(a+b)/2)-math.Abs(a-b))
 		e.psum += d * d
+		e.peak = max(e.peak, d)
 		e.pn++
 	}
 	if x <= e.lo || x >= e.hi {
@@ -212,8 +254,10 @@ func (e *Extractor) features() Features {
 	nan := math.NaN()
 	n := float64(e.n)
 	f := Features{N: e.n, Missing: 1 - n/float64(e.hop), MissingRun: e.miss, Run: e.run, Past: e.past,
-		Level: nan, Spread: nan, Noise: nan, Pulse: nan}
+		Level: nan, Spread: nan, Noise: whiteVariance(e.d3), Coarse: whiteVariance(e.d6), Pulse: nan,
+		Top: End{Value: nan}, Bottom: End{Value: nan}}
 	if e.n > 0 {
+		f.Top, f.Bottom = e.top, e.bottom
 		m := e.sum / n
 		f.Level = e.base + m
 		f.Spread = max(0, e.sum2/n-m*m)
@@ -223,15 +267,9 @@ func (e *Extractor) features() Features {
 	if e.pairs > 0 {
 		f.Same = float64(e.same) / float64(e.pairs)
 	}
-	if k := len(e.d3); k > 0 {
-		slices.Sort(e.d3)
-		med := (e.d3[(k-1)/2] + e.d3[k/2]) / 2 / madGain
-		// The square of the median of so few, and they overlap, is too large on
-		// average; the correction was measured on white noise.
-		f.Noise = med * med / 20 / (1 + min(3.9/(float64(k)+0.9), 1.1))
-	}
 	if e.pn > 0 {
 		f.Pulse = e.psum / float64(e.pn)
+		f.Peak = e.peak
 	}
 	for k := range lags {
 		f.Diff[k] = nan
@@ -242,7 +280,21 @@ func (e *Extractor) features() Features {
 	return f
 }
 
-const extractorState = 0xfe01
+// whiteVariance returns the variance of white noise whose absolute third
+// differences d are, NaN without any. It sorts d.
+func whiteVariance(d []float64) float64 {
+	k := len(d)
+	if k == 0 {
+		return math.NaN()
+	}
+	slices.Sort(d)
+	med := (d[(k-1)/2] + d[k/2]) / 2 / madGain
+	// The square of the median of so few, and they overlap, is too large on
+	// average; the correction was measured on white noise.
+	return med * med / 20 / (1 + min(3.9/(float64(k)+0.9), 1.1))
+}
+
+const extractorState = 0xfe02
 
 // AppendState appends a snapshot.
 func (e *Extractor) AppendState(dst []byte) []byte {
@@ -250,7 +302,7 @@ func (e *Extractor) AppendState(dst []byte) []byte {
 	for _, v := range [...]int{e.hop, e.seen, e.n, e.same, e.pairs, e.rail, e.clip, e.past, e.pn, e.run, e.miss, e.at, e.maxAge, e.minAge} {
 		dst = wire.I64(dst, int64(v))
 	}
-	for _, v := range [...]float64{e.lo, e.hi, e.sum, e.sum2, e.base, e.psum, e.last, e.max, e.min} {
+	for _, v := range [...]float64{e.lo, e.hi, e.sum, e.sum2, e.base, e.psum, e.peak, e.last, e.max, e.min} {
 		dst = wire.F64(dst, v)
 	}
 	for k := range lags {
@@ -260,7 +312,10 @@ func (e *Extractor) AppendState(dst []byte) []byte {
 	for i := range e.ring {
 		dst = wire.Bool(wire.F64(dst, e.ring[i]), e.valid[i])
 	}
-	return wire.F64s(dst, e.d3)
+	for _, end := range [...]*End{&e.top, &e.bottom} {
+		dst = wire.I64(wire.I64(wire.F64(dst, end.Value), int64(end.At)), int64(end.Arrived))
+	}
+	return wire.F64s(wire.F64s(dst, e.d3), e.d6)
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. On an error
@@ -274,7 +329,7 @@ func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 	for _, p := range [...]*int{&n.hop, &n.seen, &n.n, &n.same, &n.pairs, &n.rail, &n.clip, &n.past, &n.pn, &n.run, &n.miss, &n.at, &n.maxAge, &n.minAge} {
 		*p = r.Int()
 	}
-	for _, p := range [...]*float64{&n.lo, &n.hi, &n.sum, &n.sum2, &n.base, &n.psum, &n.last, &n.max, &n.min} {
+	for _, p := range [...]*float64{&n.lo, &n.hi, &n.sum, &n.sum2, &n.base, &n.psum, &n.peak, &n.last, &n.max, &n.min} {
 		*p = r.F64()
 	}
 	for k := range lags {
@@ -284,14 +339,17 @@ func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 	for i := range n.ring {
 		n.ring[i], n.valid[i] = r.F64(), r.Bool()
 	}
-	d3 := r.F64s(nil)
-	if n.hop != e.hop || n.seen < 0 || n.seen >= n.hop || n.at < 0 || n.at >= maxLag || len(d3) > n.hop {
+	for _, end := range [...]*End{&n.top, &n.bottom} {
+		end.Value, end.At, end.Arrived = r.F64(), r.Int(), r.Int()
+	}
+	d3, d6 := r.F64s(nil), r.F64s(nil)
+	if n.hop != e.hop || n.seen < 0 || n.seen >= n.hop || n.at < 0 || n.at >= maxLag || len(d3) > n.hop || len(d6) > n.hop {
 		r.Fail(errForeign)
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("monitor: extractor state: %w", err)
 	}
-	n.d3 = append(make([]float64, 0, n.hop), d3...)
+	n.d3, n.d6 = append(make([]float64, 0, n.hop), d3...), append(make([]float64, 0, n.hop), d6...)
 	*e = n
 	return r.Rest(), nil
 }

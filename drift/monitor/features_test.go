@@ -22,13 +22,14 @@ func averaged(hop, n int, f func(i int) float64) (avg Features) {
 		avg.Level += h.Level
 		avg.Spread += h.Spread
 		avg.Noise += h.Noise
+		avg.Coarse += h.Coarse
 		avg.Pulse += h.Pulse
 		avg.Same += h.Same
 		for j := range lags {
 			avg.Diff[j] += h.Diff[j]
 		}
 	}
-	for _, p := range []*float64{&avg.Level, &avg.Spread, &avg.Noise, &avg.Pulse, &avg.Same} {
+	for _, p := range []*float64{&avg.Level, &avg.Spread, &avg.Noise, &avg.Coarse, &avg.Pulse, &avg.Same} {
 		*p /= k
 	}
 	for j := range lags {
@@ -51,6 +52,7 @@ func TestFeaturesOfWhiteNoise(t *testing.T) {
 		f := averaged(hop, 60000/hop, func(int) float64 { return 1e6 + 2*r.NormFloat64() })
 		near(t, "Level", f.Level, 1e6, 0.05)
 		near(t, "Noise", f.Noise, sigma2, 0.05*sigma2)
+		near(t, "Coarse", f.Coarse, sigma2, 0.1*sigma2)
 		near(t, "Pulse", f.Pulse, pulseGain*sigma2, 0.05*sigma2)
 		near(t, "Spread", f.Spread, sigma2*(1-1/float64(hop)), 0.05*sigma2)
 		for k := range lags {
@@ -89,8 +91,8 @@ func TestFeaturesByHand(t *testing.T) {
 	}
 	got, ok := push(3, false)
 	nan := math.NaN()
-	want := Features{N: 4, Level: 1.5, Spread: 0.75, Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Pulse: 0,
-		Diff: [5]float64{4. / 3, 2, nan, nan, nan}, Same: 2. / 3, Run: 1, Past: 3}
+	want := Features{N: 4, Level: 1.5, Spread: 0.75, Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Coarse: nan, Pulse: 0,
+		Diff: [5]float64{4. / 3, 2, nan, nan, nan}, Same: 2. / 3, Run: 1, Past: 3, Top: End{3, 1, 1}, Bottom: End{1, 3, 1}}
 	eq := cmp.Options{cmp.Comparer(func(a, b float64) bool {
 		return math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-12
 	})}
@@ -102,7 +104,8 @@ func TestFeaturesByHand(t *testing.T) {
 	push(math.Inf(1), false)
 	got, _ = push(math.NaN(), false)
 	want = Features{N: 1, Missing: 0.75, MissingRun: 3, Level: 9, Rail: 1, Run: 1, Past: 1,
-		Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Pulse: 0, Diff: [5]float64{36, 64, 64, nan, nan}}
+		Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Coarse: nan, Pulse: 0, Diff: [5]float64{36, 64, 64, nan, nan},
+		Top: End{9, 1, 1}, Bottom: End{9, 1, 1}}
 	if d := cmp.Diff(want, got, eq); d != "" {
 		t.Errorf("second hop (-want +got):\n%s", d)
 	}

@@ -8,9 +8,9 @@ import (
 // The kinds of drift.
 const (
 	Noise   = "noise"   // the noise level changed, the signal under it did not
-	Regime  = "regime"  // level, amplitude or spectrum changed
-	Fault   = "fault"   // the sensor: stuck, dropped out, saturated, spikes
-	Unknown = "unknown" // the reconstruction error changed, nothing else
+	Regime  = "regime"  // the spectrum changed, or the levels of several channels
+	Fault   = "fault"   // the sensor: Decision.Fault says what
+	Unknown = "unknown" // something changed, and one channel can't tell what
 )
 
 // smallest is the least change of the logarithm of a variance that is worth a
@@ -26,13 +26,20 @@ type judgement struct {
 
 	noiseMoved, ampMoved, levelMoved, speedMoved bool
 
-	spikes bool    // more noise, but not in the median
-	grey   bool    // a change of the signal can't be told from chance yet
-	z      float64 // largest standardised deviation of anything
+	tinged   bool    // what moved like noise is not white
+	gain     bool    // all of it by one factor
+	coloured bool    // all of it as noise that is not white would have it
+	spikes   bool    // more noise, but not in the median
+	grey     bool    // a change of the signal can't be told from chance yet
+	z        float64 // largest standardised deviation of anything
+	strength float64 // the largest over what it takes, of what is worth a name
 }
 
-func (j *judgement) signalMoved() bool { return j.ampMoved || j.levelMoved || j.speedMoved }
+func (j *judgement) signalMoved() bool { return j.ampMoved || j.levelMoved || j.speedMoved || j.tinged }
 func (j *judgement) moved() bool       { return j.noiseMoved || j.signalMoved() || j.spikes }
+
+// ambiguous says that what moved may be the process or the sensor.
+func (j *judgement) ambiguous() bool { return !j.speedMoved || j.coloured }
 
 // judge compares the latest hops, at least a segment, with what is usual.
 //
@@ -47,12 +54,12 @@ func (j *judgement) moved() bool       { return j.noiseMoved || j.signalMoved() 
 // is explained by the other, there are outliers.
 func (p *profile) judge(hops int) judgement {
 	j := judgement{noise: 1, amplitude: 1, speed: 1}
-	hops = min(max(hops, segment), longest, int(p.hops))
+	hops = min(max(hops, segment), mostBlocks*segment, int(p.hops))
 	u := &p.usual
 	if hops < segment || u[statPower].n < segment {
 		return j
 	}
-	s := p.summarise(hops)
+	s, segments := p.average(hops)
 	if math.IsNaN(s[statPower]) {
 		return j
 	}
@@ -67,7 +74,7 @@ func (p *profile) judge(hops int) judgement {
 	// something new. Longer averages scatter less, by the root if the signal
 	// forgets; they are not trusted to the full.
 	c.critical = 3 * (1 + 1/math.Sqrt(max(u[statPower].n/segment, 1)))
-	c.shrink = min(1, 1.2*math.Sqrt(float64(segment)/float64(hops)))
+	c.shrink = min(1, max(1.2/math.Sqrt(segments), 0.4))
 
 	noise, pulse := c.ratio(statNoise), c.ratio(statPulse)
 	tolNoise, tolPulse := logSD(c.relative(statNoise)), logSD(c.relative(statPulse))
@@ -85,14 +92,31 @@ func (p *profile) judge(hops int) judgement {
 	j.noise = math.Exp(r / 2)
 	j.noiseMoved = math.Abs(r) > smallest && math.Abs(r) > c.critical*tol
 	j.z = math.Abs(r) / tol
+	if j.noiseMoved {
+		j.strength = j.z / c.critical
+	}
 	c.explain(&j, of)
-	if j.signalMoved() && of == statNoise && pulse-noise > math.Log(4) && pulse-noise > c.critical*apart {
+	j.tinged = j.noiseMoved && c.tinged(of)
+	if j.signalMoved() && c.byOneFactor(&j) {
+		return j
+	}
+	if j.signalMoved() && of == statNoise && c.outlying(noise, pulse, apart) {
 		spiky := judgement{noise: 1, amplitude: 1, speed: 1, spikes: true, z: pulse / tolPulse}
 		if c.explain(&spiky, statPulse); !spiky.signalMoved() {
 			return spiky
 		}
 	}
+	j.coloured = j.speedMoved && c.asColoured()
 	return j
+}
+
+// outlying says whether pulses grew so much more than the median noise that
+// isolated readings must stand out: half of the usual certainty does where the
+// noise stayed, or they grew sixteen times as much.
+func (c *comparison) outlying(noise, pulse, apart float64) bool {
+	d := pulse - noise
+	plain := noise < smallest || d > math.Log(16)
+	return d > math.Log(4) && (d > c.critical*apart || plain && d > c.critical/2*apart)
 }
 
 // ratio returns the logarithm of a statistic over its usual value.
@@ -193,6 +217,7 @@ func (c *comparison) explain(j *judgement, of int) {
 	j.level = d / math.Sqrt(c.u[statPower].mean)
 	if zl := math.Abs(d) / tol; math.Abs(j.level) > 0.5 && zl > c.critical {
 		j.levelMoved = true
+		j.strength = max(j.strength, zl/c.critical)
 		j.z = max(j.z, zl)
 	}
 }
@@ -203,6 +228,7 @@ func (c *comparison) beyond(r, z float64, j *judgement) bool {
 		return false
 	}
 	if z > c.critical {
+		j.strength = max(j.strength, z/c.critical)
 		return true
 	}
 	if z > c.critical/2 {
@@ -236,7 +262,12 @@ func (j *judgement) describe() string {
 	if j.ampMoved {
 		say("amplitude %.2g times its usual size", j.amplitude)
 	}
-	if j.speedMoved {
+	if !j.speedMoved && !j.noiseMoved && j.signalMoved() {
+		say("spectrum unchanged")
+	}
+	if j.coloured {
+		say("spectrum as with coloured noise")
+	} else if j.speedMoved {
 		if j.speed >= 1 {
 			say("spectrum moved to faster variation")
 		} else {
@@ -245,6 +276,9 @@ func (j *judgement) describe() string {
 	}
 	if j.noiseMoved {
 		say("noise %.2g times its usual size", j.noise)
+	}
+	if j.tinged && !j.coloured {
+		say("which is not white")
 	}
 	if j.spikes {
 		say("isolated outliers, noise otherwise unchanged")

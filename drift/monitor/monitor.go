@@ -40,6 +40,9 @@ type Decision struct {
 	// Kind is the kind of the drift that is open, or that was resolved just now;
 	// else "".
 	Kind string
+	// Fault is the fault of a drift of kind Fault, one of Stuck, Spikes, Bias,
+	// SensorDrift, Saturation and DropOut; else "".
+	Fault string
 	// Z is the score in robust deviations from its median while learning; NaN
 	// while learning or without a score.
 	Z float64
@@ -52,26 +55,14 @@ type Decision struct {
 	// Since is the index at which the drift seems to have begun, -1 without one.
 	Since int64
 
-	Changed  bool // State differs from the one before
-	Opened   bool // a drift was opened
-	Updated  bool // the open drift has another kind or reason
-	Resolved bool // the open drift is over, or became the new normal
+	Changed bool // State differs from the one before
+	Opened  bool // a drift was opened
+	Updated bool // the open drift has another kind or reason
+	// Resolved says that the open drift is over: everything was as usual for 16
+	// hops; or it was a fault and no rule on faults held for 54; or it is the new
+	// normal, because Rebase said so or it has stayed for Config.NewNormal.
+	Resolved bool
 }
-
-// Times in hops.
-const (
-	// The first hops after a drift seems to have begun are left out of what it is
-	// judged by: a single outlier there, and differences that reach back to it,
-	// must not count. It is named once a segment is left.
-	settle = 3
-	ripe   = segment + settle
-	// What can't be named waits for as many, and is then unknown or nothing.
-	giveUp = longest + settle
-	// The features must show the same change for so many hops.
-	steady = 3
-	// Everything must be as usual for so many hops for a drift to be over.
-	calmHops = 16
-)
 
 const (
 	scoreCells   = 1024
@@ -112,6 +103,7 @@ type Monitor struct {
 	power    []float64 // running mean power, NaN before the first
 	diff     []float64 // running mean squared difference over speedLag
 	profiles []profile
+	peers    peers
 
 	recent [segment]float64 // latest standardised scores
 	nrec   int64
@@ -122,6 +114,8 @@ type Monitor struct {
 	channel int
 
 	moving int     // hops in a row whose features showed a change
+	plain  int     // looks in a row at many hops that did
+	fresh  int64   // hop from which on glances look
 	sum    float64 // of z since the score's evidence was small
 	count  float64
 	open   bool
@@ -129,6 +123,7 @@ type Monitor struct {
 	code   faultCode
 	since  int64 // index
 	opened int64 // hop
+	named  int64 // hop at which it got its kind
 	began  int64 // hop after which it seems to have begun
 	zOpen  float64
 	quiet  int   // hops in a row that were as usual
@@ -171,9 +166,11 @@ func (m *Monitor) begin() {
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
 	clear(m.charts)
+	m.peers = newPeers(m.cfg.Channels)
 	m.nrec = 0
 	m.open, m.kind, m.code, m.quiet, m.fitted = false, "", sound, 0, 0
-	m.moving, m.sum, m.count, m.gone = 0, 0, 0, 0
+	m.moving, m.plain, m.sum, m.count, m.gone = 0, 0, 0, 0, 0
+	m.fresh = m.hops
 	m.state, m.channel, m.since = Learning, -1, -1
 }
 
@@ -202,7 +199,7 @@ func (m *Monitor) Gap() {
 		m.profiles[c].gap()
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
-	m.nrec, m.quiet = 0, 0
+	m.nrec, m.quiet, m.fresh = 0, 0, m.hops
 }
 
 // State returns the state after the latest Update.
@@ -224,6 +221,7 @@ func (m *Monitor) Update(o Observation) Decision {
 	for c := range m.profiles {
 		if c < len(o.Features) {
 			m.profiles[c].push(&o.Features[c])
+			m.profiles[c].follow(m.chance)
 		}
 	}
 	if scored := !math.IsNaN(o.Score) && !math.IsInf(o.Score, 0); m.ready {
@@ -238,7 +236,7 @@ func (m *Monitor) Update(o Observation) Decision {
 	}
 	d.State, d.Why, d.Channel, d.Since = m.state, m.why, m.channel, m.since
 	if m.open {
-		d.Kind = m.kind
+		d.Kind, d.Fault = m.kind, m.code.name()
 	}
 	d.Changed = m.state != m.told
 	m.told = m.state
@@ -262,6 +260,7 @@ func (m *Monitor) learn(o *Observation) {
 	for c := range min(len(o.Features), len(m.profiles)) {
 		m.profiles[c].learn(&o.Features[c])
 	}
+	m.peers.learn(m.profiles)
 	if len(m.cal) == m.cfg.Calibration {
 		m.calibrate()
 		for c := range m.profiles {
@@ -323,6 +322,7 @@ func (m *Monitor) calibrate() {
 		power.fit(y, m.between(1+2*c), powerCells, false, m.cfg.Seed+uint64(2*c)+1, m.hops)
 		speed.fit(z, m.between(2+2*c), powerCells, false, m.cfg.Seed+uint64(2*c)+2, m.hops)
 	}
+	m.peers.fit()
 	if m.fitted = len(m.cal); m.fitted >= mature {
 		m.cal, m.levels, m.spread, m.diffs = nil, nil, nil, nil
 	}
@@ -352,6 +352,7 @@ func (m *Monitor) mellow(o *Observation, scored bool) {
 	for c := range min(len(o.Features), len(m.profiles)) {
 		m.profiles[c].learn(&o.Features[c])
 	}
+	m.peers.learn(m.profiles)
 	if len(m.cal) >= min(2*m.fitted, mature) {
 		m.calibrate()
 	}

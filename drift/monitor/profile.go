@@ -12,6 +12,8 @@ import (
 const (
 	segment = 8
 	longest = 24
+	// Beyond that, whole segments are kept, so many of them.
+	mostBlocks = 16
 )
 
 // The statistics of a segment.
@@ -19,6 +21,7 @@ const (
 	statLevel = iota
 	statPower // variance over the whole segment
 	statNoise
+	statCoarse
 	statPulse
 	statDiff                         // the first of the lags
 	statRatio = statDiff + len(lags) // ln(Diff/power), for all lags but the last
@@ -35,7 +38,11 @@ type hop struct {
 	n, run, gap                 int32
 	missing, rail, clip         float32
 	level, spread, noise, pulse float32
+	coarse, top, bottom         float32
+	peak                        float32
 	diff                        [len(lags)]float32
+	// Samples at the top and the bottom, and how many came from elsewhere.
+	atTop, newTop, atBottom, newBottom int32
 }
 
 // profile knows how the segments of one channel usually look, and holds the
@@ -46,7 +53,9 @@ type profile struct {
 	ring  [longest]hop
 	at    int
 	hops  int64
-	usual [stats]moments
+	// Segments that followed each other, newest last at hops/segment.
+	blocks [mostBlocks][stats]float32
+	usual  [stats]moments
 
 	// Learnt for the rules on faults.
 	samples    int64 // valid
@@ -56,7 +65,13 @@ type profile struct {
 	missing    float64 // largest share over a segment
 	clip       float64 // likewise
 	rail       float64
+	end        float64 // likewise, over the latest hops: readings at their highest or lowest
+	peak       float64 // largest
+	peaks      moments // of the hops
 	learnt     bool
+
+	plateau     float64 // where the latest run stood that was too long
+	stood, left bool    // there was one; it has ended
 }
 
 func root(x float64) float32 { return float32(math.Sqrt(x)) }
@@ -70,12 +85,22 @@ func (p *profile) push(f *Features) {
 	h := &p.ring[p.at]
 	*h = hop{n: int32(f.N), run: int32(min(f.Run, math.MaxInt32)), gap: int32(min(f.MissingRun, math.MaxInt32)),
 		missing: float32(f.Missing), rail: float32(f.Rail), clip: float32(f.Clip),
-		level: float32(f.Level - p.base), spread: root(f.Spread), noise: root(f.Noise), pulse: root(f.Pulse)}
+		level: float32(f.Level - p.base), spread: root(f.Spread), noise: root(f.Noise), pulse: root(f.Pulse),
+		peak:   float32(f.Peak),
+		coarse: root(f.Coarse), top: float32(f.Top.Value - p.base), bottom: float32(f.Bottom.Value - p.base),
+		atTop: int32(f.Top.At), newTop: int32(f.Top.Arrived), atBottom: int32(f.Bottom.At), newBottom: int32(f.Bottom.Arrived)}
 	for k := range lags {
 		h.diff[k] = root(f.Diff[k])
 	}
 	p.at = (p.at + 1) % longest
 	p.hops++
+	if p.hops%segment == 0 {
+		s := p.summarise(segment, 0)
+		b := &p.blocks[p.hops/segment%mostBlocks]
+		for i := range b {
+			b[i] = float32(s[i])
+		}
+	}
 }
 
 // latest returns the newest hop.
@@ -99,12 +124,32 @@ func (a *average) add(v, n float64) {
 
 func (a *average) mean() float64 { return a.sum / a.n } // NaN without any
 
-// summarise describes the latest hops.
-func (p *profile) summarise(hops int) summary {
+// average describes the latest hops, beyond those that are kept one by one by
+// the mean of their segments, so that what is usual of a segment is usual of
+// it. It returns how many segments there were.
+func (p *profile) average(hops int) (s summary, n float64) {
+	if hops <= longest {
+		return p.summarise(hops, 0), float64(hops) / segment
+	}
+	blocks := min((hops-int(p.hops%segment))/segment, mostBlocks)
+	var avg [stats]average
+	for k := range blocks {
+		for i, v := range p.blocks[(p.hops/segment+mostBlocks-int64(k))%mostBlocks] {
+			avg[i].add(float64(v), 1)
+		}
+	}
+	for i := range avg {
+		s[i] = avg[i].mean()
+	}
+	return s, float64(blocks)
+}
+
+// summarise describes so many hops, the newest of them skip hops back.
+func (p *profile) summarise(hops, skip int) summary {
 	var s summary
 	var avg [statRatio]average
 	for i := range hops {
-		h := p.back(i)
+		h := p.back(skip + i)
 		n := float64(h.n)
 		if n == 0 {
 			continue
@@ -117,7 +162,7 @@ func (p *profile) summarise(hops int) summary {
 	}
 	level := avg[statLevel].mean()
 	for i := range hops {
-		h := p.back(i)
+		h := p.back(skip + i)
 		if h.n > 0 {
 			d := float64(h.level) - level
 			avg[statPower].add(square(h.spread)+d*d, float64(h.n))
@@ -126,7 +171,8 @@ func (p *profile) summarise(hops int) summary {
 	for i := range avg {
 		s[i] = avg[i].mean()
 	}
-	s[statNoise] = p.noise(hops)
+	s[statNoise] = p.noise(hops, skip, func(h *hop) float32 { return h.noise })
+	s[statCoarse] = p.noise(hops, skip, func(h *hop) float32 { return h.coarse })
 	for k := range ratios {
 		s[statRatio+k] = math.NaN()
 		if s[statDiff+k] > 0 && s[statPower] > 0 {
@@ -139,12 +185,12 @@ func (p *profile) summarise(hops int) summary {
 // noise is the median over the latest hops of their noise variance, which hops
 // with many outliers do not move either. The variance of a hop is skewed, so
 // that the median is below the mean; by how much was measured on white noise.
-func (p *profile) noise(hops int) float64 {
+func (p *profile) noise(hops, skip int, of func(*hop) float32) float64 {
 	var v [longest]float64
 	k, most := 0, 0
 	for i := range hops {
-		h := p.back(i)
-		if x := square(h.noise); h.n > 0 && !math.IsNaN(x) {
+		h := p.back(skip + i)
+		if x := square(of(h)); h.n > 0 && !math.IsNaN(x) {
 			v[k] = x
 			most = max(most, int(h.n))
 			k++
@@ -192,6 +238,8 @@ func (p *profile) learn(f *Features) {
 	}
 	p.samples += int64(f.N)
 	p.same += f.Same * float64(f.N)
+	p.peak = max(p.peak, f.Peak)
+	p.peaks.add(f.Peak)
 	if !p.full() {
 		return
 	}
@@ -199,10 +247,11 @@ func (p *profile) learn(f *Features) {
 		p.missing = max(p.missing, p.missingShare())
 		p.clip = larger(p.clip, p.clipShare())
 		p.rail = larger(p.rail, p.railShare())
+		p.end = larger(p.end, max(p.atEnd(1).share, p.atEnd(-1).share))
 	} else if p.missingShare() > p.missing+0.05 {
 		return
 	}
-	for i, v := range p.summarise(segment) {
+	for i, v := range p.summarise(segment, 0) {
 		p.usual[i].add(v)
 	}
 }
@@ -216,7 +265,11 @@ func larger(a, b float64) float64 {
 }
 
 // gap forgets the latest hops.
-func (p *profile) gap() { p.ring, p.at, p.hops = [longest]hop{}, 0, 0 }
+func (p *profile) gap() {
+	p.ring, p.at, p.hops = [longest]hop{}, 0, 0
+	p.blocks, p.plateau, p.left = [mostBlocks][stats]float32{}, 0, false
+	p.stood = false
+}
 
 // flat says that the channel did not move while it was learnt.
 func (p *profile) flat() bool { return !(p.usual[statPower].mean > 0) }
@@ -225,8 +278,8 @@ func (p *profile) appendState(dst []byte) []byte {
 	dst = wire.Bool(wire.F64(dst, p.base), p.based)
 	for i := range p.ring {
 		h := &p.ring[i]
-		for _, v := range [...]int32{h.n, h.run, h.gap} {
-			dst = wire.F32(dst, math.Float32frombits(uint32(v)))
+		for _, v := range h.counts() {
+			dst = wire.F32(dst, math.Float32frombits(uint32(*v)))
 		}
 		for _, v := range h.floats() {
 			dst = wire.F32(dst, *v)
@@ -236,24 +289,35 @@ func (p *profile) appendState(dst []byte) []byte {
 		}
 	}
 	dst = wire.I64(wire.U8(dst, uint8(p.at)), p.hops)
+	for i := range p.blocks {
+		for _, v := range p.blocks[i] {
+			dst = wire.F32(dst, v)
+		}
+	}
 	for _, m := range p.usual {
 		dst = wire.F64(wire.F64(wire.F64(dst, m.n), m.mean), m.m2)
 	}
 	dst = wire.F64(wire.I64(dst, p.samples), p.same)
 	dst = wire.I64(wire.I64(dst, int64(p.longestRun)), int64(p.longestGap))
-	dst = wire.F64(wire.F64(wire.F64(dst, p.missing), p.clip), p.rail)
-	return wire.Bool(dst, p.learnt)
+	for _, v := range [...]float64{p.missing, p.clip, p.rail, p.end, p.plateau, p.peak, p.peaks.n, p.peaks.mean, p.peaks.m2} {
+		dst = wire.F64(dst, v)
+	}
+	return wire.Bool(wire.Bool(wire.Bool(dst, p.stood), p.left), p.learnt)
 }
 
-func (h *hop) floats() [7]*float32 {
-	return [...]*float32{&h.missing, &h.rail, &h.clip, &h.level, &h.spread, &h.noise, &h.pulse}
+func (h *hop) floats() [11]*float32 {
+	return [...]*float32{&h.missing, &h.rail, &h.clip, &h.level, &h.spread, &h.noise, &h.pulse, &h.coarse, &h.top, &h.bottom, &h.peak}
+}
+
+func (h *hop) counts() [7]*int32 {
+	return [...]*int32{&h.n, &h.run, &h.gap, &h.atTop, &h.newTop, &h.atBottom, &h.newBottom}
 }
 
 func (p *profile) restoreState(r *wire.Reader) {
 	p.base, p.based = r.F64(), r.Bool()
 	for i := range p.ring {
 		h := &p.ring[i]
-		for _, v := range [...]*int32{&h.n, &h.run, &h.gap} {
+		for _, v := range h.counts() {
 			*v = int32(math.Float32bits(r.F32()))
 		}
 		for _, v := range h.floats() {
@@ -264,14 +328,21 @@ func (p *profile) restoreState(r *wire.Reader) {
 		}
 	}
 	p.at, p.hops = int(r.U8()), r.I64()
+	for i := range p.blocks {
+		for k := range p.blocks[i] {
+			p.blocks[i][k] = r.F32()
+		}
+	}
 	for i := range p.usual {
 		p.usual[i] = moments{n: r.F64(), mean: r.F64(), m2: r.F64()}
 	}
 	p.samples, p.same = r.I64(), r.F64()
 	p.longestRun, p.longestGap = r.Int(), r.Int()
-	p.missing, p.clip, p.rail = r.F64(), r.F64(), r.F64()
-	p.learnt = r.Bool()
-	if p.at >= longest {
+	for _, v := range [...]*float64{&p.missing, &p.clip, &p.rail, &p.end, &p.plateau, &p.peak, &p.peaks.n, &p.peaks.mean, &p.peaks.m2} {
+		*v = r.F64()
+	}
+	p.stood, p.left, p.learnt = r.Bool(), r.Bool(), r.Bool()
+	if p.at >= longest || p.hops < 0 {
 		r.Fail(errForeign)
 		p.at = 0
 	}

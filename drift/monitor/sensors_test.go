@@ -214,9 +214,9 @@ var changes = []struct {
 			s.process = "square"
 		}
 	}, func(p string) bool { return p == "sine" || p == "saw" }},
-	{"amplitude x2", "regime", Regime, func(s *sensor) { s.amp *= 2 }, moving},
-	{"amplitude x3", "regime", Regime, func(s *sensor) { s.amp *= 3 }, moving},
-	{"level +4", "level", Regime, func(s *sensor) { s.offset += 4 }, nil},
+	{"amplitude x2", "amplitude", Unknown, func(s *sensor) { s.amp *= 2 }, moving},
+	{"amplitude x3", "amplitude", Unknown, func(s *sensor) { s.amp *= 3 }, moving},
+	{"level +4", "level", Unknown, func(s *sensor) { s.offset += 4 }, nil},
 	{"stuck", "stuck", Fault, func(s *sensor) { s.stuck = true }, nil},
 	{"drop-out 70 %", "drop-out", Fault, func(s *sensor) { s.missing = 0.7 }, nil},
 	{"5 % spikes", "spikes", Fault, func(s *sensor) { s.spikes = 0.05 }, nil},

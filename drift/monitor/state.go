@@ -6,8 +6,8 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// monitorState marks a snapshot of a Monitor, version 1.
-const monitorState = 0x3001
+// monitorState marks a snapshot of a Monitor, version 2.
+const monitorState = 0x3002
 
 // AppendState appends a snapshot. While the monitor learns it takes 11 KiB and
 // 6 KiB per channel (with a calibration beyond 1,600 scores 4 bytes more for
@@ -36,6 +36,7 @@ func (m *Monitor) AppendState(dst []byte) []byte {
 		}
 		dst = m.profiles[c].appendState(dst)
 	}
+	dst = m.peers.appendState(dst)
 	for _, v := range m.recent {
 		dst = wire.F64(dst, v)
 	}
@@ -43,7 +44,7 @@ func (m *Monitor) AppendState(dst []byte) []byte {
 	for _, s := range [...]string{m.state, m.told, m.kind, m.why, m.reason} {
 		dst = wire.String(dst, s)
 	}
-	for _, v := range [...]int64{int64(m.channel), int64(m.moving), int64(m.code), m.since, m.opened, m.began, m.gone, int64(m.quiet)} {
+	for _, v := range [...]int64{int64(m.channel), int64(m.moving), int64(m.code), m.since, m.opened, m.began, m.gone, int64(m.quiet), int64(m.plain), m.fresh, m.named} {
 		dst = wire.I64(dst, v)
 	}
 	for _, v := range [...]float64{m.sum, m.count, m.zOpen} {
@@ -88,13 +89,14 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		}
 		n.profiles[c].restoreState(r)
 	}
+	n.peers.restoreState(r)
 	for i := range n.recent {
 		n.recent[i] = r.F64()
 	}
 	n.nrec = r.I64()
 	n.state, n.told, n.kind, n.why, n.reason = known(r.String()), known(r.String()), known(r.String()), r.String(), r.String()
 	n.channel, n.moving, n.code = r.Int(), r.Int(), faultCode(r.I64())
-	n.since, n.opened, n.began, n.gone, n.quiet = r.I64(), r.I64(), r.I64(), r.I64(), r.Int()
+	n.since, n.opened, n.began, n.gone, n.quiet, n.plain, n.fresh, n.named = r.I64(), r.I64(), r.I64(), r.I64(), r.Int(), r.Int(), r.I64(), r.I64()
 	for _, p := range [...]*float64{&n.sum, &n.count, &n.zOpen} {
 		*p = r.F64()
 	}

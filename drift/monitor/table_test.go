@@ -134,7 +134,7 @@ func TestMonitorTable(t *testing.T) {
 	for _, ch := range changes {
 		t.Logf("%-15s %v", ch.name, total[ch.name])
 	}
-	for _, g := range []string{"noise", "regime", "level", "stuck", "drop-out"} {
+	for _, g := range []string{"noise", "regime", "amplitude", "level", "stuck", "drop-out"} {
 		r := groups[g]
 		t.Logf("group %-19s %v", g, r)
 		t.Logf("group %-19s %v", g+", resonance", groups[g+", resonance"])

@@ -19,6 +19,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quell-stream/quell/drift/fleet"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
@@ -35,7 +36,10 @@ type Config struct {
 	Mode string // Shadow or Auto
 	// Shared says that one model serves all series of the stream: it is tuned on
 	// the windows of all of them, and all switch together.
-	Shared   bool
+	Shared bool
+	// Fleet says what it takes, where Shared, for the stream to have drifted and
+	// not a few of its sensors. Default: that of the package.
+	Fleet    fleet.Config
 	Channels int
 	// Model is what new series start with. It may be nil where the engine tells
 	// by Serving what it serves.
@@ -142,6 +146,9 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)
 	case c.BankModels < 1 || c.BankBytes < 1:
 		return fmt.Errorf("adapt: a bank of %d models in %d bytes holds nothing", c.BankModels, c.BankBytes)
+	}
+	if err := c.Fleet.Validate(); err != nil {
+		return fmt.Errorf("adapt: %w", err)
 	}
 	if c.Model != nil {
 		if err := c.Model.Trainable(); err != nil {

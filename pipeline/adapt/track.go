@@ -284,12 +284,19 @@ func latestHeld(b *replay.Buffer) *replay.Window {
 	return h[len(h)-1]
 }
 
-// Opened hears that a drift was opened.
-func (a *Adapter) Opened(series string, _ int64, kind string) {
+// Opened hears that a drift was opened, or named anew. What came in since it
+// began, where that is known (not -1), is not to be learnt from where it is in
+// doubt, however late it was found.
+func (a *Adapter) Opened(series string, since int64, kind string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if t := a.track(series); t.ahead == 0 { // else Slot tells
-		a.follow(t, kind)
+	t := a.track(series)
+	if t.ahead > 0 {
+		return // Slot tells
+	}
+	a.follow(t, kind)
+	if doubtful(kind) && since >= 0 {
+		t.group.buf.Quarantine(t.name, t.base+since, t.end()+1)
 	}
 }
 

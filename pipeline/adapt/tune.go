@@ -83,7 +83,7 @@ func (j *job) horizon() int { return max(mostJudged, j.first+leastMore) }
 func (a *Adapter) consider(t *track) {
 	d, g := &t.drift, t.group
 	if !trainable(d.kind) || d.done || d.tries >= maxTries || g.job != nil || g.clock < g.coolUntil ||
-		d.fresh < a.cfg.Need || t.serving == nil || !g.budget.affords(a.cfg, g.clock) {
+		d.fresh < a.cfg.Need || t.serving == nil || !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
 		return
 	}
 	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}, before: d.before, learns: d.regime}

@@ -270,6 +270,9 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
 		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
 	}
+	if rate := s.Drift.FalseAlarms; rate.Samples > 0 || s.Window.RateHz > 0 { // else known by the grid alone
+		c.Fleet.FalseAlarms = min(rate.PerSample(s.Window.RateHz), float64(monitor.LargestRate))
+	}
 	if b.opt.Deterministic {
 		c.CPUShare = 1 // nobody is served meanwhile
 	}
