@@ -3,6 +3,7 @@ package monitor
 import (
 	"math"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/internal/wire"
 )
 
@@ -273,14 +274,8 @@ func (c *chart) bet(z float64) {
 	c.evidence = math.Log(s / float64(n))
 }
 
-// uniform returns a number in [0, 1) keyed by seed and n (Steele, Lea and
-// Flood 2014, SplitMix64).
-func uniform(seed, n uint64) float64 {
-	z := seed + n*0x9e3779b97f4a7c15
-	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
-	z = (z ^ z>>27) * 0x94d049bb133111eb
-	return float64((z^z>>31)>>11) / (1 << 53)
-}
+// uniform returns a number in [0, 1) keyed by seed and n.
+func uniform(seed, n uint64) float64 { return float64(mix.Mix(seed+n*mix.Golden)>>11) / (1 << 53) }
 
 func (c *chart) appendState(dst []byte) []byte {
 	dst = wire.Bool(dst, c.ready)

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 
+	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/noise"
 	"github.com/quell-stream/quell/model/replay"
@@ -15,11 +16,7 @@ import (
 func keyed(seed uint64, series string, at int64) uint64 {
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
-	x := seed ^ h.Sum64() + uint64(at)*0x9e3779b97f4a7c15
-	// The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
+	return mix.Mix(seed ^ h.Sum64() + uint64(at)*mix.Golden)
 }
 
 // present returns channel c's values, scaled, without the missing ones.
