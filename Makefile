@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick integration compare perf-table
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table
 all: check test
 
 tools: ## fetch modules and the linter
@@ -70,6 +70,18 @@ quality-quick: ## what CI runs of it: two minutes
 	$(GO) vet ./.ci/quality
 	$(GO) test ./.ci/quality
 	$(QUALITY) -quick -open .ci/quality/open.txt bin/quell-quality $(SHARED)
+
+STUDIES = CGO_ENABLED=0 $(GO) run -trimpath ./cmd/quell eval
+
+drift: ## every row of the drift targets: ten minutes
+	$(STUDIES) drift --data $(SHARED)/data
+
+adapt: ## every row of the adaptation targets: half an hour
+	$(STUDIES) adapt --data $(SHARED)/data
+
+studies-quick: ## what CI runs of both: a minute
+	$(STUDIES) drift --quick --data $(SHARED)/data --open .ci/open-drift.txt
+	$(STUDIES) adapt --quick --run '^(recovery|gate|return)$$' --data $(SHARED)/data --open .ci/open-adapt.txt
 
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration

@@ -23,7 +23,7 @@ func evalStudiesCmds(s streams) []*cobra.Command {
 
 func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobra.Command {
 	var o scoreboard.Options
-	var run string
+	var run, open string
 	var asJSON bool
 	var long strings.Builder
 	fmt.Fprintf(&long, "%s. Each row stands beside what the best known reach, and the\ncommand fails where a row misses its must. (quell eval ./%s scores a file of that name.)\nThe studies:\n", short, name)
@@ -52,12 +52,18 @@ func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobr
 				}
 				rows = append(rows, r...)
 			}
+			if open != "" {
+				if err := scoreboard.MarkOpen(rows, open); err != nil {
+					return fmt.Errorf("--open: %w", err)
+				}
+			}
 			return writeStudies(s.out, rows, asJSON)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.Data, "data", "", "`folder` with recordings; without it rows that need them are not measured")
 	f.StringVar(&run, "run", "", "`regexp` of the studies to run; default: all")
+	f.StringVar(&open, "open", "", "`file` with the names of rows that may miss their must")
 	f.BoolVar(&o.Quick, "quick", false, "a subset of minutes")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of all that is drawn")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

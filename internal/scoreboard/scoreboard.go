@@ -8,7 +8,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -45,6 +48,7 @@ type Row struct {
 	Got       float64 // NaN: not measured, Note says why
 	Note      string  // on how much, or why not
 	Blind     bool    // a detector that does not look at the data: nothing is asked of it
+	Open      bool    // known to miss what it must, and being worked on
 }
 
 // Bound is what a figure has to keep to; the zero Bound asks for nothing.
@@ -79,7 +83,8 @@ const (
 	AimMet  = "aim met"
 	MustMet = "met"
 	Missed  = "MISSED"
-	Shown   = "" // nothing is asked
+	Known   = "open" // missed, and known to be
+	Shown   = ""     // nothing is asked
 	Empty   = "not measured"
 )
 
@@ -90,6 +95,8 @@ func (r *Row) Verdict() string {
 		return Empty
 	case !r.Must.given && !r.Aim.given:
 		return Shown
+	case !r.Must.Met(r.Got) && r.Open:
+		return Known
 	case !r.Must.Met(r.Got):
 		return Missed
 	case r.Aim.given && r.Aim.Met(r.Got):
@@ -109,6 +116,28 @@ func MissedOf(rows []Row) int {
 		}
 	}
 	return n
+}
+
+// MarkOpen marks the rows that a file names as open, a line each: the name, and behind
+// a tab why. Lines that begin with # are for people. A name that no row has is an
+// error: it would hide a row that comes to have it.
+func MarkOpen(rows []Row, path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	for line := range strings.Lines(string(b)) {
+		name, _, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		if name == "" || strings.HasPrefix(name, "#") {
+			continue
+		}
+		i := slices.IndexFunc(rows, func(r Row) bool { return r.Name == name })
+		if i < 0 {
+			return fmt.Errorf("%s: there is no row %q", path, name)
+		}
+		rows[i].Open = true
+	}
+	return nil
 }
 
 // Print writes rows as a table for people.

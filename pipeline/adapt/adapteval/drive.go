@@ -28,10 +28,17 @@ type change struct {
 	kind  string
 }
 
+// naming is what the monitor said of a drift.
+type naming struct {
+	at   int // samples pushed when it did
+	what string
+}
+
 // outcome is what became of a signal.
 type outcome struct {
 	changes []change
 	opened  []int // samples pushed when a drift was opened
+	told    []naming
 	refused []string
 }
 
@@ -116,8 +123,19 @@ func (r *rig) Record(*sink.Record) {}
 
 // Event implements pipeline.Out.
 func (r *rig) Event(e sink.Event) {
-	if e.Kind == "drift.opened" {
-		r.opened = append(r.opened, int(e.Time/slotNs))
+	at := int(e.Time / slotNs)
+	switch e.Kind {
+	case "drift.opened":
+		r.opened = append(r.opened, at)
+		fallthrough
+	case "drift.updated":
+		what, _ := e.Data["kind"].(string)
+		if f, ok := e.Data["fault"].(string); ok {
+			what = f
+		}
+		r.told = append(r.told, naming{at, what})
+	case "drift.resolved":
+		r.told = append(r.told, naming{at, "resolved"})
 	}
 }
 

@@ -143,6 +143,11 @@ func (d *drift) String() string {
 	if at := d.noticed(); at >= 0 {
 		s += fmt.Sprintf("; alarm after %d", at)
 	}
+	for _, t := range d.told {
+		if t.at >= leadLen {
+			s += fmt.Sprintf("; %s at %d", t.what, t.at-leadLen)
+		}
+	}
 	for _, c := range d.changes {
 		s += fmt.Sprintf("; %s after %d", c.kind, c.at-leadLen)
 	}
