@@ -256,7 +256,9 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 		}
 		hops = m.gone - settle
 	}
-	if v := m.verdict(int(hops)); (v.kind != m.kind || v.code != m.code) && v.channel >= 0 {
+	// What still has a name that trains keeps it where the last look can't tell.
+	last := m.hops-m.opened >= 16*segment
+	if v := m.verdict(int(hops)); (v.kind != m.kind || v.code != m.code) && v.channel >= 0 && !(last && v.kind == Unknown && (m.kind == Noise || m.kind == Regime)) {
 		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}
