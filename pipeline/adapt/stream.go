@@ -1,7 +1,7 @@
 package adapt
 
 // streamDrifted says whether enough of the series that a model serves drifted
-// for it to be trained; of the model of one series that is always so. The caller
+// for it to be trained, or exchanged for one of the bank; of the model of one series that is always so. The caller
 // holds mu.
 func (a *Adapter) streamDrifted(g *group) bool {
 	if !a.cfg.Shared {
