@@ -83,12 +83,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 	for _, v := range g.versions {
 		s.model(v)
 	}
-	tracks := a.members(g)
-	for _, name := range slices.Sorted(maps.Keys(a.known)) {
-		if t := a.known[name]; t.group == g { // not back yet since a restart
-			tracks = append(tracks, t)
-		}
-	}
+	tracks := a.everyone(g)
 	s.int(len(tracks))
 	for _, t := range tracks {
 		s.track(t, len(tracks) <= mostOpen)

@@ -135,10 +135,16 @@ func (a *Adapter) newGroup(name string) *group {
 }
 
 // members returns the series that a group's model serves, in order of name.
-func (a *Adapter) members(g *group) []*track {
+func (a *Adapter) members(g *group) []*track { return membersIn(a.tracks, g) }
+
+// everyone returns the members of a group and then those of its series that have
+// not come back yet since a restart.
+func (a *Adapter) everyone(g *group) []*track { return append(a.members(g), membersIn(a.known, g)...) }
+
+func membersIn(tracks map[string]*track, g *group) []*track {
 	var ts []*track
-	for _, name := range slices.Sorted(maps.Keys(a.tracks)) {
-		if t := a.tracks[name]; t.group == g {
+	for _, name := range slices.Sorted(maps.Keys(tracks)) {
+		if t := tracks[name]; t.group == g {
 			ts = append(ts, t)
 		}
 	}
@@ -157,6 +163,7 @@ func (a *Adapter) Serving(series string, m *model.Model) {
 func (a *Adapter) Dropped(series string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	delete(a.known, series) // it counts among the series no more
 	t := a.tracks[series]
 	if t == nil {
 		return

@@ -87,7 +87,7 @@ func (a *Adapter) consider(t *track) {
 		return
 	}
 	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}, before: d.before, learns: d.regime}
-	for _, m := range a.members(g) {
+	for _, m := range a.everyone(g) {
 		if trainable(m.drift.kind) {
 			j.from[m.name] = m.drift.from
 		}
