@@ -86,7 +86,11 @@ func (b *Buffer) SetRegime(series string, regime int) {
 	if m == nil {
 		m = map[string]int{}
 	}
-	m[strings.Clone(series)] = regime
+	if regime == 0 {
+		delete(m, series)
+	} else {
+		m[strings.Clone(series)] = regime
+	}
 	b.regimes = m
 }
 

@@ -170,6 +170,7 @@ func (a *Adapter) Dropped(series string) {
 	}
 	a.settle(t)
 	delete(a.tracks, series)
+	t.group.buf.SetRegime(t.name, 0)
 	if g := t.group; g != a.shared {
 		g.gone = true
 		a.forget(g)
@@ -248,7 +249,8 @@ func (a *Adapter) collect(t *track, cols []model.Column, scales []window.Scale) 
 }
 
 // keep takes the finished window into the buffer, and hands it to whoever waits
-// for windows. A channel without a scale counts as missing.
+// for windows. It is of the regime that there was when it began. A channel without
+// a scale counts as missing.
 func (a *Adapter) keep(t *track) {
 	p, g, start := &t.open, t.group, t.end()-int64(a.cfg.Window)
 	for c, bad := range p.bad {
@@ -259,6 +261,9 @@ func (a *Adapter) keep(t *track) {
 		for k := c; k < len(p.values); k += len(p.bad) {
 			p.missing[k] = true
 		}
+	}
+	if r := t.regimeAt(start); r != g.buf.Regime(t.name) {
+		g.buf.SetRegime(t.name, r)
 	}
 	if !g.buf.AddMarked(t.name, start, p.values, p.missing, p.scales, p.doubt) || p.doubt {
 		return
