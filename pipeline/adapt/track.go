@@ -180,6 +180,11 @@ func (a *Adapter) Dropped(series string) {
 // Slot sees one slot of a series. An index that does not follow the latest one
 // starts a new context.
 func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {
+	a.see(series, epoch, index, cols, scales, state)
+	a.step()
+}
+
+func (a *Adapter) see(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := a.track(series)
