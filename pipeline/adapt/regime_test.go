@@ -11,7 +11,7 @@ import (
 )
 
 // A regime that was short counts in what is trained on as much as one that lasted,
-// in the balanced quarter, and a job that is taken up again trains on the same.
+// in the balanced fifth, and a job that is taken up again trains on the same.
 func TestTrainingSetIsBalanced(t *testing.T) {
 	cfg := quick(identity(t))
 	cfg.Steps = 1 << 20 // it is not to end
@@ -48,7 +48,7 @@ func TestTrainingSetIsBalanced(t *testing.T) {
 		windows[w.Regime]++
 	}
 	for regime, n := range windows {
-		want := .25*float64(n)/float64(len(g.job.old)) + .25/2
+		want := .2*float64(n)/float64(len(g.job.old)) + .2/2
 		if len(windows) != 2 || math.Abs(share[regime]-want) > 1e-9 {
 			t.Errorf("%d windows of regime %d have a share of %.3f, want %.3f; there are %v", n, regime, share[regime], want, windows)
 		}
@@ -57,7 +57,7 @@ func TestTrainingSetIsBalanced(t *testing.T) {
 	for _, w := range set[len(g.job.old):] {
 		fresh += w.Weight
 	}
-	if math.Abs(fresh-.5) > 1e-9 {
+	if math.Abs(fresh-.6) > 1e-9 {
 		t.Errorf("new windows have a share of %.3f", fresh)
 	}
 }

@@ -28,6 +28,10 @@ const (
 	rehearse = .1
 )
 
+// drawn is what a fine-tune draws: more new windows than replay.DefaultMix, since
+// those that there are after a drift are few and what is to be learnt.
+var drawn = replay.Mix{Recent: .6, Balanced: .2, Reservoir: .2}
+
 // shot is a held-out window, and the group's clock when it came in.
 type shot struct {
 	w  *replay.Window
@@ -177,11 +181,11 @@ func (a *Adapter) tune(j *job) {
 }
 
 // trainingSet returns the windows to train on, the old ones first, each with its
-// share in what is drawn: that of replay.DefaultMix. The noise level of new ones is
+// share in what is drawn. The noise level of new ones is
 // measured on the new windows, since the scale's lags behind a drift.
 func trainingSet(j *job, held []*replay.Window) []train.Window {
 	all := slices.Concat(j.old, j.recent)
-	weights := replay.DefaultMix.Weights(all, j.fresh)
+	weights := drawn.Weights(all, j.fresh)
 	level := sigmas(slices.Concat(j.recent, held))
 	ws := make([]train.Window, len(all))
 	for i, w := range all {
