@@ -181,8 +181,8 @@ func (a *Adapter) tune(j *job) {
 }
 
 // trainingSet returns the windows to train on, the old ones first, each with its
-// share in what is drawn. The noise level of new ones is
-// measured on the new windows, since the scale's lags behind a drift.
+// share in what is drawn. The noise level of new ones is measured on the new
+// windows, since the scale's lags behind a drift.
 func trainingSet(j *job, held []*replay.Window) []train.Window {
 	all := slices.Concat(j.old, j.recent)
 	weights := drawn.Weights(all, j.fresh)
