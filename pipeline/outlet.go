@@ -69,7 +69,7 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 		select {
 		case o.queue <- b:
 		default:
-			o.met.dropped.WithLabelValues("sink_behind").Add(float64(len(b.items)))
+			o.met.dropped.WithLabelValues("sink_behind").Add(float64(len(pick(nil, b, o.cfg.Emit))))
 			b.finished(false)
 		}
 		return nil

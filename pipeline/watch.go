@@ -85,6 +85,9 @@ func (w *watch) slot(l *lane, s *window.Slot) {
 	}
 	d := w.mon.Update(o)
 	l.score = d.Z
+	if d.State == monitor.Learning && w.early == nil { // what stayed is the new normal
+		w.early, l.state = monitor.NewEarly(w.cfg), d.State
+	}
 	if d.State != monitor.Learning {
 		if w.early != nil {
 			last := w.early.Close()

@@ -63,3 +63,38 @@ func TestJumpWhileLearning(t *testing.T) {
 		t.Errorf("states of the records: %v", out.states)
 	}
 }
+
+// TestNewNormalIsTold has a drift stay until it is the new normal: from the slot on at
+// which that is told, records and the adapter hear that the series is learnt again,
+// and jumps are watched for meanwhile.
+func TestNewNormalIsTold(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 9))
+	out := &kept{states: map[string]int{}}
+	e := testEngine(t, testModel(t, 1), out)
+	var w *watch
+	for i := range 6000 {
+		for ch := range 2 {
+			period := 5.
+			if i >= 2000 {
+				period = 2
+			}
+			s := ingest.Sample{Series: "x", Channel: ch, Time: int64(1e18) + int64(i)*1e7, Value: 3*math.Sin(float64(i)/period) + 0.3*rng.NormFloat64()}
+			if err := e.Push("p", []ingest.Sample{s}, 0); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if w == nil && e.lanes["x"] != nil && e.lanes["x"].watch != nil {
+			w = e.lanes["x"].watch
+			w.cfg.NewNormal = 1000
+			w.mon = monitor.New(w.cfg)
+		}
+		e.Run()
+		if n := len(out.events); n > 0 && out.events[n-1].Kind == "drift.resolved" {
+			if l := e.lanes["x"]; l.state != monitor.Learning || w.early == nil {
+				t.Errorf("slot %d: told that the drift is over (%s), the state is %s", i, out.events[n-1].Why, l.state)
+			}
+			return
+		}
+	}
+	t.Errorf("the drift did not become the new normal: %v", out.events)
+}

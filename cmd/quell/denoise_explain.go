@@ -12,9 +12,14 @@ import (
 // explain says how a recording was read, and what denoised each channel and why.
 // s is nil where a filter that was asked for did.
 func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.Summary) {
-	time := "no column is named ts, time, timestamp or datetime: the row makes the time, at 1 Hz unless --rate says otherwise (--time names a column)"
-	if c := r.TimeColumn(); c != "" {
+	time := "no column is named ts, time, timestamp or datetime (--time names one): the row makes the time, "
+	switch c := r.TimeColumn(); {
+	case c != "":
 		time = "the time is in column " + c
+	case o.rateGiven:
+		time += fmt.Sprintf("at %g Hz", o.rate)
+	default:
+		time += "at 1 Hz (--rate gives another)"
 	}
 	var left []string
 	for _, c := range r.Columns() {
@@ -29,7 +34,7 @@ func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.S
 	if s == nil {
 		return
 	}
-	note(fmt.Sprintf("%s, look-ahead %d samples (%.3g s at %g Hz)", listShares(s.Models), s.Lookahead, float64(s.Lookahead)/s.RateHz, s.RateHz))
+	note(fmt.Sprintf("%s, look-ahead %d samples (%.3g s at %.6g Hz)", listShares(s.Models), s.Lookahead, float64(s.Lookahead)/s.RateHz, s.RateHz))
 	for i := range s.Channels {
 		c := &s.Channels[i]
 		text := c.Name + " is by " + listShares(c.Methods)

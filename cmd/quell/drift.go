@@ -37,7 +37,7 @@ state variables. A missing value changes nothing. docs/formats/drift.md describe
 the detectors, their parameters and the lines.
 
 --list prints the detectors, and what their parameters are when not given.`,
-		Example: `  quell drift bearing.csv --detector Monitor --column rms --param false_alarms=1/1e6
+		Example: `  quell drift bearing.csv --detector default --column rms --param false_alarms=1/1e6
   quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list {
@@ -106,7 +106,11 @@ func detectorOf(name string, params map[string]string) (drift.Detector, error) {
 	if strings.EqualFold(name, monitor.DetectorName) {
 		return monitor.ParseDetector(params)
 	}
-	return drift.New(name, params)
+	d, err := drift.New(name, params)
+	if err != nil && !slices.ContainsFunc(drift.Names(), func(n string) bool { return strings.EqualFold(n, name) }) {
+		return nil, fmt.Errorf("%w; %s is the pipeline's own", err, monitor.DetectorName)
+	}
+	return d, err
 }
 
 // openTable opens a file, "-" being the command's own input.
@@ -137,6 +141,7 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 	for i := int64(0); ; i++ {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
+			tellLearning(s, det)
 			return nil
 		}
 		if err != nil {
@@ -156,6 +161,22 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 			}
 		}
 		was = state
+	}
+}
+
+// tellLearning says so where a detector has learnt to the end and never watched.
+func tellLearning(s streams, det drift.Detector) {
+	learning, values := false, 0.
+	det.Vars(func(name string, v float64) {
+		switch name {
+		case "learning":
+			learning = v == 1
+		case "n":
+			values = v
+		}
+	})
+	if learning {
+		fmt.Fprintf(s.err, "note: after %g values the detector still learns, so that nothing was watched: --param calibration=N wants fewer\n", values)
 	}
 }
 

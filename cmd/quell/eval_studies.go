@@ -3,7 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,6 +43,12 @@ func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobr
 				return usageError("--run: %w", err)
 			}
 			o.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
+			if !slices.ContainsFunc(studies, func(st scoreboard.Study) bool { return pick.MatchString(st.Name) }) {
+				return usageError("--run %s matches no study: see quell eval %s --help", run, name)
+			}
+			if st, err := os.Stat(o.Data); o.Data != "" && (err != nil || !st.IsDir()) {
+				return usageError("--data %s: there is no such folder", o.Data)
+			}
 			var rows []scoreboard.Row
 			for _, st := range studies {
 				if !pick.MatchString(st.Name) {
@@ -71,9 +79,6 @@ func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobr
 }
 
 func writeStudies(w io.Writer, rows []scoreboard.Row, asJSON bool) error {
-	if len(rows) == 0 {
-		return usageError("--run matches no study")
-	}
 	write := scoreboard.Print
 	if asJSON {
 		write = scoreboard.WriteJSON

@@ -46,10 +46,13 @@ type tally struct{ alarms, watched int }
 // perMillion returns alarms per 1e6 values watched.
 func (t tally) perMillion() float64 { return 1e6 * float64(t.alarms) / float64(t.watched) }
 
-// String says on how much the count is, and how sure it is.
-func (t tally) String() string {
+// String says on how much the count is, and how sure the rate per 1e6 is.
+func (t tally) String() string { return t.sure(1e6) }
+
+// sure is String with the rate in so many values.
+func (t tally) sure(values float64) string {
 	lo, hi := poisson(t.alarms)
-	scale := 1e6 / float64(t.watched)
+	scale := values / float64(t.watched)
 	return fmt.Sprintf("%d in %.3g values; 95 %%: %.2g to %.2g", t.alarms, float64(t.watched), lo*scale, hi*scale)
 }
 

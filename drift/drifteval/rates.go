@@ -78,7 +78,7 @@ func (st *setting) measure(ctx context.Context, o *scoreboard.Options) ([]scoreb
 	over := float64(t.alarms) * rate.Between() / float64(t.watched)
 	name := fmt.Sprintf("%s, %s, learning from %d", st.stream, st.rate, st.learns)
 	return []scoreboard.Row{
-		{Name: "false alarms over asked, " + name, Must: must, Got: over, Note: t.String()},
+		{Name: "false alarms over asked, " + name, Must: must, Got: over, Note: t.sure(rate.Between())},
 		{Name: "false alarms over asked, " + name + ", clock", Got: over, Note: "as many alarms, evenly spaced", Blind: true},
 		{Name: "false alarms over asked, " + name + ", silent", Blind: true},
 	}, nil

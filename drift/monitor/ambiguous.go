@@ -30,11 +30,13 @@ func (c *comparison) byOneFactor(j *judgement) bool {
 
 // factor returns the logarithm of the factor of the power and whether it is that
 // of the differences, and worth a name, once white noise of variance now and
-// then is taken out. Where little is left, nothing can be said.
+// then is taken out. Where little was left, all that can be said is that more
+// came out of it than the factor makes of that little.
 func (c *comparison) factor(now, then float64) (r float64, same bool) {
+	const little = 0.3 // of what was there
 	left := func(i int, gain float64) (float64, bool) {
 		a, b := c.s[i]-gain*now, c.u[i].mean-gain*then
-		return math.Log((a + c.floor) / (b + c.floor)), b > 0.3*c.u[i].mean && a > 0.1*c.s[i]
+		return math.Log((a + c.floor) / (b + c.floor)), b > little*c.u[i].mean && a > 0.1*c.s[i]
 	}
 	r, ok := left(statPower, 1)
 	if !ok || math.Abs(r) <= smallest {
@@ -52,6 +54,9 @@ func (c *comparison) factor(now, then float64) (r float64, same bool) {
 			tol = min(tol, c.shrink*c.u[statRatio+k].sd())
 		}
 		if ok && math.Abs(d-r) > max(0.5*smallest, min(3*tol, smallest)) {
+			return r, false
+		}
+		if c.s[statDiff+k]-2*now > 1.5*math.Exp(r)*max(little*c.u[statDiff+k].mean, c.u[statDiff+k].mean-2*then) {
 			return r, false
 		}
 	}

@@ -46,7 +46,7 @@ func NewDetector(rate Rate, calibration int, seed uint64) *Detector {
 
 // DetectorName is what ParseDetector's detector is called where detectors are
 // chosen by name.
-const DetectorName = "Monitor"
+const DetectorName = "default"
 
 // DetectorParameters returns the parameters of ParseDetector with their
 // defaults, each as name=value.

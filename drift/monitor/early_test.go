@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -100,5 +101,38 @@ func TestEarlyAllocatesNothing(t *testing.T) {
 	values, missing := []float64{0, 50}, []bool{false, false}
 	if n := testing.AllocsPerRun(200, func() { e.Push(values, missing) }); n != 0 {
 		t.Errorf("%v allocations a slot", n)
+	}
+}
+
+// TestEarlyDropOut takes a channel away while the monitor learns: what is missing for
+// much longer than ever before is told, with its channel, and that it is back.
+func TestEarlyDropOut(t *testing.T) {
+	e := NewEarly(Config{Channels: 2, Names: []string{"a", "b"}})
+	var got []string
+	push := func(n int, lost bool) {
+		for i := range n {
+			d := e.Push([]float64{math.Sin(float64(i)), math.Cos(float64(i))}, []bool{false, lost})
+			if d.Opened || d.Updated || d.Resolved {
+				got = append(got, d.Kind+" "+d.Fault+" "+d.State)
+			}
+		}
+	}
+	push(100, false)
+	push(40, true) // an ordinary gap
+	push(100, false)
+	push(160, true) // four times as long, not longer
+	if len(got) > 0 {
+		t.Fatalf("told %v", got)
+	}
+	push(1, true)
+	state := e.AppendState(nil)
+	e = NewEarly(Config{Channels: 2, Names: []string{"a", "b"}})
+	if rest, err := e.RestoreState(state); err != nil || len(rest) > 0 {
+		t.Fatal(err, len(rest))
+	}
+	push(100, true)
+	push(10, false)
+	if want := []string{"fault dropout fault", "fault dropout learning"}; !slices.Equal(got, want) {
+		t.Errorf("told %v, want %v", got, want)
 	}
 }

@@ -147,8 +147,9 @@ func (e *Extractor) Reset() {
 	*e = Extractor{hop: e.hop, lo: e.lo, hi: e.hi, d3: e.d3[:0], d6: e.d6[:0], max: math.Inf(-1), min: math.Inf(1)}
 }
 
-// hugeInput is where squares come near to overflowing; no reading is that large.
-const hugeInput = 1e150
+// hugeInput is where float32, which hops are kept in, has no room for more; no
+// reading is that large.
+const hugeInput = 1e30
 
 // settled is how many samples an extreme value must have stood for before
 // readings equal to it count as clipped; a slow rise in steps sets a new one
@@ -156,7 +157,7 @@ const hugeInput = 1e150
 const settled = 64
 
 // Push takes the next sample of the channel. A value that is not finite, or
-// beyond ±1e150, counts as missing. Every hop samples it returns the features of the hop and true.
+// beyond ±1e30, counts as missing. Every hop samples it returns the features of the hop and true.
 func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
 	missing = missing || !(math.Abs(raw) <= hugeInput)
 	if missing {

@@ -187,3 +187,55 @@ func TestExtractorAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations per sample", n)
 	}
 }
+
+// TestWildReadingWhileLearning has one reading that was no measurement among what is
+// learnt from: it is neither all that is usual nor a drift as soon as that is learnt.
+func TestWildReadingWhileLearning(t *testing.T) {
+	for _, wild := range []float64{100, 1e3, 1e9, 1e39, -1e200} {
+		cfg := ShortHistory(1, 1e-6)
+		g := newRig(newSensor("sine", 1), cfg)
+		n := 0
+		for g.m.State() == Learning {
+			x, _ := g.s.next()
+			if n++; n == 400 {
+				x = wild
+			}
+			score, _ := g.lin.push(min(max(x, -50), 50))
+			f, ok := g.ex.Push(x, false)
+			g.index++
+			if ok {
+				g.m.Update(Observation{Index: g.index - 1, Score: score, Features: []Features{f}})
+			}
+		}
+		for range 2000 {
+			if d, ok := g.step(); ok && d.Opened {
+				t.Errorf("%g: %s", wild, d.Why)
+				break
+			}
+		}
+		g.s.period /= 1.6
+		g.until(t, "regime", 600, opened)
+	}
+}
+
+func TestScalingLeavesOutWildReadings(t *testing.T) {
+	raw := make([]float64, 2000)
+	for i := range raw {
+		raw[i] = 5 + math.Sin(float64(i))
+	}
+	mean, dev := Scaling(raw, 2)
+	for i, wild := range []float64{1e4, 1e200, math.NaN()} {
+		raw[100+2*i] = wild
+	}
+	m, d := Scaling(raw, 2)
+	if math.Abs(m[0]-mean[0]) > .01 || math.Abs(d[0]-dev[0]) > .01 || m[1] != mean[1] || d[1] != dev[1] {
+		t.Errorf("mean %v and deviation %v, without wild readings %v and %v", m, d, mean, dev)
+	}
+	for _, w := range Windows(raw, m, d, 32, 32) {
+		for _, v := range w {
+			if !(math.Abs(float64(v)) <= inputLimit) {
+				t.Fatalf("a window holds %g", v)
+			}
+		}
+	}
+}

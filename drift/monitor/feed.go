@@ -51,24 +51,33 @@ func (f *Feed) Reset() {
 
 // Scaling returns mean and deviation of each channel over raw values, slot-major
 // with NaN where one is missing; the deviation is 1 where a channel did not move.
+// Readings beyond ±1e30, and then those more than 8 deviations off, do not count:
+// one that was no measurement would be all there is.
 func Scaling(raw []float64, channels int) (mean, dev []float64) {
 	mean, dev = make([]float64, channels), make([]float64, channels)
 	for i := range channels {
-		n, m2 := 0.0, 0.0
-		for k := i; k < len(raw); k += channels {
-			if v := raw[k]; !math.IsNaN(v) {
-				n++
-				d := v - mean[i]
-				mean[i] += d / n
-				m2 += d * (v - mean[i])
-			}
-		}
-		dev[i] = 1
-		if d := math.Sqrt(m2 / max(n, 1)); d > 1e-9*math.Abs(mean[i]) {
-			dev[i] = d
+		m, d := meanDeviation(raw[i:], channels, 0, hugeInput)
+		mean[i], dev[i] = meanDeviation(raw[i:], channels, m, 8*d)
+		if !(dev[i] > 1e-9*math.Abs(mean[i])) {
+			dev[i] = 1
 		}
 	}
 	return mean, dev
+}
+
+// meanDeviation returns mean and deviation of every step-th value that is at most
+// far from about.
+func meanDeviation(x []float64, step int, about, far float64) (mean, dev float64) {
+	n, m2 := 0.0, 0.0
+	for k := 0; k < len(x); k += step {
+		if v := x[k]; math.Abs(v-about) <= far {
+			n++
+			d := v - mean
+			mean += d / n
+			m2 += d * (v - mean)
+		}
+	}
+	return mean, math.Sqrt(m2 / max(n, 1))
 }
 
 // Windows cuts raw values, as Scaling takes them, into overlapping windows of
@@ -82,10 +91,10 @@ func Windows(raw []float64, mean, dev []float64, window, hop int) [][]float32 {
 		w := make([]float32, window*2*c)
 		for t := range window {
 			for i := range c {
-				if v := raw[(from+t)*c+i]; math.IsNaN(v) {
+				if v := raw[(from+t)*c+i]; !(math.Abs(v) <= hugeInput) {
 					w[t*2*c+c+i] = 1
 				} else {
-					w[t*2*c+i] = float32((v - mean[i]) / dev[i])
+					w[t*2*c+i] = float32(min(max((v-mean[i])/dev[i], -inputLimit), inputLimit))
 				}
 			}
 		}

@@ -68,6 +68,8 @@ type profile struct {
 	end        float64 // likewise, over the latest hops: readings at their highest or lowest
 	peak       float64 // largest
 	peaks      moments // of the hops
+	wild       int64   // hops to come that still hold a reading that was no measurement
+	wilds      int64   // such hops while learning
 	learnt     bool
 
 	plateau     float64 // where the latest run stood that was too long
@@ -225,6 +227,34 @@ func (p *profile) share(get func(*hop) float32) float64 {
 	return a.mean()
 }
 
+// A reading counts as no measurement where it stands out by so many times what is
+// usual of a hop, as long as no more than one hop in so many holds such a reading.
+const (
+	wildPeak = 64
+	rareWild = 50
+)
+
+// outlying says whether the newest hop, or the segment that it ends, holds a reading
+// that is no measurement: squares of one would be all that is learnt.
+func (p *profile) outlying(f *Features) bool {
+	p.wild = max(0, p.wild-1)
+	// What stands out is known when its later neighbour is there; at the end of a hop
+	// the spread knows first.
+	power := p.usual[statPower].mean
+	out := p.peaks.mean > 0 && f.Peak > wildPeak*p.peaks.mean || power > 0 && f.Spread > wildPeak*wildPeak*power
+	if !p.learnt && p.peaks.n >= segment && out && float64(rareWild*p.wilds) <= p.peaks.n {
+		p.wild = segment + settle // differences reach over the next hops
+		p.wilds++
+	}
+	if p.wild > 0 && p.hops%segment == 0 {
+		b := &p.blocks[p.hops/segment%mostBlocks]
+		for i := range b {
+			b[i] = float32(math.NaN())
+		}
+	}
+	return p.wild > 0
+}
+
 // learn takes the newest hop as usual. Once something was learnt, what may be
 // the beginning of a fault is left out: a run that has not ended, and more
 // missing samples than ever.
@@ -238,6 +268,9 @@ func (p *profile) learn(f *Features) {
 	}
 	p.samples += int64(f.N)
 	p.same += f.Same * float64(f.N)
+	if p.outlying(f) {
+		return
+	}
 	p.peak = max(p.peak, f.Peak)
 	p.peaks.add(f.Peak)
 	if !p.full() {
@@ -267,7 +300,7 @@ func larger(a, b float64) float64 {
 // gap forgets the latest hops.
 func (p *profile) gap() {
 	p.ring, p.at, p.hops = [longest]hop{}, 0, 0
-	p.blocks, p.plateau, p.left = [mostBlocks][stats]float32{}, 0, false
+	p.blocks, p.plateau, p.left, p.wild = [mostBlocks][stats]float32{}, 0, false, 0
 	p.stood = false
 }
 
@@ -302,6 +335,7 @@ func (p *profile) appendState(dst []byte) []byte {
 	for _, v := range [...]float64{p.missing, p.clip, p.rail, p.end, p.plateau, p.peak, p.peaks.n, p.peaks.mean, p.peaks.m2} {
 		dst = wire.F64(dst, v)
 	}
+	dst = wire.I64(wire.I64(dst, p.wild), p.wilds)
 	return wire.Bool(wire.Bool(wire.Bool(dst, p.stood), p.left), p.learnt)
 }
 
@@ -341,8 +375,9 @@ func (p *profile) restoreState(r *wire.Reader) {
 	for _, v := range [...]*float64{&p.missing, &p.clip, &p.rail, &p.end, &p.plateau, &p.peak, &p.peaks.n, &p.peaks.mean, &p.peaks.m2} {
 		*v = r.F64()
 	}
+	p.wild, p.wilds = r.I64(), r.I64()
 	p.stood, p.left, p.learnt = r.Bool(), r.Bool(), r.Bool()
-	if p.at >= longest || p.hops < 0 {
+	if p.at >= longest || p.hops < 0 || p.wild < 0 || p.wilds < 0 {
 		r.Fail(errForeign)
 		p.at = 0
 	}

@@ -101,7 +101,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		*p = r.F64()
 	}
 	n.open, n.rebased = r.Bool(), r.Bool()
-	if n.nrec < 0 || n.channel < -1 || n.channel >= m.cfg.Channels || n.state == "" {
+	if n.nrec < 0 || n.code >= codes || n.channel < -1 || n.channel >= m.cfg.Channels || n.state == "" {
 		r.Fail(errForeign)
 	}
 	if err := r.Err(); err != nil {

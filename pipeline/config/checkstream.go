@@ -11,6 +11,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest/codec"
 	"github.com/quell-stream/quell/ingest/codec/field"
+	"github.com/quell-stream/quell/model"
 )
 
 func (d *document) checkStream(c *Config, s *Stream) {
@@ -208,6 +209,10 @@ func (d *document) checkModel(s *Stream, at string) {
 	n := *m.Lookahead
 	if n < 0 || n > 1024 {
 		d.failf(p, "must lie in 0..1024 samples, got %d", n)
+		return
+	}
+	if bases := model.BaseVariants(); m.Use == "base" && !slices.Contains(bases, n) {
+		d.failf(p, "there is no base model with a look-ahead of %d samples: choose one of %v", n, bases)
 		return
 	}
 	rate := s.Window.RateHz

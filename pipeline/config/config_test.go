@@ -451,3 +451,11 @@ sinks:
 	//    6 |     sinsk: [out]
 	//      |     ^~~~~
 }
+
+// TestLookaheadOfBase refuses a look-ahead that no base model has, as run would.
+func TestLookaheadOfBase(t *testing.T) {
+	text := strings.Replace(string(read(t, "../../configs/file.yaml")), "lookahead: 8", "lookahead: 9", 1)
+	if _, _, err := Parse("f", []byte(text), nil); err == nil || !strings.Contains(err.Error(), "choose one of [0 8 32 126]") {
+		t.Errorf("a look-ahead of 9: %v", err)
+	}
+}
