@@ -81,16 +81,33 @@ func (v Verdict) String() string {
 // rate"), which holds the share of false ones among them to Level where the
 // series are independent or go together.
 //
-// Judge depends on its arguments alone and is safe for concurrent use.
+// It is asked as of each moment at which one of the drifts was opened, of those
+// that were open by then, and the most that counted at one of them count: else a
+// drift would count less the longer it lasts. Level holds at each such moment, not
+// over all of them. Those that count were opened close to each other, however long
+// ago; single sensors whose drifts stay open don't add up.
+//
+// Judge takes time with the square of the number of ages at worst. It depends on
+// its arguments alone and is safe for concurrent use.
 func (c Config) Judge(series int, ages []int64) Verdict {
 	c = c.Defaults()
 	slices.Sort(ages)
 	series = max(series, len(ages))
 	v := Verdict{Series: series, Drifted: len(ages), Needed: max(1, int(math.Ceil(c.Share*float64(series)-1e-9)))}
-	for k, age := range ages {
-		if p := c.FalseAlarms * float64(max(age, 0)+1); p <= float64(k+1)*c.Level/float64(series) {
-			v.Counted = k + 1
+	for k := len(ages); k > 0; k-- {
+		if c.FalseAlarms*float64(closest(ages, k)+1) <= float64(k)*c.Level/float64(series) {
+			v.Counted = k
+			break
 		}
 	}
 	return v
+}
+
+// closest returns the least number of samples within which k drifts were opened.
+func closest(ages []int64, k int) int64 {
+	least := int64(math.MaxInt64 - 1)
+	for i := k - 1; i < len(ages); i++ {
+		least = min(least, max(ages[i], 0)-max(ages[i-k+1], 0))
+	}
+	return least
 }

@@ -14,7 +14,7 @@ func Example() {
 	fmt.Println(c.Judge(100, []int64{1500}))
 	fmt.Println(c.Judge(100, slices.Repeat([]int64{1500}, 12)))
 	// Output:
-	// 1 of 100 series drifted, 0 beyond what false alarms would explain, 10 needed: single sensors
+	// 1 of 100 series drifted, 1 beyond what false alarms would explain, 10 needed: single sensors
 	// 12 of 100 series drifted, 12 beyond what false alarms would explain, 10 needed: the stream
 }
 
@@ -32,6 +32,7 @@ func TestJudge(t *testing.T) {
 		{series: 100, ages: []int64{500}, counted: 1, needed: 10},
 		{series: 100, ages: []int64{1999, 1999}, counted: 2, needed: 10},
 		{series: 100, ages: []int64{500, 90_000, 70_000}, counted: 1, needed: 10},
+		{series: 100, ages: []int64{100, 90_000, 90_100, 90_200, 200_000}, counted: 3, needed: 10},
 		{series: 0, ages: []int64{1}, counted: 1, needed: 1, drift: true},
 		{series: 4, ages: []int64{-5}, counted: 1, needed: 1, drift: true},
 	} {
@@ -42,11 +43,39 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// A drift does not count less the longer it lasts, whatever the rate of false alarms,
+// nor does it take more of those that came together.
+func TestADriftCountsForAsLongAsItLasts(t *testing.T) {
+	for _, rate := range []float64{1e-6, 1e-5, 1e-4} {
+		c := fleet.Config{FalseAlarms: rate}
+		for _, age := range []int64{0, 1536, 20_000, 1 << 40} {
+			for series, enough := range map[int]int{1: 1, 10: 1, 100: 10} {
+				for n, want := range map[int]bool{enough: true, enough - 1: false} {
+					var ages []int64
+					for i := range n {
+						ages = append(ages, age+int64(i))
+					}
+					if v := c.Judge(series, ages); v.Drift() != want {
+						t.Errorf("rate %g, %d of %d series, %d samples ago: %v", rate, n, series, age, v)
+					}
+				}
+			}
+		}
+	}
+}
+
 // TestOneBadSensorAndNothingElse looks at a stream of a hundred series in which
 // nothing happens, at every drift that is opened: each stays open for a while,
 // and one sensor has one all the time.
 func TestOneBadSensorAndNothingElse(t *testing.T) {
-	const series, rate, open, steps = 100, 1e-5, 5000, 200_000
+	for _, rate := range []float64{1e-6, 1e-5, 1e-4} {
+		oneBadSensor(t, rate)
+	}
+}
+
+func oneBadSensor(t *testing.T, rate float64) {
+	const series, open = 100, 5000
+	steps := int64(1 / rate)
 	c := fleet.Config{FalseAlarms: rate}
 	r := rand.New(rand.NewPCG(1, 2))
 	since := make([]int64, series)
@@ -81,12 +110,12 @@ func TestOneBadSensorAndNothingElse(t *testing.T) {
 			drifts++
 		}
 	}
-	t.Logf("%d looks, up to %d drifts open at once, %d times the stream", looks, most, drifts)
-	if looks < 100 || most < 5 {
+	t.Logf("rate %g: %d looks, up to %d drifts open at once, %d times the stream", rate, looks, most, drifts)
+	if looks < 60 || most < 2 {
 		t.Fatalf("%d looks at up to %d drifts say nothing", looks, most)
 	}
 	if drifts > 0 {
-		t.Errorf("single sensors are taken for the stream %d times in %d", drifts, looks)
+		t.Errorf("rate %g: single sensors are taken for the stream %d times in %d", rate, drifts, looks)
 	}
 }
 

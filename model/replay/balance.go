@@ -9,13 +9,10 @@ import (
 // another: class-balancing reservoir sampling (Chrysakis and Moens, "Online Continual
 // Learning from Imbalanced Data", 2020, algorithm 1) with the regimes as classes.
 // Within a regime what is held is a uniform sample.
-//
-// What the slices hold is replaced, never written to, so that a copy of the struct
-// stays what it is.
 type balance struct {
 	room int
 	held []entry
-	seen []count // windows offered, in order of the regime
+	seen []count // in order of the regime
 }
 
 // mostSeen bounds the regimes that are counted without a window held of them.
@@ -27,9 +24,11 @@ type class struct {
 	regime int
 }
 
+// count is how many windows of a regime were offered, and how many are held.
 type count struct {
 	class
-	n uint64
+	n    uint64
+	held int
 }
 
 func classOf(w *Window) class { return class{w.Series, w.Regime} }
@@ -40,79 +39,67 @@ func (c class) compare(d class) int {
 
 // add takes in a window, or not.
 func (b *balance) add(e entry, seed uint64) {
-	own := classOf(e.w)
-	seen := b.count(own)
+	own := b.count(classOf(e.w))
 	if len(b.held) < b.room {
 		b.held = append(b.held, e)
+		own.held++
 		return
 	}
-	largest, mine := b.largest(own)
+	largest := b.largest(own)
 	if largest != own {
-		b.replace(largest, e, draw(seed, e.w.Series, e.w.Start, uint64(b.size(largest))))
+		b.replace(largest, e, draw(seed, e.w.Series, e.w.Start, uint64(largest.held)))
+		largest.held--
+		own.held++
 		return
 	}
-	if j := draw(seed, e.w.Series, e.w.Start, seen); j < uint64(mine) {
+	if j := draw(seed, e.w.Series, e.w.Start, own.n); j < uint64(own.held) {
 		b.replace(own, e, j)
 	}
 }
 
-// count notes one more window of a regime and returns how many there were.
-func (b *balance) count(c class) uint64 {
-	i := 0
-	for i < len(b.seen) && b.seen[i].compare(c) < 0 {
-		i++
-	}
-	if i == len(b.seen) || b.seen[i].class != c {
-		b.seen = slices.Insert(slices.Clone(b.seen), i, count{class: c})
-	} else {
-		b.seen = slices.Clone(b.seen)
+// count notes one more window of a regime and returns its count, which is good
+// until the next call.
+func (b *balance) count(c class) *count {
+	i, known := b.find(c)
+	if !known {
+		if len(b.seen) >= mostSeen+b.room {
+			b.forget()
+			i, _ = b.find(c)
+		}
+		b.seen = slices.Insert(b.seen, i, count{class: c})
 	}
 	b.seen[i].n++
-	n := b.seen[i].n
-	if len(b.seen) > mostSeen+b.room {
-		b.forget(c)
-	}
-	return n
+	return &b.seen[i]
 }
 
-// forget drops the counts of regimes but own of which nothing is held: one that comes
-// back is counted anew.
-func (b *balance) forget(own class) {
-	b.seen = slices.DeleteFunc(slices.Clone(b.seen), func(s count) bool { return s.class != own && b.size(s.class) == 0 })
+func (b *balance) find(c class) (int, bool) {
+	return slices.BinarySearchFunc(b.seen, c, func(s count, c class) int { return s.compare(c) })
 }
 
-// size returns the number of windows held of a regime.
-func (b *balance) size(c class) int {
-	n := 0
-	for i := range b.held {
-		if classOf(b.held[i].w) == c {
-			n++
+// forget drops the counts of regimes of which nothing is held: one that comes back
+// is counted anew.
+func (b *balance) forget() {
+	b.seen = slices.DeleteFunc(b.seen, func(s count) bool { return s.held == 0 })
+}
+
+// largest returns the regime of which most is held, own where none has more.
+func (b *balance) largest(own *count) *count {
+	best := own
+	for i := range b.seen {
+		if s := &b.seen[i]; s.held > best.held {
+			best = s
 		}
 	}
-	return n
-}
-
-// largest returns the regime of which most is held, own where none has more, and
-// how much is held of own.
-func (b *balance) largest(own class) (class, int) {
-	mine := b.size(own)
-	best, most := own, mine
-	for _, s := range b.seen {
-		if n := b.size(s.class); n > most {
-			best, most = s.class, n
-		}
-	}
-	return best, mine
+	return best
 }
 
 // replace puts e in the place of the j-th window of a regime.
-func (b *balance) replace(c class, e entry, j uint64) {
+func (b *balance) replace(c *count, e entry, j uint64) {
 	for i := range b.held {
-		if classOf(b.held[i].w) != c {
+		if classOf(b.held[i].w) != c.class {
 			continue
 		}
 		if j == 0 {
-			b.held = slices.Clone(b.held)
 			b.held[i] = e
 			return
 		}

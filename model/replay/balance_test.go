@@ -1,6 +1,7 @@
 package replay
 
 import (
+	"fmt"
 	"math"
 	"testing"
 
@@ -92,6 +93,71 @@ func TestMix(t *testing.T) {
 	}
 	if w := DefaultMix.Weights(nil, nil); len(w) != 0 {
 		t.Errorf("weights of nothing: %v", w)
+	}
+}
+
+// What is known of how much is held stays true, over a restart too.
+func TestBalanceCounts(t *testing.T) {
+	b := build(t, Config{Steps: 2, Channels: 1, Bytes: 200 * windowBytes(2, 1)})
+	check := func(b *balance) {
+		t.Helper()
+		held := map[class]int{}
+		for _, e := range b.held {
+			held[classOf(e.w)]++
+		}
+		for _, c := range b.seen {
+			if c.held != held[c.class] {
+				t.Fatalf("%d windows of %v are counted, %d are held", c.held, c.class, held[c.class])
+			}
+			delete(held, c.class)
+		}
+		if len(held) > 0 {
+			t.Fatalf("held and not counted: %v", held)
+		}
+	}
+	var f feeder
+	for i := range 5000 {
+		series := string(rune('a' + i%7))
+		if i%97 == 0 {
+			b.SetRegime(series, i%5)
+		}
+		f.add(b, series, nil, false)
+		check(&b.train.balanced)
+	}
+	c := build(t, b.cfg)
+	if _, err := c.RestoreState(b.AppendState(nil)); err != nil {
+		t.Fatal(err)
+	}
+	check(&c.train.balanced)
+	check(&c.holdout.balanced)
+}
+
+// A full buffer of a stream of many series: what a window costs under the lock of
+// whoever adds.
+func BenchmarkAdd(b *testing.B) {
+	for _, series := range []int{1, 1000} {
+		b.Run(fmt.Sprintf("series=%d", series), func(b *testing.B) {
+			buf, err := New(Config{Steps: 256, Channels: 1, Bytes: 8 << 20, HoldoutEvery: 2})
+			if err != nil {
+				b.Fatal(err)
+			}
+			names := make([]string, series)
+			for i := range names {
+				names[i] = fmt.Sprintf("pump-%d", i)
+			}
+			values, scales, n := make([]float32, 256), []Scale{{Dev: 1, Sigma: 1}}, 0
+			add := func() {
+				buf.Add(names[n%series], int64(n/series*256), values, nil, scales)
+				n++
+			}
+			for range 20_000 {
+				add()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				add()
+			}
+		})
 	}
 }
 

@@ -2,9 +2,7 @@ package replay
 
 import (
 	"fmt"
-	"maps"
 	"math/rand/v2"
-	"slices"
 	"strings"
 )
 
@@ -82,12 +80,14 @@ func (b *Buffer) AddMarked(series string, start int64, values []float32, missing
 // the regime of this number. A series begins in regime 0; who calls it numbers them,
 // and may come back to one.
 func (b *Buffer) SetRegime(series string, regime int) {
-	m := maps.Clone(b.regimes) // a copy of the Buffer keeps its own
-	if m == nil {
-		m = map[string]int{}
+	switch {
+	case regime == 0:
+		delete(b.regimes, series)
+	case b.regimes == nil:
+		b.regimes = map[string]int{strings.Clone(series): regime}
+	default:
+		b.regimes[strings.Clone(series)] = regime
 	}
-	m[strings.Clone(series)] = regime
-	b.regimes = m
 }
 
 // Regime returns the number of the regime that a series is in.
@@ -130,7 +130,6 @@ func (b *Buffer) mark(series string, from, to int64, quarantined bool) int {
 		}
 	}
 	for _, s := range []*store{&b.train, &b.holdout} {
-		s.balanced.held = slices.Clone(s.balanced.held)
 		s.older(mark)
 		s.recent(mark)
 	}

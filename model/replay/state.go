@@ -180,7 +180,7 @@ func (s *store) restoreSample(p *parser) {
 func (b *balance) restore(p *parser) {
 	var seen []count
 	for range p.Len(24) {
-		if c := (count{class{p.name(), p.Int()}, p.U64()}); p.Err() == nil {
+		if c := (count{class: class{p.name(), p.Int()}, n: p.U64()}); p.Err() == nil {
 			seen = append(seen, c)
 		}
 	}
@@ -198,17 +198,16 @@ func (b *balance) adopt(seen []count, r *wire.Reader) {
 			return
 		}
 	}
-	at := map[class]uint64{}
-	for _, s := range seen {
-		at[s.class] = s.n
-	}
-	for _, s := range b.seen {
-		if at[s.class] < s.n {
-			r.Fail(fmt.Errorf("%d windows of a regime, of %d", s.n, at[s.class]))
+	had := b.seen
+	b.seen = seen
+	for _, s := range had {
+		i, known := b.find(s.class)
+		if !known || seen[i].n < s.n {
+			r.Fail(fmt.Errorf("more windows of a regime are held, %d, than there were", s.n))
 			return
 		}
+		seen[i].held = s.held
 	}
-	b.seen = seen
 }
 
 func readEntry(r *wire.Reader, cfg Config, names map[string]string) entry {

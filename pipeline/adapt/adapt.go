@@ -5,7 +5,9 @@
 // predecessor is kept and takes over again if the same test says so.
 //
 // Nothing here is on the way of a sample: a Tap call copies a slot, and training
-// runs in one goroutine that sleeps for most of the time.
+// runs in a goroutine that sleeps for most of the time. A second one does what may
+// not wait for that: it asks the bank, and writes state. Config.InStep has Slot wait
+// for both, for runs that are to come out the same each time.
 package adapt
 
 import (
@@ -74,6 +76,10 @@ type Config struct {
 	BankModels, BankBytes int
 	// Steps and Rounds are those of train.FineTuneConfig; defaults 300 and 1.
 	Steps, Rounds int
+	// InStep has Slot wait until the background has done what the slots so far ask
+	// of it, so that what is decided depends on them alone, and not on how many come
+	// between two calls of Idle. Decisions are then to be taken from Idle only.
+	InStep bool
 	// Dir holds what outlives the process: replay buffers, banks, what is being
 	// trained or on probation, and the audit trail. Default: nothing does.
 	Dir string
@@ -167,9 +173,10 @@ func (c Config) replay() replay.Config {
 
 // Adapter adapts the models of one stream; it implements pipeline.Adapter. Slot,
 // Opened, Resolved and Serving come from the goroutine that drives the engine;
-// they never wait for training, nor for Decisions to be read. Given the same
-// slots, the models and the verdicts are the same; only the record from which a
-// verdict takes effect depends on how long the training took.
+// unless Config.InStep, they never wait for training, nor for Decisions to be read.
+// Given the same slots, the models are the same; from which record a verdict takes
+// effect depends on how long the training took, and with it what may start next.
+// With InStep nothing does.
 //
 // It holds a replay buffer and a window per series seen, or one buffer in all
 // where Shared.
@@ -189,6 +196,11 @@ type Adapter struct {
 	known  map[string]*track // of the shared group, not back yet since a restart
 	shared *group            // nil unless cfg.Shared
 	pushed uint64            // works queued so far
+	done   uint64            // pushed, when the last step was over (InStep)
+
+	// decided is what steps have decided, for Idle to hand over. It belongs to the
+	// goroutine that drives the engine.
+	decided []pipeline.Decision
 
 	files sync.Mutex // held to write files; taken before mu, never under it
 }
@@ -201,7 +213,7 @@ type queue struct {
 
 var _ pipeline.Adapter = (*Adapter)(nil)
 
-// New returns an Adapter whose background goroutine runs until Close. Zero
+// New returns an Adapter whose two background goroutines run until Close. Zero
 // fields of cfg take their defaults.
 func New(cfg Config) (*Adapter, error) {
 	cfg = cfg.Defaults()
@@ -232,7 +244,7 @@ func New(cfg Config) (*Adapter, error) {
 	return a, nil
 }
 
-// Decisions delivers switches and events. The background goroutine alone waits
+// Decisions delivers switches and events. The background goroutines alone wait
 // where nobody reads.
 func (a *Adapter) Decisions() <-chan pipeline.Decision { return a.decisions }
 

@@ -133,7 +133,7 @@ func (a *Adapter) remind(t *track) {
 	}
 	n := looks[r.next] + beforeAlarm
 	r.next++
-	if t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto {
+	if t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto || !a.streamDrifted(g) {
 		return
 	}
 	e, ok := t.tail.excerpt(int(n), [2]uint64{keyed(a.cfg.Seed, t.name, t.end()), a.cfg.Seed})
@@ -173,7 +173,7 @@ func (a *Adapter) answer(q *question) {
 		q.excerpt.to-q.excerpt.from, best.db, q.serving.Name(), best.e, best.error, best.loss)
 	a.mu.Lock()
 	t, g := q.t, q.t.group
-	if a.tracks[t.name] != t || t.serving != q.serving || g.job != nil || t.drift.from != q.drift || t.drift.done || !trainable(t.drift.kind) {
+	if a.tracks[t.name] != t || t.serving != q.serving || g.job != nil || t.drift.from != q.drift || t.drift.done || !trainable(t.drift.kind) || !a.streamDrifted(g) {
 		a.mu.Unlock()
 		return // it is over, or something else serves by now
 	}

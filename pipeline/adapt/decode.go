@@ -12,8 +12,9 @@ import (
 // decoder reads what encode wrote.
 type decoder struct {
 	*wire.Reader
-	a      *Adapter
-	models []*model.Model
+	a       *Adapter
+	version uint8
+	models  []*model.Model
 }
 
 func (r *decoder) model() *model.Model {
@@ -41,7 +42,10 @@ func (r *decoder) window() *replay.Window {
 	if r.Err() != nil {
 		return nil
 	}
-	series, start := r.String(), r.I64()
+	series, start, regime := r.String(), r.I64(), 0
+	if r.version > 1 {
+		regime = r.Int()
+	}
 	values, missing, scales := r.values()
 	cfg := r.a.cfg
 	if r.Err() == nil && (len(values) != cfg.Window*cfg.Channels || len(scales) != cfg.Channels) {
@@ -52,6 +56,9 @@ func (r *decoder) window() *replay.Window {
 	}
 	// A buffer of its own makes a window, and checks it.
 	b, err := replay.New(cfg.replay())
+	if err == nil {
+		b.SetRegime(series, regime)
+	}
 	if err != nil || !b.Add(series, start, values, missing, scales) {
 		r.Fail(errors.Join(errors.New("a window that can't be one"), err))
 		return nil
@@ -85,8 +92,8 @@ func (r *decoder) shots() []shot {
 // decode reads the state of a group and its series, which are not followed yet.
 func (a *Adapter) decode(name string, src []byte) (*group, []*track, error) {
 	r := &decoder{Reader: wire.NewReader(src), a: a}
-	if v := r.U8(); r.Err() == nil && v != stateVersion {
-		return nil, nil, fmt.Errorf("version %d is not known, this program reads version %d", v, stateVersion)
+	if r.version = r.U8(); r.Err() == nil && (r.version < 1 || r.version > stateVersion) {
+		return nil, nil, fmt.Errorf("version %d is not known, this program reads versions 1 to %d", r.version, stateVersion)
 	}
 	for range r.Len(8) {
 		m, err := model.Decode(r.Bytes())

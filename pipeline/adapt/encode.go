@@ -10,8 +10,8 @@ import (
 )
 
 // stateVersion is the first byte of a group's state; docs/formats/state.md has
-// the table.
-const stateVersion = 1
+// the table. Version 1 did not know which regime bore a window; it is still read.
+const stateVersion = 2
 
 // snapshot is a group at one moment, but for the bytes of the models, which can be
 // had while the group goes on.
@@ -43,6 +43,7 @@ func (s *snapshot) model(m *model.Model) { s.i64(s.number(m)) }
 func (s *snapshot) window(w *replay.Window) {
 	s.string(w.Series)
 	s.i64(w.Start)
+	s.int(w.Regime)
 	missing := make([]bool, len(w.Values))
 	for i := range missing {
 		missing[i] = w.Missing(i/len(w.Scales), i%len(w.Scales))
@@ -83,12 +84,7 @@ func (a *Adapter) snapshot(g *group) *snapshot {
 	for _, v := range g.versions {
 		s.model(v)
 	}
-	tracks := a.members(g)
-	for _, name := range slices.Sorted(maps.Keys(a.known)) {
-		if t := a.known[name]; t.group == g { // not back yet since a restart
-			tracks = append(tracks, t)
-		}
-	}
+	tracks := a.everyone(g)
 	s.int(len(tracks))
 	for _, t := range tracks {
 		s.track(t, len(tracks) <= mostOpen)

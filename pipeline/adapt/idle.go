@@ -10,6 +10,33 @@ var _ pipeline.Settler = (*Adapter)(nil)
 // each time, whatever the machine. Nobody else may read Decisions or feed slots
 // during the call; after Close it returns at once.
 func (a *Adapter) Idle(take func(pipeline.Decision)) {
+	for _, d := range a.decided {
+		take(d)
+	}
+	a.decided = nil
+	a.finishAll(take)
+}
+
+// step has all done that a slot asked for, where Config.InStep says so: what was
+// decided is kept for Idle.
+func (a *Adapter) step() {
+	if !a.cfg.InStep {
+		return
+	}
+	a.mu.Lock()
+	same := a.pushed == a.done
+	a.mu.Unlock()
+	if same {
+		return
+	}
+	a.finishAll(func(d pipeline.Decision) { a.decided = append(a.decided, d) })
+	a.mu.Lock()
+	a.done = a.pushed
+	a.mu.Unlock()
+}
+
+// finishAll waits until both queues are empty and nothing runs.
+func (a *Adapter) finishAll(take func(pipeline.Decision)) {
 	for {
 		a.mu.Lock()
 		pushed := a.pushed

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -253,6 +254,37 @@ func TestRestartShared(t *testing.T) {
 	defer a.mu.Unlock()
 	if tr := a.tracks["two"]; tr.serving != m || tr.seen != 20*256+300 || tr.group.find(m.Name()) == nil || a.shared.buf.Len() < 50 {
 		t.Errorf("%d slots, %d windows", tr.seen, a.shared.buf.Len())
+	}
+}
+
+// The first of a dozen series that is back after a restart is one of twelve, until
+// the engine says that the others are gone.
+func TestTheFirstSeriesBackIsNotTheStream(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Shared, cfg.Dir = true, t.TempDir()
+	a := open(t, cfg)
+	var all []*sensor
+	for i := range 12 {
+		s := newSensor(a, fmt.Sprintf("pump-%d", i), uint64(i+1))
+		s.feed(8*256, slow, "normal")
+		all = append(all, s)
+	}
+	a.Close()
+	a = open(t, cfg)
+	r := read(t, a)
+	all[0].a = a
+	drifted(all[0], 20, "regime")
+	settled(t, a, r)
+	if kinds := r.kinds(); len(kinds) > 0 {
+		t.Fatalf("after one of twelve: %v", kinds)
+	}
+	for i := 1; i < 12; i++ {
+		a.Dropped(fmt.Sprintf("pump-%d", i))
+	}
+	all[0].feed(2*256, pulses, "regime")
+	settled(t, a, r)
+	if kinds := r.kinds(); !slices.Contains(kinds, "finetune.started") {
+		t.Errorf("after one of one: %v", kinds)
 	}
 }
 

@@ -43,8 +43,12 @@ func (t *track) regimeAt(position int64) int {
 // regimeOf returns the regime that bore a window, -1 where nobody knows. The
 // caller holds mu.
 func (a *Adapter) regimeOf(w *replay.Window) int {
-	if t := a.tracks[w.Series]; t != nil {
-		return t.regimeAt(w.Start)
+	t := a.tracks[w.Series]
+	if t == nil {
+		t = a.known[w.Series]
 	}
-	return -1
+	if t == nil {
+		return -1
+	}
+	return t.regimeAt(w.Start)
 }

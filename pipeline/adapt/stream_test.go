@@ -54,3 +54,33 @@ func TestAFaultFoundLateIsQuarantinedSinceItBegan(t *testing.T) {
 	}
 	a.Close()
 }
+
+// Nor does one bad sensor have a model of the bank serve all; two do.
+func TestOneSensorOfADozenDoesNotAskTheSharedBank(t *testing.T) {
+	knowsSlow, knowsPulses := trained(t, "slow", 150, slow), trained(t, "pulses", 150, pulses)
+	cfg := quick(knowsSlow)
+	cfg.Shared = true
+	a := open(t, cfg)
+	r := read(t, a)
+	var all []*sensor
+	for i := range 12 {
+		s := newSensor(a, fmt.Sprintf("pump-%d", i), uint64(i+1))
+		s.feed(8*256+37, slow, "normal")
+		all = append(all, s)
+	}
+	keep(t, a, "pump-0", knowsSlow, 0, slow)
+	keep(t, a, "pump-0", knowsPulses, 1, pulses)
+	comesBack := func(s *sensor) {
+		s.feed(120, pulses, "normal") // until the alarm
+		s.feed(257, pulses, "regime")
+		quickly(t, a, r)
+	}
+	comesBack(all[3])
+	if sw := r.switched(); len(sw) > 0 {
+		t.Fatalf("after one of twelve %d were switched: %s", len(sw), sw[0].Why)
+	}
+	comesBack(all[7])
+	if sw := r.switched(); len(sw) != 12 || sw[0].Model != knowsPulses {
+		t.Errorf("after two of twelve %d were switched", len(sw))
+	}
+}

@@ -1,7 +1,6 @@
 package adapt
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -33,7 +32,25 @@ type group struct {
 	saving   bool           // it is to be
 }
 
-// track follows one series.
+// track follows one series. Who writes what, of it and of its group, and under what:
+//
+//	field                                    written by                         under
+//	name, group                              the Tap, once                      mu
+//	epoch … skipped, open, tail              the Tap                            mu
+//	marks                                    the Tap; the quick queue           mu
+//	drift, recall                            the Tap; both queues; by hand      mu
+//	serving, previous, pending, was          the Tap; both queues; by hand      mu
+//	group: buf, clock, later, regimes, gone  the Tap                            mu
+//	group: kept, saving                      the Tap; whoever saves             mu
+//	group: job                               the Tap; the slow queue; by hand   mu
+//	group: coolUntil, refused, budget        the Tap; the slow queue            mu
+//	group: trial, bank, versions             the Tap; both queues; by hand      mu
+//	job: held, waiting, last                 the Tap; the slow queue            mu
+//	job: challenger, started, next           the slow queue                     mu
+//	job and probation: shadow                the slow queue                     none
+//	files of the group                       whoever saves                      files
+//
+// The Tap is the goroutine that drives the engine. Others read under mu, too.
 type track struct {
 	name     string
 	group    *group
@@ -135,10 +152,16 @@ func (a *Adapter) newGroup(name string) *group {
 }
 
 // members returns the series that a group's model serves, in order of name.
-func (a *Adapter) members(g *group) []*track {
+func (a *Adapter) members(g *group) []*track { return membersIn(a.tracks, g) }
+
+// everyone returns the members of a group and then those of its series that have
+// not come back yet since a restart.
+func (a *Adapter) everyone(g *group) []*track { return append(a.members(g), membersIn(a.known, g)...) }
+
+func membersIn(tracks map[string]*track, g *group) []*track {
 	var ts []*track
-	for _, name := range slices.Sorted(maps.Keys(a.tracks)) {
-		if t := a.tracks[name]; t.group == g {
+	for _, name := range slices.Sorted(maps.Keys(tracks)) {
+		if t := tracks[name]; t.group == g {
 			ts = append(ts, t)
 		}
 	}
@@ -157,12 +180,14 @@ func (a *Adapter) Serving(series string, m *model.Model) {
 func (a *Adapter) Dropped(series string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	delete(a.known, series) // it counts among the series no more
 	t := a.tracks[series]
 	if t == nil {
 		return
 	}
 	a.settle(t)
 	delete(a.tracks, series)
+	t.group.buf.SetRegime(t.name, 0)
 	if g := t.group; g != a.shared {
 		g.gone = true
 		a.forget(g)
@@ -172,6 +197,11 @@ func (a *Adapter) Dropped(series string) {
 // Slot sees one slot of a series. An index that does not follow the latest one
 // starts a new context.
 func (a *Adapter) Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {
+	a.see(series, epoch, index, cols, scales, state)
+	a.step()
+}
+
+func (a *Adapter) see(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	t := a.track(series)
@@ -241,7 +271,8 @@ func (a *Adapter) collect(t *track, cols []model.Column, scales []window.Scale) 
 }
 
 // keep takes the finished window into the buffer, and hands it to whoever waits
-// for windows. A channel without a scale counts as missing.
+// for windows. It is of the regime that there was when it began. A channel without
+// a scale counts as missing.
 func (a *Adapter) keep(t *track) {
 	p, g, start := &t.open, t.group, t.end()-int64(a.cfg.Window)
 	for c, bad := range p.bad {
@@ -252,6 +283,9 @@ func (a *Adapter) keep(t *track) {
 		for k := c; k < len(p.values); k += len(p.bad) {
 			p.missing[k] = true
 		}
+	}
+	if r := t.regimeAt(start); r != g.buf.Regime(t.name) {
+		g.buf.SetRegime(t.name, r)
 	}
 	if !g.buf.AddMarked(t.name, start, p.values, p.missing, p.scales, p.doubt) || p.doubt {
 		return
@@ -270,7 +304,7 @@ func (a *Adapter) keep(t *track) {
 	a.consider(t)
 	if g.kept++; a.cfg.Dir != "" && !g.saving && g.kept >= max(leastKept, g.buf.Len()/8) {
 		g.saving = true
-		a.push(func() { a.save(g) })
+		a.pushQuick(func() { a.save(g) })
 	}
 }
 
@@ -282,121 +316,4 @@ const leastKept = 32
 func latestHeld(b *replay.Buffer) *replay.Window {
 	h := b.Holdout()
 	return h[len(h)-1]
-}
-
-// Opened hears that a drift was opened, or named anew. What came in since it
-// began, where that is known (not -1), is not to be learnt from where it is in
-// doubt, however late it was found.
-func (a *Adapter) Opened(series string, since int64, kind string) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	t := a.track(series)
-	if t.ahead > 0 {
-		return // Slot tells
-	}
-	a.follow(t, kind)
-	if doubtful(kind) && since >= 0 {
-		t.group.buf.Quarantine(t.name, t.base+since, t.end()+1)
-	}
-}
-
-// Resolved hears that a drift is over.
-func (a *Adapter) Resolved(series string, _ int64) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if t := a.track(series); t.ahead == 0 {
-		a.follow(t, "")
-	}
-}
-
-// follow takes the monitor's state for the series' next slot. A drift may be
-// named anew while it is open: what could not be named first is learnt after
-// all, a fault never, but what comes after it may be.
-func (a *Adapter) follow(t *track, state string) {
-	if !trainable(state) && !doubtful(state) {
-		if d := t.drift; d.kind != "" {
-			t.drift, t.recall = drift{}, recall{}
-			if !d.learnt {
-				t.mark(t.end(), d.before)
-			}
-			a.settle(t)
-		}
-		return
-	}
-	d, size := &t.drift, int64(a.cfg.Window)
-	switch {
-	case d.kind == state:
-	case d.kind == "":
-		a.begin(t, state, t.regime())
-		if doubtful(state) { // it began before the alarm
-			t.group.buf.Quarantine(t.name, d.from-size, d.from+1)
-			t.open.doubt = true
-		}
-	case doubtful(state):
-		d.kind, d.fresh = state, 0
-		t.recall = recall{}
-		t.group.buf.Quarantine(t.name, d.from-size, t.end()+1)
-		t.open.doubt = true
-		a.drop(t)
-	case d.kind == fault:
-		a.begin(t, state, d.before)
-	case d.kind == unknown:
-		d.kind = state
-		d.fresh += t.group.buf.Release(t.name, d.from, t.end()+1)
-		t.open.doubt = false
-		a.begins(t)
-	default:
-		d.kind = state
-	}
-}
-
-// begin opens a drift, and with it a regime.
-func (a *Adapter) begin(t *track, kind string, before int) {
-	t.group.regimes++
-	t.drift = drift{kind: kind, from: t.end(), regime: t.group.regimes, before: before}
-	t.mark(t.drift.from, t.drift.regime)
-	a.begins(t)
-}
-
-// begins has the bank asked for a model, where the drift is one to learn.
-func (a *Adapter) begins(t *track) {
-	t.recall = recall{}
-	if trainable(t.drift.kind) {
-		t.recall = recall{from: t.end()}
-	}
-}
-
-// settle tells the job that was begun for the drift of a series that is over: it
-// is judged by the windows that came.
-func (a *Adapter) settle(t *track) {
-	j := t.group.job
-	if j == nil || j.track != t {
-		return
-	}
-	j.last = true
-	if j.waiting {
-		j.waiting = false
-		a.push(func() { a.look(j) })
-	}
-}
-
-// drop ends the job for a drift of t that was none to learn after all.
-func (a *Adapter) drop(t *track) {
-	j := t.group.job
-	if j == nil || j.track != t {
-		return
-	}
-	t.group.dropJob()
-	if j.started {
-		why := fmt.Sprintf("the drift turned out to be %s, which is not learnt from", t.drift.kind)
-		a.pushQuick(func() { a.event(t.name, "finetune.rejected", why, nil) })
-	}
-}
-
-// dropJob forgets what is being trained.
-func (g *group) dropJob() {
-	if g.job != nil {
-		g.job.cancel()
-		g.job = nil
-	}
 }

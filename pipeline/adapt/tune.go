@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
@@ -23,12 +24,13 @@ const (
 	// leastMore is the number of windows that a challenger can wait for, however
 	// many there were at first.
 	leastMore = 8
-	// recentShare is the share of the training windows that are new; the others
-	// rehearse what was before.
-	recentShare = .6
 	// rehearse is the share of synthetic windows on top, for models that take them.
 	rehearse = .1
 )
+
+// drawn is what a fine-tune draws: more new windows than replay.DefaultMix, since
+// those that there are after a drift are few and what is to be learnt.
+var drawn = replay.Mix{Recent: .6, Balanced: .2, Reservoir: .2}
 
 // shot is a held-out window, and the group's clock when it came in.
 type shot struct {
@@ -87,7 +89,7 @@ func (a *Adapter) consider(t *track) {
 		return
 	}
 	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}, before: d.before, learns: d.regime}
-	for _, m := range a.members(g) {
+	for _, m := range a.everyone(g) {
 		if trainable(m.drift.kind) {
 			j.from[m.name] = m.drift.from
 		}
@@ -152,10 +154,10 @@ func (a *Adapter) tune(j *job) {
 		a.reject(j, why, true, nil)
 		return
 	}
-	windows, reps := a.trainingSet(j, held)
+	windows := trainingSet(j, held)
 	if !announced {
 		a.event(j.track.name, "finetune.started", fmt.Sprintf("%s drift: fine-tuning %s on %d new and %d older windows of %d samples",
-			j.kind, j.champion.Name(), len(j.recent), len(windows)-reps, a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent)})
+			j.kind, j.champion.Name(), len(j.recent), len(j.old), a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent)})
 	}
 	p := a.pacer(j.ctx)
 	cfg := train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Length: min(512, a.cfg.Window), Seed: j.seed, Workers: 1,
@@ -178,22 +180,29 @@ func (a *Adapter) tune(j *job) {
 	a.look(j)
 }
 
-// trainingSet returns the windows to train on and how many of them are new. New
-// ones are repeated until they have their share. Their noise level is measured
-// on the new windows, since the scale's lags behind a drift.
-func (a *Adapter) trainingSet(j *job, held []*replay.Window) (ws []train.Window, recent int) {
-	level := sigmas(append(append([]*replay.Window(nil), j.recent...), held...))
-	for _, w := range j.old {
-		ws = append(ws, trainWindow(w, nil))
-	}
-	times := max(1, int(math.Round(float64(len(j.old))*recentShare/(1-recentShare)/float64(len(j.recent)))))
-	for _, w := range j.recent {
-		t := trainWindow(w, level[w.Series])
-		for range times {
-			ws = append(ws, t)
+// trainingSet returns the windows to train on, the old ones first, each with its
+// share in what is drawn. The noise level of new ones is measured on the new
+// windows, since the scale's lags behind a drift.
+func trainingSet(j *job, held []*replay.Window) []train.Window {
+	all := slices.Concat(j.old, j.recent)
+	weights := drawn.Weights(all, j.fresh)
+	level := sigmas(slices.Concat(j.recent, held))
+	ws := make([]train.Window, len(all))
+	for i, w := range all {
+		var sigma []float64 // what the scale says
+		if i >= len(j.old) {
+			sigma = level[w.Series]
 		}
+		ws[i] = trainWindow(w, sigma)
+		ws[i].Weight, ws[i].Old = weights[i], i < len(j.old)
 	}
-	return ws, times * len(j.recent)
+	return ws
+}
+
+// fresh says whether a window is of what the drift began.
+func (j *job) fresh(w *replay.Window) bool {
+	start, drifted := j.from[w.Series]
+	return drifted && w.Start >= start
 }
 
 // spread returns at most n of the windows, evenly spaced.

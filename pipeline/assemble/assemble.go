@@ -274,7 +274,7 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		c.Fleet.FalseAlarms = min(rate.PerSample(s.Window.RateHz), float64(monitor.LargestRate))
 	}
 	if b.opt.Deterministic {
-		c.CPUShare = 1 // nobody is served meanwhile
+		c.CPUShare, c.InStep = 1, true // nobody is served meanwhile
 	}
 	if b.opt.Tune != nil {
 		b.opt.Tune(&c)
