@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -113,7 +114,7 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("alertmanager: url has the scheme %q, it must be http or https", u.Scheme)
 		}
 	}
-	for name := range c.Labels {
+	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		if msg := CheckLabel(name); msg != "" {
 			return fmt.Errorf("alertmanager: label %q %s", name, msg)
 		}
