@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -336,17 +337,56 @@ func TestBadConfig(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	bad := filepath.Join(t.TempDir(), "alerts.json")
-	if err := os.WriteFile(bad, []byte("["), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c := ok
-	c.StateFile = bad
-	if err := New(c).Open(t.Context()); err == nil || !strings.Contains(err.Error(), bad) {
-		t.Errorf("a damaged state file: %v", err)
+	c.Labels = map[string]string{"c-c": "x", "a-a": "x", "b-b": "x"}
+	for range 20 { // whatever order a map has
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "a-a") {
+			t.Fatalf("of three bad labels the error tells: %v", err)
+		}
 	}
 	if err := New(ok).Write(t.Context(), nil); err == nil {
 		t.Error("a sink that is not open was written to")
+	}
+}
+
+// TestUnsavedIsNotSent lets the state file fail: a try again keeps the alert before
+// it is sent, so that the next process knows what is open.
+func TestUnsavedIsNotSent(t *testing.T) {
+	am := serve(t)
+	dir := filepath.Join(t.TempDir(), "not yet")
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(dir, "alerts.json")}
+	s := open(t, cfg)
+	for range 3 {
+		if err := s.Write(t.Context(), []sink.Item{event(6, "drift.opened", "p")}); err == nil || am.got() != nil {
+			t.Fatalf("what can't be kept gave %v, and %d requests", err, len(am.got()))
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, event(6, "drift.opened", "p"))
+	if len(am.got()) != 1 {
+		t.Errorf("%d requests, want one", len(am.got()))
+	}
+	next := New(cfg)
+	if err := next.load(); err != nil || next.alerts["pumps/p/drift"] == nil {
+		t.Errorf("the next process knows %v, %v", next.alerts, err)
+	}
+}
+
+func TestDamagedStateIsSetAside(t *testing.T) {
+	for _, text := range []string{"[", "null", "", "3"} {
+		am := serve(t)
+		path := filepath.Join(t.TempDir(), "alerts.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		s := open(t, Config{URLs: []string{am.url()}, StateFile: path, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		if aside, err := os.ReadFile(path + ".corrupt-1"); err != nil || string(aside) != text || !strings.Contains(said.String(), "level=ERROR") {
+			t.Errorf("%q was not set aside: %q, %v, log %q", text, aside, err, said.String())
+		}
+		write(t, s, event(6, "drift.opened", "p"))
 	}
 }
 

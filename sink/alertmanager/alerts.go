@@ -176,6 +176,8 @@ func (s *Sink) body(ids []string, now time.Time) ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// load reads the alerts that an earlier process knew. A damaged file is set aside:
+// what was open then times out.
 func (s *Sink) load() error {
 	if s.cfg.StateFile == "" {
 		return nil
@@ -184,20 +186,27 @@ func (s *Sink) load() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &s.alerts)
-	}
 	if err != nil {
-		return fmt.Errorf("alertmanager: open alerts: %w: remove %s, and they time out", err, s.cfg.StateFile)
+		return fmt.Errorf("alertmanager: open alerts: %w", err)
 	}
-	maps.DeleteFunc(s.alerts, func(_ string, a *alert) bool { return a == nil })
+	var known map[string]*alert
+	if err := json.Unmarshal(b, &known); err == nil && known != nil {
+		maps.DeleteFunc(known, func(_ string, a *alert) bool { return a == nil })
+		s.alerts = known
+		return nil
+	}
+	aside, err := atomicfile.SetAside(s.cfg.StateFile)
+	if err != nil {
+		return fmt.Errorf("alertmanager: open alerts: %w", err)
+	}
+	s.cfg.Log.Error("the open alerts are damaged, and time out", "file", aside)
 	return nil
 }
 
-// save keeps the alerts before they are sent: what is sent and not known would
-// never be resolved.
+// save keeps the alerts, if they changed, before they are sent: what is sent and
+// not known would never be resolved. One that failed is due until one works.
 func (s *Sink) save() error {
-	if s.cfg.StateFile == "" {
+	if !s.dirty || s.cfg.StateFile == "" {
 		return nil
 	}
 	b, err := json.Marshal(s.alerts)
@@ -207,5 +216,6 @@ func (s *Sink) save() error {
 	if err != nil {
 		return fmt.Errorf("alertmanager: keep open alerts: %w", err)
 	}
+	s.dirty = false
 	return nil
 }
