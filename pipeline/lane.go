@@ -55,6 +55,7 @@ type lane struct {
 	score float64 // standardised score as of the latest slot
 
 	alerts alerts
+	told   sink.Mark // the latest event of alerts that this process told
 
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase

@@ -390,6 +390,70 @@ func TestDamagedStateIsSetAside(t *testing.T) {
 	}
 }
 
+// TestForget has a sink forget an alert that another process goes on with: it is
+// neither sent again nor resolved, what was on its way opens it not, and what is
+// later does.
+func TestForget(t *testing.T) {
+	am := serve(t)
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(t.TempDir(), "alerts.json")}
+	s := open(t, cfg)
+	write(t, s, event(9, "drift.opened", "p"))
+	write(t, s, event(9, "drift.opened", "over"))
+	write(t, s, event(8, "drift.resolved", "over"))
+	mark := func(series string) sink.Mark {
+		return sink.Mark{Alert: "pumps/" + series + "/drift", Time: noon.Add(-5 * time.Second).UnixNano()}
+	}
+	if err := s.Forget([]sink.Mark{mark("p"), mark("over"), mark("queued"), {Alert: "pumps/never/drift"}}); err != nil {
+		t.Fatal(err)
+	}
+	n := len(am.got())
+	for range 2 { // by this process, and by the next one
+		write(t, s, event(6, "drift.updated", "p"), event(5, "drift.resolved", "p"), event(6, "drift.opened", "queued"))
+		if got := am.got(); len(got) != n {
+			t.Fatalf("sent %+v of what is forgotten", got[n:])
+		}
+		body, err := s.body([]string{"pumps/p/drift", "pumps/over/drift"}, noon)
+		if err != nil || strings.Count(string(body), "startsAt") != 1 {
+			t.Errorf("%s, %v would be sent again, want what is over alone", body, err)
+		}
+		if len(s.alerts) != 3 {
+			t.Errorf("%d alerts are kept, want 3", len(s.alerts))
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, cfg)
+		wait(t, func() bool { return len(am.got()) > n }) // what is over
+		n = len(am.got())
+	}
+	write(t, s, event(1, "drift.updated", "p"))
+	if got := am.got(); len(got) != n+1 || got[n][0].Labels["series"] != "p" {
+		t.Errorf("the series came back, and %d requests tell of it", len(got)-n)
+	}
+}
+
+// TestKeep drops what earlier processes told of streams and sinks that are not
+// configured any more.
+func TestKeep(t *testing.T) {
+	am := serve(t)
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(t.TempDir(), "alerts.json")}
+	s := open(t, cfg)
+	write(t, s, event(9, "drift.opened", "p"), event(9, "sink.down", ""))
+	for _, c := range []struct {
+		keep func(stream, sink string) bool
+		want int
+	}{
+		{func(stream, _ string) bool { return stream == "pumps" }, 2},
+		{func(stream, sink string) bool { return stream == "pumps" && sink == "" }, 1},
+		{func(stream, _ string) bool { return stream == "fans" }, 0},
+	} {
+		cfg.Keep = c.keep
+		if s := New(cfg); s.load() != nil || len(s.alerts) != c.want || s.dirty != (c.want < 2) {
+			t.Errorf("%d alerts are kept, want %d", len(s.alerts), c.want)
+		}
+	}
+}
+
 func TestSettledAreBounded(t *testing.T) {
 	s := New(Config{URLs: []string{"http://am"}, Now: func() time.Time { return noon }})
 	for i := range mostSettled + 10 {

@@ -76,6 +76,33 @@ func (s *Sink) apply(e *sink.Event) bool {
 	return true
 }
 
+// Forget drops alerts that another process goes on with, see sink.Forgetter. One
+// that was resolved is still sent as such.
+func (s *Sink) Forget(marks []sink.Mark) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now().UTC()
+	for _, m := range marks {
+		a := s.alerts[m.Alert]
+		if a == nil && m.Time == 0 {
+			continue
+		}
+		if a == nil {
+			a = &alert{StartsAt: now}
+			s.alerts[m.Alert] = a
+		}
+		if !a.over() {
+			a.EndsAt, a.Resolved, a.Settled = now, now, true
+			s.dirty = true
+		}
+		if m.Epoch > a.Epoch || m.Epoch == a.Epoch && m.Time > a.Time {
+			a.Epoch, a.Time = m.Epoch, m.Time
+			s.dirty = true
+		}
+	}
+	return s.save()
+}
+
 func (a *alert) over() bool { return !a.EndsAt.IsZero() }
 
 // labels are those of a new alert.
@@ -191,7 +218,11 @@ func (s *Sink) load() error {
 	}
 	var known map[string]*alert
 	if err := json.Unmarshal(b, &known); err == nil && known != nil {
-		maps.DeleteFunc(known, func(_ string, a *alert) bool { return a == nil })
+		n := len(known)
+		maps.DeleteFunc(known, func(_ string, a *alert) bool {
+			return a == nil || s.cfg.Keep != nil && a.Labels != nil && !s.cfg.Keep(a.Labels["stream"], a.Labels["sink"])
+		})
+		s.dirty = len(known) < n
 		s.alerts = known
 		return nil
 	}

@@ -54,6 +54,10 @@ type Config struct {
 	// StateFile keeps the open alerts over a restart. "": they are forgotten, and
 	// time out.
 	StateFile string
+	// Keep says whether the alerts of a stream, or of a sink of it, "" for none, still
+	// come here. Open drops those of others that the StateFile has: they time out.
+	// nil: all do.
+	Keep func(stream, sink string) bool
 	// UserAgent is the header of that name. Default: quell.
 	UserAgent string
 	// Log takes what goes wrong while alerts are sent again. Default: none.
