@@ -407,7 +407,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if l := w.eng.lanes[e.Series]; l != nil {
 			e.Stream, e.Epoch = w.name, l.win.Epoch()
 			if e.Time == 0 {
-				e.Time = l.win.Newest()
+				e.Time = l.stamp(e.Kind)
 			}
 			if e.Model == "" {
 				e.Model = l.modelName()
