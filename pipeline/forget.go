@@ -20,6 +20,20 @@ func (w *worker) forget(marks []sink.Mark) {
 	}
 }
 
+// remember has the worker's sinks go on with the alerts of series that came back.
+func (w *worker) remember(alerts []string) {
+	if len(alerts) == 0 {
+		return
+	}
+	for _, o := range w.outs {
+		if f, is := o.cfg.Sink.(sink.Forgetter); is {
+			if err := f.Remember(alerts); err != nil {
+				w.log.Warn("alerts that came back are known until a restart only", "sink", o.cfg.Name, "err", err)
+			}
+		}
+	}
+}
+
 // marks are those of the drifts of series that an earlier process had: no event of
 // them is on its way.
 func (w *worker) marks(states map[string][]byte) []sink.Mark {

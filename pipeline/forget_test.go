@@ -17,6 +17,7 @@ import (
 type forgetful struct {
 	memSink
 	marks []sink.Mark
+	back  []string
 }
 
 func (s *forgetful) Forget(marks []sink.Mark) error {
@@ -24,9 +25,15 @@ func (s *forgetful) Forget(marks []sink.Mark) error {
 	return nil
 }
 
+func (s *forgetful) Remember(alerts []string) error {
+	s.back = append(s.back, alerts...)
+	return nil
+}
+
 // TestGivenUpAlertsAreForgotten takes partitions away: the sinks forget the alerts
 // that were open, up to where the series was, and those that an earlier process may
-// have left; not those of what stays, nor those that are over.
+// have left; not those of what stays, nor those that are over. What comes back is
+// remembered.
 func TestGivenUpAlertsAreForgotten(t *testing.T) {
 	eng, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"x"}}, &lines{})
 	if err != nil {
@@ -56,5 +63,13 @@ func TestGivenUpAlertsAreForgotten(t *testing.T) {
 	w.lost["old"] = true
 	if w.forget(w.giveUp(map[string]bool{"stays": true}, map[string]int64{"stays": 1})); out.marks != nil {
 		t.Errorf("forgot %v once more", out.marks)
+	}
+	for _, part := range []string{"goes", "goes too"} {
+		if next, err := w.restore(ingest.Partition{Name: part, Committed: 1}); err != nil || next != 1 {
+			t.Fatalf("%s came back at %d, %v", part, next, err)
+		}
+	}
+	if want := []string{"s/open/drift"}; !slices.Equal(out.back, want) {
+		t.Errorf("remembered %v, want %v", out.back, want)
 	}
 }

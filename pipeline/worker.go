@@ -541,16 +541,21 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		}
 		return -1, nil
 	}
+	var open []string // alerts
 	for _, series := range slices.Sorted(maps.Keys(states)) {
 		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.eng.lanes[series] = l
+		if l.alerts.told {
+			open = append(open, w.driftAlert(series))
+		}
 		if w.lost[partName] {
 			w.eng.regain(l)
 		}
 	}
+	w.remember(open)
 	for _, s := range switches {
 		if s.Part != partName {
 			continue

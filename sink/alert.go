@@ -59,10 +59,11 @@ type Mark struct {
 // Forgetter is a Sink that keeps alerts open by itself. Forget has it drop those
 // that another process goes on with: they are not resolved, and nothing is sent of
 // them. Events up to the mark that it is still given are taken for old ones; a mark
-// of time 0 says that there are none. It is safe for concurrent use, once the sink is
-// open.
+// of time 0 says that there are none. Remember takes up those that came back, by their
+// ids. Both are safe for concurrent use, once the sink is open.
 type Forgetter interface {
 	Forget(marks []Mark) error
+	Remember(alerts []string) error
 }
 
 // FillLink returns the address that a template gives for an event, "" for an

@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -426,9 +428,20 @@ func TestForget(t *testing.T) {
 		wait(t, func() bool { return len(am.got()) > n }) // what is over
 		n = len(am.got())
 	}
-	write(t, s, event(1, "drift.updated", "p"))
-	if got := am.got(); len(got) != n+1 || got[n][0].Labels["series"] != "p" {
-		t.Errorf("the series came back, and %d requests tell of it", len(got)-n)
+	if err := s.Remember([]string{"pumps/p/drift", "pumps/over/drift", "pumps/queued/drift", "pumps/never/drift"}); err != nil {
+		t.Fatal(err)
+	}
+	body, err := s.body(slices.Sorted(maps.Keys(s.alerts)), noon)
+	if err != nil || strings.Count(string(body), "startsAt") != 2 || !strings.Contains(string(body), `"series":"p"`) {
+		t.Errorf("%s, %v would be sent again, want what came back too", body, err)
+	}
+	write(t, s, event(1, "drift.resolved", "p"))
+	if got := am.got(); len(got) != n+1 || !got[n][0].EndsAt.Equal(noon.Add(-time.Second)) {
+		t.Errorf("the series came back and is well, and %d requests tell so", len(got)-n)
+	}
+	write(t, s, event(1, "drift.opened", "queued"))
+	if got := am.got(); len(got) != n+2 || got[n+1][0].Labels["series"] != "queued" {
+		t.Errorf("a new drift gave %d requests", len(got)-n-1)
 	}
 }
 

@@ -21,10 +21,10 @@ type alert struct {
 	Link        string            `json:"link,omitempty"`
 	StartsAt    time.Time         `json:"starts_at"`
 	EndsAt      time.Time         `json:"ends_at,omitzero"`  // zero: it is open
-	Resolved    time.Time         `json:"resolved,omitzero"` // when that was told, by the clock here
+	Resolved    time.Time         `json:"resolved,omitzero"` // when that was told, or it was forgotten, by the clock here
 	Epoch       int               `json:"epoch"`             // of the latest event,
 	Time        int64             `json:"time"`              // and its time
-	Settled     bool              `json:"settled,omitempty"` // it is over and no longer sent
+	Settled     bool              `json:"settled,omitempty"` // it is over, or forgotten, and not sent
 }
 
 // mostSettled bounds the alerts that are over and kept, so that what is delivered
@@ -55,7 +55,7 @@ func (s *Sink) apply(e *sink.Event) bool {
 	if now := s.cfg.Now().UTC(); at.After(now) {
 		at = now
 	}
-	if a == nil || a.over() {
+	if a == nil || a.over() || a.Labels == nil || a.Settled && phase == sink.Open {
 		if phase == sink.Resolve {
 			if a != nil {
 				a.Epoch, a.Time = e.Epoch, e.Time
@@ -65,7 +65,7 @@ func (s *Sink) apply(e *sink.Event) bool {
 		a = &alert{Labels: s.labels(e), StartsAt: at}
 		s.alerts[id] = a
 	}
-	a.Epoch, a.Time, a.Link = e.Epoch, e.Time, e.Link
+	a.Epoch, a.Time, a.Link, a.Settled = e.Epoch, e.Time, e.Link, false
 	a.Annotations = annotations(e, a.Labels)
 	if phase == sink.Resolve {
 		a.EndsAt, a.Resolved = at, s.cfg.Now().UTC()
@@ -91,12 +91,26 @@ func (s *Sink) Forget(marks []sink.Mark) error {
 			a = &alert{StartsAt: now}
 			s.alerts[m.Alert] = a
 		}
-		if !a.over() {
-			a.EndsAt, a.Resolved, a.Settled = now, now, true
+		if !a.over() && !a.Settled {
+			a.Resolved, a.Settled = now, true
 			s.dirty = true
 		}
 		if m.Epoch > a.Epoch || m.Epoch == a.Epoch && m.Time > a.Time {
 			a.Epoch, a.Time = m.Epoch, m.Time
+			s.dirty = true
+		}
+	}
+	return s.save()
+}
+
+// Remember goes on with alerts that were forgotten; they are sent with the next that
+// are sent again.
+func (s *Sink) Remember(alerts []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range alerts {
+		if a := s.alerts[id]; a != nil && a.Settled && !a.over() && a.Labels != nil {
+			a.Resolved, a.Settled = time.Time{}, false
 			s.dirty = true
 		}
 	}
