@@ -107,6 +107,7 @@ func (l *lane) announce(e sink.Event, phase sink.Phase) {
 	default:
 		e.Kind, a.told, a.since = "drift.opened", true, e.Time
 	}
+	l.told.Epoch, l.told.Time = e.Epoch, e.Time
 	e.ID = sink.EventKey(e.Stream, e.Series, e.Epoch, e.Kind, e.Time)
 	e.Data = maps.Clone(e.Data)
 	if e.Data == nil {

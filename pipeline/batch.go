@@ -22,7 +22,10 @@ type batch struct {
 	left atomic.Int32 // required sinks that are not done
 	held atomic.Int32 // sinks that still read the batch
 	done func(*batch) // called once, when left reaches 0
-	pool *sync.Pool
+	// settled, where it is not nil, is called by a sink that has settled all that it
+	// wants of the batch, required or not.
+	settled func()
+	pool    *sync.Pool
 }
 
 type span struct {
@@ -96,7 +99,7 @@ func (b *batch) release() {
 		if cap(b.json) > 4<<20 {
 			b.json = nil
 		}
-		b.done = nil
+		b.done, b.settled = nil, nil
 		b.pool.Put(b)
 	}
 }

@@ -1,19 +1,13 @@
 package pipeline
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
-	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
 	"time"
 
-	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/sink"
 )
 
@@ -26,26 +20,25 @@ const (
 	upAfter     = 30 * time.Second
 )
 
-// mostPending bounds the events that wait for an outlet whose queue is full.
-const mostPending = 64
-
 // health watches sources and sinks and tells of their outages in events that
 // concern a stream and no series. Unlike all other events they depend on the
 // clock, for so do outages. They pass the workers by: one that a sink holds up
 // could tell nobody.
 //
 // What was told to be down is kept in a file, so that a process that is killed
-// meanwhile does not tell it twice, and its successor tells when it is over.
+// meanwhile does not tell it twice, and its successor tells when it is over. So is
+// the newest event of each alert until the outlet has it, from before it is handed
+// over: each outlet learns of how it is now, be it twice, under the same key.
 type health struct {
 	log     *slog.Logger
-	met     *Metrics
 	path    string
 	now     func() time.Time
 	links   map[string]string // by stream
 	parts   []*component
-	pending map[*outlet][]*batch
-	told    map[string]outage // by id of the alert
-	latest  int64             // time of the latest event, which no other has
+	waiting map[*outlet]map[string]*notice // by id of the alert
+	told    map[string]outage              // by id of the alert
+	latest  int64                          // time of the latest event, which no other has
+	unsaved bool                           // the file is not up to date
 	pool    sync.Pool
 }
 
@@ -65,15 +58,9 @@ type condition struct {
 	why  string
 }
 
-// outage is what was told of a component that is not up.
-type outage struct {
-	Kind  string    `json:"kind"`
-	Since time.Time `json:"since"`
-}
-
 func newHealth(p *Pipeline) (*health, error) {
-	h := &health{log: p.log, met: p.cfg.Metrics, path: filepath.Join(p.cfg.StateDir, "outages.json"), now: time.Now,
-		links: map[string]string{}, pending: map[*outlet][]*batch{}, told: map[string]outage{}}
+	h := &health{log: p.log, path: filepath.Join(p.cfg.StateDir, "outages.json"), now: time.Now,
+		links: map[string]string{}, waiting: map[*outlet]map[string]*notice{}, told: map[string]outage{}}
 	h.pool.New = func() any { return new(batch) }
 	for _, w := range p.workers {
 		h.links[w.name] = w.cfg.Engine.Link
@@ -94,28 +81,6 @@ func newHealth(p *Pipeline) (*health, error) {
 	return h, h.load()
 }
 
-// load reads what an earlier process told. A damaged file is set aside: what it told
-// may then be told twice.
-func (h *health) load() error {
-	b, err := os.ReadFile(h.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("outages that were told: %w", err)
-	}
-	if err := json.Unmarshal(b, &h.told); err == nil {
-		return nil
-	}
-	h.told = map[string]outage{}
-	aside, err := atomicfile.SetAside(h.path)
-	if err != nil {
-		return fmt.Errorf("outages that were told: %w", err)
-	}
-	h.log.Error("the outages that were told are damaged, and may be told again", "file", aside)
-	return nil
-}
-
 // run looks once in a while until stop is closed.
 func (h *health) run(stop <-chan struct{}) {
 	tick := time.NewTicker(healthEvery)
@@ -134,7 +99,7 @@ func (h *health) run(stop <-chan struct{}) {
 // waits.
 func (h *health) look() {
 	now := h.now()
-	changed := false
+	changed := h.strike() || h.unsaved
 	for _, c := range h.parts {
 		is := c.probe()
 		if is.kind != c.since.kind {
@@ -142,7 +107,7 @@ func (h *health) look() {
 		}
 		c.since = is
 		e := c.event()
-		id, _ := e.Alert()
+		id := c.alert()
 		was, down := h.told[id]
 		lasted := now.Sub(c.from)
 		switch {
@@ -165,7 +130,7 @@ func (h *health) look() {
 	if changed {
 		h.save()
 	}
-	for o := range h.pending {
+	for o := range h.waiting {
 		h.offer(o)
 	}
 }
@@ -182,7 +147,16 @@ func (c *component) event() *sink.Event {
 	return e
 }
 
-// tell hands an event to the outlets that are told of a component.
+// alert returns the id of the alert of a component's outages.
+func (c *component) alert() string {
+	e := sink.Event{Stream: c.stream, Kind: c.family + ".down", Data: map[string]any{"sink": c.sink}}
+	id, _ := e.Alert()
+	return id
+}
+
+// tell has an event wait for the outlets that are told of a component. It is later
+// than all before it, though the clock be set back: who takes events must not take
+// the end for older than the beginning.
 func (h *health) tell(c *component, e *sink.Event, now time.Time) {
 	h.latest = max(now.UnixNano(), h.latest+1)
 	e.Time = h.latest
@@ -190,41 +164,7 @@ func (h *health) tell(c *component, e *sink.Event, now time.Time) {
 	e.Link = sink.FillLink(h.links[e.Stream], e)
 	h.log.Info("event", "stream", e.Stream, "kind", e.Kind, "sink", c.sink, "why", e.Why)
 	for _, o := range c.outs {
-		b := h.pool.Get().(*batch)
-		b.pool = &h.pool
-		b.addEvent(*e, false)
-		b.seal()
-		b.left.Store(1)
-		b.held.Store(1)
-		b.done = func(*batch) {}
-		if h.pending[o] = append(h.pending[o], b); len(h.pending[o]) > mostPending {
-			h.pending[o] = slices.Delete(h.pending[o], 0, 1)
-			h.met.dropped.WithLabelValues("sink_behind").Inc()
-		}
-	}
-}
-
-// offer gives an outlet what waits for it, as far as its queue has room.
-func (h *health) offer(o *outlet) {
-	for len(h.pending[o]) > 0 {
-		select {
-		case o.queue <- h.pending[o][0]:
-			h.pending[o] = h.pending[o][1:]
-		default:
-			return
-		}
-	}
-	delete(h.pending, o)
-}
-
-// save keeps what was told. Without it the next process may tell something twice.
-func (h *health) save() {
-	b, err := json.Marshal(maps.Clone(h.told))
-	if err == nil {
-		err = atomicfile.WriteFile(h.path, b, 0o600)
-	}
-	if err != nil {
-		h.log.Warn("outages that were told can't be kept", "err", err)
+		h.post(o, e)
 	}
 }
 

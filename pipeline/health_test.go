@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"github.com/quell-stream/quell/sink"
 )
 
@@ -27,9 +25,9 @@ type ward struct {
 func newWard(t *testing.T, path string, queue int) *ward {
 	t.Helper()
 	w := &ward{clock: time.Unix(1_795_435_200, 0), is: condition{"up", "it is up"}, out: &outlet{queue: make(chan *batch, queue)}}
-	w.health = &health{log: slog.New(slog.DiscardHandler), met: NewMetrics(prometheus.NewRegistry()), path: path,
+	w.health = &health{log: slog.New(slog.DiscardHandler), path: path,
 		now: func() time.Time { return w.clock }, links: map[string]string{"s": "https://q/{stream}"},
-		pending: map[*outlet][]*batch{}, told: map[string]outage{}}
+		waiting: map[*outlet]map[string]*notice{}, told: map[string]outage{}}
 	w.pool.New = func() any { return new(batch) }
 	w.parts = []*component{{stream: "s", family: "sink", sink: "clean", outs: []*outlet{w.out}, probe: func() condition { return w.is }}}
 	if err := w.load(); err != nil {
@@ -47,12 +45,13 @@ func (w *ward) pass(d time.Duration, kind string) {
 	}
 }
 
-// events returns what the outlet was told since it was asked last.
+// events takes what is in the outlet's queue, as a sink does that has it for good.
 func (w *ward) events() (got []*sink.Event) {
 	for {
 		select {
 		case b := <-w.out.queue:
 			got = append(got, b.items[0].Event)
+			b.settled()
 			b.finished(true)
 		default:
 			return got
@@ -99,6 +98,7 @@ func TestOutageOverRestarts(t *testing.T) {
 	w := newWard(t, path, 8)
 	w.pass(time.Minute, "down")
 	since := w.events()[0].Data["since"]
+	w.look()
 	w = newWard(t, path, 8) // killed and started again
 	w.pass(time.Minute, "down")
 	if got := w.events(); got != nil {
@@ -109,15 +109,21 @@ func TestOutageOverRestarts(t *testing.T) {
 	if !slices.Equal(kindsOf(got), []string{"sink.up"}) || got[0].Data["since"] != since {
 		t.Errorf("told %v since %v, want sink.up since %v", kindsOf(got), got[0].Data["since"], since)
 	}
-	if err := os.WriteFile(path, []byte("{"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w = newWard(t, path, 8)
-	if aside, err := os.ReadFile(path + ".corrupt-1"); err != nil || string(aside) != "{" {
-		t.Errorf("a damaged file was not set aside: %q, %v", aside, err)
-	}
-	if w.pass(time.Minute, "down"); len(w.events()) != 1 {
-		t.Error("nothing is told after a damaged file")
+}
+
+func TestDamagedOutagesAreSetAside(t *testing.T) {
+	for _, text := range []string{"{", "null", `{"told":null}`, `{"told":{},"waiting":{"s":[{}, 3]}}`} {
+		path := filepath.Join(t.TempDir(), "outages.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w := newWard(t, path, 8)
+		if aside, err := os.ReadFile(path + ".corrupt-1"); err != nil || string(aside) != text {
+			t.Errorf("a damaged file was not set aside: %q, %v", aside, err)
+		}
+		if w.pass(time.Minute, "down"); len(w.events()) != 1 {
+			t.Errorf("%q: nothing is told after a damaged file", text)
+		}
 	}
 }
 
@@ -134,10 +140,11 @@ func TestFlappingOutage(t *testing.T) {
 	}
 }
 
-// TestOutageWaitsForRoom tells an outlet whose queue is full, in the order of what
-// happened, once it has room.
+// TestOutageWaitsForRoom tells an outlet whose queue is full how it is by now, once
+// it has room.
 func TestOutageWaitsForRoom(t *testing.T) {
 	w := newWard(t, filepath.Join(t.TempDir(), "outages.json"), 1)
+	w.parts[0].family, w.parts[0].sink = "source", ""
 	w.pass(time.Minute, "down")
 	w.pass(time.Minute, "no_data")
 	w.pass(time.Minute, "up")
@@ -146,8 +153,71 @@ func TestOutageWaitsForRoom(t *testing.T) {
 		got = append(got, kindsOf(w.events())...)
 		w.pass(time.Second, "up")
 	}
-	if want := []string{"sink.down", "sink.no_data", "sink.up"}; !slices.Equal(got, want) {
+	if want := []string{"source.down", "source.up"}; !slices.Equal(got, want) {
 		t.Errorf("told %v, want %v", got, want)
+	}
+	if len(w.waiting) != 0 {
+		t.Errorf("%d outlets wait for what they have", len(w.waiting))
+	}
+}
+
+// TestOutageOutlivesAKill ends the process before the outlet has what it was handed,
+// or could be handed it: the next one tells it under the same key.
+func TestOutageOutlivesAKill(t *testing.T) {
+	for _, queue := range []int{0, 8} {
+		path := filepath.Join(t.TempDir(), "outages.json")
+		w := newWard(t, path, queue)
+		w.pass(time.Minute, "down")
+		var handed string
+		if queue > 0 {
+			handed = (<-w.out.queue).items[0].Event.ID // written, and killed before it was settled
+		}
+		w = newWard(t, path, 8)
+		w.pass(time.Second, "down")
+		got := w.events()
+		if !slices.Equal(kindsOf(got), []string{"sink.down"}) || queue > 0 && got[0].ID != handed {
+			t.Fatalf("queue %d: the next process tells %v, want sink.down as before", queue, kindsOf(got))
+		}
+		w.pass(time.Minute, "up")
+		w = newWard(t, path, 8) // nothing took sink.up either
+		w.pass(time.Second, "up")
+		if got := kindsOf(w.events()); !slices.Equal(got, []string{"sink.up"}) {
+			t.Fatalf("queue %d: the next process tells %v, want sink.up", queue, got)
+		}
+		w.pass(time.Second, "up")
+		w = newWard(t, path, 8)
+		if w.pass(time.Minute, "up"); len(w.events()) != 0 || len(w.told) != 0 {
+			t.Errorf("queue %d: told again what was settled", queue)
+		}
+	}
+}
+
+// TestClockSetBackOverARestart: the end of an outage is later than its beginning all
+// the same, for those who drop what is old.
+func TestClockSetBackOverARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outages.json")
+	w := newWard(t, path, 8)
+	w.pass(time.Minute, "down")
+	down := w.events()[0]
+	w.look()
+	w = newWard(t, path, 8)
+	w.clock = w.clock.Add(-24 * time.Hour)
+	w.pass(time.Minute, "up")
+	if got := w.events(); len(got) != 1 || got[0].Kind != "sink.up" || got[0].Time <= down.Time {
+		t.Errorf("told %v, want sink.up later than %d", got, down.Time)
+	}
+}
+
+// TestOutageOfWhatIsGone drops what was told of a sink that is not configured any
+// more, and what waits for one.
+func TestOutageOfWhatIsGone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "outages.json")
+	w := newWard(t, path, 0)
+	w.parts[0].sink, w.out.cfg.Name = "gone", "gone"
+	w.pass(time.Minute, "down")
+	w = newWard(t, path, 8)
+	if len(w.told) != 0 || len(w.waiting) != 0 {
+		t.Errorf("told %v, waiting %v", w.told, w.waiting)
 	}
 }
 

@@ -55,6 +55,10 @@ type lane struct {
 	score float64 // standardised score as of the latest slot
 
 	alerts alerts
+	told   sink.Mark // the latest event of alerts that this process told
+
+	stamps   map[string]int64 // latest time of what was decided, by kind of event
+	stampsOf int              // epoch of stamps
 
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase

@@ -97,6 +97,9 @@ func (o *outlet) loop(ctx context.Context) {
 			return
 		}
 		clear(items)
+		if b.settled != nil {
+			b.settled()
+		}
 		b.finished(o.cfg.Required)
 	}
 }

@@ -177,6 +177,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 			p.log.Warn("a sink did not close cleanly", "err", err)
 		}
 	}
+	p.health.close()
 	p.kill(ErrDrain)
 	return errors.Join(append(errs, p.release())...)
 }

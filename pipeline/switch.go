@@ -29,12 +29,27 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 		return sw, false
 	}
 	sw.Record = l.emitted
-	sw.At = l.win.Newest()
+	sw.At = l.stamp(sw.Kind)
 	if l.watch != nil {
 		sw.Seen = l.watch.seen
 	}
 	l.schedule(sw)
 	return sw, true
+}
+
+// stamp returns the time of what was decided on a series: that of its newest sample,
+// or later by as little as it takes for no two of a kind to share a key, which would
+// have receivers drop the second. It goes by what this process decided alone.
+func (l *lane) stamp(kind string) int64 {
+	if epoch := l.win.Epoch(); l.stamps == nil || l.stampsOf != epoch {
+		l.stamps, l.stampsOf = map[string]int64{}, epoch
+	}
+	t := l.win.Newest()
+	if was, ok := l.stamps[kind]; ok {
+		t = max(t, was+1)
+	}
+	l.stamps[kind] = t
+	return t
 }
 
 // Obey schedules a switch that was decided before, on replay. Switches that

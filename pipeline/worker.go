@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -406,7 +407,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if l := w.eng.lanes[e.Series]; l != nil {
 			e.Stream, e.Epoch = w.name, l.win.Epoch()
 			if e.Time == 0 {
-				e.Time = l.win.Newest()
+				e.Time = l.stamp(e.Kind)
 			}
 			if e.Model == "" {
 				e.Model = l.modelName()
@@ -484,15 +485,21 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 		first[i] = next
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}
-	w.giveUp(keep, had)
+	w.forget(w.giveUp(keep, had))
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
 }
 
 // giveUp takes the series of partitions that went to another owner out of the
-// engine, and keeps their states: the partition may come back.
-func (w *worker) giveUp(keep map[string]bool, had map[string]int64) {
+// engine, and keeps their states: the partition may come back. It returns the alerts
+// that may be open and are the other owner's from now on.
+func (w *worker) giveUp(keep map[string]bool, had map[string]int64) (marks []sink.Mark) {
+	for name, series := range w.snap.Series { // of an earlier process
+		if !keep[name] && !w.lost[name] {
+			marks = append(marks, w.marks(series)...)
+		}
+	}
 	for name, next := range had {
 		if !keep[name] {
 			w.snap.Heads[name], w.snap.Series[name], w.lost[name] = next, map[string][]byte{}, true
@@ -500,10 +507,16 @@ func (w *worker) giveUp(keep map[string]bool, had map[string]int64) {
 	}
 	for name, l := range w.eng.lanes {
 		if !keep[l.part] {
+			if l.alerts.told {
+				m := l.told
+				m.Alert = w.driftAlert(name)
+				marks = append(marks, m)
+			}
 			w.snap.Series[l.part][name] = l.appendState(nil)
 			w.eng.drop(name)
 		}
 	}
+	return marks
 }
 
 // restore brings a partition's series back and returns its next offset, -1 if
@@ -523,18 +536,26 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		// the series would fill what others have measured.
 		w.log.Warn("the saved state of a partition is behind what was finished since: its series start anew",
 			"partition", partName, "state", next, "committed", p.Committed, "series", len(states))
+		if !w.lost[partName] {
+			w.forget(w.marks(states))
+		}
 		return -1, nil
 	}
-	for series, data := range states {
-		l, err := restoreLane(w.eng, partName, series, data, w.bank)
+	var open []string // alerts
+	for _, series := range slices.Sorted(maps.Keys(states)) {
+		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.eng.lanes[series] = l
+		if l.alerts.told {
+			open = append(open, w.driftAlert(series))
+		}
 		if w.lost[partName] {
 			w.eng.regain(l)
 		}
 	}
+	w.remember(open)
 	for _, s := range switches {
 		if s.Part != partName {
 			continue

@@ -49,6 +49,23 @@ func (e *Event) Alert() (id string, p Phase) {
 	return string(b), p
 }
 
+// Mark is a place in the events of one alert.
+type Mark struct {
+	Alert string // its id
+	Epoch int
+	Time  int64 // Unix ns
+}
+
+// Forgetter is a Sink that keeps alerts open by itself. Forget has it drop those
+// that another process goes on with: they are not resolved, and nothing is sent of
+// them. Events up to the mark that it is still given are taken for old ones; a mark
+// of time 0 says that there are none. Remember takes up those that came back, by their
+// ids. Both are safe for concurrent use, once the sink is open.
+type Forgetter interface {
+	Forget(marks []Mark) error
+	Remember(alerts []string) error
+}
+
 // FillLink returns the address that a template gives for an event, "" for an
 // empty template. {stream}, {series} and {kind} stand for the event's, escaped as
 // in a query, and {ms} for its time in milliseconds since 1970.

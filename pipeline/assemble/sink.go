@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/pipeline"
@@ -81,7 +82,8 @@ func (b *builder) alertmanagerSink(s *config.Sink) (sink.Sink, error) {
 	}
 	c := alertmanager.Config{URLs: s.URLs, Username: s.Username, Password: password, Token: token, Labels: s.Labels,
 		Resend: s.Resend, ResolveTimeout: s.ResolveTimeout, Timeout: s.Timeout,
-		StateFile: filepath.Join(b.cfg.StateDir, "alerts-"+s.Name+".json"), Log: b.opt.Log.With("sink", s.Name)}
+		StateFile: filepath.Join(b.cfg.StateDir, "alerts-"+s.Name+".json"), Log: b.opt.Log.With("sink", s.Name),
+		Keep: func(stream, of string) bool { return b.tells(s.Name, stream, of) }}
 	if s.URL != "" {
 		c.URLs = []string{s.URL}
 	}
@@ -92,6 +94,14 @@ func (b *builder) alertmanagerSink(s *config.Sink) (sink.Sink, error) {
 		return nil, err
 	}
 	return alertmanager.New(c), nil
+}
+
+// tells says whether a sink is told of a stream, and of a sink of it where one is
+// named.
+func (b *builder) tells(name, stream, of string) bool {
+	return slices.ContainsFunc(b.cfg.Streams, func(s config.Stream) bool {
+		return s.Name == stream && slices.Contains(s.Sinks, name) && (of == "" || of == "dead_letter" || slices.Contains(s.Sinks, of))
+	})
 }
 
 func (b *builder) mqttSink(name, connection, topic string, qos int, retained bool) (sink.Sink, error) {

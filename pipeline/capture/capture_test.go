@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,35 @@ func record(t *testing.T, w *Writer, stream string, end error, ds ...ingest.Deli
 		if _, err := src.Next(t.Context()); !errors.Is(err, end) {
 			t.Fatalf("got %v, want %v", err, end)
 		}
+	}
+}
+
+// TestSwitchesOfAFullCapture fills a capture: switches still fit, and one that does
+// not is told.
+func TestSwitchesOfAFullCapture(t *testing.T) {
+	ended := 0
+	ctx, cancel := context.WithCancel(t.Context())
+	w, dir := create(t, twoStreams, 1<<20, func() { ended++; cancel() })
+	src := w.Source("files", &script{deliveries: slices.Repeat([]ingest.Delivery{row(1, make([]ingest.Sample, 50)...)}, 10_000)})
+	var err error
+	for err == nil {
+		_, err = src.Next(ctx)
+	}
+	if !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	kept := 0
+	for err = nil; err == nil && kept < 1<<20; kept++ {
+		err = w.Switch("files", Switch{Part: "p", Series: "a", Data: make([]byte, 1000)})
+	}
+	if kept--; kept < 50 || ended != 1 || err == nil || !strings.Contains(err.Error(), "series a") {
+		t.Fatalf("%d switches fitted, then %v; told %d times that it is full", kept, err, ended)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := reader(t, dir).Switches("files"); err != nil || len(got) != kept {
+		t.Errorf("%d switches are read, %v; want %d", len(got), err, kept)
 	}
 }
 

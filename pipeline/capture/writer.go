@@ -17,6 +17,10 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
+// A share of switchShare of a bounded capture is for switches alone, so that those
+// that the last deliveries lead to have room.
+const switchShare = 16
+
 // syncEvery is how long a frame may wait for its fsync.
 const syncEvery = time.Second
 
@@ -26,6 +30,7 @@ type Writer struct {
 	log  *seglog.Log
 	h    Header
 	full func()
+	room int64 // for all but switches; 0: no bound
 
 	mu     sync.Mutex
 	synced time.Time
@@ -33,8 +38,8 @@ type Writer struct {
 }
 
 // Create begins a capture in dir, which must be empty or not there. maxBytes, if not
-// 0, bounds it: what does not fit is neither kept nor given to the workers, and full
-// is called once, which should end the run.
+// 0, bounds it: a delivery that does not fit is neither kept nor given to the workers,
+// and full is called once, which should end the run.
 func Create(dir string, h Header, maxBytes int64, full func()) (*Writer, error) {
 	if names, err := os.ReadDir(dir); err == nil && len(names) > 0 {
 		return nil, fmt.Errorf("capture: %s is not empty: name a new folder", dir)
@@ -44,7 +49,7 @@ func Create(dir string, h Header, maxBytes int64, full func()) (*Writer, error) 
 		return nil, fmt.Errorf("capture: %w", err)
 	}
 	h.Version = Version
-	w := &Writer{dir: dir, log: log, h: h, full: full, synced: time.Now()}
+	w := &Writer{dir: dir, log: log, h: h, full: full, room: maxBytes - maxBytes/switchShare, synced: time.Now()}
 	b, err := json.Marshal(h)
 	if err == nil {
 		_, err = log.Append(kindHeader, b)
@@ -58,35 +63,53 @@ func Create(dir string, h Header, maxBytes int64, full func()) (*Writer, error) 
 	return w, nil
 }
 
-// append adds a frame. It returns false where there is no more room.
+// append adds a frame that is no switch. It returns false where there is no more
+// room.
 func (w *Writer) append(kind uint8, payload []byte) (bool, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.ended {
 		return false, nil
 	}
-	_, err := w.log.Append(kind, payload)
-	if errors.Is(err, seglog.ErrFull) {
-		w.ended = true
-		if w.full != nil {
-			w.full()
+	var err error
+	if full := w.room > 0 && w.log.Bytes()+int64(len(payload)) > w.room; !full {
+		err = w.put(kind, payload)
+		full = errors.Is(err, seglog.ErrFull)
+		if !full {
+			return err == nil, err
 		}
-		return false, nil
 	}
+	w.ended = true
+	if w.full != nil {
+		w.full()
+	}
+	return false, nil
+}
+
+// put adds a frame and has it durable within syncEvery or so.
+func (w *Writer) put(kind uint8, payload []byte) error {
+	_, err := w.log.Append(kind, payload)
 	if err == nil && time.Since(w.synced) >= syncEvery {
 		w.synced = time.Now()
 		err = w.log.Sync()
 	}
 	if err != nil {
-		return false, fmt.Errorf("capture: %w", err)
+		return fmt.Errorf("capture: %w", err)
 	}
-	return true, nil
+	return nil
 }
 
-// Switch keeps a switch of a stream's series.
+// Switch keeps a switch of a stream's series. One that does not fit is an error that
+// should end the run: what comes after it would not be what a replay that obeys the
+// switches gives.
 func (w *Writer) Switch(stream string, s Switch) error {
 	b := wire.U64(nil, uint64(w.index(stream)))
-	_, err := w.append(kindSwitch, wire.Bytes(wire.String(wire.String(b, s.Part), s.Series), s.Data))
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	err := w.put(kindSwitch, wire.Bytes(wire.String(wire.String(b, s.Part), s.Series), s.Data))
+	if errors.Is(err, seglog.ErrFull) {
+		return fmt.Errorf("%w: a switch of series %s can't be kept, and a replay of what follows would do without it: give the capture more room", err, s.Series)
+	}
 	return err
 }
 

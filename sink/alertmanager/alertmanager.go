@@ -31,6 +31,7 @@ type Sink struct {
 
 	mu     sync.Mutex // guards what follows
 	alerts map[string]*alert
+	dirty  bool  // alerts are not as the state file has them
 	down   error // of the latest request, as long as no member took it
 }
 
@@ -105,21 +106,17 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	if len(items) == 0 {
 		return s.post(ctx, []byte("[]"))
 	}
-	ids, changed := s.take(items)
-	if changed {
-		s.mu.Lock()
-		err := s.save()
-		s.mu.Unlock()
-		if err != nil {
-			return err
-		}
+	ids, err := s.take(items)
+	if err != nil {
+		return err
 	}
 	return s.send(ctx, ids)
 }
 
-// take applies items and returns the alerts that they are of. They are sent even
-// where nothing changed: an earlier Write may have failed after it did.
-func (s *Sink) take(items []sink.Item) (ids []string, changed bool) {
+// take applies items, keeps what they changed and returns the alerts that they are
+// of. They are sent even where nothing changed: an earlier Write may have failed
+// after it did.
+func (s *Sink) take(items []sink.Item) (ids []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	seen := map[string]bool{}
@@ -129,14 +126,14 @@ func (s *Sink) take(items []sink.Item) (ids []string, changed bool) {
 			continue
 		}
 		if id, phase := e.Alert(); phase != sink.NoAlert {
-			changed = s.apply(e) || changed
+			s.dirty = s.apply(e) || s.dirty
 			if !seen[id] {
 				seen[id] = true
 				ids = append(ids, id)
 			}
 		}
 	}
-	return ids, changed
+	return ids, s.save()
 }
 
 // resend sends what is open, and for a while what was resolved, again and again; at
@@ -155,7 +152,11 @@ func (s *Sink) resend(ctx context.Context, now bool) {
 		s.mu.Lock()
 		s.settle(s.cfg.Now())
 		ids := slices.Sorted(maps.Keys(s.alerts))
+		err := s.save() // where it could not be, it is tried again
 		s.mu.Unlock()
+		if err != nil {
+			s.cfg.Log.Warn("open alerts are unknown after a restart", "err", err)
+		}
 		was, _ := s.Status()
 		if err := s.send(ctx, ids); err != nil && was && ctx.Err() == nil {
 			s.cfg.Log.Warn("open alerts can't be sent again", "err", err)

@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -336,17 +339,131 @@ func TestBadConfig(t *testing.T) {
 			t.Errorf("%s: accepted", name)
 		}
 	}
-	bad := filepath.Join(t.TempDir(), "alerts.json")
-	if err := os.WriteFile(bad, []byte("["), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	c := ok
-	c.StateFile = bad
-	if err := New(c).Open(t.Context()); err == nil || !strings.Contains(err.Error(), bad) {
-		t.Errorf("a damaged state file: %v", err)
+	c.Labels = map[string]string{"c-c": "x", "a-a": "x", "b-b": "x"}
+	for range 20 { // whatever order a map has
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), "a-a") {
+			t.Fatalf("of three bad labels the error tells: %v", err)
+		}
 	}
 	if err := New(ok).Write(t.Context(), nil); err == nil {
 		t.Error("a sink that is not open was written to")
+	}
+}
+
+// TestUnsavedIsNotSent lets the state file fail: a try again keeps the alert before
+// it is sent, so that the next process knows what is open.
+func TestUnsavedIsNotSent(t *testing.T) {
+	am := serve(t)
+	dir := filepath.Join(t.TempDir(), "not yet")
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(dir, "alerts.json")}
+	s := open(t, cfg)
+	for range 3 {
+		if err := s.Write(t.Context(), []sink.Item{event(6, "drift.opened", "p")}); err == nil || am.got() != nil {
+			t.Fatalf("what can't be kept gave %v, and %d requests", err, len(am.got()))
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, s, event(6, "drift.opened", "p"))
+	if len(am.got()) != 1 {
+		t.Errorf("%d requests, want one", len(am.got()))
+	}
+	next := New(cfg)
+	if err := next.load(); err != nil || next.alerts["pumps/p/drift"] == nil {
+		t.Errorf("the next process knows %v, %v", next.alerts, err)
+	}
+}
+
+func TestDamagedStateIsSetAside(t *testing.T) {
+	for _, text := range []string{"[", "null", "", "3"} {
+		am := serve(t)
+		path := filepath.Join(t.TempDir(), "alerts.json")
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var said strings.Builder
+		s := open(t, Config{URLs: []string{am.url()}, StateFile: path, Log: slog.New(slog.NewTextHandler(&said, nil))})
+		if aside, err := os.ReadFile(path + ".corrupt-1"); err != nil || string(aside) != text || !strings.Contains(said.String(), "level=ERROR") {
+			t.Errorf("%q was not set aside: %q, %v, log %q", text, aside, err, said.String())
+		}
+		write(t, s, event(6, "drift.opened", "p"))
+	}
+}
+
+// TestForget has a sink forget an alert that another process goes on with: it is
+// neither sent again nor resolved, what was on its way opens it not, and what is
+// later does.
+func TestForget(t *testing.T) {
+	am := serve(t)
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(t.TempDir(), "alerts.json")}
+	s := open(t, cfg)
+	write(t, s, event(9, "drift.opened", "p"))
+	write(t, s, event(9, "drift.opened", "over"))
+	write(t, s, event(8, "drift.resolved", "over"))
+	mark := func(series string) sink.Mark {
+		return sink.Mark{Alert: "pumps/" + series + "/drift", Time: noon.Add(-5 * time.Second).UnixNano()}
+	}
+	if err := s.Forget([]sink.Mark{mark("p"), mark("over"), mark("queued"), {Alert: "pumps/never/drift"}}); err != nil {
+		t.Fatal(err)
+	}
+	n := len(am.got())
+	for range 2 { // by this process, and by the next one
+		write(t, s, event(6, "drift.updated", "p"), event(5, "drift.resolved", "p"), event(6, "drift.opened", "queued"))
+		if got := am.got(); len(got) != n {
+			t.Fatalf("sent %+v of what is forgotten", got[n:])
+		}
+		body, err := s.body([]string{"pumps/p/drift", "pumps/over/drift"}, noon)
+		if err != nil || strings.Count(string(body), "startsAt") != 1 {
+			t.Errorf("%s, %v would be sent again, want what is over alone", body, err)
+		}
+		if len(s.alerts) != 3 {
+			t.Errorf("%d alerts are kept, want 3", len(s.alerts))
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s = open(t, cfg)
+		wait(t, func() bool { return len(am.got()) > n }) // what is over
+		n = len(am.got())
+	}
+	if err := s.Remember([]string{"pumps/p/drift", "pumps/over/drift", "pumps/queued/drift", "pumps/never/drift"}); err != nil {
+		t.Fatal(err)
+	}
+	body, err := s.body(slices.Sorted(maps.Keys(s.alerts)), noon)
+	if err != nil || strings.Count(string(body), "startsAt") != 2 || !strings.Contains(string(body), `"series":"p"`) {
+		t.Errorf("%s, %v would be sent again, want what came back too", body, err)
+	}
+	write(t, s, event(1, "drift.resolved", "p"))
+	if got := am.got(); len(got) != n+1 || !got[n][0].EndsAt.Equal(noon.Add(-time.Second)) {
+		t.Errorf("the series came back and is well, and %d requests tell so", len(got)-n)
+	}
+	write(t, s, event(1, "drift.opened", "queued"))
+	if got := am.got(); len(got) != n+2 || got[n+1][0].Labels["series"] != "queued" {
+		t.Errorf("a new drift gave %d requests", len(got)-n-1)
+	}
+}
+
+// TestKeep drops what earlier processes told of streams and sinks that are not
+// configured any more.
+func TestKeep(t *testing.T) {
+	am := serve(t)
+	cfg := Config{URLs: []string{am.url()}, StateFile: filepath.Join(t.TempDir(), "alerts.json")}
+	s := open(t, cfg)
+	write(t, s, event(9, "drift.opened", "p"), event(9, "sink.down", ""))
+	for _, c := range []struct {
+		keep func(stream, sink string) bool
+		want int
+	}{
+		{func(stream, _ string) bool { return stream == "pumps" }, 2},
+		{func(stream, sink string) bool { return stream == "pumps" && sink == "" }, 1},
+		{func(stream, _ string) bool { return stream == "fans" }, 0},
+	} {
+		cfg.Keep = c.keep
+		if s := New(cfg); s.load() != nil || len(s.alerts) != c.want || s.dirty != (c.want < 2) {
+			t.Errorf("%d alerts are kept, want %d", len(s.alerts), c.want)
+		}
 	}
 }
 

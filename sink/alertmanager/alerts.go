@@ -21,10 +21,10 @@ type alert struct {
 	Link        string            `json:"link,omitempty"`
 	StartsAt    time.Time         `json:"starts_at"`
 	EndsAt      time.Time         `json:"ends_at,omitzero"`  // zero: it is open
-	Resolved    time.Time         `json:"resolved,omitzero"` // when that was told, by the clock here
+	Resolved    time.Time         `json:"resolved,omitzero"` // when that was told, or it was forgotten, by the clock here
 	Epoch       int               `json:"epoch"`             // of the latest event,
 	Time        int64             `json:"time"`              // and its time
-	Settled     bool              `json:"settled,omitempty"` // it is over and no longer sent
+	Settled     bool              `json:"settled,omitempty"` // it is over, or forgotten, and not sent
 }
 
 // mostSettled bounds the alerts that are over and kept, so that what is delivered
@@ -55,7 +55,7 @@ func (s *Sink) apply(e *sink.Event) bool {
 	if now := s.cfg.Now().UTC(); at.After(now) {
 		at = now
 	}
-	if a == nil || a.over() {
+	if a == nil || a.over() || a.Labels == nil || a.Settled && phase == sink.Open {
 		if phase == sink.Resolve {
 			if a != nil {
 				a.Epoch, a.Time = e.Epoch, e.Time
@@ -65,7 +65,7 @@ func (s *Sink) apply(e *sink.Event) bool {
 		a = &alert{Labels: s.labels(e), StartsAt: at}
 		s.alerts[id] = a
 	}
-	a.Epoch, a.Time, a.Link = e.Epoch, e.Time, e.Link
+	a.Epoch, a.Time, a.Link, a.Settled = e.Epoch, e.Time, e.Link, false
 	a.Annotations = annotations(e, a.Labels)
 	if phase == sink.Resolve {
 		a.EndsAt, a.Resolved = at, s.cfg.Now().UTC()
@@ -74,6 +74,47 @@ func (s *Sink) apply(e *sink.Event) bool {
 		}
 	}
 	return true
+}
+
+// Forget drops alerts that another process goes on with, see sink.Forgetter. One
+// that was resolved is still sent as such.
+func (s *Sink) Forget(marks []sink.Mark) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.cfg.Now().UTC()
+	for _, m := range marks {
+		a := s.alerts[m.Alert]
+		if a == nil && m.Time == 0 {
+			continue
+		}
+		if a == nil {
+			a = &alert{StartsAt: now}
+			s.alerts[m.Alert] = a
+		}
+		if !a.over() && !a.Settled {
+			a.Resolved, a.Settled = now, true
+			s.dirty = true
+		}
+		if m.Epoch > a.Epoch || m.Epoch == a.Epoch && m.Time > a.Time {
+			a.Epoch, a.Time = m.Epoch, m.Time
+			s.dirty = true
+		}
+	}
+	return s.save()
+}
+
+// Remember goes on with alerts that were forgotten; they are sent with the next that
+// are sent again.
+func (s *Sink) Remember(alerts []string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, id := range alerts {
+		if a := s.alerts[id]; a != nil && a.Settled && !a.over() && a.Labels != nil {
+			a.Resolved, a.Settled = time.Time{}, false
+			s.dirty = true
+		}
+	}
+	return s.save()
 }
 
 func (a *alert) over() bool { return !a.EndsAt.IsZero() }
@@ -176,6 +217,8 @@ func (s *Sink) body(ids []string, now time.Time) ([]byte, error) {
 	return json.Marshal(out)
 }
 
+// load reads the alerts that an earlier process knew. A damaged file is set aside:
+// what was open then times out.
 func (s *Sink) load() error {
 	if s.cfg.StateFile == "" {
 		return nil
@@ -184,20 +227,31 @@ func (s *Sink) load() error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &s.alerts)
-	}
 	if err != nil {
-		return fmt.Errorf("alertmanager: open alerts: %w: remove %s, and they time out", err, s.cfg.StateFile)
+		return fmt.Errorf("alertmanager: open alerts: %w", err)
 	}
-	maps.DeleteFunc(s.alerts, func(_ string, a *alert) bool { return a == nil })
+	var known map[string]*alert
+	if err := json.Unmarshal(b, &known); err == nil && known != nil {
+		n := len(known)
+		maps.DeleteFunc(known, func(_ string, a *alert) bool {
+			return a == nil || s.cfg.Keep != nil && a.Labels != nil && !s.cfg.Keep(a.Labels["stream"], a.Labels["sink"])
+		})
+		s.dirty = len(known) < n
+		s.alerts = known
+		return nil
+	}
+	aside, err := atomicfile.SetAside(s.cfg.StateFile)
+	if err != nil {
+		return fmt.Errorf("alertmanager: open alerts: %w", err)
+	}
+	s.cfg.Log.Error("the open alerts are damaged, and time out", "file", aside)
 	return nil
 }
 
-// save keeps the alerts before they are sent: what is sent and not known would
-// never be resolved.
+// save keeps the alerts, if they changed, before they are sent: what is sent and
+// not known would never be resolved. One that failed is due until one works.
 func (s *Sink) save() error {
-	if s.cfg.StateFile == "" {
+	if !s.dirty || s.cfg.StateFile == "" {
 		return nil
 	}
 	b, err := json.Marshal(s.alerts)
@@ -207,5 +261,6 @@ func (s *Sink) save() error {
 	if err != nil {
 		return fmt.Errorf("alertmanager: keep open alerts: %w", err)
 	}
+	s.dirty = false
 	return nil
 }

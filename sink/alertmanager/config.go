@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -53,6 +54,10 @@ type Config struct {
 	// StateFile keeps the open alerts over a restart. "": they are forgotten, and
 	// time out.
 	StateFile string
+	// Keep says whether the alerts of a stream, or of a sink of it, "" for none, still
+	// come here. Open drops those of others that the StateFile has: they time out.
+	// nil: all do.
+	Keep func(stream, sink string) bool
 	// UserAgent is the header of that name. Default: quell.
 	UserAgent string
 	// Log takes what goes wrong while alerts are sent again. Default: none.
@@ -113,7 +118,7 @@ func (c *Config) Validate() error {
 			return fmt.Errorf("alertmanager: url has the scheme %q, it must be http or https", u.Scheme)
 		}
 	}
-	for name := range c.Labels {
+	for _, name := range slices.Sorted(maps.Keys(c.Labels)) {
 		if msg := CheckLabel(name); msg != "" {
 			return fmt.Errorf("alertmanager: label %q %s", name, msg)
 		}
