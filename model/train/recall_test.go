@@ -263,7 +263,7 @@ func TestBrake(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := rep.Rounds[0]; !r.Stopped || r.Steps >= 60 || math.IsNaN(r.Best) {
+	if r := rep.Rounds[0]; !r.Stopped || r.BestAt >= r.Steps || math.IsNaN(r.Best) {
 		t.Errorf("a rate that does harm: %+v", r)
 	}
 	cfg.Workers = 2
