@@ -250,7 +250,7 @@ func (s *Sink) Status() (up bool, err error) {
 func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("alertmanager: post to %s: %w", m.name, bare(err))
+		return fmt.Errorf("alertmanager: post to %s: %w", m.name, sink.WithoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", s.cfg.UserAgent)
@@ -262,7 +262,7 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	}
 	resp, err := m.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("alertmanager: post to %s: %w", m.name, bare(err))
+		return fmt.Errorf("alertmanager: post to %s: %w", m.name, sink.WithoutURL(err))
 	}
 	// Reading the answer to its end lets the connection be used again; the status
 	// alone decides.
@@ -271,9 +271,9 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, quote(said))
+	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, sink.QuoteAnswer(said))
 	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
-		err = fmt.Errorf("%w (%w)", err, bare(c))
+		err = fmt.Errorf("%w (%w)", err, sink.WithoutURL(c))
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
@@ -282,27 +282,6 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w", err, sink.ErrPermanent)
 	}
 	return fmt.Errorf("%w: %w", err, sink.ErrPermanent)
-}
-
-// bare takes the URL out of an error of net/http, with what may be secret in it.
-func bare(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
-}
-
-// quote returns the beginning of an answer, on one line, for an error message.
-func quote(b []byte) string {
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "�")), " ")
-	if text == "" {
-		return ""
-	}
-	if r := []rune(text); len(r) > 200 {
-		text = string(r[:200]) + "…"
-	}
-	return fmt.Sprintf(", %q", text)
 }
 
 // Close stops sending. Open alerts stay open until they time out or the next

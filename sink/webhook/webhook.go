@@ -204,7 +204,7 @@ var errAll = errors.New("no request will be taken")
 func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
 	if err != nil {
-		return fmt.Errorf("webhook: post to %s: %w", s.name, bare(err))
+		return fmt.Errorf("webhook: post to %s: %w", s.name, sink.WithoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("User-Agent", s.cfg.UserAgent)
@@ -217,7 +217,7 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	}
 	resp, err := s.client.Do(req)
 	if err != nil {
-		return fmt.Errorf("webhook: post to %s: %w", s.name, bare(err))
+		return fmt.Errorf("webhook: post to %s: %w", s.name, sink.WithoutURL(err))
 	}
 	// Reading the answer to its end lets the connection be used again. The
 	// status alone decides, so an answer that breaks off changes nothing.
@@ -226,9 +226,9 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err = fmt.Errorf("webhook: post %s to %s: status %s%s", key, s.name, resp.Status, quote(said))
+	err = fmt.Errorf("webhook: post %s to %s: status %s%s", key, s.name, resp.Status, sink.QuoteAnswer(said))
 	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
-		err = fmt.Errorf("%w (%w)", err, bare(c))
+		err = fmt.Errorf("%w (%w)", err, sink.WithoutURL(c))
 	}
 	switch code := resp.StatusCode; {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
@@ -239,27 +239,6 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 		return fmt.Errorf("%w: %w: %w", err, errAll, sink.ErrPermanent)
 	}
 	return fmt.Errorf("%w: %w", err, sink.ErrPermanent)
-}
-
-// bare takes the URL out of an error of net/http, with what may be secret in it.
-func bare(err error) error {
-	var ue *url.Error
-	if errors.As(err, &ue) {
-		return ue.Err
-	}
-	return err
-}
-
-// quote returns the beginning of an answer, on one line, for an error message.
-func quote(b []byte) string {
-	s := strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "�")), " ")
-	if s == "" {
-		return ""
-	}
-	if r := []rune(s); len(r) > 200 {
-		s = string(r[:200]) + "…"
-	}
-	return fmt.Sprintf(", %q", s)
 }
 
 // headerValue returns key with all that a header can't carry percent-encoded.
