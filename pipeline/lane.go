@@ -239,6 +239,9 @@ func (l *lane) Slot(s *window.Slot) {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)
 	}
+	if len(l.rebases) > 0 {
+		l.rebase()
+	}
 	w := l.waiting.push()
 	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
 	for i := range s.Cells {
@@ -270,9 +273,6 @@ func (l *lane) Slot(s *window.Slot) {
 	}
 	l.hearColour(s)
 	if l.watch != nil {
-		if len(l.rebases) > 0 {
-			l.rebase()
-		}
 		l.watch.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state

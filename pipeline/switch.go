@@ -15,7 +15,7 @@ type Switch struct {
 	// At is the event time of the decision, Unix ns.
 	At int64
 	// Rebase tells the monitor to take the present as the new normal, once it has
-	// seen so many slots: Decide sets Seen.
+	// seen so many slots, and the scale to forget what was before it: Decide sets Seen.
 	Rebase bool
 	Seen   int64
 }
@@ -78,13 +78,17 @@ func (l *lane) schedule(sw Switch) {
 	}
 }
 
-// rebase has the monitor take the present as the new normal where it is due.
+// rebase has the monitor take the present as the new normal where it is due. The
+// model that is to serve was tuned at the scale of what it was tuned on.
 // The monitor is ahead of the records by the look-ahead and by what waits for a
 // run, so it goes by slots.
 func (l *lane) rebase() {
 	for l.watch != nil && len(l.rebases) > 0 && l.watch.seen >= l.rebases[0] {
 		l.rebases = l.rebases[:copy(l.rebases, l.rebases[1:])]
 		l.watch.rebase(l)
+		for i := range l.scalers {
+			l.scalers[i].Forget()
+		}
 	}
 }
 

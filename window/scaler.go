@@ -23,6 +23,7 @@ const (
 	scaleBlock  = 256
 	firstScale  = 16
 	scaleMemory = 32 // blocks; beyond it the mean forgets exponentially
+	lateBlocks  = 4  // what remains after Forget
 )
 
 // db4High is the finest high-pass filter of the Daubechies wavelet with four
@@ -45,9 +46,8 @@ type Scaler struct {
 	index int64 // slots since the context was reset
 	scale Scale
 
-	// Pooled statistics of the closed blocks.
-	n, mean, m2 float64 // weight, mean, sum of squared deviations
-	w, noise    float64 // weight and mean of σ̂²
+	pooled pool             // the closed blocks
+	late   [lateBlocks]pool // each of the latest of them, oldest first
 
 	// The open block.
 	bn, bmean, bm2 float64
@@ -55,6 +55,12 @@ type Scaler struct {
 	run            int        // valid values in a row, up to 8
 	detail         []float64  // |finest detail| of the block
 	scratch        []float64
+}
+
+// pool holds the statistics of blocks.
+type pool struct {
+	n, mean, m2 float64 // weight, mean, sum of squared deviations
+	w, noise    float64 // weight and mean of σ̂²
 }
 
 // Scale returns the scale of the next slot to be pushed.
@@ -111,24 +117,41 @@ func (s *Scaler) add(v float64) {
 	}
 }
 
-// pooled returns the statistics with the open block merged in (Chan, Golub and
-// LeVeque 1983, eq. 1.5).
-func (s *Scaler) pooled() (n, mean, m2, w, noise float64) {
-	n, mean, m2, w, noise = s.n, s.mean, s.m2, s.w, s.noise
-	if s.bn > 0 {
-		d := s.bmean - mean
-		t := n + s.bn
-		m2 += s.bm2 + d*d*n*s.bn/t
-		mean += d * s.bn / t
-		n = t
+// Forget lets go of what the scale rests on but for the last four blocks and what
+// there is of the open one. The scale changes where it would have changed anyway.
+func (s *Scaler) Forget() {
+	s.pooled = pool{}
+	for _, p := range s.late {
+		s.pooled = s.pooled.with(p)
 	}
+}
+
+// open returns the statistics of the open block.
+func (s *Scaler) open() pool {
+	p := pool{n: s.bn, mean: s.bmean, m2: s.bm2}
 	if k := len(s.detail); k >= 8 {
 		sigma := s.medianDetail() / 0.6744897501960817
-		t := w + float64(k)
-		noise += (sigma*sigma - noise) * float64(k) / t
-		w = t
+		p.w, p.noise = float64(k), sigma*sigma
 	}
-	return n, mean, m2, w, noise
+	return p
+}
+
+// with returns a pool with another one merged in (Chan, Golub and LeVeque 1983,
+// eq. 1.5).
+func (p pool) with(o pool) pool {
+	if o.n > 0 {
+		d := o.mean - p.mean
+		t := p.n + o.n
+		p.m2 += o.m2 + d*d*p.n*o.n/t
+		p.mean += d * o.n / t
+		p.n = t
+	}
+	if o.w > 0 {
+		t := p.w + o.w
+		p.noise += (o.noise - p.noise) * o.w / t
+		p.w = t
+	}
+	return p
 }
 
 func (s *Scaler) medianDetail() float64 {
@@ -139,35 +162,51 @@ func (s *Scaler) medianDetail() float64 {
 }
 
 func (s *Scaler) closeBlock() {
-	s.n, s.mean, s.m2, s.w, s.noise = s.pooled()
+	block := s.open()
+	s.pooled = s.pooled.with(block)
+	copy(s.late[:], s.late[1:])
+	s.late[lateBlocks-1] = block
 	const most = scaleBlock * scaleMemory
-	if s.n > most {
-		s.m2 *= most / s.n
-		s.n = most
+	if p := &s.pooled; p.n > most {
+		p.m2 *= most / p.n
+		p.n = most
 	}
-	s.w = min(s.w, most)
+	s.pooled.w = min(s.pooled.w, most)
 	s.bn, s.bmean, s.bm2 = 0, 0, 0
 	s.detail = s.detail[:0]
 }
 
 func (s *Scaler) update() {
-	n, mean, m2, _, noise := s.pooled()
-	if n < firstScale/2 {
+	p := s.pooled.with(s.open())
+	if p.n < firstScale/2 {
 		return
 	}
-	dev := math.Sqrt(m2 / n)
+	mean, dev := p.mean, math.Sqrt(p.m2/p.n)
 	// A deviation that is rounding error of the mean is a signal that stands still.
 	if !(dev > 1e-9*math.Abs(mean)) || math.IsInf(dev, 0) || math.IsInf(mean, 0) {
 		dev = 0
 	}
-	s.scale = Scale{Mean: mean, Dev: dev, Sigma: min(math.Sqrt(noise), dev)}
+	s.scale = Scale{Mean: mean, Dev: dev, Sigma: min(math.Sqrt(p.noise), dev)}
 }
+
+// numbers returns what a snapshot holds first.
+func (s *Scaler) numbers() [11]*float64 {
+	p := &s.pooled
+	return [...]*float64{&s.scale.Mean, &s.scale.Dev, &s.scale.Sigma, &p.n, &p.mean, &p.m2, &p.w, &p.noise, &s.bn, &s.bmean, &s.bm2}
+}
+
+func (p *pool) numbers() [5]*float64 { return [...]*float64{&p.n, &p.mean, &p.m2, &p.w, &p.noise} }
 
 // AppendState appends a snapshot to dst.
 func (s *Scaler) AppendState(dst []byte) []byte {
 	dst = wire.I64(dst, s.index)
-	for _, v := range [...]float64{s.scale.Mean, s.scale.Dev, s.scale.Sigma, s.n, s.mean, s.m2, s.w, s.noise, s.bn, s.bmean, s.bm2} {
-		dst = wire.F64(dst, v)
+	for _, v := range s.numbers() {
+		dst = wire.F64(dst, *v)
+	}
+	for i := range s.late {
+		for _, v := range s.late[i].numbers() {
+			dst = wire.F64(dst, *v)
+		}
 	}
 	for _, v := range s.tail {
 		dst = wire.F64(dst, v)
@@ -180,8 +219,13 @@ func (s *Scaler) AppendState(dst []byte) []byte {
 func (s *Scaler) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	s.index = r.I64()
-	for _, p := range [...]*float64{&s.scale.Mean, &s.scale.Dev, &s.scale.Sigma, &s.n, &s.mean, &s.m2, &s.w, &s.noise, &s.bn, &s.bmean, &s.bm2} {
-		*p = r.F64()
+	for _, v := range s.numbers() {
+		*v = r.F64()
+	}
+	for i := range s.late {
+		for _, v := range s.late[i].numbers() {
+			*v = r.F64()
+		}
 	}
 	for i := range s.tail {
 		s.tail[i] = r.F64()

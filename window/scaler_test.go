@@ -84,3 +84,32 @@ func TestScalerStateContinues(t *testing.T) {
 		}
 	}
 }
+
+// What came before is forgotten at the next index where the scale changes, and not
+// before.
+func TestForget(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	var a, b Scaler
+	push := func(n int, mean, dev float64) {
+		for range n {
+			v := mean + dev*rng.NormFloat64()
+			a.Push(v, true)
+			b.Push(v, true)
+		}
+	}
+	push(32*256, 0, 1)
+	push(4*256+100, 10, 3)
+	before := a.Scale()
+	a.Forget()
+	push(155, 10, 3)
+	if a.Scale() != before {
+		t.Error("the scale changed within a block")
+	}
+	push(1, 10, 3)
+	if s := a.Scale(); math.Abs(s.Mean-10) > .5 || math.Abs(s.Dev-3) > .4 || math.Abs(s.Sigma-3) > .4 {
+		t.Errorf("%+v after forgetting, want 10, 3 and 3", s)
+	}
+	if s := b.Scale(); s.Mean > 3 {
+		t.Errorf("%+v without forgetting", s)
+	}
+}
