@@ -30,6 +30,10 @@ type Window struct {
 	Twin      []float64
 	TwinSigma []float64
 
+	// Context, if set, are the slots, [T], that are there for the others' sake: the
+	// net sees them and does not learn from them.
+	Context []bool
+
 	// Weight is how often a window is drawn beside others; where all are 0, all are
 	// drawn alike.
 	Weight float64
@@ -63,6 +67,10 @@ type FineTuneConfig struct {
 	Length int     // samples per training window, default 512, at most the shortest window's
 	Peak   float64 // largest learning rate, default 1e-3
 	Decay  float64 // weight decay, default 0
+	// Teacher, if set, makes what the first round of FineTune is to recover of
+	// windows that are not Old, in place of the model itself: one with more look-ahead
+	// comes nearer to the truth. It must serve as many channels.
+	Teacher *model.Model
 	// Rehearse is the share of training windows drawn from the synthetic
 	// families, so that the model forgets less; only for per-channel models.
 	Rehearse float64
@@ -102,8 +110,12 @@ func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTun
 	for round := range t.cfg.Rounds {
 		data := &refinement{examples: t.examples(round), rehearse: cfg.Rehearse}
 		data.base = baseData{arch: t.arch, seed: data.seed, window: t.length}
-		if err := data.denoise(t.model); err != nil {
-			return nil, rep, err
+		teacher := t.model
+		if round == 0 && cfg.Teacher != nil {
+			teacher = cfg.Teacher
+		}
+		if err := data.denoise(t.model, teacher); err != nil {
+			return nil, rep, fmt.Errorf("train: fine-tune: %w", err)
 		}
 		fit, err := t.fit(ctx, data, fmt.Sprintf("fine-tune, %d rounds of %d steps", round+1, t.cfg.Steps))
 		rep.Rounds = append(rep.Rounds, fit)

@@ -73,7 +73,9 @@ func (x *examples) cut(e *Example, rng *rand.Rand) (s *stretch, start int) {
 // learnt says whether a net should learn from slot t: its own guess teaches it
 // nothing, and at the ends it is worse than what the net could know from the
 // neighbours.
-func (s *stretch) learnt(t int, missing bool) bool { return !missing && t >= s.from && t < s.to }
+func (s *stretch) learnt(t int, missing bool) bool {
+	return !missing && t >= s.from && t < s.to && (s.window.Context == nil || !s.window.Context[t])
+}
 
 // hiss is noise of deviation 1.
 type hiss struct {
@@ -117,8 +119,9 @@ type refinement struct {
 	base     baseData
 }
 
-// denoise makes the pseudo-clean signals.
-func (r *refinement) denoise(m *model.Model) error {
+// denoise makes the pseudo-clean signals: of old windows the model does, of others
+// the teacher.
+func (r *refinement) denoise(m, teacher *model.Model) error {
 	n := r.arch.perNet()
 	var whole *Window
 	var clean []float32
@@ -126,7 +129,11 @@ func (r *refinement) denoise(m *model.Model) error {
 		s := &r.windows[k]
 		if s.window != whole {
 			whole = s.window
-			st, err := m.NewStream(whole.Channels)
+			from := teacher
+			if whole.Old {
+				from = m
+			}
+			st, err := from.NewStream(whole.Channels)
 			if err != nil {
 				return err
 			}

@@ -59,6 +59,9 @@ func (t *truthless) judgeOn(w *Window, from, to int) {
 func (w *Window) slice(from, to int) Window {
 	a, b := from*w.Channels, to*w.Channels
 	s := Window{Channels: w.Channels, Cols: w.Cols[a:b:b], Noise: w.Noise, Weight: w.Weight, Old: w.Old}
+	if w.Context != nil {
+		s.Context = w.Context[from:to:to]
+	}
 	cut := func(x []float64) []float64 {
 		if x == nil {
 			return nil

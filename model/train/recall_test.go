@@ -106,7 +106,7 @@ func TestDistilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := &refinement{examples: tn.examples(0)}
-	if err := data.denoise(base); err != nil {
+	if err := data.denoise(base, base); err != nil {
 		t.Fatal(err)
 	}
 	d := newDistilled(data, base.Net(), tn.arch, Recall{Alpha: 3, Beta: .5})
@@ -130,7 +130,7 @@ func TestElastic(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := &refinement{examples: tn.examples(0)}
-	if err := data.denoise(base); err != nil {
+	if err := data.denoise(base, base); err != nil {
 		t.Fatal(err)
 	}
 	p := newElastic(base.Net(), data, tn.arch.lossWithoutTruth(nil), 2)
@@ -215,7 +215,7 @@ func TestInterfered(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := &refinement{examples: tn.examples(0)}
-	if err := data.denoise(base); err != nil {
+	if err := data.denoise(base, base); err != nil {
 		t.Fatal(err)
 	}
 	m := newInterfered(base.Net(), data, tn.arch.lossWithoutTruth(nil))
