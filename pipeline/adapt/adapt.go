@@ -57,13 +57,13 @@ type Config struct {
 	// Window is the number of slots of a replay window, at least 64. Default 256,
 	// the number after which a scale changes.
 	Window int
-	// Need is the number of new windows of a series that a fine-tune waits for
-	// after a drift, at least 4; half of them are held out. Default: as many as
-	// cover 1,536 slots.
+	// Need is the number of new windows of a series that the first fine-tune waits
+	// for after a drift, at least 4. Further ones follow when there are one and a half
+	// times, three and six times as many. Default: as many as cover 1,024 slots.
 	Need int
-	// Cooldown is the number of slots of a series after a verdict in which no new
-	// fine-tune starts for it. With each rejection in a row it doubles, up to 16
-	// times. Default 4096.
+	// Cooldown is the number of slots of a series after a verdict in which no
+	// fine-tune starts for another drift. With each drift in a row of which the first
+	// challenger is rejected it doubles, up to 16 times. Default 4096.
 	Cooldown int
 	// StepBudget bounds training: so many updates of a net per million slots of a
 	// series. What is not used gathers, up to four fine-tunes. Default: as many as 64
@@ -74,7 +74,8 @@ type Config struct {
 	// BankModels and BankBytes bound the models of earlier regimes that are kept
 	// for a series, or for the stream where Shared. Defaults 8 and 4 MiB.
 	BankModels, BankBytes int
-	// Steps and Rounds are those of train.FineTuneConfig; defaults 300 and 1.
+	// Steps and Rounds are those of train.FineTuneConfig, for each of the two halves
+	// of a fine-tune; defaults 200 and 1.
 	Steps, Rounds int
 	// InStep has Slot wait until the background has done what the slots so far ask
 	// of it, so that what is decided depends on them alone, and not on how many come
@@ -90,8 +91,8 @@ type Config struct {
 }
 
 // holdoutEvery is k of the replay buffers: half of the windows are held out.
-// What limits a fine-tune on a thousand samples is not the training, which
-// starts from a net that knows its trade, but telling whether it helped.
+// What limits a fine-tune on a thousand samples is, beside their number, telling
+// whether it helped.
 const holdoutEvery = 2
 
 // maxSteps bounds what a fine-tune may take, so that budgets don't overflow.
@@ -110,12 +111,12 @@ func (c Config) Defaults() Config {
 	def(&c.ReplayBytes, 8<<20)
 	def(&c.Window, 256)
 	if c.Window > 0 {
-		def(&c.Need, max(4, (1536+c.Window-1)/c.Window))
+		def(&c.Need, max(4, (1024+c.Window-1)/c.Window))
 	}
 	def(&c.Cooldown, 4096)
-	def(&c.Steps, 300)
+	def(&c.Steps, 200)
 	def(&c.Rounds, 1)
-	def(&c.StepBudget, 64*c.Steps*c.Rounds)
+	def(&c.StepBudget, 64*folds*c.Steps*c.Rounds)
 	def(&c.BankModels, 8)
 	def(&c.BankBytes, 4<<20)
 	if c.Level == 0 {
@@ -146,7 +147,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
-	case int64(c.Steps) > maxSteps/int64(c.Rounds) || c.Cooldown > maxSteps || c.StepBudget < 1:
+	case int64(c.Steps) > maxSteps/folds/int64(c.Rounds) || c.Cooldown > maxSteps || c.StepBudget < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots, %d rounds of %d steps or a budget of %d updates per million slots is out of range", c.Cooldown, c.Rounds, c.Steps, c.StepBudget)
 	case !(c.Level > 0 && c.Level < 1):
 		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)

@@ -7,6 +7,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/model/train"
 )
 
 // decoder reads what encode wrote.
@@ -162,16 +163,19 @@ func (r *decoder) track(g *group) *track {
 		t.pending = &pending{Model: r.must(), Kind: r.String(), Why: r.String(), Rebase: r.Bool()}
 	}
 	t.epoch, t.index, t.base, t.seen = r.Int(), r.I64(), r.I64(), r.I64()
-	d := &t.drift
-	d.kind, d.from = r.String(), r.I64()
-	d.fresh, d.tries, d.regime, d.before = r.Int(), r.Int(), r.Int(), r.Int()
-	d.done, d.learnt = r.Bool(), r.Bool()
+	t.drift = r.drift()
 	t.recall = recall{from: r.I64(), next: r.Int()}
 	if t.recall.next < 0 || t.recall.next > len(looks) {
 		r.Fail(fmt.Errorf("look %d of %d", t.recall.next, len(looks)))
 	}
 	for range r.Len(16) {
 		t.marks = append(t.marks, mark{r.I64(), r.Int()})
+	}
+	if r.version > 2 {
+		t.after = r.drift()
+		for range r.Len(16) {
+			t.known = append(t.known, span{r.I64(), r.I64()})
+		}
 	}
 	c, size := r.a.cfg.Channels, r.a.cfg.Window
 	p := &t.open
@@ -198,6 +202,10 @@ func (r *decoder) track(g *group) *track {
 		t.tail.values, t.tail.missing = values, missing
 	}
 	return t
+}
+
+func (r *decoder) drift() drift {
+	return drift{kind: r.String(), from: r.I64(), fresh: r.Int(), tries: r.Int(), regime: r.Int(), before: r.Int(), done: r.Bool(), learnt: r.Bool()}
 }
 
 func (r *decoder) values() (values []float32, missing []bool, scales []replay.Scale) {
@@ -230,6 +238,17 @@ func (r *decoder) job(g *group, by map[string]*track) *job {
 	}
 	j.held = r.shots()
 	j.first, j.started, j.last = r.Int(), r.Bool(), r.Bool()
+	if r.version > 2 {
+		j.stage, j.crossed = r.Int(), train.Comparison{Windows: r.Int(), Error: r.F64()}
+		for range r.Len(8) {
+			j.crossed.Gain = append(j.crossed.Gain, r.F64())
+		}
+	} else {
+		j.challenger = nil // its halves are not known: it is trained anew
+	}
+	if j.stage < 0 || j.stage >= len(stages) {
+		r.Fail(fmt.Errorf("fine-tune %d of %d", j.stage, len(stages)))
+	}
 	if r.Err() == nil && (j.track == nil || len(j.recent) == 0 || j.first < 1 || j.first > len(j.held)) {
 		r.Fail(fmt.Errorf("a fine-tune for %q on %d windows, judged by %d of %d", name, len(j.recent), j.first, len(j.held)))
 	}

@@ -10,8 +10,9 @@ import (
 )
 
 // stateVersion is the first byte of a group's state; docs/formats/state.md has
-// the table. Version 1 did not know which regime bore a window; it is still read.
-const stateVersion = 2
+// the table. Version 1 did not know which regime bore a window, and up to version 2
+// what was held out was never trained on; both are still read.
+const stateVersion = 3
 
 // snapshot is a group at one moment, but for the bytes of the models, which can be
 // had while the group goes on.
@@ -148,20 +149,19 @@ func (s *snapshot) track(t *track, whole bool) {
 	for _, v := range [...]int64{t.index, t.base, t.seen} {
 		s.i64(v)
 	}
-	d := &t.drift
-	s.string(d.kind)
-	s.i64(d.from)
-	for _, v := range [...]int{d.fresh, d.tries, d.regime, d.before} {
-		s.int(v)
-	}
-	s.bool(d.done)
-	s.bool(d.learnt)
+	s.drift(&t.drift)
 	s.i64(t.recall.from)
 	s.int(t.recall.next)
 	s.int(len(t.marks))
 	for _, m := range t.marks {
 		s.i64(m.from)
 		s.int(m.regime)
+	}
+	s.drift(&t.after)
+	s.int(len(t.known))
+	for _, k := range t.known {
+		s.i64(k.from)
+		s.i64(k.to)
 	}
 	if !whole {
 		t = &track{}
@@ -177,6 +177,16 @@ func (s *snapshot) track(t *track, whole bool) {
 	}
 	from := max(0, t.tail.slots()-tailSlots) * len(t.tail.scales)
 	s.values(t.tail.values[from:], t.tail.missing[from:], t.tail.scales)
+}
+
+func (s *snapshot) drift(d *drift) {
+	s.string(d.kind)
+	s.i64(d.from)
+	for _, v := range [...]int{d.fresh, d.tries, d.regime, d.before} {
+		s.int(v)
+	}
+	s.bool(d.done)
+	s.bool(d.learnt)
 }
 
 func (s *snapshot) values(values []float32, missing []bool, scales []replay.Scale) {
@@ -217,6 +227,13 @@ func (s *snapshot) job(j *job) {
 	s.int(j.first)
 	s.bool(j.started)
 	s.bool(j.last)
+	s.int(j.stage)
+	s.int(j.crossed.Windows)
+	s.body = wire.F64(s.body, j.crossed.Error)
+	s.int(len(j.crossed.Gain))
+	for _, g := range j.crossed.Gain {
+		s.body = wire.F64(s.body, g)
+	}
 }
 
 // encode returns the bytes of a snapshot.

@@ -34,9 +34,11 @@ func (a *Adapter) follow(t *track, state string) {
 	if !trainable(state) && !doubtful(state) {
 		if d := t.drift; d.kind != "" {
 			t.drift, t.recall = drift{}, recall{}
-			if !d.learnt {
-				t.mark(t.end(), d.before)
+			if d.learnt {
+				t.after = d
+				return
 			}
+			t.mark(t.end(), d.before)
 			a.settle(t)
 		}
 		return
@@ -68,8 +70,12 @@ func (a *Adapter) follow(t *track, state string) {
 	}
 }
 
-// begin opens a drift, and with it a regime.
+// begin opens a drift, and with it a regime. What was learnt of the one before ends.
 func (a *Adapter) begin(t *track, kind string, before int) {
+	if t.after.kind != "" {
+		t.after = drift{}
+		a.settle(t)
+	}
 	t.group.regimes++
 	t.drift = drift{kind: kind, from: t.end(), regime: t.group.regimes, before: before}
 	t.mark(t.drift.from, t.drift.regime)

@@ -130,8 +130,7 @@ func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
 // add judges by new windows, of which all are as likely to be the next.
 func (s *shadow) add(windows []*replay.Window) error {
 	s.seen = append(s.seen, windows...)
-	level := sigmas(s.seen)
-	c, err := compare(s.champion, s.challenger, windows, func(w *replay.Window) []float64 { return level[w.Series] }, s.cfg)
+	c, err := compareIn(stretches(s.seen), windows, s.champion, s.challenger, s.cfg)
 	if err != nil {
 		return err
 	}

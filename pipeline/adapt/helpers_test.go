@@ -171,6 +171,27 @@ func windowsOf(t *testing.T, clean signal, n, length int, seed uint64) []*replay
 	return buf.Holdout()[:n]
 }
 
+// inARow returns n windows that follow each other.
+func inARow(t *testing.T, clean signal, n int, seed uint64) []*replay.Window {
+	t.Helper()
+	buf, err := replay.New(replay.Config{Steps: 256, Channels: 1, Bytes: 16 << 20, HoldoutEvery: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSensor(nil, "x", seed)
+	for i := range n {
+		values := make([]float32, 256)
+		var scale window.Scale
+		for k := range values {
+			var col model.Column
+			col, scale = s.column(clean(i*256+k)+sigma*s.rng.NormFloat64(), true)
+			values[k] = col.X
+		}
+		buf.Add("x", int64(i)*256, values, nil, []replay.Scale{replay.Scale(scale)})
+	}
+	return buf.Snapshot().Recent
+}
+
 // reader collects decisions until the adapter is closed.
 type reader struct {
 	mu       sync.Mutex

@@ -1,9 +1,13 @@
 package adapt
 
-import "github.com/quell-stream/quell/model/replay"
+import (
+	"slices"
 
-// look has a challenger run beside its champion on the held-out windows: first on
-// those that were there when it was asked for, then on one after the other as they
+	"github.com/quell-stream/quell/model/replay"
+)
+
+// look has a challenger run beside its champion: after what its halves did on the
+// windows that were there when it was asked for, on one after the other as they
 // come in. So the verdict does not depend on how many came in while it trained.
 func (a *Adapter) look(j *job) {
 	p := a.pacer(j.ctx)
@@ -27,7 +31,7 @@ func (a *Adapter) look(j *job) {
 		case v.Promote:
 			a.promote(j, v)
 			return
-		case j.shadow.hopeless(&v) || j.next >= j.horizon():
+		case j.shadow.hopeless(&v) || j.next >= j.horizon(a.cfg):
 			a.reject(j, v.Why, false, &v)
 			return
 		}
@@ -58,18 +62,17 @@ func (a *Adapter) due(j *job) (shots []shot, over bool) {
 	return j.held[j.next-1 : j.next], false
 }
 
-// watch judges by new windows, and at the first time by those of the past.
+// watch judges by new windows, and at the first time by what the halves did on
+// those that were there, and by those of earlier regimes.
 func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, error) {
 	if j.shadow == nil {
-		bore := map[*replay.Window]int{}
-		for i, w := range j.heldOld {
-			bore[w] = j.bore[i]
-		}
-		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Level: a.cfg.Level,
-			Regime: func(w *replay.Window) int { return bore[w] }, Pause: p.rest})
+		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Level: a.cfg.Level, Regime: j.regimes(), Pause: p.rest})
 		if err := j.shadow.remember(j.heldOld); err != nil {
 			return Verdict{}, err
 		}
+		j.shadow.seen = append(slices.Clone(j.recent), windows...)
+		j.shadow.take(j.crossed)
+		return j.shadow.verdict(), nil
 	}
 	j.shadow.cfg.Pause = p.rest
 	if err := j.shadow.add(windows); err != nil {
@@ -78,14 +81,14 @@ func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, er
 	return j.shadow.verdict(), nil
 }
 
-// judgeLater hands a new held-out window to the job that may want it. The caller
+// judgeLater hands a new window, which is not trained on yet, to the job that may want it. The caller
 // holds mu.
 func (a *Adapter) judgeLater(t *track, s shot) {
 	j := t.group.job
-	if j == nil || j.last || len(j.held) >= j.horizon() {
+	if j == nil || j.last || len(j.held) >= j.horizon(a.cfg) {
 		return
 	}
-	if from, drifted := j.from[s.w.Series]; !drifted || s.w.Start < from || t.drift.kind == "" {
+	if from, drifted := j.from[s.w.Series]; !drifted || s.w.Start < from || t.learning().kind == "" {
 		return
 	}
 	j.held = append(j.held, s)

@@ -247,7 +247,7 @@ func (a *Adapter) reconcile(t *track) {
 		return
 	}
 	t.serving, t.previous, t.reported = t.reported, nil, nil
-	t.drift.done, t.drift.learnt = false, false
+	t.drift.done, t.drift.learnt, t.after = false, false, drift{}
 	g := t.group
 	if g.job != nil && g.job.track == t && g.job.champion.Name() != t.serving.Name() {
 		g.dropJob()

@@ -130,6 +130,9 @@ func (a *Adapter) rollBack(p *probation, v Verdict, at int64) {
 	}
 	g.trial = nil
 	switched := a.exchange(g, p.model, to)
+	for _, t := range switched {
+		t.after = drift{}
+	}
 	g.bank.remove(func(b *banked) bool { return b.model.Name() == p.model.Name() && b.regime == p.regime })
 	g.cool(a.cfg, at, true)
 	a.mu.Unlock()

@@ -2,12 +2,14 @@ package adapt
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/model/train"
 )
 
 // A regime that was short counts in what is trained on as much as one that lasted,
@@ -19,7 +21,7 @@ func TestTrainingSetIsBalanced(t *testing.T) {
 	r := read(t, a)
 	s := newSensor(a, "x", 1)
 	s.feed(40*256, slow, "normal")
-	s.feed(4*256, pulses, "regime") // too short to be learnt
+	s.feed(3*256, pulses, "regime") // too short to be learnt
 	s.feed(12*256, slow, "normal")
 	s.feed(12*256, func(i int) float64 { return -pulses(i) }, "regime")
 	r.wait(t, "finetune.started")
@@ -34,9 +36,11 @@ func TestTrainingSetIsBalanced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	held := windowsIn(g.job.held[:g.job.first])
-	set := trainingSet(g.job, held)
-	if diff := cmp.Diff(set, trainingSet(again.job, windowsIn(again.job.held[:again.job.first]))); diff != "" {
+	half := func(j *job) []train.Window {
+		return trainingSet(j, stretches(slices.Concat(j.recent, windowsIn(j.held[:j.first]))), j.recent)
+	}
+	set := half(g.job)
+	if diff := cmp.Diff(set, half(again.job)); diff != "" {
 		t.Errorf("after a restart: %s", diff)
 	}
 	share, windows := map[int]float64{}, map[int]int{}

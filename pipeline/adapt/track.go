@@ -38,7 +38,8 @@ type group struct {
 //	name, group                              the Tap, once                      mu
 //	epoch … skipped, open, tail              the Tap                            mu
 //	marks                                    the Tap; the quick queue           mu
-//	drift, recall                            the Tap; both queues; by hand      mu
+//	known                                    the slow queue                     mu
+//	drift, after, recall                     the Tap; both queues; by hand      mu
 //	serving, previous, pending, was          the Tap; both queues; by hand      mu
 //	group: buf, clock, later, regimes, gone  the Tap                            mu
 //	group: kept, saving                      the Tap; whoever saves             mu
@@ -46,7 +47,7 @@ type group struct {
 //	group: coolUntil, refused, budget        the Tap; the slow queue            mu
 //	group: trial, bank, versions             the Tap; both queues; by hand      mu
 //	job: held, waiting, last                 the Tap; the slow queue            mu
-//	job: challenger, started, next           the slow queue                     mu
+//	job: challenger, crossed, started, next  the slow queue                     mu
 //	job and probation: shadow                the slow queue                     none
 //	files of the group                       whoever saves                      files
 //
@@ -70,8 +71,10 @@ type track struct {
 	open   partial
 	tail   tail
 	drift  drift
+	after  drift // the one that is over, of which a model goes on learning
 	recall recall
 	marks  []mark // which regime there was from when on, oldest first
+	known  []span // windows that a model which serves or served was trained on, oldest first
 
 	pending *pending // switch that the engine has not made yet
 	// After a restart, until it is clear what serves: the name of the model that
@@ -88,16 +91,31 @@ type drift struct {
 	kind   string // "": none is open
 	from   int64  // position of the first slot after the alarm
 	fresh  int    // windows taken since
-	tries  int    // fine-tunes that the gate refused
+	tries  int    // stages begun
 	done   bool   // nothing more is to be tried
 	regime int    // that it began
 	before int    // regime that there was
 	learnt bool   // a model for it serves: its end is not the return of the one before
 }
 
-// maxTries bounds the fine-tunes of one drift: the chance that luck passes the
-// gate grows with each.
-const maxTries = 3
+// learning returns the drift that is learnt from: the one that is open, or else the
+// one that the monitor closed since a model for it serves.
+func (t *track) learning() *drift {
+	if t.drift.kind == "" {
+		return &t.after
+	}
+	return &t.drift
+}
+
+// stages are the numbers of windows, in halves of Config.Need, at which the
+// fine-tunes of one drift begin. The first comes soon, for what a few windows show to
+// be better; each of the others has more to learn from. The chance that luck passes
+// the gate grows with their number.
+var stages = [...]int{2, 3, 6, 12}
+
+// stage returns the number of new windows that the n-th fine-tune of a drift, from
+// 0 on, waits for.
+func (c Config) stage(n int) int { return (c.Need*stages[n] + 1) / 2 }
 
 // The kinds of drift, which the monitor's state is named after while one is open.
 const (
@@ -290,16 +308,18 @@ func (a *Adapter) keep(t *track) {
 	if !g.buf.AddMarked(t.name, start, p.values, p.missing, p.scales, p.doubt) || p.doubt {
 		return
 	}
-	if t.drift.kind != "" && start >= t.drift.from {
-		t.drift.fresh++
+	if d := t.learning(); d.kind != "" && start >= d.from {
+		d.fresh++
 	}
-	if g.buf.HeldOut(start) {
-		s := shot{latestHeld(g.buf), g.clock}
-		if g.later = append(g.later, s); len(g.later) > probationWindows {
-			g.later = append(g.later[:0:0], g.later[1:]...)
-		}
+	if held := g.buf.HeldOut(start); held || g.job != nil {
+		s := shot{latest(g.buf, held), g.clock}
 		a.judgeLater(t, s)
-		a.probe(s)
+		if held {
+			if g.later = append(g.later, s); len(g.later) > probationWindows {
+				g.later = append(g.later[:0:0], g.later[1:]...)
+			}
+			a.probe(s)
+		}
 	}
 	a.consider(t)
 	if g.kept++; a.cfg.Dir != "" && !g.saving && g.kept >= max(leastKept, g.buf.Len()/8) {
@@ -312,8 +332,11 @@ func (a *Adapter) keep(t *track) {
 // of those held where that is more.
 const leastKept = 32
 
-// latestHeld returns the held-out window that was added last.
-func latestHeld(b *replay.Buffer) *replay.Window {
-	h := b.Holdout()
-	return h[len(h)-1]
+// latest returns the window that was added last.
+func latest(b *replay.Buffer, held bool) *replay.Window {
+	s := b.Snapshot()
+	if held {
+		return s.Holdout[len(s.Holdout)-1]
+	}
+	return s.Recent[len(s.Recent)-1]
 }

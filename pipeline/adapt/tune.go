@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -24,8 +25,14 @@ const (
 	// leastMore is the number of windows that a challenger can wait for, however
 	// many there were at first.
 	leastMore = 8
-	// rehearse is the share of synthetic windows on top, for models that take them.
+	// rehearse is the share of synthetic windows where there are no old ones, for
+	// models that take them. Beside old ones they cost more than they bring.
 	rehearse = .1
+	// peak is the largest learning rate: twice that of train, as there is little time
+	// for few examples.
+	peak = 2e-3
+	// folds is the number of nets that a fine-tune trains.
+	folds = 2
 )
 
 // drawn is what a fine-tune draws: more new windows than replay.DefaultMix, since
@@ -52,12 +59,13 @@ type job struct {
 	group    *group
 	kind     string // of the drift
 	champion *model.Model
+	stage    int              // which fine-tune of the drift it is
 	from     map[string]int64 // position from which windows are new, by series
 	seed     uint64
 	before   int // regime that was served before the drift
 	learns   int // regime that the drift began
 
-	recent, old []*replay.Window // to train on
+	recent, old []*replay.Window // to train on, beside held[:first]
 	heldOld     []*replay.Window
 	bore        []int // regimes that bore heldOld
 
@@ -65,33 +73,44 @@ type job struct {
 	cancel context.CancelFunc
 
 	challenger *model.Model
+	crossed    train.Comparison // of its halves with the champion on recent and held[:first]
 	shadow     *shadow
 	next       int // of held, to be judged by
 
 	// Guarded by mu.
 	started bool   // it has been announced
-	held    []shot // held-out ones since the drift
-	first   int    // of them for the first look
+	held    []shot // those that are held out, and all since the fine-tune was asked for
+	first   int    // of them that were there then
 	waiting bool   // for one more
 	last    bool   // no more will come
 }
 
 // horizon is the number of windows after which a challenger that is not let
-// through is rejected.
-func (j *job) horizon() int { return max(mostJudged, j.first+leastMore) }
+// through is rejected: before the one with which the next fine-tune begins, which
+// has more to learn from.
+func (j *job) horizon(c Config) int {
+	if j.stage+1 < len(stages) {
+		return j.first + max(c.stage(j.stage+1)-c.stage(j.stage)-1, 0)
+	}
+	return max(mostJudged, j.first+leastMore)
+}
 
 // consider queues a fine-tune for the drift of t if all that it takes is there.
 // Whether it is depends on the series' slots alone.
 func (a *Adapter) consider(t *track) {
-	d, g := &t.drift, t.group
-	if !trainable(d.kind) || d.done || d.tries >= maxTries || g.job != nil || g.clock < g.coolUntil ||
-		d.fresh < a.cfg.Need || t.serving == nil || !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
+	d, g := t.learning(), t.group
+	if !trainable(d.kind) || d.done || d.tries >= len(stages) || g.job != nil || d.tries == 0 && g.clock < g.coolUntil ||
+		d.fresh < a.cfg.stage(d.tries) || t.serving == nil || d == &t.drift && !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
 		return
 	}
-	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, from: map[string]int64{}, before: d.before, learns: d.regime}
+	stage := d.tries
+	for d.tries == 0 && stage+1 < len(stages) && d.fresh >= a.cfg.stage(stage+1) {
+		stage++ // a drift that was long in doubt
+	}
+	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, stage: stage, from: map[string]int64{}, before: d.before, learns: d.regime}
 	for _, m := range a.everyone(g) {
-		if trainable(m.drift.kind) {
-			j.from[m.name] = m.drift.from
+		if d := m.learning(); trainable(d.kind) {
+			j.from[m.name] = d.from
 		}
 	}
 	j.seed = keyed(a.cfg.Seed+uint64(d.tries), t.name, d.from)
@@ -105,6 +124,11 @@ func (a *Adapter) consider(t *track) {
 	for _, w := range s.Holdout {
 		a.sort(w, j.from, &held, &j.heldOld)
 	}
+	j.heldOld = a.unknown(j.heldOld)
+	var later []*replay.Window
+	if d.tries > 0 {
+		later = a.later(t, j, &held)
+	}
 	if len(j.recent) < minHeld || len(held) < minHeld {
 		return // some were refused: the next ones will do
 	}
@@ -114,13 +138,46 @@ func (a *Adapter) consider(t *track) {
 		j.held = append(j.held, shot{w, g.clock})
 	}
 	j.first = len(j.held)
+	for _, w := range later[:min(len(later), j.horizon(a.cfg)-j.first)] {
+		j.held = append(j.held, shot{w, g.clock})
+	}
 	for _, w := range j.heldOld {
 		j.bore = append(j.bore, a.regimeOf(w))
 	}
 	j.ctx, j.cancel = context.WithCancel(a.ctx)
 	g.job = j
+	d.tries = j.stage + 1
 	g.budget.spend(a.cfg, g.clock)
 	a.push(func() { a.tune(j) })
+}
+
+// later takes those windows of t out of recent and held that came after the ones
+// that the fine-tune waited for, and returns them, to be judged by: when it starts
+// depends on how long the one before took, what it learns from does not.
+func (a *Adapter) later(t *track, j *job, held *[]*replay.Window) []*replay.Window {
+	var starts []int64
+	for _, w := range slices.Concat(j.recent, *held) {
+		if w.Series == t.name {
+			starts = append(starts, w.Start)
+		}
+	}
+	n := a.cfg.stage(j.stage)
+	if len(starts) <= n {
+		return nil
+	}
+	slices.Sort(starts)
+	var out []*replay.Window
+	for _, list := range [...]*[]*replay.Window{&j.recent, held} {
+		*list = slices.DeleteFunc(*list, func(w *replay.Window) bool {
+			late := w.Series == t.name && w.Start >= starts[n]
+			if late {
+				out = append(out, w)
+			}
+			return late
+		})
+	}
+	slices.SortFunc(out, func(a, b *replay.Window) int { return cmp.Compare(a.Start, b.Start) })
+	return out
 }
 
 // sort puts a window with the new ones or the old ones. The windows just before
@@ -154,18 +211,11 @@ func (a *Adapter) tune(j *job) {
 		a.reject(j, why, true, nil)
 		return
 	}
-	windows := trainingSet(j, held)
 	if !announced {
 		a.event(j.track.name, "finetune.started", fmt.Sprintf("%s drift: fine-tuning %s on %d new and %d older windows of %d samples",
-			j.kind, j.champion.Name(), len(j.recent), len(j.old), a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent)})
+			j.kind, j.champion.Name(), len(j.recent)+len(held), len(j.old), a.cfg.Window), map[string]any{"kind": j.kind, "windows": len(j.recent) + len(held)})
 	}
-	p := a.pacer(j.ctx)
-	cfg := train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Length: min(512, a.cfg.Window), Seed: j.seed, Workers: 1,
-		Progress: func(train.Progress) { p.rest() }} // a closed context ends the training by itself
-	if j.champion.Header().Channels == 0 {
-		cfg.Rehearse = rehearse
-	}
-	m, _, err := train.FineTune(j.ctx, j.champion, windows, cfg)
+	m, c, err := a.crossFit(j, held)
 	if j.ctx.Err() != nil {
 		return
 	}
@@ -174,29 +224,10 @@ func (a *Adapter) tune(j *job) {
 		return
 	}
 	a.mu.Lock()
-	j.challenger = m
+	j.challenger, j.crossed = m, c
 	a.mu.Unlock()
 	a.save(j.group)
 	a.look(j)
-}
-
-// trainingSet returns the windows to train on, the old ones first, each with its
-// share in what is drawn. The noise level of new ones is measured on the new
-// windows, since the scale's lags behind a drift.
-func trainingSet(j *job, held []*replay.Window) []train.Window {
-	all := slices.Concat(j.old, j.recent)
-	weights := drawn.Weights(all, j.fresh)
-	level := sigmas(slices.Concat(j.recent, held))
-	ws := make([]train.Window, len(all))
-	for i, w := range all {
-		var sigma []float64 // what the scale says
-		if i >= len(j.old) {
-			sigma = level[w.Series]
-		}
-		ws[i] = trainWindow(w, sigma)
-		ws[i].Weight, ws[i].Old = weights[i], i < len(j.old)
-	}
-	return ws
 }
 
 // fresh says whether a window is of what the drift began.
@@ -220,8 +251,8 @@ func spread(ws []*replay.Window, n int) []*replay.Window {
 // at returns the clock as of the latest window that a job was judged by.
 func (j *job) at() int64 { return j.held[max(j.next, 1)-1].at }
 
-// finish ends a job: no new one of its group starts before the cool-down is over,
-// which counts from the window that decided and doubles with each rejection.
+// finish ends a job: none for another drift of its group starts before the
+// cool-down is over, which counts from the window that decided.
 // It returns false where the job was dropped meanwhile. The caller holds mu.
 func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 	if j.ctx.Err() != nil {
@@ -230,8 +261,10 @@ func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 	j.cancel()
 	g := j.group
 	g.job = nil
-	g.cool(a.cfg, j.at(), refused)
-	if d := &j.track.drift; d.kind != "" && d.from == j.from[j.track.name] {
+	if j.stage == 0 || !refused {
+		g.cool(a.cfg, j.at(), refused)
+	}
+	if d := j.track.learning(); d.kind != "" && d.from == j.from[j.track.name] {
 		update(d)
 	}
 	return true
@@ -241,7 +274,7 @@ func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 // worth another try while the drift lasts. v is nil where the gate was not asked.
 func (a *Adapter) reject(j *job, why string, forGood bool, v *Verdict) {
 	a.mu.Lock()
-	ended := a.finish(j, true, func(d *drift) { d.tries++; d.done = d.done || forGood })
+	ended := a.finish(j, true, func(d *drift) { d.done = d.done || forGood })
 	a.mu.Unlock()
 	if !ended {
 		return
@@ -266,11 +299,12 @@ func (a *Adapter) promote(j *job, v Verdict) {
 	var switched []*track
 	a.mu.Lock()
 	at := j.at()
-	if !a.finish(j, false, func(d *drift) { d.done, d.learnt = true, a.cfg.Mode == Auto }) {
+	if !a.finish(j, false, func(d *drift) { d.learnt, d.done = a.cfg.Mode == Auto, a.cfg.Mode != Auto }) {
 		a.mu.Unlock()
 		return
 	}
 	j.challenger = m
+	a.remember(j)
 	if a.cfg.Mode == Auto {
 		switched = a.exchange(g, j.champion, to)
 	}

@@ -138,7 +138,7 @@ func (a *Adapter) byHand(g *group, m *model.Model, meant func(*track) bool, kind
 		}
 		before = t.serving
 		t.switches(to)
-		t.drift.learnt = true
+		t.drift.learnt, t.after = true, drift{}
 		switched = append(switched, t)
 	}
 	if len(switched) == 0 {

@@ -11,15 +11,18 @@ import (
 )
 
 // budget is what a training may cost, in updates.
-type budget struct{ tune, anew int }
+type budget struct {
+	half int // one of the two of a fine-tune in the pipeline
+	tune int // what serves before a change
+	anew int // the rival
+}
 
-// budgetOf returns that of the pipeline, and twice as much for a training anew.
-// In quick runs both are a fifth.
+// budgetOf returns that of the pipeline for a half. In quick runs all are a fifth.
 func budgetOf(o *scoreboard.Options) budget {
 	if o.Quick {
-		return budget{60, 120}
+		return budget{40, 60, 120}
 	}
-	return budget{300, 600}
+	return budget{200, 300, 600}
 }
 
 // home is a regime with the models that know it.
@@ -57,14 +60,43 @@ func homes(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*hom
 		if h.frozen, err = h.gain(h.tuned); err != nil || !anew {
 			return err
 		}
-		if h.anew, err = tune(ctx, base, h.live.noisy, budgetOf(o).anew, o.Seed); err != nil {
-			return err
-		}
-		h.best, err = h.gain(h.anew)
+		err = h.rival(ctx, base, budgetOf(o).anew, o.Seed)
 		o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples", h.name, h.frozen, h.best, len(h.live.noisy))
 		return err
 	})
 	return out, err
+}
+
+// rival tunes a model on all that comes in after a change, by what the base model
+// makes of it and by what the one with the largest look-ahead does, and keeps the one
+// that is nearer to the truth.
+func (h *home) rival(ctx context.Context, base *model.Model, steps int, seed uint64) error {
+	teacher, err := model.Base(-1)
+	if err != nil {
+		return err
+	}
+	ws, err := windowsOf(h.live.noisy)
+	if err != nil {
+		return err
+	}
+	whole := train.Window{Channels: 1}
+	for i := range ws {
+		whole.Cols = append(whole.Cols, ws[i].Cols...)
+	}
+	for _, t := range []*model.Model{nil, teacher} {
+		m, _, err := train.FineTune(ctx, base, []train.Window{whole}, train.FineTuneConfig{Steps: steps, Length: windowLen, Seed: seed, Workers: 1, Teacher: t})
+		if err != nil {
+			return err
+		}
+		g, err := h.gain(m)
+		if err != nil {
+			return err
+		}
+		if h.anew == nil || g > h.best {
+			h.anew, h.best = m, g
+		}
+	}
+	return nil
 }
 
 // tune fine-tunes on noisy readings alone.

@@ -68,7 +68,7 @@ func runRecovery(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, 
 
 // run streams the drift and scores what served.
 func (d *drift) run(o *scoreboard.Options) error {
-	r, err := newRig(d.from.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).tune}, d.from.fit)
+	r, err := newRig(d.from.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).half}, d.from.fit)
 	if err != nil {
 		return err
 	}

@@ -93,19 +93,24 @@ func load(o *scoreboard.Options, n int) ([]regime, error) {
 	return out, nil
 }
 
-// cut takes a stretch of a recording from a random place on and adds noise to it.
+// cut takes a stretch of a recording from a random place on, brings it to a mean of 0
+// and a deviation of 1, since a change of amplitude alone is not for a model to
+// learn, and adds noise to it.
 func cut(s source, x []float64, rng *rand.Rand) (regime, error) {
 	if len(x) < regimes {
 		return regime{}, fmt.Errorf("%v: %d rows, %d are needed", s, len(x), regimes)
 	}
 	from := rng.IntN(len(x) - regimes + 1)
-	all := signal{clean: x[from : from+regimes], noisy: make([]float64, regimes)}
-	sigma := deviation(all.clean[:pastLen]) * math.Pow(10, -s.snr/20)
-	for i, v := range all.clean {
+	x = x[from : from+regimes]
+	all := signal{clean: make([]float64, regimes), noisy: make([]float64, regimes)}
+	mean, dev := moments(x[:pastLen])
+	sigma := math.Pow(10, -s.snr/20)
+	for i, v := range x {
 		if v-v != 0 {
 			return regime{}, fmt.Errorf("%v: row %d is missing", s, from+i)
 		}
-		all.noisy[i] = v + sigma*rng.NormFloat64()
+		all.clean[i] = (v - mean) / dev
+		all.noisy[i] = all.clean[i] + sigma*rng.NormFloat64()
 	}
 	r := regime{name: s.String()}
 	for _, p := range []struct {
@@ -118,14 +123,14 @@ func cut(s source, x []float64, rng *rand.Rand) (regime, error) {
 	return r, nil
 }
 
-func deviation(x []float64) float64 {
-	mean, m2 := 0.0, 0.0
+func moments(x []float64) (mean, dev float64) {
+	m2 := 0.0
 	for i, v := range x {
 		d := v - mean
 		mean += d / float64(i+1)
 		m2 += d * (v - mean)
 	}
-	return math.Sqrt(m2 / float64(len(x)))
+	return mean, math.Sqrt(m2 / float64(len(x)))
 }
 
 // gain returns by how many dB a model brings the hold-out of a regime nearer to

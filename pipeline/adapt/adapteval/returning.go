@@ -71,7 +71,7 @@ func runReturning(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row,
 
 // run streams the journey and scores what served after it.
 func (j *journey) run(o *scoreboard.Options) error {
-	r, err := newRig(j.home.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).tune}, j.home.fit)
+	r, err := newRig(j.home.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).half}, j.home.fit)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,192 @@
+package adapt
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/replay"
+	"github.com/quell-stream/quell/model/train"
+)
+
+// stretch is windows of one series that follow each other. A net sees in them what
+// it sees when it serves, where a window by itself begins without a past.
+type stretch struct {
+	windows []*replay.Window
+	// scales, one per channel, are those of all windows that the stretches of the
+	// series were made of. What the windows were scaled with lags behind a drift, by
+	// thousands of slots, and a net that were tuned to that lag would not fit when it
+	// is over.
+	scales []replay.Scale
+}
+
+// stretches sorts windows into stretches, by series and start.
+func stretches(ws []*replay.Window) []stretch {
+	ws = slices.Clone(ws)
+	slices.SortFunc(ws, func(a, b *replay.Window) int {
+		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Start, b.Start))
+	})
+	var all []stretch
+	for len(ws) > 0 {
+		n := slices.IndexFunc(ws, func(w *replay.Window) bool { return w.Series != ws[0].Series })
+		if n < 0 {
+			n = len(ws)
+		}
+		scales := scalesOf(ws[:n])
+		for i, w := range ws[:n] {
+			if i == 0 || ws[i-1].End() != w.Start {
+				all = append(all, stretch{scales: scales})
+			}
+			last := &all[len(all)-1]
+			last.windows = append(last.windows, w)
+		}
+		ws = ws[n:]
+	}
+	return all
+}
+
+// scalesOf measures the scales of the windows of one series.
+func scalesOf(ws []*replay.Window) []replay.Scale {
+	scales := make([]replay.Scale, len(ws[0].Scales))
+	level := sigmas(ws)[ws[0].Series]
+	for c := range scales {
+		var x []float64
+		for _, w := range ws {
+			for t := range w.Steps() {
+				if !w.Missing(t, c) {
+					x = append(x, w.Raw(t, c))
+				}
+			}
+		}
+		if len(x) > 1 {
+			mean, dev := stat.MeanStdDev(x, nil)
+			scales[c] = replay.Scale{Mean: mean, Dev: dev, Sigma: min(level[c], dev)}
+		}
+	}
+	return scales
+}
+
+// add appends a window of the stretch to columns and the deviations of their noise.
+func (s *stretch) add(w *replay.Window, cols []model.Column, sigma []float64) ([]model.Column, []float64) {
+	from := len(cols)
+	t := trainWindow(w, nil)
+	cols = append(cols, t.Cols...)
+	for c, to := range s.scales {
+		level := float32(-3)
+		if to.Sigma > 0 && to.Dev > 0 {
+			level = float32(min(max(math.Log10(to.Sigma/to.Dev), -3), .5))
+		}
+		for i := from + c; i < len(cols); i += len(s.scales) {
+			if was := w.Scales[c]; was.Dev > 0 && to.Dev > 0 {
+				cols[i].X = float32((float64(cols[i].X)*was.Dev + was.Mean - to.Mean) / to.Dev)
+			}
+			cols[i].Level = level
+		}
+	}
+	level := make([]float64, len(s.scales))
+	for c := range level {
+		level[c] = s.scales[c].Sigma
+	}
+	return cols, append(sigma, scaledSigma(len(t.Cols), level, s.scales)...)
+}
+
+// window lays a stretch out to train on. Those of its windows that are not to be
+// learnt are context.
+func (s *stretch) window(learnt func(*replay.Window) bool) train.Window {
+	out := train.Window{Channels: len(s.scales)}
+	for _, w := range s.windows {
+		out.Cols, _ = s.add(w, out.Cols, nil)
+		context := !learnt(w)
+		for range w.Steps() {
+			out.Context = append(out.Context, context)
+		}
+	}
+	return out
+}
+
+// evidence lays out window i to be judged on between its neighbours. Where it has
+// none, its end is not judged.
+func (s *stretch) evidence(i int, seed uint64) train.Evidence {
+	w := s.windows[i]
+	before, after := max(i-1, 0), min(i+2, len(s.windows))
+	e := train.Evidence{Seed: [2]uint64{keyed(seed, w.Series, w.Start), seed}}
+	e.Channels = len(s.scales)
+	for _, n := range s.windows[before:after] {
+		if n == w {
+			e.From = len(e.Cols) / e.Channels
+		}
+		e.Cols, e.Sigma = s.add(n, e.Cols, e.Sigma)
+	}
+	e.To = e.From + w.Steps()
+	if before == i {
+		e.From += w.Steps() / lead
+	}
+	if after == i+1 {
+		e.To -= w.Steps() / lead
+	}
+	return e
+}
+
+// compareIn runs both models over those windows of stretches that are to be judged.
+func compareIn(in []stretch, judged []*replay.Window, champion, challenger *model.Model, cfg GateConfig) (train.Comparison, error) {
+	wanted := map[*replay.Window]bool{}
+	for _, w := range judged {
+		wanted[w] = true
+	}
+	var evidence []train.Evidence
+	for _, s := range in {
+		for i, w := range s.windows {
+			if wanted[w] {
+				evidence = append(evidence, s.evidence(i, cfg.Seed))
+			}
+		}
+	}
+	return train.Compare(champion, challenger, evidence, train.CompareConfig{Draws: cfg.Draws, Pause: cfg.Pause})
+}
+
+// span is the slots from ≤ position < to of a series.
+type span struct{ from, to int64 }
+
+// mostSpans bounds what is kept of what was trained on. What is forgotten is judged
+// on again, where the model that learnt it looks better than it is.
+const mostSpans = 16
+
+// remember notes which windows a job's challenger was trained on. The caller holds
+// mu.
+func (a *Adapter) remember(j *job) {
+	by := map[string]span{}
+	for _, w := range slices.Concat(j.recent, windowsIn(j.held[:j.first])) {
+		s, ok := by[w.Series]
+		if !ok {
+			s.from = w.Start
+		}
+		by[w.Series] = span{min(s.from, w.Start), max(s.to, w.End())}
+	}
+	for _, t := range a.everyone(j.group) {
+		s, ok := by[t.name]
+		if !ok {
+			continue
+		}
+		if n := len(t.known); n > 0 && t.known[n-1].from >= s.from {
+			t.known = t.known[:n-1] // the fine-tune before, of the same drift
+		}
+		if t.known = append(t.known, s); len(t.known) > mostSpans {
+			t.known = append(t.known[:0:0], t.known[1:]...)
+		}
+	}
+}
+
+// unknown returns those windows that no model which served was trained on. The
+// caller holds mu.
+func (a *Adapter) unknown(ws []*replay.Window) []*replay.Window {
+	return slices.DeleteFunc(ws, func(w *replay.Window) bool {
+		t := a.tracks[w.Series]
+		if t == nil {
+			t = a.known[w.Series]
+		}
+		return t != nil && slices.ContainsFunc(t.known, func(s span) bool { return w.Start >= s.from && w.End() <= s.to })
+	})
+}
