@@ -110,6 +110,9 @@ var ratePeriods = []struct {
 	{"week", 7 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"year", 365 * 24 * time.Hour},
 }
 
+// rarest is the least Count: below it a rate per sample may vanish in rounding.
+const rarest = 1e-9
+
 // ParseRate reads COUNT/PERIOD, where PERIOD is second, minute, hour, day, week,
 // month (30 days), year (365 days) or a number of samples.
 func ParseRate(s string) (Rate, error) {
@@ -122,6 +125,9 @@ func ParseRate(s string) (Rate, error) {
 	if !(n > 0) || math.IsInf(n, 0) {
 		return Rate{}, errors.New("must be above 0: no detector is without false alarms")
 	}
+	if n < rarest {
+		return Rate{}, errors.New("is too rare to tell from never: write one like 1/year")
+	}
 	names := make([]string, len(ratePeriods))
 	for i, p := range ratePeriods {
 		if p.name == period {
@@ -132,6 +138,9 @@ func ParseRate(s string) (Rate, error) {
 	if f, err := strconv.ParseFloat(period, 64); err == nil {
 		if !(f > n) || math.IsInf(f, 0) {
 			return Rate{}, errors.New("must be less than one alarm per sample")
+		}
+		if n/f < rarest*rarest {
+			return Rate{}, errors.New("is too rare to tell from never: write one like 1/1e9")
 		}
 		return Rate{Text: s, Count: n, Samples: f}, nil
 	}
