@@ -109,8 +109,26 @@ func (d *document) checkHTTP(h *HTTP) {
 		d.failf(at, "must be HOST:PORT, such as %s, or off%s", DefaultListen, d.got(at, h.Listen))
 		return
 	}
+	d.checkServerTLS(h.TLS)
+	d.checkHosts(h.Hosts)
 	if !loopback(host) {
 		d.missing("http", "token_file", "whoever reaches "+h.Listen+" could change what runs; listen on 127.0.0.1, or name a file with a token")
+	}
+}
+
+func (d *document) checkServerTLS(t *ServerTLS) {
+	if t == nil {
+		return
+	}
+	d.missing("http.tls", "cert_file", "a server needs both cert_file and key_file")
+	d.missing("http.tls", "key_file", "a server needs both cert_file and key_file")
+}
+
+func (d *document) checkHosts(hosts []string) {
+	for i, name := range hosts {
+		if p := element("http.hosts", i); d.ok(p) && !validHost(name) {
+			d.failf(p, "must be the name of a host, without scheme and port%s", d.got(p, name))
+		}
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -161,55 +160,3 @@ func (r Rate) String() string { return r.Text }
 
 // MarshalYAML writes the rate as it was written.
 func (r Rate) MarshalYAML() (any, error) { return r.Text, nil }
-
-const redacted = "[redacted]"
-
-// Secret is text that shows itself only through Reveal: printed, logged or
-// encoded it is "[redacted]".
-type Secret struct{ text string }
-
-// NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{text} }
-
-// Reveal returns the text.
-func (s Secret) Reveal() string { return s.text }
-
-// IsZero says whether there is no text.
-func (s Secret) IsZero() bool { return s.text == "" }
-
-// String returns "[redacted]", or "" where there is no text.
-func (s Secret) String() string {
-	if s.text == "" {
-		return ""
-	}
-	return redacted
-}
-
-// Format writes String for every verb, %#v and %x among them.
-func (s Secret) Format(f fmt.State, _ rune) {
-	// A fmt.State reports no error that anyone could handle here.
-	_, _ = f.Write([]byte(s.String()))
-}
-
-// MarshalText returns String.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalYAML returns String.
-func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
-
-// ReadSecret returns value if there is one, else the content of file without the
-// line break at its end, else nothing. An empty file is an error.
-func ReadSecret(value Secret, file string) (Secret, error) {
-	if !value.IsZero() || file == "" {
-		return value, nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return Secret{}, fmt.Errorf("secret: %w", err)
-	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	if text == "" {
-		return Secret{}, fmt.Errorf("secret: %s is empty", file)
-	}
-	return Secret{text}, nil
-}

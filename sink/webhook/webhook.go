@@ -59,7 +59,7 @@ type Config struct {
 }
 
 // Validate reports the first field that can't be used. The error never shows
-// what a URL may hold in secret: user, password, query.
+// what a URL may hold in secret: user, password, path, query.
 func (c *Config) Validate() error {
 	u, err := url.Parse(c.URL)
 	switch {
@@ -114,7 +114,8 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err != nil {
 		return errors.New("webhook: url can't be parsed")
 	}
-	s.name = u.Scheme + "://" + u.Host + u.EscapedPath()
+	// The path is left out as well: with many services it is what they know us by.
+	s.name = u.Scheme + "://" + u.Host
 	tc := s.cfg.TLS.Clone()
 	if tc == nil {
 		tc = &tls.Config{}
