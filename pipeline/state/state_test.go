@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/quell-stream/quell/internal/fuzztest"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -208,8 +210,61 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendSwitch(nil, Switch{number: 1, Part: "p", Series: "a", Data: []byte("d")})[8:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
-		if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
-			t.Errorf("unexpected error %v", err)
+		fuzztest.Bounded(t, len(payload), 200, 1<<20, func() {
+			if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("unexpected error %v", err)
+			}
+		})
+	})
+}
+
+// FuzzOpen: whatever the newest files hold, what was there before them, or nothing, is
+// what is restored; they are set aside and not thrown away.
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	s, _, err := Open(dir, quiet)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := errors.Join(s.Full(point(3, entry("a", "x"))), s.Change(point(4, entry("a", "y"))), s.Close()); err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for _, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(filepath.Base(path), b)
+		f.Add(filepath.Base(path), b[:len(b)/2])
+	}
+	names := map[string]bool{}
+	for _, path := range files {
+		names[filepath.Base(path)] = true
+	}
+	f.Fuzz(func(t *testing.T, name string, b []byte) {
+		if !names[name] {
+			t.Skip("no file of a checkpoint")
+		}
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fuzztest.Bounded(t, len(b), 1000, 4<<20, func() {
+			s, _, err := Open(dir, quiet)
+			if err != nil {
+				return
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		left, err := os.ReadDir(dir)
+		if err != nil || len(left) == 0 {
+			t.Errorf("nothing is left of %s: %v", name, err)
 		}
 	})
 }
