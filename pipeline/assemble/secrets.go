@@ -28,11 +28,11 @@ func HTTP(h *config.HTTP, log *slog.Logger) (web.Config, error) {
 	if h.TLS == nil {
 		return c, nil
 	}
-	t := conn.ServerTLS{CertFile: h.TLS.CertFile, ClientCAFile: h.TLS.ClientCAFile, MinVersion: h.TLS.MinVersion}
-	if t.KeyFile, err = config.FilePath(h.TLS.KeyFile); err != nil {
-		return c, fmt.Errorf("http: tls: key_file: %w", err)
+	t := conn.ServerTLS{CertFile: h.TLS.CertFile, KeyFile: h.TLS.KeyFile, ClientCAFile: h.TLS.ClientCAFile, MinVersion: h.TLS.MinVersion}
+	if err := find(&t.CertFile, &t.KeyFile, &t.ClientCAFile); err != nil {
+		return c, fmt.Errorf("http: tls: %w", err)
 	}
-	warnExposed(log, h.TLS.KeyFile)
+	warnExposed(log, t.KeyFile)
 	if c.TLS, err = t.Config(); err != nil {
 		return c, fmt.Errorf("http: %w", err)
 	}
@@ -69,12 +69,20 @@ func (b *builder) warnOnce(file string) {
 
 // tlsOf returns how a connection is secured.
 func (b *builder) tlsOf(t *config.TLS) (conn.TLS, error) {
-	out := conn.TLS{CAFile: t.CAFile, CertFile: t.CertFile, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify, MinVersion: t.MinVersion}
-	key, err := config.FilePath(t.KeyFile)
-	if err != nil {
-		return out, fmt.Errorf("tls: key_file: %w", err)
+	out := conn.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify, MinVersion: t.MinVersion}
+	if err := find(&out.CAFile, &out.CertFile, &out.KeyFile); err != nil {
+		return out, fmt.Errorf("tls: %w", err)
 	}
-	out.KeyFile = key
-	b.warnOnce(t.KeyFile)
+	b.warnOnce(out.KeyFile)
 	return out, nil
+}
+
+// find replaces the names of credentials by where they lie.
+func find(files ...*string) (err error) {
+	for _, f := range files {
+		if *f, err = config.FilePath(*f); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"net"
 	"path/filepath"
 	"reflect"
@@ -39,6 +40,7 @@ func (d *document) check(c *Config) {
 	}
 	d.checkSharing(c)
 	d.checkPaths(c)
+	d.checkCredentials()
 	d.checkTopics(c)
 	if len(d.errs) == 0 {
 		d.checkUnused(c) // else a mistake may be why
@@ -154,6 +156,17 @@ func validHost(s string) bool {
 		return true
 	}
 	return hostRule.MatchString(s) && strings.Trim(s, "0123456789.") != "" && !strings.Contains(s, "..")
+}
+
+// checkCredentials reports names of credentials that are none.
+func (d *document) checkCredentials() {
+	for _, p := range slices.Sorted(maps.Keys(d.at)) {
+		n := d.at[p].val
+		name, ok := strings.CutPrefix(n.Value, Credential)
+		if ok && strings.HasSuffix(p, "_file") && !credentialName(name) {
+			d.failf(p, "names no credential: write %sNAME, the name being that of LoadCredential= in the unit", Credential)
+		}
+	}
 }
 
 // checkPaths reports files that two things would write, and one that is read
