@@ -54,8 +54,8 @@ func (t TLS) Validate() error {
 }
 
 // Config reads the files and returns the configuration for a client: TLS 1.2 or
-// later, or what MinVersion says, verification on unless InsecureSkipVerify is set. host is what the
-// certificate is checked against where ServerName is empty.
+// later, or what MinVersion says, and verification on unless InsecureSkipVerify is
+// set. host is what the certificate is checked against where ServerName is empty.
 func (t TLS) Config(host string) (*tls.Config, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err

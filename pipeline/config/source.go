@@ -229,6 +229,11 @@ func (s *source) hideSecrets(n *yaml.Node, next int, depth int) {
 	}
 }
 
+// onlyNames says that a text names an environment variable and holds nothing else.
+func onlyNames(s string) bool {
+	return strings.HasPrefix(s, "${") && strings.Index(s, "}") == len(s)-1 && !strings.Contains(s, ":-")
+}
+
 // hidePath hides what stands behind the host of a web address.
 func (s *source) hidePath(n *yaml.Node) {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
@@ -237,8 +242,9 @@ func (s *source) hidePath(n *yaml.Node) {
 	if n.Line < 1 || n.Line > len(s.lines) {
 		return
 	}
+	from, w := n.Column-1, s.width(n)
 	for _, p := range webPaths(s.lines[n.Line-1]) {
-		if w := s.width(n); w > 0 && p.from >= n.Column-1 && p.to <= n.Column-1+w && !strings.HasPrefix(string(s.runes(n.Line)[p.from:p.to]), "${") {
+		if p.from >= from && p.to <= from+w && !onlyNames(string(s.runes(n.Line)[p.from:p.to])) {
 			s.hide[n.Line] = append(s.hide[n.Line], p)
 		}
 	}
@@ -251,7 +257,7 @@ func (s *source) hideValue(n *yaml.Node, next int) {
 		n = n.Alias
 		next = n.Line + 1
 	}
-	if n.Kind == yaml.ScalarNode && (n.Value == "" || strings.HasPrefix(n.Value, "${") && strings.Index(n.Value, "}") == len(n.Value)-1 && !strings.Contains(n.Value, ":-")) {
+	if n.Kind == yaml.ScalarNode && (n.Value == "" || onlyNames(n.Value)) {
 		return
 	}
 	if s.secret == 0 {
