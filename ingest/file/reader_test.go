@@ -371,43 +371,26 @@ func BenchmarkRead(b *testing.B) {
 	}
 }
 
-// zeros is an endless line of nothing but zeros, up to n bytes.
-type zeros struct{ n int }
-
-func (z *zeros) Read(p []byte) (int, error) {
-	n := min(len(p), z.n)
-	if n == 0 {
-		return 0, io.EOF
-	}
-	for i := range p[:n] {
-		p[i] = '0'
-	}
-	z.n -= n
-	return n, nil
-}
-
 // TestGzipBomb: a few kilobytes that inflate to one endless row, or to a quote
 // that never closes, cost no more memory than the longest row.
 func TestGzipBomb(t *testing.T) {
-	for _, head := range []string{"a,b\n", "a,b\n\"", ""} {
+	for _, head := range []string{"a,b\n", "a,b\n\""} {
 		var packed bytes.Buffer
 		z, err := gzip.NewWriterLevel(&packed, gzip.BestSpeed)
 		if err != nil {
 			t.Fatal(err)
 		}
-		const size = 64 << 20
-		_, err = io.Copy(z, io.MultiReader(strings.NewReader(head), &zeros{size}))
+		const size = 32 << 20
+		_, err = io.WriteString(z, head+strings.Repeat("0", size))
 		if err := errors.Join(err, z.Close()); err != nil {
 			t.Fatal(err)
 		}
-		fuzztest.Bounded(t, 0, 0, 16<<20, func() {
+		fuzztest.Bounded(t, 0, 0, 8<<20, func() {
 			r, err := file.NewReader("x", bytes.NewReader(packed.Bytes()), file.Options{})
 			for err == nil {
-				if _, err = r.Read(); err != nil && !errors.Is(err, io.EOF) {
-					var bad *file.RowError
-					if errors.As(err, &bad) {
-						err = nil
-					}
+				_, err = r.Read()
+				if bad := new(file.RowError); errors.As(err, &bad) {
+					err = nil
 				}
 			}
 		})

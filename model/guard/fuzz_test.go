@@ -10,7 +10,7 @@ import (
 func FuzzState(f *testing.F) {
 	p := newPanel(f, 8)
 	f.Add(New(p, 1).AppendState(nil))
-	for _, n := range []int{900, 5000} {
+	for _, n := range []int{900, 2500} {
 		g := New(p, 1)
 		c := player{clean: slow, sigma: 1, told: 1, off: .6, claimed: .4}
 		c.play(g, n, 1)
