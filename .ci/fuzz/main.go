@@ -54,8 +54,9 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
+	fmt.Printf("%-42s %12s %12s %8s\n", "target", "executions", "interesting", "crashes")
 	results, err := fuzz(targets, tmp, length)
-	return errors.Join(err, os.RemoveAll(tmp), report(os.Stdout, results))
+	return errors.Join(err, os.RemoveAll(tmp), sum(results))
 }
 
 var function = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(\w+ \*testing\.F\)`)
@@ -95,7 +96,7 @@ func (t target) String() string {
 	return rel + "." + t.name
 }
 
-// fuzz builds each package once and runs its targets.
+// fuzz builds each package once, runs its targets and prints a row for each.
 func fuzz(targets []target, tmp string, length time.Duration) (all []result, err error) {
 	cache, err := command("go", "env", "GOCACHE").Output()
 	if err != nil {
@@ -108,7 +109,9 @@ func fuzz(targets []target, tmp string, length time.Duration) (all []result, err
 				return all, fmt.Errorf("%s does not build: %w", t.pkg, err)
 			}
 		}
-		all = append(all, one(t, bin, filepath.Join(strings.TrimSpace(string(cache)), "fuzz", t.pkg), length))
+		r := one(t, bin, filepath.Join(strings.TrimSpace(string(cache)), "fuzz", t.pkg), length)
+		all = append(all, r)
+		row(r.String(), r.execs, r.interesting, r.crashes())
 	}
 	return all, nil
 }
@@ -150,25 +153,32 @@ func number(b []byte) int64 {
 	return n
 }
 
-// report prints the table and returns an error where a target broke, or did nothing.
-func report(w *os.File, all []result) error {
-	fmt.Fprintf(w, "%-42s %12s %12s %8s\n", "target", "executions", "interesting", "crashes")
-	var sum result
+func (r result) crashes() int {
+	if r.crash != "" {
+		return 1
+	}
+	return 0
+}
+
+func row(name string, execs, interesting int64, crashes int) {
+	fmt.Printf("%-42s %12d %12d %8d\n", name, execs, interesting, crashes)
+}
+
+// sum prints the last row and what broke, and returns an error where a target broke, or
+// did nothing.
+func sum(all []result) error {
+	var execs, interesting int64
 	crashes, idle := 0, 0
 	for _, r := range all {
-		n := 0
-		if r.crash != "" {
-			n = 1
-		} else if r.execs == 0 {
+		execs, interesting, crashes = execs+r.execs, interesting+r.interesting, crashes+r.crashes()
+		if r.execs == 0 && r.crash == "" {
 			idle++
 		}
-		fmt.Fprintf(w, "%-42s %12d %12d %8d\n", r, r.execs, r.interesting, n)
-		sum.execs, sum.interesting, crashes = sum.execs+r.execs, sum.interesting+r.interesting, crashes+n
 	}
-	fmt.Fprintf(w, "%-42s %12d %12d %8d\n", fmt.Sprintf("all %d", len(all)), sum.execs, sum.interesting, crashes)
+	row(fmt.Sprintf("all %d", len(all)), execs, interesting, crashes)
 	for _, r := range all {
 		if r.crash != "" {
-			fmt.Fprintf(w, "\n%s:\n%s\n", r, r.crash)
+			fmt.Printf("\n%s:\n%s\n", r, r.crash)
 		}
 	}
 	if crashes > 0 || idle > 0 {
