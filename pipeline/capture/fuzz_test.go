@@ -32,7 +32,7 @@ func FuzzPlay(f *testing.F) {
 		_, err2 := log.Append(kindAssignment, assigned)
 		_, err3 := log.Append(kind, frame)
 		if err := errors.Join(err, err2, err3, log.Close()); err != nil {
-			t.Skip(err) // a kind that the log keeps for itself
+			return // a kind that the log keeps for itself
 		}
 		fuzztest.Bounded(t, len(header)+len(assigned)+len(frame), 4000, 8<<20, func() { play(t, dir) })
 	})
