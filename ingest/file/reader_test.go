@@ -312,30 +312,34 @@ func FuzzReader(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := file.NewReader("x", bytes.NewReader(b), file.Options{})
-		if err != nil {
-			return
-		}
-		line := 0
-		for i := 0; ; i++ {
-			row, err := r.Read()
-			var bad *file.RowError
-			switch {
-			case errors.As(err, &bad):
-				continue
-			case err != nil:
-				return
-			case row.Index != int64(i) || row.Line <= line:
-				t.Fatalf("row %d at line %d after row %d at line %d", row.Index, row.Line, i-1, line)
-			}
-			line = row.Line
-			for _, c := range row.Cells {
-				if c.Value-c.Value != 0 || c.Missing != 0 && c.Value != 0 {
-					t.Fatalf("cell %+v", c)
-				}
-			}
-		}
+		fuzztest.Bounded(t, len(b), 4000, 16<<20, func() { readRows(t, b) })
 	})
+}
+
+func readRows(t *testing.T, b []byte) {
+	r, err := file.NewReader("x", bytes.NewReader(b), file.Options{})
+	if err != nil {
+		return
+	}
+	line := 0
+	for i := 0; ; i++ {
+		row, err := r.Read()
+		var bad *file.RowError
+		switch {
+		case errors.As(err, &bad):
+			continue
+		case err != nil:
+			return
+		case row.Index != int64(i) || row.Line <= line:
+			t.Fatalf("row %d at line %d after row %d at line %d", row.Index, row.Line, i-1, line)
+		}
+		line = row.Line
+		for _, c := range row.Cells {
+			if c.Value-c.Value != 0 || c.Missing != 0 && c.Value != 0 {
+				t.Fatalf("cell %+v", c)
+			}
+		}
+	}
 }
 
 func BenchmarkRead(b *testing.B) {
