@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -16,6 +17,11 @@ func FuzzArch(f *testing.F) {
 	} {
 		f.Add([]byte(s))
 	}
+	bomb := "widths: &w0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n"
+	for i := range 8 {
+		bomb += fmt.Sprintf("w%d: &w%d [*w%d, *w%d, *w%d, *w%d, *w%d, *w%d, *w%d, *w%d]\n", i+1, i+1, i, i, i, i, i, i, i, i)
+	}
+	f.Add([]byte(bomb))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		fuzztest.Bounded(t, len(data), 1<<14, 32<<20, func() {
 			n, err := parseNet("x.yaml", data, 8)
