@@ -1,6 +1,7 @@
 package window
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/quell-stream/quell/ingest"
@@ -92,6 +93,9 @@ func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 		s.recent[i] = readReading(r)
 	}
 	s.late, s.lateTime = r.Int(), r.I64()
+	if s.began && (!(s.step > 0) || s.next < 0) {
+		r.Fail(errors.New("slots before the first one, or without a length"))
+	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("window: state of %q: %w", name, err)
 	}
