@@ -96,6 +96,10 @@ func (t target) String() string {
 	return rel + "." + t.name
 }
 
+// long is how long a run must last to begin with all that earlier ones found; a
+// shorter one begins with the inputs that are kept, or it would get no further.
+const long = 5 * time.Second
+
 // fuzz builds each package once, runs its targets and prints a row for each.
 func fuzz(targets []target, tmp string, length time.Duration) (all []result, err error) {
 	cache, err := command("go", "env", "GOCACHE").Output()
@@ -109,7 +113,14 @@ func fuzz(targets []target, tmp string, length time.Duration) (all []result, err
 				return all, fmt.Errorf("%s does not build: %w", t.pkg, err)
 			}
 		}
-		r := one(t, bin, filepath.Join(strings.TrimSpace(string(cache)), "fuzz", t.pkg), length)
+		found := filepath.Join(strings.TrimSpace(string(cache)), "fuzz", t.pkg)
+		if length < long {
+			found = filepath.Join(tmp, "found", t.pkg)
+		}
+		r := one(t, bin, found, length.String())
+		if r.execs == 0 && r.crash == "" { // the machine had no time for it
+			r = one(t, bin, found, "100x")
+		}
 		all = append(all, r)
 		row(r.String(), r.execs, r.interesting, r.crashes())
 	}
@@ -130,8 +141,8 @@ var ended = regexp.MustCompile(`--- FAIL: \w+ \([\d.]+s\)\n\s+context deadline e
 
 // one runs one target. Interesting inputs are not minimised: that is most of a short
 // run, and finds nothing.
-func one(t target, bin, cache string, length time.Duration) result {
-	c := exec.Command(bin, "-test.run=^$", "-test.fuzz=^"+t.name+"$", "-test.fuzztime="+length.String(),
+func one(t target, bin, cache, length string) result {
+	c := exec.Command(bin, "-test.run=^$", "-test.fuzz=^"+t.name+"$", "-test.fuzztime="+length,
 		"-test.fuzzminimizetime=0", "-test.fuzzcachedir="+cache)
 	c.Dir = t.dir
 	out, err := c.CombinedOutput()
