@@ -199,7 +199,7 @@ func ask(t *testing.T, said *heard, token string) string {
 // waitFor waits until everything was said.
 func waitFor(t *testing.T, said *heard, texts ...string) {
 	t.Helper()
-	for late := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for late := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		missing := ""
 		for _, text := range texts {
 			if !strings.Contains(said.String(), text) {
