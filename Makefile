@@ -86,9 +86,12 @@ studies-quick: ## what CI runs of both: a minute
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
 
-fuzz: ## every fuzz target for a short while; FUZZTIME=10m for longer
-	@for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	  echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $${FUZZTIME:-10s} $$p || exit 1; done; done
+FUZZTIME ?= 10s
+FUZZ ?=
+
+fuzz: ## every fuzz target for FUZZTIME, and a table of what was run; FUZZ=REGEXP for some
+	$(GO) vet ./.ci/fuzz
+	$(GO) run ./.ci/fuzz $(FUZZTIME) $(FUZZ)
 
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...

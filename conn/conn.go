@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 )
 
 // ErrRejected is wrapped by errors that say that the other side refused us:
@@ -28,7 +27,13 @@ type TLS struct {
 	// InsecureSkipVerify accepts any certificate: encrypted, but anyone can be
 	// the other end (insecure_skip_verify).
 	InsecureSkipVerify bool
+	// MinVersion is the oldest version of TLS that is spoken, "1.2" or "1.3";
+	// default 1.2 (min_version).
+	MinVersion string
 }
+
+// versions are the versions of TLS by name, those before them being broken.
+var versions = map[string]uint16{"": tls.VersionTLS12, "1.2": tls.VersionTLS12, "1.3": tls.VersionTLS13}
 
 // IsZero says that nothing is set.
 func (t TLS) IsZero() bool { return t == TLS{} }
@@ -42,47 +47,37 @@ func (t TLS) Validate() error {
 		return errors.New("tls: key_file is set but cert_file is not: a client certificate needs both")
 	case t.InsecureSkipVerify && t.CAFile != "":
 		return errors.New("tls: ca_file and insecure_skip_verify contradict each other: remove one of them")
+	case versions[t.MinVersion] == 0:
+		return fmt.Errorf("tls: min_version is %q, it must be 1.2 or 1.3", t.MinVersion)
 	}
 	return nil
 }
 
-// Config reads the files and returns the configuration for a client: TLS 1.2
-// or later, verification on unless InsecureSkipVerify is set. host is what the
-// certificate is checked against where ServerName is empty.
+// Config reads the files and returns the configuration for a client: TLS 1.2 or
+// later, or what MinVersion says, and verification on unless InsecureSkipVerify is
+// set. host is what the certificate is checked against where ServerName is empty.
 func (t TLS) Config(host string) (*tls.Config, error) {
 	if err := t.Validate(); err != nil {
 		return nil, err
 	}
 	c := &tls.Config{
-		MinVersion:         tls.VersionTLS12,
+		MinVersion:         versions[t.MinVersion],
 		ServerName:         t.ServerName,
 		InsecureSkipVerify: t.InsecureSkipVerify,
 	}
 	if c.ServerName == "" {
 		c.ServerName = host
 	}
+	var err error
 	if t.CAFile != "" {
-		pem, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls: ca_file: %w", err)
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls: ca_file: %s holds no PEM certificate", t.CAFile)
+		if c.RootCAs, err = authorities("ca_file", t.CAFile); err != nil {
+			return nil, err
 		}
 	}
 	if t.CertFile != "" {
-		// Told apart, because LoadX509KeyPair names neither file.
-		for _, f := range [...]struct{ key, path string }{{"cert_file", t.CertFile}, {"key_file", t.KeyFile}} {
-			if _, err := os.Stat(f.path); err != nil {
-				return nil, fmt.Errorf("tls: %s: %w", f.key, err)
-			}
+		if c.Certificates, err = certificate(t.CertFile, t.KeyFile); err != nil {
+			return nil, err
 		}
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("tls: cert_file %s with key_file %s: %w", t.CertFile, t.KeyFile, err)
-		}
-		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
 }

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func build(t *testing.T, name string, params map[string]string) Detector {
+func build(t testing.TB, name string, params map[string]string) Detector {
 	t.Helper()
 	d, err := New(name, params)
 	if err != nil {

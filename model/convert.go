@@ -192,7 +192,7 @@ func FromSafetensors(b []byte, cfg ImportConfig) (*Model, error) {
 		for _, t := range f.Tensors {
 			values += len(t.Data)
 		}
-		if n, _ := leastWeights(h.Spec); n > int64(values)+spare {
+		if n := h.Spec.LeastWeights(); n > int64(values)+spare {
 			return nil, fmt.Errorf("the network has %d weights or more; the file has %d values", n, values)
 		}
 		net, err := nn.New(h.Spec, 0)
@@ -338,7 +338,7 @@ func archOf(f *safetensors.File, arch func(int) nn.Spec) (nn.Spec, error) {
 			}
 			continue
 		}
-		if n, _ := leastWeights(s); n > values+spare {
+		if n := s.LeastWeights(); n > values+spare {
 			if best == nil {
 				best = fmt.Errorf("the architecture has %d weights or more; the file has %d values", n, values)
 			}

@@ -197,7 +197,7 @@ func decode(b []byte) (*Model, error) {
 	if m.header.Int8 == nil {
 		room /= 4
 	}
-	if n, _ := leastWeights(m.header.Spec); n > room {
+	if n := m.header.Spec.LeastWeights(); n > room {
 		return nil, fmt.Errorf("%d bytes of tensors; the network has %d weights or more", len(data), n)
 	}
 	net, err := nn.New(m.header.Spec, 0)
@@ -238,27 +238,6 @@ func strict(b []byte, v any) error {
 		return errors.New("something follows its end")
 	}
 	return nil
-}
-
-// leastWeights returns the number of weights of a network, that of a dense layer as
-// if it had one column, and the channels of the output.
-func leastWeights(s nn.Spec) (n int64, out int) {
-	in := s.In
-	for _, l := range s.Layers {
-		switch l.Op {
-		case nn.Conv, nn.ConvT, nn.Dense:
-			n += int64(in) * int64(l.Out) * int64(max(l.Kernel, 1)) * int64(max(l.Steps, 1))
-			in = l.Out
-		case nn.Residual:
-			more, _ := leastWeights(nn.Spec{In: in, Cond: s.Cond, Layers: l.Layers})
-			n += more
-		case nn.LayerNorm:
-			n += 2 * int64(in)
-		case nn.FiLM:
-			n += 2 * int64(in) * int64(1+s.Cond)
-		}
-	}
-	return n, in
 }
 
 // readNet fills in the network.

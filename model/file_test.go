@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/fuzztest"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -286,7 +287,9 @@ func FuzzContainer(f *testing.F) {
 		if !seal {
 			b = append([]byte(head), data...)
 		}
-		m, err := Decode(b)
+		var m *Model
+		var err error
+		fuzztest.Bounded(t, len(b), 1000, 16<<20, func() { m, err = Decode(b) })
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) {
 				t.Fatalf("error %v does not wrap ErrCorrupt", err)
@@ -295,6 +298,17 @@ func FuzzContainer(f *testing.F) {
 		}
 		if err := m.header.Validate(); err != nil {
 			t.Fatalf("an invalid header was let through: %v", err)
+		}
+		again, err := m.Encode()
+		if err != nil {
+			t.Fatalf("what was read cannot be written: %v", err)
+		}
+		twin, err := Decode(again)
+		if err != nil {
+			t.Fatalf("what was written cannot be read: %v", err)
+		}
+		if twice, err := twin.Encode(); err != nil || !bytes.Equal(again, twice) {
+			t.Fatalf("it is written as other bytes when it was read again, %v", err)
 		}
 	})
 }

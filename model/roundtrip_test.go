@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/fuzztest"
 	"github.com/quell-stream/quell/model/nn"
 )
 
@@ -98,9 +99,11 @@ func FuzzDecode(f *testing.F) {
 	f.Add(whole)
 	f.Add([]byte("{}"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if _, err := Decode(b); err != nil && !errors.Is(err, ErrCorrupt) {
-			t.Errorf("unexpected error %v", err)
-		}
+		fuzztest.Bounded(t, len(b), 1000, 1<<20, func() {
+			if _, err := Decode(b); err != nil && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("unexpected error %v", err)
+			}
+		})
 	})
 }
 

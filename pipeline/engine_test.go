@@ -34,7 +34,7 @@ func (o *lines) Dead(ingest.Sample, window.Fate) { o.dead++ }
 
 // testModel is a small net with random weights: what it says is of no use, but
 // any mistake in the order or the scale of its input shows.
-func testModel(t *testing.T, seed uint64) *model.Model {
+func testModel(t testing.TB, seed uint64) *model.Model {
 	t.Helper()
 	net, err := nn.New(nn.TCN(3, 1, 8, 5, []int{1, 2, 4}, 8), seed)
 	if err != nil {
@@ -61,7 +61,7 @@ func untrained(_ [][]float32, channels int, seed uint64) (*nn.Net, error) {
 	return nn.New(nn.DAE(2*channels, channels, []int{4, 8}, 3, 4), seed)
 }
 
-func testEngine(t *testing.T, m *model.Model, out Out) *Engine {
+func testEngine(t testing.TB, m *model.Model, out Out) *Engine {
 	t.Helper()
 	e, err := NewEngine(EngineConfig{
 		Stream: "s", Channels: []string{"a", "b"}, Guard: true, Model: m, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate,

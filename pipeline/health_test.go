@@ -22,7 +22,7 @@ type ward struct {
 	out   *outlet
 }
 
-func newWard(t *testing.T, path string, queue int) *ward {
+func newWard(t testing.TB, path string, queue int) *ward {
 	t.Helper()
 	w := &ward{clock: time.Unix(1_795_435_200, 0), is: condition{"up", "it is up"}, out: &outlet{queue: make(chan *batch, queue)}}
 	w.health = &health{log: slog.New(slog.DiscardHandler), path: path,

@@ -169,6 +169,10 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if failed {
 		p.kill(ErrDrain)
 	}
+	// Optional sinks are not waited for until here, and one that is away would never
+	// be done with what it has.
+	late := time.AfterFunc(p.cfg.Drain, func() { p.kill(ErrDrain) })
+	defer late.Stop()
 	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, o := range all[:started] {

@@ -17,9 +17,16 @@ func WithoutURL(err error) error {
 }
 
 // QuoteAnswer returns the beginning of what a server answered, on one line and behind a
-// comma, for the end of an error message; "" of an empty answer.
-func QuoteAnswer(b []byte) string {
-	text := strings.Join(strings.Fields(strings.ToValidUTF8(string(b), "�")), " ")
+// comma, for the end of an error message; "" of an empty answer. Servers like to say
+// what they were asked: what of it is secret is left out.
+func QuoteAnswer(b []byte, secrets ...string) string {
+	text := string(b)
+	for _, s := range secrets {
+		if strings.Trim(s, "/") != "" {
+			text = strings.ReplaceAll(text, s, "[redacted]")
+		}
+	}
+	text = strings.Join(strings.Fields(strings.ToValidUTF8(text, "�")), " ")
 	if text == "" {
 		return ""
 	}

@@ -225,20 +225,6 @@ func TestParseRefuses(t *testing.T) {
 	}
 }
 
-func FuzzParseRecord(f *testing.F) {
-	f.Add(AppendRecord(nil, sample()))
-	f.Add([]byte(`{"v":1,"type":"record","ts":"2026-11-23T12:00:00Z","channels":null}`))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := ParseRecord(b)
-		if err != nil {
-			return
-		}
-		if _, err := ParseRecord(AppendRecord(nil, r)); err != nil {
-			t.Fatalf("what was read can't be written and read: %v", err)
-		}
-	})
-}
-
 func TestKey(t *testing.T) {
 	if got, want := Key("pumps", "pump-1", 2, 1795435200123456789, -1), "pumps/pump-1/2/1795435200123456789/-1"; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -4,14 +4,13 @@ package web
 
 import (
 	"context"
-	"crypto/subtle"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,12 +34,18 @@ type Config struct {
 	// Models switches models by hand; nil: there is nothing to switch.
 	Models Models
 	// Token, where not empty, must come as a bearer token with every request but
-	// those of /healthz and /readyz, which tell an orchestrator yes or no.
+	// those of /healthz and /readyz, which without it say yes or no and nothing more.
 	Token string
 	// Loopback says that only this machine can connect. Then requests must name
 	// it as their host too, so that no web page can reach in by way of a name
 	// that it makes point here (DNS rebinding).
 	Loopback bool
+	// Hosts are names by which requests may call this machine besides localhost
+	// and its addresses, for a proxy in front or a name in DNS. Without any, beyond
+	// loopback, every name will do: there the token is what counts.
+	Hosts []string
+	// TLS, where not nil, secures the listener.
+	TLS *tls.Config
 }
 
 // Handler returns the handler of all paths.
@@ -49,13 +54,17 @@ func Handler(c Config) http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
 		write(w, http.StatusOK, map[string]any{"ok": true})
 	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		ok, parts := c.View.Ready()
 		code := http.StatusOK
 		if !ok {
 			code = http.StatusServiceUnavailable
 		}
-		write(w, code, map[string]any{"ok": ok, "parts": parts})
+		answer := map[string]any{"ok": ok}
+		if c.knows(r) { // names and errors tell of the network behind
+			answer["parts"] = parts
+		}
+		write(w, code, answer)
 	})
 	mux.Handle("GET /metrics", c.private(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})))
 	c.models(mux)
@@ -68,52 +77,6 @@ func write(w http.ResponseWriter, code int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
 	_ = json.NewEncoder(w).Encode(v)
-}
-
-// guard sets the headers of every answer and refuses foreign host names.
-func (c Config) guard(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Content-Security-Policy", "default-src 'none'")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cache-Control", "no-store")
-		if c.Loopback && !isLoopback(r.Host) {
-			http.Error(w, "this address answers to localhost only", http.StatusForbidden)
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, 1<<20)
-		next.ServeHTTP(w, r)
-	})
-}
-
-// private asks for the token.
-func (c Config) private(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if c.Token != "" {
-			got, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if !ok || subtle.ConstantTimeCompare([]byte(got), []byte(c.Token)) != 1 {
-				w.Header().Set("WWW-Authenticate", "Bearer")
-				http.Error(w, "a bearer token is needed: the content of http.token_file", http.StatusUnauthorized)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// isLoopback says whether a host, with or without a port, is this machine by
-// its own word.
-func isLoopback(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback()
 }
 
 // Server is a running HTTP server.
@@ -135,8 +98,15 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 	}
 	s := &Server{addr: ln.Addr().String(), done: make(chan struct{}), srv: &http.Server{
 		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		MaxHeaderBytes: 16 << 10, TLSConfig: c.TLS, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
+	if !c.Loopback && c.TLS == nil {
+		log.Warn("the token travels in the clear: add http.tls, or put a proxy in front that has it", "listen", s.addr)
+	}
+	ln = newFew(ln, mostConns)
+	if c.TLS != nil {
+		ln = tls.NewListener(ln, c.TLS)
+	}
 	go func() {
 		defer close(s.done)
 		if err := s.srv.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
@@ -148,6 +118,14 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 
 // Addr returns the address that the server listens on.
 func (s *Server) Addr() string { return s.addr }
+
+// URL returns the address with its scheme.
+func (s *Server) URL() string {
+	if s.srv.TLSConfig != nil {
+		return "https://" + s.addr
+	}
+	return "http://" + s.addr
+}
 
 // Close ends the server: requests under way may finish until ctx ends.
 func (s *Server) Close(ctx context.Context) error {

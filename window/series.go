@@ -182,7 +182,7 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 	}
 	s.late = 0
 	gap := s.maxGap()
-	if s.began && in.Time > s.newest && k-max(s.high, s.next) > gap {
+	if s.began && k-max(s.high, s.next) > gap {
 		// Nothing came for longer than the model may fill: what waits is closed,
 		// the context ends, and the grid starts anew at this sample.
 		for s.next < s.high {
@@ -232,11 +232,15 @@ func (s *Series) patience() int64 {
 	return max(int64(s.cfg.Hold), int64(float64(s.maxGap())*s.step)) + int64(s.cfg.Lateness)
 }
 
+// mostFilled bounds a gap in slots: a rate that was learnt is what a sender made it,
+// and at a nanosecond a slot a second would be a thousand million of them.
+const mostFilled = 1 << 16
+
 func (s *Series) maxGap() int64 {
 	if s.cfg.MaxGap == 0 {
 		return 8
 	}
-	return int64(float64(s.cfg.MaxGap) / s.step)
+	return int64(min(float64(s.cfg.MaxGap)/s.step, mostFilled))
 }
 
 // reserve makes slot k wait, growing the ring or closing the oldest slots.

@@ -294,3 +294,29 @@ type nullHandler struct{}
 func (nullHandler) Slot(*Slot)               {}
 func (nullHandler) Reset(string)             {}
 func (nullHandler) Dead(ingest.Sample, Fate) {}
+
+// TestFastStampsFillLittle: a sender whose stamps lie a nanosecond apart makes a grid
+// on which the seconds before its next sample are too many slots to fill.
+func TestFastStampsFillLittle(t *testing.T) {
+	s := NewSeries(Config{Channels: 1, MaxGap: 5 * time.Second}.Defaults())
+	slots := counter{}
+	for i := range int64(100) {
+		s.Push(ingest.Sample{Series: "a", Time: 1e18 + i, Value: 1}, 0, &slots)
+	}
+	if s.RateHz() < 1e8 {
+		t.Fatalf("a rate of %g Hz was learnt: the test is not what it thinks", s.RateHz())
+	}
+	for i := range int64(3) {
+		s.Push(ingest.Sample{Series: "a", Time: 1e18 + (i+1)*4e9, Value: 1}, 0, &slots)
+	}
+	if slots.resets != 3 || slots.n > 1000 {
+		t.Errorf("%d slots and %d resets, want the samples' own slots and a reset for each gap", slots.n, slots.resets)
+	}
+}
+
+// counter counts what a handler is told.
+type counter struct{ n, resets int }
+
+func (c *counter) Slot(*Slot)               { c.n++ }
+func (c *counter) Dead(ingest.Sample, Fate) {}
+func (c *counter) Reset(string)             { c.resets++ }

@@ -1,6 +1,7 @@
 package window
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/quell-stream/quell/ingest"
@@ -72,7 +73,7 @@ func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 	s.origin, s.next, s.newest = r.I64(), r.I64(), r.I64()
 	s.high = r.I64()
 	s.began = r.Bool()
-	if n := s.high - s.next; n < 0 || n > int64(s.cfg.MaxPending) {
+	if n := s.high - s.next; s.next < 0 || n < 0 || n > int64(s.cfg.MaxPending) {
 		r.Fail(wire.ErrShort)
 	} else if n > s.cap {
 		s.cap = n
@@ -92,6 +93,9 @@ func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 		s.recent[i] = readReading(r)
 	}
 	s.late, s.lateTime = r.Int(), r.I64()
+	if s.began && !(s.step > 0) {
+		r.Fail(errors.New("slots without a length"))
+	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("window: state of %q: %w", name, err)
 	}

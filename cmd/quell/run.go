@@ -86,15 +86,16 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		return err
 	}
 	if cfg.HTTP.Listen != "" {
-		token, err := config.ReadSecret(config.Secret{}, cfg.HTTP.TokenFile)
+		serve, err := assemble.HTTP(&cfg.HTTP, log)
 		if err != nil {
-			return errors.Join(fmt.Errorf("http: %w", err), p.Close())
+			return errors.Join(err, p.Close())
 		}
-		srv, err := web.Listen(cfg.HTTP.Listen, web.Config{View: p, Models: p, Gatherer: reg, Token: token.Reveal()}, log)
+		serve.View, serve.Models, serve.Gatherer = p, p, reg
+		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
 		}
-		log.Info("listening", "url", "http://"+srv.Addr())
+		log.Info("listening", "url", srv.URL())
 		defer func() {
 			closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 			defer cancel()

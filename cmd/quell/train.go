@@ -395,12 +395,20 @@ func plainYAML(err error) error {
 // readNet reads the file of --arch, and without one what is the default. The
 // look-ahead counts where the file names none.
 func readNet(path string, lookahead int) (*netFile, error) {
-	n := &netFile{Kind: "tcn", Lookahead: &lookahead}
+	var data []byte
 	if path != "" {
-		data, err := os.ReadFile(path)
-		if err != nil {
+		var err error
+		if data, err = os.ReadFile(path); err != nil {
 			return nil, fmt.Errorf("--arch: %w", err)
 		}
+	}
+	return parseNet(path, data, lookahead)
+}
+
+// parseNet reads the content of a file of --arch, without a path the default.
+func parseNet(path string, data []byte, lookahead int) (*netFile, error) {
+	n := &netFile{Kind: "tcn", Lookahead: &lookahead}
+	if path != "" {
 		if err := yaml.Load(data, n, yaml.WithKnownFields()); err != nil {
 			return nil, fmt.Errorf("--arch: %s: %w", path, plainYAML(err))
 		}

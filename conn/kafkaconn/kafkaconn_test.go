@@ -149,6 +149,9 @@ func TestCheck(t *testing.T) {
 	secure := func(c tls.Certificate) []kfake.Opt {
 		return []kfake.Opt{kfake.TLS(&tls.Config{Certificates: []tls.Certificate{c}}), kfake.EnableSASL(), kfake.Superuser("SCRAM-SHA-512", "bob", "pb"), kfake.Superuser("PLAIN", "ann", "pa")}
 	}
+	mutual := func(c tls.Certificate, clients *x509.CertPool) []kfake.Opt {
+		return []kfake.Opt{kfake.TLS(&tls.Config{Certificates: []tls.Certificate{c}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients})}
+	}
 	bob := SASL{Mechanism: "scram-sha-512", Username: "bob", Password: "pb"}
 	for _, tc := range []struct {
 		name     string
@@ -165,6 +168,8 @@ func TestCheck(t *testing.T) {
 		{"unknown authority", secure(cert), Config{TLS: &tls.Config{RootCAs: foreignPool}, SASL: bob}, "tls.ca_file", true},
 		{"another host", secure(foreign), Config{TLS: &tls.Config{RootCAs: foreignPool}, SASL: bob}, "tls.server_name", true},
 		{"another host, unverified", secure(foreign), Config{TLS: &tls.Config{InsecureSkipVerify: true}, SASL: bob}, "", false},
+		{"own certificate", mutual(cert, pool), Config{TLS: &tls.Config{RootCAs: pool, Certificates: []tls.Certificate{cert}}}, "", false},
+		{"no own certificate", mutual(cert, pool), Config{TLS: &tls.Config{RootCAs: pool}}, "does not accept the client certificate", true},
 		{"expired", secure(expired), Config{TLS: &tls.Config{RootCAs: expiredPool}, SASL: bob}, "expired", false},
 		{"TLS where there is none", nil, Config{TLS: &tls.Config{RootCAs: pool}, DialTimeout: 100 * time.Millisecond}, "", false},
 		{"SASL where there is none", []kfake.Opt{}, Config{SASL: bob}, "", false},

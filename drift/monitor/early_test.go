@@ -11,7 +11,7 @@ import (
 
 // watchEarly feeds two channels of noise, the second of which jumps by 8
 // deviations at 600 and back at 900, and returns what was told.
-func watchEarly(t *testing.T, e *Early, from, to int) map[int]Decision {
+func watchEarly(t testing.TB, e *Early, from, to int) map[int]Decision {
 	t.Helper()
 	told := map[int]Decision{}
 	for i := from; i < to; i++ {

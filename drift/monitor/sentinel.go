@@ -176,6 +176,13 @@ func (s *Sentinel) RestoreState(src []byte) ([]byte, error) {
 	if err := json.Unmarshal(text, &spec); err != nil {
 		return fail(err)
 	}
+	if err := spec.Validate(); err != nil {
+		return fail(err)
+	}
+	// A few bytes can describe a network of gigabytes.
+	if n := spec.LeastWeights(); n > int64(len(r.Rest())/4) {
+		return fail(errForeign)
+	}
 	net, err := nn.New(spec, 0)
 	if err != nil {
 		return fail(err)

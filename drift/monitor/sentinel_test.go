@@ -9,7 +9,7 @@ import (
 	"github.com/quell-stream/quell/model/nn"
 )
 
-func testSentinel(t *testing.T, channels, window, hop int) *Sentinel {
+func testSentinel(t testing.TB, channels, window, hop int) *Sentinel {
 	t.Helper()
 	net, err := nn.New(nn.DAE(2*channels, channels, []int{6, 8}, 4, 3), 5)
 	if err != nil {

@@ -83,7 +83,13 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		}
 		n.charts[i].restoreState(r, cells, m.between(i))
 	}
+	if n.ready && !n.charts[0].ready { // without which nothing is ready
+		r.Fail(errForeign)
+	}
 	for c := range n.profiles {
+		if n.charts[1+2*c].ready != n.charts[2+2*c].ready { // fitted together
+			r.Fail(errForeign)
+		}
 		for _, p := range [...]*float64{&n.centre[c], &n.floor[c], &n.power[c], &n.diff[c]} {
 			*p = r.F64()
 		}

@@ -303,40 +303,6 @@ func TestSharedData(t *testing.T) {
 	}
 }
 
-// FuzzReader throws any file at the reader: no panic, an end, rows in order.
-func FuzzReader(f *testing.F) {
-	for _, s := range []string{
-		"ts,a\n1,2\n", "a\n1\n\n\n2\n", "{\"ts\":1,\"a\":{\"b\":2}}\n{}\n", "a,b\n\"1\n,2\",3\n4,5\n", "\ufeffa\r\n1\r\n", "1\n2\n", "a,\"b\n1,2\n", "\x1f\x8b",
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		r, err := file.NewReader("x", bytes.NewReader(b), file.Options{})
-		if err != nil {
-			return
-		}
-		line := 0
-		for i := 0; ; i++ {
-			row, err := r.Read()
-			var bad *file.RowError
-			switch {
-			case errors.As(err, &bad):
-				continue
-			case err != nil:
-				return
-			case row.Index != int64(i) || row.Line <= line:
-				t.Fatalf("row %d at line %d after row %d at line %d", row.Index, row.Line, i-1, line)
-			}
-			line = row.Line
-			for _, c := range row.Cells {
-				if c.Value-c.Value != 0 || c.Missing != 0 && c.Value != 0 {
-					t.Fatalf("cell %+v", c)
-				}
-			}
-		}
-	})
-}
-
 func BenchmarkRead(b *testing.B) {
 	for name, row := range map[string]string{
 		"csv":   "2020-03-09 16:16:30,21.4,73.96732207000001,0.12\n",

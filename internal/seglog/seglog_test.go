@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/quell-stream/quell/internal/fuzztest"
 )
 
 func openDir(t testing.TB, dir string, o Options) *Log {
@@ -433,11 +435,15 @@ func FuzzOpen(f *testing.F) {
 		b = appendFrame(b, 5, 9, 3, [][]byte{[]byte("abc")})
 		b = append(b, tail...)
 		m.names[segmentName(5)] = &inode{data: b}
-		l, err := Open("log", Options{fs: m})
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := readAll(t, l, 0)
+		var l *Log
+		var got []Record
+		fuzztest.Bounded(t, len(tail), 400, 4<<20, func() {
+			var err error
+			if l, err = Open("log", Options{fs: m}); err != nil {
+				t.Fatal(err)
+			}
+			got = readAll(t, l, 0)
+		})
 		if len(got) == 0 || got[0].Index != 5 || string(got[0].Payload) != "abc" {
 			t.Fatalf("records %+v, want the first to be 5 abc", got)
 		}

@@ -104,3 +104,31 @@ func floorDiv(a, b int64) int64 {
 	}
 	return q
 }
+
+// LeastWeights returns the number of weights that a network has or, where it has
+// dense layers, has at least, for they count as if they had one column. A decoder
+// asks it before it makes a network that bytes from outside describe.
+func (s Spec) LeastWeights() int64 {
+	n, _ := s.leastWeights()
+	return n
+}
+
+// leastWeights returns the channels of the output too.
+func (s Spec) leastWeights() (n int64, out int) {
+	in := s.In
+	for _, l := range s.Layers {
+		switch l.Op {
+		case Conv, ConvT, Dense:
+			n += int64(in) * int64(l.Out) * int64(max(l.Kernel, 1)) * int64(max(l.Steps, 1))
+			in = l.Out
+		case Residual:
+			more, _ := Spec{In: in, Cond: s.Cond, Layers: l.Layers}.leastWeights()
+			n += more
+		case LayerNorm:
+			n += 2 * int64(in)
+		case FiLM:
+			n += 2 * int64(in) * int64(1+s.Cond)
+		}
+	}
+	return n, in
+}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/fuzztest"
 	"github.com/quell-stream/quell/model/onnx"
 )
 
@@ -29,7 +30,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte("not a model"))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		n, err := onnx.Decode(b)
+		var n *onnx.Net
+		var err error
+		fuzztest.Bounded(t, len(b), 1000, 8<<20, func() { n, err = onnx.Decode(b) })
 		if err != nil {
 			var unsupported *onnx.UnsupportedError
 			if !errors.Is(err, onnx.ErrCorrupt) && !errors.As(err, &unsupported) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/fuzztest"
 	"github.com/quell-stream/quell/model/safetensors"
 )
 
@@ -174,7 +175,9 @@ func FuzzDecode(f *testing.F) {
 	f.Add(file(`{"__metadata__":{"a":"b"},"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F16","shape":[2,1],"data_offsets":[4,8]}}`, 0, 0, 0x80, 0x3f, 0, 0x3c, 1, 0))
 	f.Add(file(`{"a":{"dtype":"BF16","shape":[],"data_offsets":[0,2]},"z":{"dtype":"F64","shape":[1],"data_offsets":[2,10]}}`, 0x80, 0x3f, 0, 0, 0, 0, 0, 0, 0xe0, 0x3f))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		file, err := safetensors.Decode(b)
+		var file *safetensors.File
+		var err error
+		fuzztest.Bounded(t, len(b), 400, 1<<20, func() { file, err = safetensors.Decode(b) })
 		if err != nil {
 			if !errors.Is(err, safetensors.ErrCorrupt) {
 				t.Errorf("error %v is not ErrCorrupt", err)

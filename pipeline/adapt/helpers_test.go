@@ -95,7 +95,7 @@ func trainGeneral(t *testing.T) *model.Model {
 }
 
 // identity returns a net that copies its input: a residual net of zeros.
-func identity(t *testing.T) *model.Model {
+func identity(t testing.TB) *model.Model {
 	t.Helper()
 	arch := train.TCNArch(0, 8, 3, []int{1, 2, 4}, 2)
 	net, err := nn.New(arch.Spec, 1)
@@ -299,7 +299,7 @@ func (r *reader) event(kind string) *sink.Event {
 	return nil
 }
 
-func open(t *testing.T, cfg Config) *Adapter {
+func open(t testing.TB, cfg Config) *Adapter {
 	t.Helper()
 	cfg.Channels = 1
 	if cfg.Mode == "" {

@@ -89,8 +89,9 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 }
 
 type builder struct {
-	cfg *config.Config
-	opt Options
+	cfg  *config.Config
+	opt  Options
+	seen map[string]bool // files of secrets that were looked at
 }
 
 // NotYet lists, a sentence each, the settings of a configuration that are
@@ -293,23 +294,19 @@ func cannotLearn(m *model.Model) string {
 	return ""
 }
 
-// secret reads a secret given as text or as a file.
-func secret(text config.Secret, file string) (string, error) {
-	s, err := config.ReadSecret(text, file)
-	return s.Reveal(), err
-}
-
 // mqttConn returns the settings of a connection, with a client id of its own for
 // each user of it: two with one id throw each other out.
 func (b *builder) mqttConn(name, user string) (mqttconn.Config, error) {
 	c := b.cfg.Connection(name)
-	password, err := secret(c.Password, c.PasswordFile)
+	password, err := b.secret(c.Password, c.PasswordFile)
 	if err != nil {
 		return mqttconn.Config{}, fmt.Errorf("connections.%s: %w", name, err)
 	}
 	out := mqttconn.Config{URL: c.URL, ClientID: c.ClientID, Username: c.Username, Password: password}
 	if c.TLS != nil {
-		out.TLS = tlsOf(c.TLS)
+		if out.TLS, err = b.tlsOf(c.TLS); err != nil {
+			return mqttconn.Config{}, fmt.Errorf("connections.%s: %w", name, err)
+		}
 	}
 	if out.ClientID == "" {
 		out.ClientID = "quell-" + host.Machine() + "-" + name
@@ -320,15 +317,18 @@ func (b *builder) mqttConn(name, user string) (mqttconn.Config, error) {
 func (b *builder) kafkaConn(name string) (kafkaconn.Config, error) {
 	c := b.cfg.Connection(name)
 	out := kafkaconn.Config{Brokers: c.Brokers, ClientID: c.ClientID}
-	var err error
 	if c.TLS != nil {
 		// Each broker's certificate is checked against the broker's own host.
-		if out.TLS, err = tlsOf(c.TLS).Config(c.TLS.ServerName); err != nil {
+		secure, err := b.tlsOf(c.TLS)
+		if err == nil {
+			out.TLS, err = secure.Config(c.TLS.ServerName)
+		}
+		if err != nil {
 			return out, fmt.Errorf("connections.%s: %w", name, err)
 		}
 	}
 	if c.SASL != nil {
-		password, err := secret(c.SASL.Password, c.SASL.PasswordFile)
+		password, err := b.secret(c.SASL.Password, c.SASL.PasswordFile)
 		if err != nil {
 			return out, fmt.Errorf("connections.%s: %w", name, err)
 		}

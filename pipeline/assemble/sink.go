@@ -51,7 +51,7 @@ func (b *builder) sink(s *config.Sink) (sink.Sink, error) {
 }
 
 func (b *builder) webhookSink(s *config.Sink) (sink.Sink, error) {
-	key, err := secret(s.Secret, s.SecretFile)
+	key, err := b.secret(s.Secret, s.SecretFile)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,11 @@ func (b *builder) webhookSink(s *config.Sink) (sink.Sink, error) {
 		if err != nil {
 			return nil, errors.New("url can't be read")
 		}
-		if c.TLS, err = tlsOf(s.TLS).Config(u.Hostname()); err != nil {
+		secure, err := b.tlsOf(s.TLS)
+		if err != nil {
+			return nil, err
+		}
+		if c.TLS, err = secure.Config(u.Hostname()); err != nil {
 			return nil, err
 		}
 	}
@@ -72,11 +76,11 @@ func (b *builder) webhookSink(s *config.Sink) (sink.Sink, error) {
 }
 
 func (b *builder) alertmanagerSink(s *config.Sink) (sink.Sink, error) {
-	password, err := secret(s.Password, s.PasswordFile)
+	password, err := b.secret(s.Password, s.PasswordFile)
 	if err != nil {
 		return nil, err
 	}
-	token, err := secret(s.Token, s.TokenFile)
+	token, err := b.secret(s.Token, s.TokenFile)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +92,11 @@ func (b *builder) alertmanagerSink(s *config.Sink) (sink.Sink, error) {
 		c.URLs = []string{s.URL}
 	}
 	if s.TLS != nil {
-		c.TLS = tlsOf(s.TLS).Config
+		secure, err := b.tlsOf(s.TLS)
+		if err != nil {
+			return nil, err
+		}
+		c.TLS = secure.Config
 	}
 	if err := c.Validate(); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/codec"
 	"github.com/quell-stream/quell/ingest/codec/field"
@@ -92,8 +91,4 @@ func (b *builder) kafkaSource(s *config.Stream, channels []field.Channel) (inges
 		return nil, err
 	}
 	return kafka.New(out)
-}
-
-func tlsOf(t *config.TLS) conn.TLS {
-	return conn.TLS{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName, InsecureSkipVerify: t.InsecureSkipVerify}
 }

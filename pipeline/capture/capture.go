@@ -133,12 +133,16 @@ func malformed(err error) *ingest.MalformedError {
 // readDelivery reads a delivery behind its stream; samples is memory for its own.
 func readDelivery(r *wire.Reader, samples []ingest.Sample, messages bool) (d ingest.Delivery, _ []ingest.Sample) {
 	flags := r.U8()
+	bad := flags&flagBad != 0
+	if flags >= flagBad<<1 || flags&flagMessage != 0 != (messages || bad) {
+		r.Fail(fmt.Errorf("flags %#x, which no version writes", flags))
+	}
 	d.Skip, d.Broker = flags&flagSkip != 0, flags&flagBroker != 0
 	d.Part, d.Offset, d.Stored = r.Int(), r.I64(), r.I64()
 	if flags&flagMessage != 0 {
 		d.Topic, d.Key, d.Payload = r.String(), r.Bytes(), r.Bytes()
 	}
-	if flags&flagBad != 0 {
+	if bad {
 		d.Err = &ingest.MalformedError{Reason: r.String(), Detail: r.String()}
 	}
 	if messages {

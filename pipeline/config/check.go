@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"net"
 	"path/filepath"
 	"reflect"
@@ -39,6 +40,7 @@ func (d *document) check(c *Config) {
 	}
 	d.checkSharing(c)
 	d.checkPaths(c)
+	d.checkCredentials()
 	d.checkTopics(c)
 	if len(d.errs) == 0 {
 		d.checkUnused(c) // else a mistake may be why
@@ -109,8 +111,26 @@ func (d *document) checkHTTP(h *HTTP) {
 		d.failf(at, "must be HOST:PORT, such as %s, or off%s", DefaultListen, d.got(at, h.Listen))
 		return
 	}
+	d.checkServerTLS(h.TLS)
+	d.checkHosts(h.Hosts)
 	if !loopback(host) {
 		d.missing("http", "token_file", "whoever reaches "+h.Listen+" could change what runs; listen on 127.0.0.1, or name a file with a token")
+	}
+}
+
+func (d *document) checkServerTLS(t *ServerTLS) {
+	if t == nil {
+		return
+	}
+	d.missing("http.tls", "cert_file", "a server needs both cert_file and key_file")
+	d.missing("http.tls", "key_file", "a server needs both cert_file and key_file")
+}
+
+func (d *document) checkHosts(hosts []string) {
+	for i, name := range hosts {
+		if p := element("http.hosts", i); d.ok(p) && !validHost(name) {
+			d.failf(p, "must be the name of a host, without scheme and port%s", d.got(p, name))
+		}
 	}
 }
 
@@ -136,6 +156,17 @@ func validHost(s string) bool {
 		return true
 	}
 	return hostRule.MatchString(s) && strings.Trim(s, "0123456789.") != "" && !strings.Contains(s, "..")
+}
+
+// checkCredentials reports names of credentials that are none.
+func (d *document) checkCredentials() {
+	for _, p := range slices.Sorted(maps.Keys(d.at)) {
+		n := d.at[p].val
+		name, ok := strings.CutPrefix(n.Value, Credential)
+		if ok && strings.HasSuffix(p, "_file") && !credentialName(name) {
+			d.failf(p, "names no credential: write %sNAME, the name being that of LoadCredential= in the unit", Credential)
+		}
+	}
 }
 
 // checkPaths reports files that two things would write, and one that is read

@@ -48,6 +48,18 @@ func (c *Config) Sink(name string) *Sink {
 type HTTP struct {
 	Listen    string `yaml:"listen"`     // host:port, default 127.0.0.1:7070; "" after "off"
 	TokenFile string `yaml:"token_file"` // required beyond loopback
+	// Hosts are the names that requests may call this machine by besides localhost
+	// and its addresses. None: on loopback no other, beyond it any.
+	Hosts []string   `yaml:"hosts"`
+	TLS   *ServerTLS `yaml:"tls"` // nil: plain
+}
+
+// ServerTLS says how the HTTP server is secured.
+type ServerTLS struct {
+	CertFile     string `yaml:"cert_file"`
+	KeyFile      string `yaml:"key_file"`
+	ClientCAFile string `yaml:"client_ca_file"` // whoever connects must show a certificate that one of these signed
+	MinVersion   string `yaml:"min_version" enum:"1.2,1.3"`
 }
 
 // Links say where people look.
@@ -89,6 +101,7 @@ type TLS struct {
 	KeyFile            string `yaml:"key_file"`
 	ServerName         string `yaml:"server_name"`
 	InsecureSkipVerify bool   `yaml:"insecure_skip_verify"`
+	MinVersion         string `yaml:"min_version" enum:"1.2,1.3"` // default 1.2
 }
 
 // SASL is how a Kafka client proves who it is.

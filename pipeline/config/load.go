@@ -29,13 +29,32 @@ func Load(path string) (*Config, []Warning, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)
 	}
-	return Parse(path, data, os.LookupEnv)
+	d, cfg, err := parse(path, data, os.LookupEnv)
+	d.noteExposed(path)
+	return cfg, d.warns, err
+}
+
+// noteExposed warns of a file that spells a secret out and is open to others.
+func (d *document) noteExposed(path string) {
+	if d.src.secret == 0 {
+		return
+	}
+	if why := Exposed(path); why != "" {
+		e := &Error{Line: d.src.secret, Column: 1, Msg: why + "; or put the secret into a file of its own"}
+		d.src.place(e, 1)
+		d.warns = append(d.warns, Warning{Error: *e})
+	}
 }
 
 // Parse reads and checks a file's content. name is what errors call it. env
 // looks environment variables up; nil stands for an empty environment. The
 // error, if any, is an ErrorList, and the Config then nil.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
+	d, cfg, err := parse(name, data, env)
+	return cfg, d.warns, err
+}
+
+func parse(name string, data []byte, env func(string) (string, bool)) (*document, *Config, error) {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
@@ -56,9 +75,9 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	}
 	if len(d.errs) > 0 {
 		d.errs.sort()
-		return nil, d.warns, d.errs
+		return d, nil, d.errs
 	}
-	return cfg, d.warns, nil
+	return d, cfg, nil
 }
 
 // parse returns the top node of the only document, or nil after recording why

@@ -42,6 +42,10 @@ func TestMasked(t *testing.T) {
 		{"version: 1\nx: {password: \"${PW:-hunter2}\", y: 1}", "x: {password: ***, y: 1}"},
 		{"version: 1\nx: {password_file: /run/x, y: 1}", "x: {password_file: /run/x, y: 1}"},
 		{"version: 1\nx: {url: mqtt://u:hunter2@h, y: 1}", "x: {url: mqtt://***@h, y: 1}"},
+		{"version: 1\nx: {url: \"https://h/T0/hunter2\", y: 1}", "x: {url: \"https://h/***\", y: 1}"},
+		{"version: 1\nx: {urls: [\"https://h/hunter2\", 'http://é:1?k=hunter2'], y: 1}", "x: {urls: [\"https://h/***\", 'http://é:1?***'], y: 1}"},
+		{"version: 1\nx: {urls: [https://h/hunter2], y: [1}", "x: {urls: [https://h/***], y: [1}"},
+		{"version: 1\nx: {dashboard: \"https://h/a?b={c}\", y: 1}", "x: {dashboard: \"https://h/a?b={c}\", y: 1}"},
 		{"version: 1\nx: {password: &p hunter2, y: *p}", "x: {password: ***"},
 		{"version: 1\nx: {password: hunter2, y: 1", "x: {password: ***, y: 1"},
 		{"version: 1\nx: {token: \"hunter2\", y: [1}", "x: {token: ***, y: [1}"},
@@ -86,5 +90,71 @@ func TestReadSecret(t *testing.T) {
 		if got.Reveal() != c.want || (err != nil) != c.fails {
 			t.Errorf("%+v: got %q, %v", c, got.Reveal(), err)
 		}
+	}
+}
+
+// TestCredential: what systemd hands over is found by its name, and by no other path.
+func TestCredential(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mqtt"), []byte("hunter2\n"), 0o400); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", dir)
+	got, err := ReadSecret(Secret{}, "credential:mqtt")
+	if err != nil || got.Reveal() != "hunter2" {
+		t.Errorf("got %q, %v", got.Reveal(), err)
+	}
+	for _, name := range []string{"credential:", "credential:..", "credential:../mqtt", "credential:/etc/passwd", "credential:none"} {
+		if _, err := ReadSecret(Secret{}, name); err == nil {
+			t.Errorf("%s was read", name)
+		}
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", "")
+	if _, err := ReadSecret(Secret{}, "credential:mqtt"); err == nil || !strings.Contains(err.Error(), "LoadCredential=mqtt:PATH") {
+		t.Errorf("without systemd: %v", err)
+	}
+}
+
+// TestExposed: a secret that others can read or write is told of, and so is a
+// configuration that spells one out.
+func TestExposed(t *testing.T) {
+	dir := t.TempDir()
+	secret, cfg := filepath.Join(dir, "secret"), filepath.Join(dir, "quell.yaml")
+	for _, f := range []string{secret, cfg} {
+		text := "version: 1\nsinks: {o: {type: webhook, url: \"https://h\", secret: hunter2}}\nstreams: {s: {source: {type: sim}, sinks: [o]}}\n"
+		if err := os.WriteFile(f, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for mode, want := range map[os.FileMode]string{0o600: "", 0o400: "", 0o640: "", 0o440: "", 0o644: "everyone on this machine may read", 0o604: "everyone", 0o660: "may write", 0o602: "may write"} {
+		for _, f := range []string{secret, cfg} {
+			if err := os.Chmod(f, mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := Exposed(secret); (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("mode %#o: %q, want %q", mode, got, want)
+		}
+		_, warnings, err := Load(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var text string
+		for i := range warnings {
+			text += warnings[i].Format()
+		}
+		if (text == "") != (want == "") || !strings.Contains(text, want) || strings.Contains(text, "hunter2") {
+			t.Errorf("mode %#o: %q, want %q", mode, text, want)
+		}
+	}
+	if got := Exposed(filepath.Join(dir, "none")) + Exposed(dir); got != "" {
+		t.Errorf("what is no file: %s", got)
+	}
+}
+
+// TestSecretTooLarge: a wrong path must not be read to its end.
+func TestSecretTooLarge(t *testing.T) {
+	if _, err := ReadSecret(Secret{}, "/dev/zero"); err == nil || !strings.Contains(err.Error(), "no secret") {
+		t.Errorf("an endless file: %v", err)
 	}
 }

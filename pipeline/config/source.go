@@ -16,6 +16,8 @@ type source struct {
 	hide  map[int][]span // by line, from 1
 	plain bool           // the file could not be parsed: secrets are found by their looks
 
+	secret int // line of the first secret that is spelt out, 0: there is none
+
 	// Nearly all questions are about the line of the question before.
 	views    map[int]*shown
 	lastLine int
@@ -38,6 +40,9 @@ var (
 	looksSecret = regexp.MustCompile(`(?i)["']?[\w.-]*(?:pass|secret|token|credential)[\w.-]*["']?\s*:\s*`)
 	flowValue   = regexp.MustCompile(`^(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^"',\[\]{}][^,\[\]{}]*)`)
 	userInfo    = regexp.MustCompile(`://[^\s/"'@]+@`)
+	// Behind the host of a webhook there is often what it knows us by.
+	webURL   = regexp.MustCompile(`https?://[^\s/"'?#]+[/?#]([^\s"',\]}]+)`)
+	looksURL = regexp.MustCompile(`(?i)["']?\burls?["']?\s*:`)
 )
 
 // spans returns what is to be hidden of a line, in order and without overlap.
@@ -58,6 +63,9 @@ func (s *source) spans(line int) []span {
 			out = append(out, span{runes(m[1]), to})
 		}
 	}
+	if s.plain && looksURL.MatchString(text) {
+		out = append(out, webPaths(text)...)
+	}
 	for _, m := range userInfo.FindAllStringIndex(text, -1) {
 		out = append(out, span{runes(m[0]) + len("://"), runes(m[1]) - len("@")})
 	}
@@ -71,6 +79,14 @@ func (s *source) spans(line int) []span {
 		merged = append(merged, sp)
 	}
 	return merged
+}
+
+// webPaths returns what stands behind the hosts of the web addresses in a line.
+func webPaths(text string) (out []span) {
+	for _, m := range webURL.FindAllStringSubmatchIndex(text, -1) {
+		out = append(out, span{utf8.RuneCountInString(text[:m[2]]), utf8.RuneCountInString(text[:m[3]])})
+	}
+	return out
 }
 
 const mask = "***"
@@ -189,9 +205,16 @@ func (s *source) hideSecrets(n *yaml.Node, next int, depth int) {
 			if i+2 < len(n.Content) {
 				after = n.Content[i+2].Line
 			}
-			if secretKey(key.Value) {
+			switch {
+			case secretKey(key.Value):
 				s.hideValue(val, after)
-			} else {
+			case val.Kind == yaml.ScalarNode && nearest(key.Value, []string{"url", "urls"}) != "":
+				s.hidePath(val)
+			case val.Kind == yaml.SequenceNode && nearest(key.Value, []string{"url", "urls"}) != "":
+				for _, c := range val.Content {
+					s.hidePath(c)
+				}
+			default:
 				s.hideSecrets(val, after, depth+1)
 			}
 		}
@@ -206,6 +229,27 @@ func (s *source) hideSecrets(n *yaml.Node, next int, depth int) {
 	}
 }
 
+// onlyNames says that a text names an environment variable and holds nothing else.
+func onlyNames(s string) bool {
+	return strings.HasPrefix(s, "${") && strings.Index(s, "}") == len(s)-1 && !strings.Contains(s, ":-")
+}
+
+// hidePath hides what stands behind the host of a web address.
+func (s *source) hidePath(n *yaml.Node) {
+	if n.Kind == yaml.AliasNode && n.Alias != nil {
+		n = n.Alias
+	}
+	if n.Line < 1 || n.Line > len(s.lines) {
+		return
+	}
+	from, w := n.Column-1, s.width(n)
+	for _, p := range webPaths(s.lines[n.Line-1]) {
+		if p.from >= from && p.to <= from+w && !onlyNames(string(s.runes(n.Line)[p.from:p.to])) {
+			s.hide[n.Line] = append(s.hide[n.Line], p)
+		}
+	}
+}
+
 // hideValue hides a node that ends before line next at the latest. What only
 // names an environment variable is no secret.
 func (s *source) hideValue(n *yaml.Node, next int) {
@@ -213,8 +257,11 @@ func (s *source) hideValue(n *yaml.Node, next int) {
 		n = n.Alias
 		next = n.Line + 1
 	}
-	if n.Kind == yaml.ScalarNode && (n.Value == "" || strings.HasPrefix(n.Value, "${") && strings.Index(n.Value, "}") == len(n.Value)-1 && !strings.Contains(n.Value, ":-")) {
+	if n.Kind == yaml.ScalarNode && (n.Value == "" || onlyNames(n.Value)) {
 		return
+	}
+	if s.secret == 0 {
+		s.secret = n.Line
 	}
 	from := n.Column - 1
 	if w := s.width(n); w > 0 {

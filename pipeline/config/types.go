@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +109,9 @@ var ratePeriods = []struct {
 	{"week", 7 * 24 * time.Hour}, {"month", 30 * 24 * time.Hour}, {"year", 365 * 24 * time.Hour},
 }
 
+// rarest is the least Count: below it a rate per sample may vanish in rounding.
+const rarest = 1e-9
+
 // ParseRate reads COUNT/PERIOD, where PERIOD is second, minute, hour, day, week,
 // month (30 days), year (365 days) or a number of samples.
 func ParseRate(s string) (Rate, error) {
@@ -122,6 +124,9 @@ func ParseRate(s string) (Rate, error) {
 	if !(n > 0) || math.IsInf(n, 0) {
 		return Rate{}, errors.New("must be above 0: no detector is without false alarms")
 	}
+	if n < rarest {
+		return Rate{}, errors.New("is too rare to tell from never: write one like 1/year")
+	}
 	names := make([]string, len(ratePeriods))
 	for i, p := range ratePeriods {
 		if p.name == period {
@@ -132,6 +137,9 @@ func ParseRate(s string) (Rate, error) {
 	if f, err := strconv.ParseFloat(period, 64); err == nil {
 		if !(f > n) || math.IsInf(f, 0) {
 			return Rate{}, errors.New("must be less than one alarm per sample")
+		}
+		if n/f < rarest*rarest {
+			return Rate{}, errors.New("is too rare to tell from never: write one like 1/1e9")
 		}
 		return Rate{Text: s, Count: n, Samples: f}, nil
 	}
@@ -152,55 +160,3 @@ func (r Rate) String() string { return r.Text }
 
 // MarshalYAML writes the rate as it was written.
 func (r Rate) MarshalYAML() (any, error) { return r.Text, nil }
-
-const redacted = "[redacted]"
-
-// Secret is text that shows itself only through Reveal: printed, logged or
-// encoded it is "[redacted]".
-type Secret struct{ text string }
-
-// NewSecret wraps text.
-func NewSecret(text string) Secret { return Secret{text} }
-
-// Reveal returns the text.
-func (s Secret) Reveal() string { return s.text }
-
-// IsZero says whether there is no text.
-func (s Secret) IsZero() bool { return s.text == "" }
-
-// String returns "[redacted]", or "" where there is no text.
-func (s Secret) String() string {
-	if s.text == "" {
-		return ""
-	}
-	return redacted
-}
-
-// Format writes String for every verb, %#v and %x among them.
-func (s Secret) Format(f fmt.State, _ rune) {
-	// A fmt.State reports no error that anyone could handle here.
-	_, _ = f.Write([]byte(s.String()))
-}
-
-// MarshalText returns String.
-func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
-
-// MarshalYAML returns String.
-func (s Secret) MarshalYAML() (any, error) { return s.String(), nil }
-
-// ReadSecret returns value if there is one, else the content of file without the
-// line break at its end, else nothing. An empty file is an error.
-func ReadSecret(value Secret, file string) (Secret, error) {
-	if !value.IsZero() || file == "" {
-		return value, nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return Secret{}, fmt.Errorf("secret: %w", err)
-	}
-	text := strings.TrimSuffix(strings.TrimSuffix(string(b), "\n"), "\r")
-	if text == "" {
-		return Secret{}, fmt.Errorf("secret: %s is empty", file)
-	}
-	return Secret{text}, nil
-}

@@ -13,6 +13,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/quell-stream/quell/internal/fuzztest"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -208,8 +210,57 @@ func FuzzSnapshot(f *testing.F) {
 	f.Add(appendSwitch(nil, Switch{number: 1, Part: "p", Series: "a", Data: []byte("d")})[8:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
-		if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
-			t.Errorf("unexpected error %v", err)
+		fuzztest.Bounded(t, len(payload), 200, 1<<20, func() {
+			if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
+				t.Errorf("unexpected error %v", err)
+			}
+		})
+	})
+}
+
+// FuzzOpen: whatever a file holds, it is opened or Open says why, and what was opened
+// once, repaired or set aside as it may be, is the same the next time.
+func FuzzOpen(f *testing.F) {
+	dir := f.TempDir()
+	s, _, err := Open(dir, quiet)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if err := errors.Join(s.Full(point(3, entry("a", "x"))), s.Change(point(4, entry("a", "y"))), s.Close()); err != nil {
+		f.Fatal(err)
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) == 0 {
+		f.Fatal(files, err)
+	}
+	for i, path := range files {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			f.Fatal(err)
 		}
+		f.Add(uint8(i), b)
+		f.Add(uint8(i), b[:len(b)/2])
+	}
+	f.Fuzz(func(t *testing.T, which uint8, b []byte) {
+		name := filepath.Base(files[int(which)%len(files)])
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		fuzztest.Bounded(t, len(b), 1000, 4<<20, func() {
+			s, first, err := Open(dir, quiet)
+			if err != nil {
+				return
+			}
+			check(t, s.Close())
+			s, second, err := Open(dir, quiet)
+			if err != nil {
+				t.Fatalf("opened once, and not again: %v", err)
+			}
+			check(t, s.Close())
+			if d := diff(first, second); d != "" {
+				t.Errorf("opened again it is another (-first +second):\n%s", d)
+			}
+		})
 	})
 }

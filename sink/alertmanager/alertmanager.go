@@ -271,7 +271,7 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, sink.QuoteAnswer(said))
+	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, sink.QuoteAnswer(said, req.Header.Get("Authorization"), s.cfg.Token, s.cfg.Password))
 	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
 		err = fmt.Errorf("%w (%w)", err, sink.WithoutURL(c))
 	}

@@ -59,7 +59,7 @@ type Config struct {
 }
 
 // Validate reports the first field that can't be used. The error never shows
-// what a URL may hold in secret: user, password, query.
+// what a URL may hold in secret: user, password, path, query.
 func (c *Config) Validate() error {
 	u, err := url.Parse(c.URL)
 	switch {
@@ -78,7 +78,8 @@ func (c *Config) Validate() error {
 // Sink posts events. It is not safe for concurrent use.
 type Sink struct {
 	cfg    Config
-	name   string // the URL without its secrets
+	name   string   // the URL without its secrets
+	hidden []string // those, as a server may say them back
 	client *http.Client
 	trans  *http.Transport
 	closed bool
@@ -114,7 +115,9 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err != nil {
 		return errors.New("webhook: url can't be parsed")
 	}
-	s.name = u.Scheme + "://" + u.Host + u.EscapedPath()
+	// The path is left out as well: with many services it is what they know us by.
+	s.name = u.Scheme + "://" + u.Host
+	s.hidden = []string{u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, string(s.cfg.Secret)}
 	tc := s.cfg.TLS.Clone()
 	if tc == nil {
 		tc = &tls.Config{}
@@ -226,7 +229,7 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err = fmt.Errorf("webhook: post %s to %s: status %s%s", key, s.name, resp.Status, sink.QuoteAnswer(said))
+	err = fmt.Errorf("webhook: post %s to %s: status %s%s", key, s.name, resp.Status, sink.QuoteAnswer(said, s.hidden...))
 	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
 		err = fmt.Errorf("%w (%w)", err, sink.WithoutURL(c))
 	}

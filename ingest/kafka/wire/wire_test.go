@@ -233,47 +233,6 @@ func TestXerial(t *testing.T) {
 	}
 }
 
-// Whatever comes, decoding neither panics nor goes back, and what it delivers is
-// in order.
-func FuzzDecode(f *testing.F) {
-	f.Add(build(10, 0, -1, 2, rec(10, "a"), rec(12, "c")), int64(10))
-	f.Add(build(0, transactional, 3, 0, rec(0, "a")), int64(0))
-	f.Add(build(1<<40, logAppendTime, -1, 9), int64(3))
-	f.Fuzz(func(t *testing.T, b []byte, from int64) {
-		for at := 0; at+headerLen <= len(b); { // let it past the checksum
-			n := int(int32(binary.BigEndian.Uint32(b[at+atLength:]))) + lengthLen
-			if n < headerLen || at+n > len(b) {
-				break
-			}
-			binary.BigEndian.PutUint32(b[at+atCRC:], crc32.Checksum(b[at+atAttributes:at+n], castagnoli))
-			at += n
-		}
-		d := Decoder{Limit: 1 << 16}
-		defer d.Close()
-		recs, next, _ := d.Decode(nil, &Response{Records: b, Aborted: []Aborted{{3, 0}}}, from)
-		if next < from {
-			t.Fatalf("next %d before from %d", next, from)
-		}
-		last := from - 1
-		for _, r := range recs {
-			if r.Offset <= last || r.Offset >= next {
-				t.Fatalf("offset %d after %d, next %d", r.Offset, last, next)
-			}
-			last = r.Offset
-		}
-	})
-}
-
-func FuzzParse(f *testing.F) {
-	f.Add([]byte{0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 1}, int16(11))
-	f.Fuzz(func(t *testing.T, b []byte, version int16) {
-		r, err := Parse(b, version)
-		if err == nil && len(r.Records) > len(b) {
-			t.Fatal("more records than bytes")
-		}
-	})
-}
-
 func BenchmarkDecode(b *testing.B) {
 	var recs []Record
 	value := strings.Repeat("v", 50)
