@@ -36,6 +36,8 @@ type lane struct {
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
 
+	place // among the series of its partition
+
 	begun   bool // model and monitor are chosen
 	mod     *model.Model
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
@@ -105,6 +107,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
+	l.mark = noMark
 	for i := range l.colours {
 		l.colours[i] = guard.NewColour()
 	}
@@ -331,7 +334,7 @@ func (l *lane) Reset(reason string) {
 	if l.watch != nil {
 		l.watch.gap()
 	}
-	if reason != "end of input" {
+	if reason != window.EndOfInput {
 		l.eng.event(l, last, "series.reset", "info", reason, nil)
 	}
 }

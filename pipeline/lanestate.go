@@ -10,13 +10,22 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state.
-const laneVersion = 5
+// laneVersion is the first byte of a lane's state. Version 5, which had no mark,
+// is read.
+const (
+	laneVersion = 6
+	oldestLane  = 5
+)
+
+// models is where a lane's models are found by their names.
+type models interface {
+	Load(name string) (*model.Model, error)
+}
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.U8(dst, laneVersion)
+	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
 	dst = l.win.AppendState(dst)
 	for i := range l.scalers {
 		dst = l.scalers[i].AppendState(dst)
@@ -60,14 +69,18 @@ func (l *lane) appendState(dst []byte) []byte {
 }
 
 // restoreLane builds a lane from its state.
-func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane, error) {
+func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane, error) {
 	l, err := newLane(e, part, series)
 	if err != nil {
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	if v := r.U8(); r.Err() == nil && v != laneVersion {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
+	version := r.U8()
+	if r.Err() == nil && (version < oldestLane || version > laneVersion) {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, version, oldestLane, laneVersion)
+	}
+	if version > 5 {
+		l.mark = r.I64()
 	}
 	r.SetRest(l.win.RestoreState(series, r.Rest()))
 	if r.Err() == nil && !l.begun && l.win.RateHz() > 0 {
@@ -215,7 +228,7 @@ func appendSwitch(dst []byte, sw *Switch) []byte {
 	return wire.I64(wire.Bool(dst, sw.Rebase), sw.Seen)
 }
 
-func readSwitch(series string, src []byte, bank *Bank) (Switch, error) {
+func readSwitch(series string, src []byte, bank models) (Switch, error) {
 	r := wire.NewReader(src)
 	sw := Switch{Series: series, Record: r.I64()}
 	name := r.String()

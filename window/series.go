@@ -130,7 +130,16 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 
 // Finish closes everything that waits, as at the end of a file. The handler's
 // Reset is called last.
-func (s *Series) Finish(h Handler) {
+func (s *Series) Finish(h Handler) { s.End(EndOfInput, h) }
+
+// EndOfInput is the reason that Finish gives the handler's Reset.
+const EndOfInput = "end of input"
+
+// Waiting returns the number of samples that wait for their slot to close.
+func (s *Series) Waiting() int64 { return s.fates[Pending] }
+
+// End does what Finish does, for a reason of its own.
+func (s *Series) End(reason string, h Handler) {
 	if s.step == 0 && len(s.learning) > 0 {
 		s.settle(h)
 	}
@@ -138,7 +147,7 @@ func (s *Series) Finish(h Handler) {
 		s.close(h)
 	}
 	if s.began {
-		h.Reset("end of input")
+		h.Reset(reason)
 	}
 	s.began = false
 }

@@ -106,12 +106,6 @@ func NotYet(cfg *config.Config) []string {
 		if s.Window.Late == "revise" {
 			say("late: revise is not built yet: late samples go to the dead letter, as with late: drop")
 		}
-		if s.Window.IdleFlush > 0 {
-			say("idle_flush is not built yet: records of an idle series come with its next sample")
-		}
-		if s.Window.StateTTL > 0 {
-			say("state_ttl is not built yet: idle series are kept")
-		}
 		if s.Source.Type == config.Kafka {
 			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
@@ -147,6 +141,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		FitSentinel: train.Sentinel,
 		Calibration: b.opt.Calibration,
 		MaxSeries:   s.Window.MaxSeries,
+		StateTTL:    s.Window.StateTTL,
 		Link:        b.cfg.Links.Dashboard,
 	}
 	if s.Source.Type == config.Host && e.Window.RateHz == 0 {
@@ -160,6 +155,9 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		return pipeline.StreamConfig{}, err
 	}
 	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	if !b.opt.Deterministic { // else nothing may hang on the clock
+		out.IdleFlush = s.Window.IdleFlush
+	}
 	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}

@@ -179,6 +179,7 @@ func (d *document) checkWindow(w *Window, at string) {
 		d.failf(p, "must be above 0 and at most 1e6, got %g; remove it to have the rate learnt", w.RateHz)
 	}
 	d.atLeast(join(at, "max_series"), w.MaxSeries, 1)
+	d.checkIdle(w, at)
 	p := join(at, "allowed_lateness")
 	switch {
 	case !d.ok(join(at, "late")):
@@ -189,6 +190,24 @@ func (d *document) checkWindow(w *Window, at string) {
 		}
 	case d.has(p) && d.ok(p):
 		d.warnf(p, "has no effect without late: revise")
+	}
+}
+
+// checkIdle checks what becomes of series that fall silent.
+func (d *document) checkIdle(w *Window, at string) {
+	slot := time.Duration(0)
+	if w.RateHz > 0 {
+		slot = time.Duration(min(1e9/w.RateHz, math.MaxInt64/16))
+	}
+	if p := join(at, "idle_flush"); d.has(p) && d.ok(p) && w.IdleFlush > 0 && w.IdleFlush <= 2*slot {
+		d.warnf(p, "is no longer than two samples take at %g Hz: every record comes twice, as a provisional one first", w.RateHz)
+	}
+	gap := w.MaxGap
+	if gap == 0 {
+		gap = 8 * slot
+	}
+	if p := join(at, "state_ttl"); d.has(p) && d.ok(p) && w.StateTTL > 0 && w.StateTTL <= gap+w.Lateness {
+		d.failf(p, "must be longer than max_gap and lateness together (%v): a series is not forgotten while its next sample may still continue it%s", gap+w.Lateness, d.got(p, w.StateTTL.String()))
 	}
 }
 
