@@ -138,6 +138,9 @@ type Engine struct {
 	now      int64               // of the latest Tick
 	copies   *Engine             // where provisional records are computed; nil: none yet
 	scratch  []byte
+	amended  []*lane       // with late readings that are not told
+	rerunOf  *model.Model  // that the latest revision ran
+	rerun    *model.Stream // of it
 	gonePart []state.Entry // series forgotten since the latest checkpoint
 	evicted  int64         // series forgotten
 }
@@ -203,7 +206,15 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 		l.touched = true
 		r.touch(l, e.now)
 		l.win.Push(samples[i], stored, l)
+		if l.past != nil && len(l.past.late) > 0 {
+			e.amended = append(e.amended, l)
+		}
 	}
+	for _, l := range e.amended {
+		l.revise()
+	}
+	clear(e.amended)
+	e.amended = e.amended[:0]
 	return nil
 }
 

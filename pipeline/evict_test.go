@@ -188,6 +188,24 @@ func gappy(n int) []ingest.Sample {
 	return in
 }
 
+var errKilled = errors.New("killed")
+
+// killedAt returns a pipeline that dies when it reads an offset: nothing leaves or
+// becomes durable from there on.
+func killedAt(make func(string, *memSource, *memSink) *Pipeline, dir string, in []ingest.Sample, out *memSink, at int64) (*Pipeline, error) {
+	src := &memSource{log: in, finished: map[int64]bool{}}
+	p := make(dir, src, out)
+	src.wake = func(next int64) {
+		if next == at {
+			out.mu.Lock()
+			out.done = true
+			out.mu.Unlock()
+			p.kill(errKilled)
+		}
+	}
+	return p, errKilled
+}
+
 // TestEvictedAnywhere kills a pipeline that forgets series at random offsets: what
 // comes out is what an uninterrupted run gives, and the checkpoints hold no more
 // than the series that are alive.
@@ -217,17 +235,7 @@ func TestEvictedAnywhere(t *testing.T) {
 			killAt = int64(rng.IntN(len(in)))
 		}
 		out := newSink(uint64(life))
-		src := &memSource{log: in, finished: map[int64]bool{}}
-		p := make(dir, src, out)
-		killed := errors.New("killed")
-		src.wake = func(next int64) {
-			if next == killAt {
-				out.mu.Lock()
-				out.done = true
-				out.mu.Unlock()
-				p.kill(killed)
-			}
-		}
+		p, killed := killedAt(make, dir, in, out, killAt)
 		err := p.Run(t.Context())
 		got = append(got, out.got...)
 		if err == nil {

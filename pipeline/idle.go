@@ -57,7 +57,7 @@ func (e *Engine) preview(l *lane) error {
 	}
 	if e.copies == nil {
 		cfg := e.cfg
-		cfg.Watch, cfg.Tap, cfg.Placed, cfg.Judged = false, nil, nil, nil
+		cfg.Watch, cfg.Tap, cfg.Placed, cfg.Judged, cfg.Window.AllowedLateness = false, nil, nil, nil, 0
 		var err error
 		if e.copies, err = NewEngine(cfg, &provisional{out: e.out}); err != nil {
 			return err

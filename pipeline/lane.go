@@ -43,6 +43,7 @@ type lane struct {
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
 	limit   float64         // of the net's input
 	group   *group          // of mod
+	past    *past           // nil: records are not revised
 	half    model.HalfWidth // of the intervals of mod
 	dev     model.HalfWidth // that deviations of its errors stand for
 	stream  *model.Stream
@@ -88,6 +89,12 @@ type waitSlot struct {
 	score  float64
 	state  string
 	cells  []waitCell
+
+	// Of a slot whose record is out, see past.
+	ests    []estimate
+	served  bool // by a net
+	changed bool // since its record was given out
+	rev     int
 }
 
 type waitCell struct {
@@ -182,6 +189,7 @@ func (l *lane) serve(m *model.Model) error {
 		return nil
 	}
 	l.history.resize(st.HistoryLen())
+	l.lengthen()
 	if old != nil {
 		in, _ := old.Position()
 		st.Warm(l.history.columns(), in)
@@ -238,10 +246,12 @@ func (l *lane) Slot(s *window.Slot) {
 			l.eng.event(l, s.Time, "series.reset", "warning", "not denoised: "+err.Error(), nil)
 		}
 	}
+	l.revise()
 	if !l.queued {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)
 	}
+	l.remember()
 	w := l.waiting.push()
 	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
 	for i := range s.Cells {
@@ -316,6 +326,7 @@ func (v *level) of(s window.Scale) float32 {
 // Reset finalises what waits and starts a new context.
 func (l *lane) Reset(reason string) {
 	last := l.win.Newest()
+	l.revise()
 	l.run()
 	if l.stream != nil {
 		l.emit(l.stream.Finish(), l.stream.Spread(), l.guard.finish(), true)
@@ -323,6 +334,7 @@ func (l *lane) Reset(reason string) {
 		l.history.reset()
 	}
 	l.drainRaw()
+	l.past.reset()
 	l.guard.reset()
 	for i := range l.scalers {
 		l.scalers[i].ResetIndex()
@@ -403,14 +415,26 @@ func slot(x []float32, from, n int) []float32 {
 
 // record hands one record out, with the estimates of the slot where it is served.
 func (l *lane) record(w *waitSlot, served, early bool) {
-	r := &l.rec
+	for i := range w.cells {
+		if w.cells[i].Own {
+			l.waitingRaw--
+		}
+		if e := &l.estimates[i]; served && e.known {
+			e.per = l.halfPerDev(float64(l.levelsY[i].of(w.cells[i].scale)))
+		}
+	}
+	fill(&l.rec, w, l.estimates, served, early, l.eng.cfg.Noise)
+	l.emitted++
+	l.eng.out.Record(&l.rec)
+	l.past.add(l, w, served)
+}
+
+// fill makes the record of a slot.
+func fill(r *sink.Record, w *waitSlot, estimates []estimate, served, early bool, noise []Noise) {
 	r.Time, r.Epoch, r.Score, r.Drift = w.time, w.epoch, w.score, w.state
 	r.TimeSource = w.source.String()
 	for i := range w.cells {
 		wc := &w.cells[i]
-		if wc.Own {
-			l.waitingRaw--
-		}
 		v := &r.Values[i]
 		*v = sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Method: "net"}
 		if wc.Valid() || wc.Held {
@@ -422,57 +446,70 @@ func (l *lane) record(w *waitSlot, served, early bool) {
 		if early && served {
 			v.Flags |= sink.NoLookahead
 		}
-		switch wc.Missing {
-		case ingest.NonFinite:
-			v.Flags |= sink.FlagNonFinite
-		case ingest.Sentinel:
-			v.Flags |= sink.FlagSentinel
-		case ingest.OutOfRange:
-			v.Flags |= sink.FlagRange
-		case ingest.Null:
-			if wc.Held {
-				v.Flags |= sink.Held
-			} else {
-				v.Flags |= sink.FlagNull
+		v.Flags |= missingFlag(&wc.Cell)
+		if served {
+			e := &estimates[i]
+			v.Flags |= estimateFlags(e, noise != nil && noise[i].Colour > 0)
+			if e.known {
+				e.fill(v, wc.Valid())
+				continue
 			}
 		}
-		l.clean(v, wc, served, i)
+		if wc.Valid() {
+			v.Clean, v.Method = wc.Value, "raw"
+		} else {
+			v.Quality, v.Method = sink.Bad, "raw"
+		}
 	}
-	l.emitted++
-	l.eng.out.Record(r)
+}
+
+// missingFlag says why a cell has no value of its own.
+func missingFlag(c *window.Cell) sink.Flags {
+	switch c.Missing {
+	case ingest.NonFinite:
+		return sink.FlagNonFinite
+	case ingest.Sentinel:
+		return sink.FlagSentinel
+	case ingest.OutOfRange:
+		return sink.FlagRange
+	case ingest.Null:
+		if c.Held {
+			return sink.Held
+		}
+		return sink.FlagNull
+	}
+	return 0
+}
+
+// estimateFlags says on what an estimate rests; known that the user told the colour
+// of the noise.
+func estimateFlags(e *estimate, known bool) (f sink.Flags) {
+	if e.coloured {
+		f |= sink.ColouredNoise
+	}
+	if e.cycles {
+		f |= sink.Cycles
+	}
+	if e.coloured && e.colour > 0 && !known {
+		f |= sink.ColourEstimated
+	}
+	return f
+}
+
+// fill sets clean value, interval, quality and method of one channel.
+func (e *estimate) fill(v *sink.Value, reading bool) {
+	v.Clean, v.Method = e.clean, e.method
+	if !reading {
+		v.Quality = sink.Filled
+	}
+	if e.dev > 0 {
+		half := e.dev * e.per
+		v.Lo, v.Hi = v.Clean-half, v.Clean+half
+	}
 }
 
 // warmUp is the index from which the scale rests on a whole block.
 const warmUp = 256
-
-// clean fills in clean value, interval, quality and method of one channel.
-func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
-	e := &l.estimates[ch]
-	if served && e.coloured {
-		v.Flags |= sink.ColouredNoise
-	}
-	if served && e.cycles {
-		v.Flags |= sink.Cycles
-	}
-	if served && e.coloured && e.colour > 0 && l.eng.noise(ch).Colour == 0 {
-		v.Flags |= sink.ColourEstimated
-	}
-	switch {
-	case served && e.known:
-		v.Clean, v.Method = e.clean, e.method
-		if !wc.Valid() {
-			v.Quality = sink.Filled
-		}
-		if e.dev > 0 {
-			half := e.dev * l.halfPerDev(float64(l.levelsY[ch].of(wc.scale)))
-			v.Lo, v.Hi = v.Clean-half, v.Clean+half
-		}
-	case wc.Valid():
-		v.Clean, v.Method = wc.Value, "raw"
-	default:
-		v.Quality, v.Method = sink.Bad, "raw"
-	}
-}
 
 // queue is a ring of waiting slots that reuses its memory.
 type queue struct {

@@ -10,8 +10,8 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state. Version 5, which had no mark,
-// is read.
+// laneVersion is the first byte of a lane's state. Version 5, which had no mark, no
+// past and no times of readings, is read.
 const (
 	laneVersion = 6
 	oldestLane  = 5
@@ -26,6 +26,7 @@ type models interface {
 // Run before. It returns false where the series is unknown.
 func (l *lane) appendState(dst []byte) []byte {
 	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
 	for i := range l.scalers {
 		dst = l.scalers[i].AppendState(dst)
@@ -79,13 +80,19 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	if r.Err() == nil && (version < oldestLane || version > laneVersion) {
 		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, version, oldestLane, laneVersion)
 	}
+	var past []byte
 	if version > 5 {
-		l.mark = r.I64()
+		l.mark, past = r.I64(), r.Bytes()
 	}
 	r.SetRest(l.win.RestoreState(series, r.Rest()))
 	if r.Err() == nil && !l.begun && l.win.RateHz() > 0 {
 		if err := l.begin(); err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
+		}
+	}
+	if l.remember(); r.Err() == nil && l.past != nil && len(past) > 0 {
+		if err := l.past.restoreState(past, l, bank); err != nil {
+			return nil, fmt.Errorf("the saved state of series %q: its past: %w", series, err)
 		}
 	}
 	for i := range l.scalers {
@@ -117,10 +124,13 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for range r.Len(8) {
-		readWaiting(r, l.waiting.push())
+		readWaiting(r, l.waiting.push(), version)
 		if r.Err() != nil {
 			break
 		}
+	}
+	if l.past != nil && l.past.slots.len() > 0 && l.waiting.len() > 0 && l.waiting.at(0).index != l.past.end() {
+		r.Fail(errors.New("slots between its past and what waits"))
 	}
 	l.waitingRaw = r.I64()
 	l.state = r.String()
@@ -185,7 +195,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 	dst = wire.String(dst, w.state)
 	for i := range w.cells {
 		c := &w.cells[i]
-		dst = wire.F64(dst, c.Value)
+		dst = wire.I64(wire.F64(dst, c.Value), c.At)
 		dst = wire.U8(dst, uint8(c.Missing))
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
@@ -194,7 +204,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 	return dst
 }
 
-func readWaiting(r *wire.Reader, w *waitSlot) {
+func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 	w.index, w.time, w.epoch = r.I64(), r.I64(), r.Int()
 	w.source = ingest.TimeSource(r.U8())
 	w.score = r.F64()
@@ -202,6 +212,9 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 	for i := range w.cells {
 		c := &w.cells[i]
 		c.Value = r.F64()
+		if version > 5 {
+			c.At = r.I64()
+		}
 		c.Missing = ingest.Missing(r.U8())
 		c.Own, c.Held = r.Bool(), r.Bool()
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}

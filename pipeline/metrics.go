@@ -12,6 +12,7 @@ type Metrics struct {
 	deadLetter     *prometheus.CounterVec
 	muted          *prometheus.CounterVec
 	provisional    *prometheus.CounterVec
+	revised        *prometheus.CounterVec
 	evicted        *prometheus.CounterVec
 	series         *prometheus.GaugeVec
 	lag            *prometheus.GaugeVec
@@ -49,6 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
 		muted:        counter("quell_events_muted_total", "Events kept back, or told only by a later one, because a series had too many.", "stream"),
 		provisional:  counter("quell_provisional_records_total", "Records of idle series given out before their final ones.", "stream"),
+		revised:      counter("quell_revised_records_total", "Records given out again because samples came late.", "stream"),
 		evicted:      counter("quell_series_evicted_total", "Series forgotten after state_ttl without a sample.", "stream"),
 		series:       gauge("quell_series", "Series whose state is held.", "stream"),
 		lag:          gauge("quell_lag_seconds", "How far the newest event time lies behind the stored stamp of its message.", "stream"),

@@ -401,8 +401,11 @@ func (w *worker) flush(hard context.Context) error {
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
 	w.records++
-	if r.Rev < 0 {
+	switch {
+	case r.Rev < 0:
 		w.met.provisional.WithLabelValues(w.name).Inc()
+	case r.Rev > 0:
+		w.met.revised.WithLabelValues(w.name).Inc()
 	}
 	w.cur.addRecord(r)
 }

@@ -52,6 +52,7 @@ type Series struct {
 
 	slot   Slot
 	placed func(channel int, slot int64, fate Fate)
+	revise func(in ingest.Sample, slot int64) Fate
 }
 
 // recentSlots is how many closed slots are remembered to tell a duplicate from
@@ -103,6 +104,12 @@ func (s *Series) Closed() int64 { return s.next }
 // is none or it closed more than 64 slots ago. Pending is the fate of a sample
 // that the slot took: a later reading may still make it surplus.
 func (s *Series) OnPlaced(f func(channel int, slot int64, fate Fate)) { s.placed = f }
+
+// OnLate has f asked what becomes of a sample whose slot of the present context has
+// closed, and that is no more than AllowedLateness behind the newest: Raw where its
+// slot takes it after all, Duplicate, Conflicting, or Late. It is called before Push
+// returns, and never while a slot is handed out.
+func (s *Series) OnLate(f func(in ingest.Sample, slot int64) Fate) { s.revise = f }
 
 func (s *Series) tell(in *ingest.Sample, slot int64, fate Fate) {
 	if s.placed != nil {
@@ -319,7 +326,7 @@ func (s *Series) close(h Handler) {
 			any = true
 			s.fates[Pending]--
 			s.fates[Raw]++
-			cell.Own, cell.Missing, cell.Value = true, r.missing, r.value
+			cell.Own, cell.Missing, cell.Value, cell.At = true, r.missing, r.value, r.time
 			s.slot.TimeSource = max(s.slot.TimeSource, r.source)
 			if r.missing == ingest.Present {
 				s.last[i] = *r
@@ -333,7 +340,8 @@ func (s *Series) close(h Handler) {
 	if any && s.cfg.Hold > 0 {
 		for i := range s.slot.Cells {
 			if l := &s.last[i]; !s.slot.Cells[i].Own && l.own && t-l.time <= int64(s.cfg.Hold) {
-				s.slot.Cells[i].Value, s.slot.Cells[i].Held = l.value, true
+				c := &s.slot.Cells[i]
+				c.Value, c.At, c.Held = l.value, l.time, true
 			}
 		}
 	}
@@ -344,6 +352,7 @@ func (s *Series) close(h Handler) {
 
 // tooLate settles a sample whose slot has closed.
 func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
+	slot := k
 	if k < 0 || s.next-k > recentSlots {
 		k = -1
 	}
@@ -359,6 +368,9 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 			s.tell(&in, k, Conflicting)
 			return
 		}
+	}
+	if s.revises(in, slot, h) {
+		return
 	}
 	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
 		s.kill(in, Quarantined, h)
@@ -385,6 +397,40 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	s.epoch++
 	s.begin(in.Time)
 	s.place(in, h)
+}
+
+// revises settles a late sample that its slot takes after all, or that it has
+// already.
+func (s *Series) revises(in ingest.Sample, k int64, h Handler) bool {
+	if s.revise == nil || k < 0 || s.newest-in.Time > int64(s.cfg.AllowedLateness) {
+		return false
+	}
+	fate := s.revise(in, k)
+	switch fate {
+	case Raw:
+		s.take(in, k)
+	case Duplicate:
+		s.fates[Duplicate]++
+	case Conflicting:
+		s.kill(in, Conflicting, h)
+	default: // a clock that was set back shows by samples whose slots have others
+		return false
+	}
+	s.tell(&in, k, fate)
+	return true
+}
+
+// take notes a late sample that its slot took.
+func (s *Series) take(in ingest.Sample, k int64) {
+	s.fates[Raw]++
+	r := reading{in.Time, in.Value, in.Missing, in.TimeSource, true}
+	if s.next-k <= recentSlots {
+		s.recent[(k%recentSlots)*int64(s.cfg.Channels)+int64(in.Channel)] = r
+	}
+	if l := &s.last[in.Channel]; in.Missing == ingest.Present && (!l.own || in.Time > l.time) {
+		*l = r
+	}
+	s.alive(in)
 }
 
 // learn collects samples until a rate can be told from them.

@@ -103,9 +103,6 @@ func NotYet(cfg *config.Config) []string {
 		say := func(format string, args ...any) {
 			out = append(out, fmt.Sprintf("streams.%s: ", s.Name)+fmt.Sprintf(format, args...))
 		}
-		if s.Window.Late == "revise" {
-			say("late: revise is not built yet: late samples go to the dead letter, as with late: drop")
-		}
 		if s.Source.Type == config.Kafka {
 			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
@@ -168,7 +165,11 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 }
 
 func windowOf(s *config.Stream) window.Config {
-	return window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+	c := window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+	if s.Window.Late == "revise" {
+		c.AllowedLateness = s.Window.AllowedLateness
+	}
+	return c
 }
 
 func channelsOf(s *config.Stream) []field.Channel {
