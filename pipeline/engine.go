@@ -117,6 +117,14 @@ func (c EngineConfig) defaults() EngineConfig {
 	return c
 }
 
+// at returns what serves a series of a rate, and how often its monitor may err.
+func (c *EngineConfig) at(rateHz float64) (*model.Model, monitor.Rate) {
+	if c.AtRate == nil {
+		return c.Model, c.FalseAlarms
+	}
+	return c.AtRate(rateHz)
+}
+
 // Engine computes the records of one stream from its samples: it owns one lane
 // per series. Every result depends on a series' own sequence of samples and
 // never on the clock, nor on how the input was cut into calls. An Engine is not

@@ -32,7 +32,7 @@ func (e *Engine) expire(r *recency) {
 func (e *Engine) evict(l *lane, t int64) {
 	l.win.End(fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL), l)
 	l.run()
-	l.retire(t)
+	l.retire(t, fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
 	f := l.fates()
 	e.spare.Add(&f)
 	l.switches, l.rebases = nil, nil // the lane may still be among those that Run looks at
@@ -51,9 +51,9 @@ func (e *Engine) remove(l *lane) {
 	}
 }
 
-// retire tells that an alert of a series that is forgotten is over: nobody else
-// ever would.
-func (l *lane) retire(t int64) {
+// retire tells that an alert is over whose monitor is forgotten: nobody else ever
+// would.
+func (l *lane) retire(t int64, why string) {
 	a := &l.alerts
 	held := a.held
 	a.held = nil
@@ -72,8 +72,7 @@ func (l *lane) retire(t int64) {
 	}
 	l.announce(sink.Event{
 		Time: t, Stream: l.eng.cfg.Stream, Series: l.series, Epoch: l.win.Epoch(), Kind: "drift.resolved", Severity: "info",
-		Why:   fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)),
-		Model: l.modelName(), Data: map[string]any{"kind": l.state},
+		Why: why, Model: l.modelName(), Data: map[string]any{"kind": l.state},
 	}, sink.Resolve)
 }
 

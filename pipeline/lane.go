@@ -38,7 +38,8 @@ type lane struct {
 
 	place // among the series of its partition
 
-	begun   bool // model and monitor are chosen
+	begun   bool    // model and monitor are chosen
+	rateHz  float64 // of the grid that they were chosen for
 	mod     *model.Model
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
 	limit   float64         // of the net's input
@@ -129,20 +130,17 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 	}
 	l.rec = sink.Record{Stream: e.cfg.Stream, Series: l.series, Channels: e.cfg.Channels, Values: make([]sink.Value, c), Interval: e.cfg.Interval}
 	if e.cfg.AtRate == nil || l.win.RateHz() > 0 {
-		return l, l.begin()
+		return l, l.begin(l.win.RateHz())
 	}
 	return l, nil
 }
 
 // begin gives the lane its model and its monitor. It is called once, at the
 // latest when the rate of the grid has been learnt.
-func (l *lane) begin() error {
-	l.begun = true
+func (l *lane) begin(rateHz float64) error {
+	l.begun, l.rateHz = true, rateHz
 	cfg := &l.eng.cfg
-	m, alarms := cfg.Model, cfg.FalseAlarms
-	if cfg.AtRate != nil {
-		m, alarms = cfg.AtRate(l.win.RateHz())
-	}
+	m, alarms := cfg.at(rateHz)
 	if cfg.Watch {
 		l.watch = newWatch(l.eng, l.series, alarms)
 	}
@@ -240,11 +238,14 @@ func (l *lane) fates() window.Fates {
 // Slot takes the next slot of the grid.
 func (l *lane) Slot(s *window.Slot) {
 	if !l.begun {
-		if err := l.begin(); err != nil { // the model does not fit: raw passes through, and says why
+		if err := l.begin(l.win.RateHz()); err != nil { // the model does not fit: raw passes through, and says why
 			l.mod, l.stream = nil, nil
 			l.eng.regroup(l, nil)
 			l.eng.event(l, s.Time, "series.reset", "warning", "not denoised: "+err.Error(), nil)
 		}
+	}
+	if l.rateHz != l.win.RateHz() {
+		l.changeRate(s.Time)
 	}
 	l.revise()
 	if !l.queued {

@@ -25,7 +25,7 @@ type models interface {
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.F64(wire.I64(wire.U8(dst, laneVersion), l.mark), l.rateHz)
 	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
 	for i := range l.scalers {
@@ -81,14 +81,23 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, version, oldestLane, laneVersion)
 	}
 	var past []byte
+	var rate float64 // that it was begun for; the grid may be at another one by now
+	grid := 1
 	if version > 5 {
-		l.mark, past = r.I64(), r.Bytes()
+		l.mark, rate, past = r.I64(), r.F64(), r.Bytes()
+		grid = window.StateVersion
 	}
-	r.SetRest(l.win.RestoreState(series, r.Rest()))
-	if r.Err() == nil && !l.begun && l.win.RateHz() > 0 {
-		if err := l.begin(); err != nil {
+	r.SetRest(l.win.RestoreState(series, r.Rest(), grid))
+	if rate == 0 {
+		rate = l.win.RateHz()
+	}
+	if r.Err() == nil && !l.begun && rate > 0 {
+		if err := l.begin(rate); err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
 		}
+	}
+	if l.eng.cfg.Window.RateHz == 0 {
+		l.rateHz = rate
 	}
 	if l.remember(); r.Err() == nil && l.past != nil && len(past) > 0 {
 		if err := l.past.restoreState(past, l, bank); err != nil {

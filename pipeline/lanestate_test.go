@@ -8,11 +8,11 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// versionFive makes of a lane's state what version 5 wrote: without a mark, a past and
-// the times of readings.
+// versionFive makes of a lane's state what version 5 wrote: without a mark, a rate, a
+// past, the times of readings and their spacing.
 func versionFive(l *lane) []byte {
 	now := l.appendState(nil)
-	head := len(wire.Bytes(wire.I64(wire.U8(nil, laneVersion), 0), l.past.appendState(nil)))
+	head := len(wire.Bytes(wire.F64(wire.I64(wire.U8(nil, laneVersion), 0), 0), l.past.appendState(nil)))
 	win := l.win.AppendState(nil)
 	rest := now[head+len(win):]
 	// What waits is found from where it begins to where it ends.
@@ -28,7 +28,8 @@ func versionFive(l *lane) []byte {
 			five = append(five[:from], five[from+8:]...)
 		}
 	}
-	out := append(wire.U8(nil, 5), win...)
+	const pace = 8 + 8 + 8 // that of a given rate
+	out := append(wire.U8(nil, 5), win[:len(win)-pace]...)
 	for i := 0; i+len(six) <= len(rest); i++ {
 		if string(rest[i:i+len(six)]) == string(six) {
 			return append(append(append(out, rest[:i]...), five...), rest[i+len(six):]...)

@@ -22,7 +22,8 @@ type Config struct {
 	Channels int // number of channels, ≥ 1
 
 	// RateHz is the rate of the grid. 0: learnt from the first LearnFrom
-	// samples' spacing, then frozen.
+	// samples' spacing, then frozen, until two spans of as many samples are at
+	// another one by half or more: the context ends there, and it is learnt anew.
 	RateHz float64
 	// LearnFrom is the number of samples from which a rate is learnt. Default 32.
 	LearnFrom int
@@ -47,7 +48,9 @@ type Config struct {
 	// is quarantined. Default 1 h. It is not checked where there is no stored stamp.
 	MaxFuture time.Duration
 	// MaxBackward is how far back a clock may be set; stamps before that are
-	// quarantined. Default 24 h.
+	// quarantined. Default 24 h. Without stored stamps a single wrong one in the
+	// future would have all that follows quarantined: there BackwardAfter holds for
+	// these too.
 	MaxBackward time.Duration
 	// BackwardAfter is the number of late samples in a row, rising in time,
 	// after which the clock is taken to have been set back: a new epoch opens.

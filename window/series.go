@@ -49,7 +49,9 @@ type Series struct {
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
 	lateTime int64
+	stored   bool // the newest sample's message has a stored stamp
 
+	pace   pace // of a series whose rate was learnt
 	slot   Slot
 	placed func(channel int, slot int64, fate Fate)
 	revise func(in ingest.Sample, slot int64) Fate
@@ -125,6 +127,7 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 		s.tell(&in, -1, Quarantined)
 		return
 	}
+	s.stored = stored != 0
 	if s.step == 0 {
 		s.learn(in, h)
 		return
@@ -197,6 +200,9 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		return
 	}
 	s.late = 0
+	if s.changed(&in, h) {
+		k = 0
+	}
 	gap := s.maxGap()
 	if s.began && in.Time > s.newest && k-max(s.high, s.next) > gap {
 		// Nothing came for longer than the model may fill: what waits is closed,
@@ -372,10 +378,15 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	if s.revises(in, slot, h) {
 		return
 	}
+	fate := Late
 	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
-		s.kill(in, Quarantined, h)
-		s.tell(&in, -1, Quarantined)
-		return
+		if fate, k = Quarantined, -1; s.stored {
+			s.kill(in, fate, h)
+			s.tell(&in, k, fate)
+			return
+		}
+		// Nothing tells which stamp is wrong, this one or the newest: if what comes
+		// goes on from this one, it was the newest.
 	}
 	s.alive(in)
 	// A clock that was set back gives late samples that rise steadily; lone
@@ -386,8 +397,8 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	s.late++
 	s.lateTime = in.Time
 	if s.late <= s.cfg.BackwardAfter {
-		s.kill(in, Late, h)
-		s.tell(&in, k, Late)
+		s.kill(in, fate, h)
+		s.tell(&in, k, fate)
 		return
 	}
 	for s.next < s.high {
@@ -395,6 +406,7 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	}
 	h.Reset(fmt.Sprintf("clock set back by %v", time.Duration(s.newest-in.Time)))
 	s.epoch++
+	s.pace.times, s.pace.step = s.pace.times[:0], 0
 	s.begin(in.Time)
 	s.place(in, h)
 }
@@ -454,7 +466,8 @@ func (s *Series) distinct() int {
 
 // settle freezes the rate and replays what was collected.
 func (s *Series) settle(h Handler) {
-	s.step = learnStep(s.learning)
+	s.pace.channel = busiest(s.learning, s.cfg.Channels)
+	s.step = learnStep(s.learning, s.pace.channel)
 	held := s.learning
 	s.learning = nil
 	s.fates[Pending] -= int64(len(held))
@@ -468,17 +481,38 @@ func (s *Series) settle(h Handler) {
 	}
 }
 
-// learnStep returns the spacing of the samples in ns: the mean of the spacings
+// busiest returns the channel with the most samples, the first of several.
+func busiest(in []ingest.Sample, channels int) int {
+	n := make([]int, channels)
+	for i := range in {
+		n[in[i].Channel]++
+	}
+	most := 0
+	for ch := range n {
+		if n[ch] > n[most] {
+			most = ch
+		}
+	}
+	return most
+}
+
+// learnStep returns the spacing of the samples of a channel in ns: the mean of the spacings
 // within half and one and a half times the median, so that gaps and coarse
 // stamps (2, 3, 3 ms for 360 Hz) do not bend it; then the nearest round value
 // within half a percent.
-func learnStep(in []ingest.Sample) float64 {
-	t := make([]int64, len(in))
+func learnStep(in []ingest.Sample, channel int) float64 {
+	t := make([]int64, 0, len(in))
 	for i := range in {
-		t[i] = in[i].Time
+		if in[i].Channel == channel {
+			t = append(t, in[i].Time)
+		}
 	}
 	slices.Sort(t)
-	t = slices.Compact(t)
+	return stepBetween(slices.Compact(t))
+}
+
+// stepBetween does so for rising times.
+func stepBetween(t []int64) float64 {
 	if len(t) < 2 {
 		return float64(time.Second)
 	}

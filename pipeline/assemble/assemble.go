@@ -166,6 +166,9 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 
 func windowOf(s *config.Stream) window.Config {
 	c := window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+	if c.Lateness == 0 { // as the file says, and not the default
+		c.Lateness = 1
+	}
 	if s.Window.Late == "revise" {
 		c.AllowedLateness = s.Window.AllowedLateness
 	}
