@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -200,7 +201,7 @@ func (e *Engine) Close() {
 // What becomes computable is computed by the next Run.
 func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error {
 	r := e.partition(part)
-	for i := range samples {
+	for i := 0; i < len(samples); i++ {
 		e.advance(r, &samples[i], stored)
 		e.expire(r)
 		l, err := e.lane(part, samples[i].Series)
@@ -208,7 +209,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			return err
 		}
 		if l == nil {
-			e.passThrough(&samples[i])
+			i += e.passThrough(samples[i:]) - 1
 			continue
 		}
 		l.touched = true
@@ -377,16 +378,26 @@ func (e *Engine) lane(part string, series string) (*lane, error) {
 	return l, nil
 }
 
-// passThrough gives a sample beyond MaxSeries out as it is.
-func (e *Engine) passThrough(s *ingest.Sample) {
-	e.spare[window.Raw]++
-	r := sink.Record{Time: s.Time, Stream: e.cfg.Stream, Series: s.Series, Channels: e.cfg.Channels[s.Channel : s.Channel+1],
-		Values: []sink.Value{{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Quality: sink.Bad, Method: "raw"}},
-		Score:  nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: s.TimeSource.String()}
-	if s.Missing == ingest.Present {
-		r.Values[0] = sink.Value{Raw: s.Value, Clean: s.Value, Lo: nan, Hi: nan, Quality: sink.Uncertain, Method: "raw"}
+// passThrough gives the first of the samples, of a series beyond MaxSeries, out as it
+// is, in one record with those that follow it at the same time, and returns how many
+// that are.
+func (e *Engine) passThrough(samples []ingest.Sample) int {
+	first := &samples[0]
+	r := sink.Record{Time: first.Time, Stream: e.cfg.Stream, Series: first.Series,
+		Score: nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: first.TimeSource.String()}
+	n := 0
+	for n < len(samples) && samples[n].Series == first.Series && samples[n].Time == first.Time &&
+		!slices.Contains(r.Channels, e.cfg.Channels[samples[n].Channel]) {
+		v := sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Quality: sink.Bad, Method: "raw"}
+		if s := &samples[n]; s.Missing == ingest.Present {
+			v.Raw, v.Clean, v.Quality = s.Value, s.Value, sink.Uncertain
+		}
+		r.Channels, r.Values = append(r.Channels, e.cfg.Channels[samples[n].Channel]), append(r.Values, v)
+		n++
 	}
+	e.spare[window.Raw] += int64(n)
 	e.out.Record(&r)
+	return n
 }
 
 func (e *Engine) event(l *lane, t int64, kind, severity, why string, data map[string]any) {

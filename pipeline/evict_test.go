@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"weak"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -256,5 +258,53 @@ func TestEvictedAnywhere(t *testing.T) {
 	defer p.Close()
 	if n := len(p.workers[0].snap.Series["mem"]); n == 0 || n >= 4 {
 		t.Errorf("the checkpoint holds %d series of 4, some of which are forgotten", n)
+	}
+}
+
+// TestEvictFrees: nothing holds on to a series that is forgotten.
+func TestEvictFrees(t *testing.T) {
+	e := withTTL(t, &nowhere{}, 5*time.Second)
+	e.cfg.Window.AllowedLateness = time.Second
+	push(t, e, steady("x", 0, 500))
+	e.Tick(1e12)
+	if _, err := e.FlushIdle(1, 9); err != nil {
+		t.Fatal(err)
+	}
+	x := weak.Make(e.lanes["x"])
+	push(t, e, steady("y", 1200, 10))
+	push(t, e, steady("y", 1210, 10))
+	for range 20 { // a fit may still be at work on copies of its readings
+		if runtime.GC(); x.Value() == nil {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Error("a series that was forgotten is still in memory")
+}
+
+// TestBeyondMaxSeries: the readings of one message and time are one record, so that
+// none takes the place of another under the same key.
+func TestBeyondMaxSeries(t *testing.T) {
+	out := &lines{}
+	e := testEngine(t, testModel(t, 1), out)
+	e.cfg.MaxSeries = 1
+	in := steady("y", 0, 2)
+	in[3].Missing, in[3].Value = ingest.OutOfRange, 0
+	push(t, e, append(steady("x", 0, 1), in...))
+	got := bySeries(out.records)["y"]
+	if len(got) != 2 {
+		t.Fatalf("%d records, want 2: %q", len(got), got)
+	}
+	for i, line := range got {
+		r, err := sink.ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Values) != 2 || r.Values[0].Clean != in[2*i].Value || r.Values[0].Method != "raw" || (r.Values[1].Quality == sink.Bad) != (i == 1) {
+			t.Errorf("record %d: %s", i, line)
+		}
+	}
+	if f := e.Fates(); f.In() != 6 || f[window.Raw] != 4 {
+		t.Errorf("fates %v, want 4 of 6 raw", f)
 	}
 }
