@@ -3,7 +3,6 @@ package pipeline
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -374,30 +373,8 @@ func (e *Engine) lane(part string, series string) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.adopt(part, []*lane{l})
+	e.lanes[l.series] = l
 	return l, nil
-}
-
-// passThrough gives the first of the samples, of a series beyond MaxSeries, out as it
-// is, in one record with those that follow it at the same time, and returns how many
-// that are.
-func (e *Engine) passThrough(samples []ingest.Sample) int {
-	first := &samples[0]
-	r := sink.Record{Time: first.Time, Stream: e.cfg.Stream, Series: first.Series,
-		Score: nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: first.TimeSource.String()}
-	n := 0
-	for n < len(samples) && samples[n].Series == first.Series && samples[n].Time == first.Time &&
-		!slices.Contains(r.Channels, e.cfg.Channels[samples[n].Channel]) {
-		v := sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Quality: sink.Bad, Method: "raw"}
-		if s := &samples[n]; s.Missing == ingest.Present {
-			v.Raw, v.Clean, v.Quality = s.Value, s.Value, sink.Uncertain
-		}
-		r.Channels, r.Values = append(r.Channels, e.cfg.Channels[samples[n].Channel]), append(r.Values, v)
-		n++
-	}
-	e.spare[window.Raw] += int64(n)
-	e.out.Record(&r)
-	return n
 }
 
 func (e *Engine) event(l *lane, t int64, kind, severity, why string, data map[string]any) {

@@ -308,3 +308,34 @@ func TestBeyondMaxSeries(t *testing.T) {
 		t.Errorf("fates %v, want 4 of 6 raw", f)
 	}
 }
+
+// TestEvictNotBeforeFirst: a series that only a switch is known of is not forgotten
+// before its first sample, nor in a checkpoint.
+func TestEvictNotBeforeFirst(t *testing.T) {
+	second := testModel(t, 2)
+	out := &lines{}
+	e := withTTL(t, out, 5*time.Second)
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := bank.Save(second); err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Obey("p", Switch{Series: "x", Record: 10, Model: second, Kind: "model.promoted"}); err != nil {
+		t.Fatal(err)
+	}
+	push(t, e, steady("y", 0, 700))
+	l, err := restoreLane(e, "p", "x", e.lanes["x"].appendState(nil), bank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(e.lanes, "x")
+	e.adopt("p", []*lane{l})
+	push(t, e, steady("y", 700, 700))
+	push(t, e, steady("x", 1400, 100))
+	e.Finish()
+	if e.evicted != 0 || e.lanes["x"].modelName() != second.Name() {
+		t.Errorf("%d series were forgotten, x is served by %s, want %s", e.evicted, e.lanes["x"].modelName(), second.Name())
+	}
+}

@@ -95,7 +95,8 @@ func (l *lane) leave() {
 
 // adopt takes in the lanes of a partition that were restored, in the order in which
 // they were heard of. One that was saved by a version that kept no mark counts as
-// heard of now.
+// heard of now; one that only switches are known of was never heard of, and waits for
+// its first sample for as long as it takes.
 func (e *Engine) adopt(part string, lanes []*lane) {
 	r := e.partition(part)
 	for _, l := range lanes {
@@ -111,7 +112,9 @@ func (e *Engine) adopt(part string, lanes []*lane) {
 	})
 	for _, l := range lanes {
 		e.lanes[l.series] = l
-		l.heard = e.now
-		r.add(l)
+		if f := l.win.Fates(); f.In() > 0 {
+			l.heard = e.now
+			r.add(l)
+		}
 	}
 }

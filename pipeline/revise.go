@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"math"
-	"time"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
@@ -103,7 +102,7 @@ func (l *lane) standIn(w *waitSlot) {
 		c := &w.cells[i]
 		for k := w.index - 1; most > 0 && !c.Own && !c.Held; k-- {
 			s := l.slotAt(k)
-			if s == nil || w.time-s.time > most+int64(time.Second) {
+			if s == nil || w.time-s.time > most+int64(1e9/l.rateHz) {
 				break
 			}
 			if e := &s.cells[i]; e.Valid() {
