@@ -204,6 +204,10 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 		e.advance(r, &samples[i], stored)
 		e.expire(r)
 		l, err := e.lane(part, samples[i].Series)
+		if err == nil && l != nil && e.expired(r, l) { // and its turn had not come
+			e.evict(l, r.newest)
+			l, err = e.lane(part, samples[i].Series)
+		}
 		if err != nil {
 			return err
 		}

@@ -11,20 +11,28 @@ import (
 	"github.com/quell-stream/quell/sink"
 )
 
-// expire forgets the series of a partition that were not heard of for StateTTL of
-// the partition's event time. It comes before each sample, so that which sample
-// finds a series forgotten follows from the partition alone.
+// evictMost bounds the series that one sample has forgotten, so that none has to wait
+// for thousands of them where a whole plant was silent.
+const evictMost = 2
+
+// expire forgets series of a partition that were not heard of for StateTTL of the
+// partition's event time, those silent for longest first. It comes before each sample:
+// which one finds a series forgotten follows from the partition alone.
 func (e *Engine) expire(r *recency) {
-	ttl := int64(e.cfg.StateTTL)
-	for l := r.front; ttl > 0 && l != nil && r.newest != noMark; l = r.front {
-		if l.mark == noMark { // only wrong clocks had spoken
-			l.mark = r.newest
-		}
-		if r.newest-l.mark <= ttl {
-			return
-		}
-		e.evict(l, r.newest)
+	for n := 0; n < evictMost && r.front != nil && e.expired(r, r.front); n++ {
+		e.evict(r.front, r.newest)
 	}
+}
+
+// expired says that a series is to be forgotten, by the samples of a partition.
+func (e *Engine) expired(r *recency, l *lane) bool {
+	if e.cfg.StateTTL <= 0 || l.of != r || r.newest == noMark {
+		return false
+	}
+	if l.mark == noMark { // only wrong clocks had spoken
+		l.mark = r.newest
+	}
+	return r.newest-l.mark > int64(e.cfg.StateTTL)
 }
 
 // evict finalises what waits of a series, as a long gap would, and forgets it. Its

@@ -339,3 +339,33 @@ func TestEvictNotBeforeFirst(t *testing.T) {
 		t.Errorf("%d series were forgotten, x is served by %s, want %s", e.evicted, e.lanes["x"].modelName(), second.Name())
 	}
 }
+
+// TestEvictByTurns: where all were silent one sample has few of them forgotten, and
+// each that returns starts cold all the same.
+func TestEvictByTurns(t *testing.T) {
+	out := &lines{}
+	e := withTTL(t, out, 5*time.Second)
+	for i := range 20 {
+		push(t, e, steady(fmt.Sprint("s", i), 0, 40))
+	}
+	push(t, e, steady("y", 1000, 1)[:1])
+	if e.evicted != evictMost {
+		t.Errorf("one sample has %d series forgotten, want %d", e.evicted, evictMost)
+	}
+	out.records = nil
+	push(t, e, steady("s15", 1000, 50))
+	if e.evicted != 20 {
+		t.Errorf("%d series are forgotten, want 20", e.evicted)
+	}
+	e.Finish()
+	cold := &lines{}
+	c := withTTL(t, cold, 0)
+	push(t, c, steady("s15", 1000, 50))
+	c.Finish()
+	if d := cmp.Diff(bySeries(cold.records)["s15"], bySeries(out.records)["s15"][40-32:]); d != "" {
+		t.Errorf("s15 does not start cold: %.1000s", d)
+	}
+	if f := e.Fates(); f.In() != 2*(20*40+50)+1 || f[window.Pending] != 0 {
+		t.Errorf("fates %v", f)
+	}
+}
