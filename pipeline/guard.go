@@ -173,6 +173,7 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
 		}
 	}
+	l.past.note(g, w.index)
 	g.Estimate(g.choices, g.values)
 	for i := range w.cells {
 		if judged := l.eng.cfg.Judged; judged != nil {

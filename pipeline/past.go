@@ -86,9 +86,6 @@ func (p *past) add(l *lane, w *waitSlot, served bool) {
 	s.served, s.changed, s.rev = served, false, 0
 	for i := range w.cells {
 		p.raws = append(p.raws, reading(&w.cells[i]))
-		if e := &l.estimates[i]; served && e.filter != "" {
-			p.filteredBy(l.guard, i, w.index)
-		}
 	}
 	if c := len(w.cells); len(p.raws) >= 2*p.keep*c {
 		p.raws = p.raws[:copy(p.raws, p.raws[len(p.raws)-p.keep*c:])]
@@ -106,12 +103,17 @@ func reading(wc *waitCell) float64 {
 	return nan
 }
 
-// filteredBy notes the filter that serves a channel.
-func (p *past) filteredBy(g *laneGuard, channel int, slot int64) {
-	now, ok := g.Settings(channel)
-	all := p.filters[channel]
-	if n := len(all); ok && (n == 0 || !all[n-1].p.Equal(&now)) {
-		p.filters[channel] = append(all, filterBy{slot, now})
+// note takes down which filters serve the channels at a slot, before a verdict that
+// comes with it.
+func (p *past) note(g *laneGuard, slot int64) {
+	if p == nil {
+		return
+	}
+	for i, all := range p.filters {
+		now, ok := g.Settings(i)
+		if n := len(all); ok && (n == 0 || !all[n-1].p.Equal(&now)) {
+			p.filters[i] = append(all, filterBy{slot, now})
+		}
 	}
 }
 

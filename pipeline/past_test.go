@@ -159,3 +159,46 @@ func TestRememberingAllocatesNothing(t *testing.T) {
 		t.Errorf("%g allocations a slot", n)
 	}
 }
+
+// TestNothingToRevise: a late sample without a value changes no record, whatever
+// serves, and so none is told again.
+func TestNothingToRevise(t *testing.T) {
+	in := noisy("x", 5200)
+	var timely []ingest.Sample
+	lost := map[int]ingest.Sample{} // by the slot after which they come
+	for i, s := range in {
+		if slot := i / 2; i%2 == 0 && slot > 600 && slot%23 == 0 {
+			s.Missing, s.Value = ingest.Null, 0
+			lost[slot+50] = s
+			continue
+		}
+		timely = append(timely, s)
+	}
+	out := &lines{}
+	e := revising(t, testModel(t, 1), true, 0, out)
+	n := 0
+	for i := range timely {
+		push(t, e, timely[i:i+1])
+		if s, ok := lost[int((timely[i].Time-1e18)/1e7)]; ok && timely[i].Channel == 1 {
+			push(t, e, []ingest.Sample{s})
+			n++
+		}
+	}
+	if f := e.Fates(); n < 150 || f.In() != int64(len(timely)+n) || f[window.Late] != 0 {
+		t.Fatalf("%d samples came late, fates %v", n, f)
+	}
+	filters := map[string]int{}
+	for _, line := range out.records {
+		r, err := sink.ParseRecord([]byte(line))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Rev != 0 {
+			t.Fatalf("told again: %s", line)
+		}
+		filters[r.Values[0].Method]++
+	}
+	if len(filters) < 2 || filters["net"] < 500 {
+		t.Errorf("served by %v: the recording is not what the test thinks", filters)
+	}
+}

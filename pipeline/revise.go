@@ -37,9 +37,11 @@ func (l *lane) late(in ingest.Sample, k int64) window.Fate {
 	default:
 		return window.Conflicting
 	}
+	w.changed = w.changed || c.Held || in.Missing != c.Missing
 	c.Cell = window.Cell{Value: in.Value, At: in.Time, Missing: in.Missing, Own: true}
-	w.source = max(w.source, in.TimeSource)
-	w.changed = true
+	if in.TimeSource > w.source {
+		w.source, w.changed = in.TimeSource, true
+	}
 	l.waitingRaw++
 	l.past.late = append(l.past.late, lateReading{k, in.Channel})
 	return window.Raw
@@ -277,10 +279,15 @@ func (e *estimate) revise(wc *waitCell, y float32, spread []float32, ch int, fil
 	if wc.Valid() {
 		base = wc.Value - wc.scale.Dev*(wc.x-float64(y))
 	}
-	if e.filter != "" && wc.Valid() && filtered != nil && filtered[at]-filtered[at] == 0 {
-		base, method = filtered[at], e.filter
-		if e.method == method && math.Abs(base-e.alone) <= rounding*e.dev {
-			base = e.alone
+	if e.filter != "" && wc.Valid() {
+		switch {
+		case filtered != nil && filtered[at]-filtered[at] == 0:
+			base, method = filtered[at], e.filter
+			if e.method == method && math.Abs(base-e.alone) <= rounding*e.dev {
+				base = e.alone
+			}
+		case e.method == e.filter: // there is nothing better than what it said
+			return
 		}
 	}
 	if spread != nil && e.filter == "" && e.unit > 0 {
