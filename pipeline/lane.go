@@ -66,6 +66,7 @@ type lane struct {
 
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase
+	before   int64    // slots seen by monitors before the present one
 
 	emitted int64 // records handed out since the series began, over all contexts
 

@@ -25,7 +25,8 @@ type models interface {
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.F64(wire.I64(wire.U8(dst, laneVersion), l.mark), l.rateHz)
+	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.I64(wire.F64(dst, l.rateHz), l.before)
 	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
 	for i := range l.scalers {
@@ -84,7 +85,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	var rate float64 // that it was begun for; the grid may be at another one by now
 	grid := 1
 	if version > 5 {
-		l.mark, rate, past = r.I64(), r.F64(), r.Bytes()
+		l.mark, rate, l.before, past = r.I64(), r.F64(), r.I64(), r.Bytes()
 		grid = window.StateVersion
 	}
 	r.SetRest(l.win.RestoreState(series, r.Rest(), grid))

@@ -12,7 +12,7 @@ import (
 // past, the times of readings and their spacing.
 func versionFive(l *lane) []byte {
 	now := l.appendState(nil)
-	head := len(wire.Bytes(wire.F64(wire.I64(wire.U8(nil, laneVersion), 0), 0), l.past.appendState(nil)))
+	head := len(wire.Bytes(wire.I64(wire.F64(wire.I64(wire.U8(nil, laneVersion), 0), 0), 0), l.past.appendState(nil)))
 	win := l.win.AppendState(nil)
 	rest := now[head+len(win):]
 	// What waits is found from where it begins to where it ends.

@@ -31,8 +31,9 @@ func (l *lane) changeRate(t int64) {
 	if tap := cfg.Tap; tap != nil && alarmed(l.state) {
 		tap.Resolved(l.series, 0)
 	}
+	l.before = l.seen()
 	l.watch = newWatch(l.eng, l.series, alarms)
-	l.state, l.score, l.rebases = monitor.Learning, nan, nil
+	l.state, l.score = monitor.Learning, nan
 }
 
 // alarmed says whether a state of the monitor is one that it opened a drift for.

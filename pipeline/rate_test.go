@@ -142,3 +142,35 @@ func TestRateChangeKeepsSwitch(t *testing.T) {
 		t.Errorf("state %s, events %q", l.state, out.events)
 	}
 }
+
+// TestRateChangeObeyed: a switch with a rebase that was decided after the rate had
+// changed is obeyed where it was decided, though it is known from the start.
+func TestRateChangeObeyed(t *testing.T) {
+	slow, fast, own := testModel(t, 1), testModel(t, 2), testModel(t, 3)
+	in := twoRates(800, 2000)
+	run := func(obeyed *Switch) ([]string, Switch) {
+		out := &lines{}
+		e := byRate(t, slow, fast, out)
+		if obeyed != nil {
+			if err := e.Obey("p", *obeyed); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var sw Switch
+		for i := range in {
+			push(t, e, in[i:i+1])
+			if i == 3600 && obeyed == nil {
+				sw, _ = e.Decide(Switch{Series: "x", Model: own, Kind: "model.promoted", Rebase: true})
+			}
+		}
+		e.Finish()
+		return out.records, sw
+	}
+	want, sw := run(nil)
+	if sw.Model == nil || sw.Seen < 1500 {
+		t.Fatalf("the switch %+v does not count slots of both rates", sw)
+	}
+	if got, _ := run(&sw); !cmp.Equal(want, got) {
+		t.Errorf("%.2000s", cmp.Diff(want, got))
+	}
+}
