@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
@@ -111,6 +112,9 @@ func strangers(dir string, streams []StreamConfig) bool {
 func (w *worker) needs(name string) bool {
 	for _, l := range w.eng.lanes {
 		if l.modelName() == name {
+			return true
+		}
+		if l.past != nil && slices.ContainsFunc(l.past.models, func(s servedBy) bool { return s.m != nil && s.m.Name() == name }) {
 			return true
 		}
 		for i := range l.switches {

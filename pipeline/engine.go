@@ -3,11 +3,13 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/guard"
+	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -79,6 +81,9 @@ type EngineConfig struct {
 	// MaxSeries bounds the number of series; samples of further ones pass
 	// through raw, counted. Default 100,000.
 	MaxSeries int
+	// StateTTL is for how long, in event time of its partition, nothing may come of
+	// a series before it is forgotten; it starts cold when it returns. 0: for ever.
+	StateTTL time.Duration
 }
 
 // Tap watches the slots of a series. Calls come from the goroutine that drives
@@ -112,6 +117,14 @@ func (c EngineConfig) defaults() EngineConfig {
 	return c
 }
 
+// at returns what serves a series of a rate, and how often its monitor may err.
+func (c *EngineConfig) at(rateHz float64) (*model.Model, monitor.Rate) {
+	if c.AtRate == nil {
+		return c.Model, c.FalseAlarms
+	}
+	return c.AtRate(rateHz)
+}
+
 // Engine computes the records of one stream from its samples: it owns one lane
 // per series. Every result depends on a series' own sequence of samples and
 // never on the clock, nor on how the input was cut into calls. An Engine is not
@@ -128,6 +141,16 @@ type Engine struct {
 	muted  int64                // events that the bounds of their series kept back
 	spare  window.Fates         // fates of samples that no lane holds
 	gone   window.Fates         // fates of dropped lanes' samples
+
+	recent   map[string]*recency // by partition
+	now      int64               // of the latest Tick
+	copies   *Engine             // where provisional records are computed; nil: none yet
+	scratch  []byte
+	amended  []*lane       // with late readings that are not told
+	rerunOf  *model.Model  // that the latest revision ran
+	rerun    *model.Stream // of it
+	gonePart []state.Entry // series forgotten since the latest checkpoint
+	evicted  int64         // series forgotten
 }
 
 // NewEngine returns an engine without series.
@@ -153,7 +176,7 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 				cfg.Stream, cfg.Channels[i], n.Sigma, n.Colour)
 		}
 	}
-	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), panels: make(map[int]*guard.Panel)}, nil
+	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), panels: make(map[int]*guard.Panel), recent: make(map[string]*recency)}, nil
 }
 
 // noise returns what is known of the noise of a channel.
@@ -165,24 +188,45 @@ func (e *Engine) noise(channel int) Noise {
 }
 
 // Close stops background fits and waits for them.
-func (e *Engine) Close() { e.fits.close() }
+func (e *Engine) Close() {
+	e.fits.close()
+	if e.copies != nil {
+		e.copies.Close()
+	}
+}
 
 // Push takes samples of one message. stored is the message's stored stamp in
 // Unix ns, 0 where there is none; part is the partition it came from.
 // What becomes computable is computed by the next Run.
 func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error {
-	for i := range samples {
+	r := e.partition(part)
+	for i := 0; i < len(samples); i++ {
+		e.advance(r, &samples[i], stored)
+		e.expire(r)
 		l, err := e.lane(part, samples[i].Series)
+		if err == nil && l != nil && e.expired(r, l) { // and its turn had not come
+			e.evict(l, r.newest)
+			l, err = e.lane(part, samples[i].Series)
+		}
 		if err != nil {
 			return err
 		}
 		if l == nil {
-			e.passThrough(&samples[i])
+			i += e.passThrough(samples[i:]) - 1
 			continue
 		}
 		l.touched = true
+		r.touch(l, e.now)
 		l.win.Push(samples[i], stored, l)
+		if l.past != nil && len(l.past.late) > 0 {
+			e.amended = append(e.amended, l)
+		}
 	}
+	for _, l := range e.amended {
+		l.revise()
+	}
+	clear(e.amended)
+	e.amended = e.amended[:0]
 	return nil
 }
 
@@ -311,11 +355,7 @@ func (e *Engine) drop(series string) {
 	l := e.lanes[series]
 	f := l.fates()
 	e.gone.Add(&f)
-	delete(e.lanes, series)
-	e.regroup(l, nil)
-	if e.cfg.Tap != nil {
-		e.cfg.Tap.Dropped(series)
-	}
+	e.remove(l)
 }
 
 // regain takes the fates of a series that was dropped before back from those of
@@ -337,20 +377,8 @@ func (e *Engine) lane(part string, series string) (*lane, error) {
 	if err != nil {
 		return nil, err
 	}
-	e.lanes[series] = l
+	e.lanes[l.series] = l
 	return l, nil
-}
-
-// passThrough gives a sample beyond MaxSeries out as it is.
-func (e *Engine) passThrough(s *ingest.Sample) {
-	e.spare[window.Raw]++
-	r := sink.Record{Time: s.Time, Stream: e.cfg.Stream, Series: s.Series, Channels: e.cfg.Channels[s.Channel : s.Channel+1],
-		Values: []sink.Value{{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Quality: sink.Bad, Method: "raw"}},
-		Score:  nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: s.TimeSource.String()}
-	if s.Missing == ingest.Present {
-		r.Values[0] = sink.Value{Raw: s.Value, Clean: s.Value, Lo: nan, Hi: nan, Quality: sink.Uncertain, Method: "raw"}
-	}
-	e.out.Record(&r)
 }
 
 func (e *Engine) event(l *lane, t int64, kind, severity, why string, data map[string]any) {

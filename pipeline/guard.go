@@ -19,6 +19,12 @@ type estimate struct {
 	coloured bool    // the noise of the channel is taken not to be white
 	colour   float32 // that the net is told, 0: none
 	cycles   bool    // earlier cycles had their share in it
+
+	// What a revision needs, see past.
+	alone  float64 // clean without that share
+	unit   float64 // spread that the net told, scaled; 0: it tells none
+	filter string  // that serves where there is a reading; "": the net
+	per    float64 // half an interval, in deviations
 }
 
 // halfPerDev returns how many deviations of the error half an interval is wide.
@@ -38,9 +44,11 @@ func (l *lane) estimate(w *waitSlot, y, spread, second []float32) {
 		} else { // filled from its neighbours
 			e.clean = wc.scale.Mean + wc.scale.Dev*float64(y[i])
 		}
+		e.alone = e.clean
 		unit := wc.scale.Sigma
 		if spread != nil {
-			unit = wc.scale.Dev * float64(spread[i])
+			e.unit = float64(spread[i])
+			unit = wc.scale.Dev * e.unit
 		}
 		e.dev = unit * l.dev.At(float64(l.levelsY[i].of(wc.scale)))
 	}
@@ -165,6 +173,7 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
 		}
 	}
+	l.past.note(g, w.index)
 	g.Estimate(g.choices, g.values)
 	for i := range w.cells {
 		if judged := l.eng.cfg.Judged; judged != nil {
@@ -176,10 +185,11 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 		}
 		e.dev = g.choices[i].Spread
 		c := &g.choices[i]
+		e.filter = c.Filter
 		if c.Filter != "" && !w.cells[i].Valid() { // a filter says nothing of its own where there is no reading
 			continue
 		}
-		e.clean, e.cycles = c.Clean, c.Cycles
+		e.clean, e.alone, e.cycles = c.Clean, c.Alone, c.Cycles
 		if c.Filter != "" {
 			e.method = c.Filter
 		}

@@ -36,11 +36,15 @@ type lane struct {
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
 
-	begun   bool // model and monitor are chosen
+	place // among the series of its partition
+
+	begun   bool    // model and monitor are chosen
+	rateHz  float64 // of the grid that they were chosen for
 	mod     *model.Model
 	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
 	limit   float64         // of the net's input
 	group   *group          // of mod
+	past    *past           // nil: records are not revised
 	half    model.HalfWidth // of the intervals of mod
 	dev     model.HalfWidth // that deviations of its errors stand for
 	stream  *model.Stream
@@ -62,6 +66,7 @@ type lane struct {
 
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase
+	before   int64    // slots seen by monitors before the present one
 
 	emitted int64 // records handed out since the series began, over all contexts
 
@@ -86,6 +91,12 @@ type waitSlot struct {
 	score  float64
 	state  string
 	cells  []waitCell
+
+	// Of a slot whose record is out, see past.
+	ests    []estimate
+	served  bool // by a net
+	changed bool // since its record was given out
+	rev     int
 }
 
 type waitCell struct {
@@ -105,6 +116,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.waiting.channels = c
+	l.mark = noMark
 	for i := range l.colours {
 		l.colours[i] = guard.NewColour()
 	}
@@ -119,20 +131,17 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 	}
 	l.rec = sink.Record{Stream: e.cfg.Stream, Series: l.series, Channels: e.cfg.Channels, Values: make([]sink.Value, c), Interval: e.cfg.Interval}
 	if e.cfg.AtRate == nil || l.win.RateHz() > 0 {
-		return l, l.begin()
+		return l, l.begin(l.win.RateHz())
 	}
 	return l, nil
 }
 
 // begin gives the lane its model and its monitor. It is called once, at the
 // latest when the rate of the grid has been learnt.
-func (l *lane) begin() error {
-	l.begun = true
+func (l *lane) begin(rateHz float64) error {
+	l.begun, l.rateHz = true, rateHz
 	cfg := &l.eng.cfg
-	m, alarms := cfg.Model, cfg.FalseAlarms
-	if cfg.AtRate != nil {
-		m, alarms = cfg.AtRate(l.win.RateHz())
-	}
+	m, alarms := cfg.at(rateHz)
 	if cfg.Watch {
 		l.watch = newWatch(l.eng, l.series, alarms)
 	}
@@ -179,6 +188,7 @@ func (l *lane) serve(m *model.Model) error {
 		return nil
 	}
 	l.history.resize(st.HistoryLen())
+	l.lengthen()
 	if old != nil {
 		in, _ := old.Position()
 		st.Warm(l.history.columns(), in)
@@ -229,12 +239,16 @@ func (l *lane) fates() window.Fates {
 // Slot takes the next slot of the grid.
 func (l *lane) Slot(s *window.Slot) {
 	if !l.begun {
-		if err := l.begin(); err != nil { // the model does not fit: raw passes through, and says why
+		if err := l.begin(l.win.RateHz()); err != nil { // the model does not fit: raw passes through, and says why
 			l.mod, l.stream = nil, nil
 			l.eng.regroup(l, nil)
 			l.eng.event(l, s.Time, "series.reset", "warning", "not denoised: "+err.Error(), nil)
 		}
 	}
+	if l.rateHz != l.win.RateHz() {
+		l.changeRate(s.Time)
+	}
+	l.revise()
 	if !l.queued {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)
@@ -242,6 +256,7 @@ func (l *lane) Slot(s *window.Slot) {
 	if len(l.rebases) > 0 {
 		l.rebase()
 	}
+	l.remember()
 	w := l.waiting.push()
 	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
 	for i := range s.Cells {
@@ -313,6 +328,7 @@ func (v *level) of(s window.Scale) float32 {
 // Reset finalises what waits and starts a new context.
 func (l *lane) Reset(reason string) {
 	last := l.win.Newest()
+	l.revise()
 	l.run()
 	if l.stream != nil {
 		l.emit(l.stream.Finish(), l.stream.Spread(), l.guard.finish(), true)
@@ -320,6 +336,7 @@ func (l *lane) Reset(reason string) {
 		l.history.reset()
 	}
 	l.drainRaw()
+	l.past.reset()
 	l.guard.reset()
 	for i := range l.scalers {
 		l.scalers[i].ResetIndex()
@@ -331,7 +348,7 @@ func (l *lane) Reset(reason string) {
 	if l.watch != nil {
 		l.watch.gap()
 	}
-	if reason != "end of input" {
+	if reason != window.EndOfInput {
 		l.eng.event(l, last, "series.reset", "info", reason, nil)
 	}
 }
@@ -397,114 +414,6 @@ func slot(x []float32, from, n int) []float32 {
 	}
 	return x[from : from+n]
 }
-
-// record hands one record out, with the estimates of the slot where it is served.
-func (l *lane) record(w *waitSlot, served, early bool) {
-	r := &l.rec
-	r.Time, r.Epoch, r.Score, r.Drift = w.time, w.epoch, w.score, w.state
-	r.TimeSource = w.source.String()
-	for i := range w.cells {
-		wc := &w.cells[i]
-		if wc.Own {
-			l.waitingRaw--
-		}
-		v := &r.Values[i]
-		*v = sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Method: "net"}
-		if wc.Valid() || wc.Held {
-			v.Raw = wc.Value
-		}
-		if w.index < warmUp {
-			v.Flags |= sink.WarmingUp
-		}
-		if early && served {
-			v.Flags |= sink.NoLookahead
-		}
-		switch wc.Missing {
-		case ingest.NonFinite:
-			v.Flags |= sink.FlagNonFinite
-		case ingest.Sentinel:
-			v.Flags |= sink.FlagSentinel
-		case ingest.OutOfRange:
-			v.Flags |= sink.FlagRange
-		case ingest.Null:
-			if wc.Held {
-				v.Flags |= sink.Held
-			} else {
-				v.Flags |= sink.FlagNull
-			}
-		}
-		l.clean(v, wc, served, i)
-	}
-	l.emitted++
-	l.eng.out.Record(r)
-}
-
-// warmUp is the index from which the scale rests on a whole block.
-const warmUp = 256
-
-// clean fills in clean value, interval, quality and method of one channel.
-func (l *lane) clean(v *sink.Value, wc *waitCell, served bool, ch int) {
-	e := &l.estimates[ch]
-	if served && e.coloured {
-		v.Flags |= sink.ColouredNoise
-	}
-	if served && e.cycles {
-		v.Flags |= sink.Cycles
-	}
-	if served && e.coloured && e.colour > 0 && l.eng.noise(ch).Colour == 0 {
-		v.Flags |= sink.ColourEstimated
-	}
-	switch {
-	case served && e.known:
-		v.Clean, v.Method = e.clean, e.method
-		if !wc.Valid() {
-			v.Quality = sink.Filled
-		}
-		if e.dev > 0 {
-			half := e.dev * l.halfPerDev(float64(l.levelsY[ch].of(wc.scale)))
-			v.Lo, v.Hi = v.Clean-half, v.Clean+half
-		}
-	case wc.Valid():
-		v.Clean, v.Method = wc.Value, "raw"
-	default:
-		v.Quality, v.Method = sink.Bad, "raw"
-	}
-}
-
-// queue is a ring of waiting slots that reuses its memory.
-type queue struct {
-	channels int
-	ring     []waitSlot
-	head, n  int
-}
-
-func (q *queue) len() int { return q.n }
-
-func (q *queue) push() *waitSlot {
-	if q.n == len(q.ring) {
-		ring := make([]waitSlot, max(16, 2*len(q.ring)))
-		for i := range q.n {
-			ring[i] = q.ring[(q.head+i)%len(q.ring)]
-		}
-		for i := q.n; i < len(ring); i++ {
-			ring[i].cells = make([]waitCell, q.channels)
-		}
-		q.ring, q.head = ring, 0
-	}
-	w := &q.ring[(q.head+q.n)%len(q.ring)]
-	q.n++
-	return w
-}
-
-// pop returns the oldest slot; it is valid until the next push.
-func (q *queue) pop() *waitSlot {
-	w := &q.ring[q.head]
-	q.head = (q.head + 1) % len(q.ring)
-	q.n--
-	return w
-}
-
-func (q *queue) at(i int) *waitSlot { return &q.ring[(q.head+i)%len(q.ring)] }
 
 // sorted returns the lanes in the order of their names, for results that must
 // not depend on the order of a map.

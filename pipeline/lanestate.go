@@ -10,13 +10,24 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state.
-const laneVersion = 6
+// laneVersion is the first byte of a lane's state. Version 5, which had no mark, no
+// past and no times of readings, is read.
+const (
+	laneVersion = 6
+	oldestLane  = 5
+)
+
+// models is where a lane's models are found by their names.
+type models interface {
+	Load(name string) (*model.Model, error)
+}
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.U8(dst, laneVersion)
+	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.I64(wire.F64(dst, l.rateHz), l.before)
+	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
 	for i := range l.scalers {
 		dst = l.scalers[i].AppendState(dst)
@@ -60,19 +71,38 @@ func (l *lane) appendState(dst []byte) []byte {
 }
 
 // restoreLane builds a lane from its state.
-func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane, error) {
+func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane, error) {
 	l, err := newLane(e, part, series)
 	if err != nil {
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	if v := r.U8(); r.Err() == nil && v != laneVersion {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
+	version := r.U8()
+	if r.Err() == nil && (version < oldestLane || version > laneVersion) {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, version, oldestLane, laneVersion)
 	}
-	r.SetRest(l.win.RestoreState(series, r.Rest()))
-	if r.Err() == nil && !l.begun && l.win.RateHz() > 0 {
-		if err := l.begin(); err != nil {
+	var past []byte
+	var rate float64 // that it was begun for; the grid may be at another one by now
+	grid := 1
+	if version > 5 {
+		l.mark, rate, l.before, past = r.I64(), r.F64(), r.I64(), r.Bytes()
+		grid = window.StateVersion
+	}
+	r.SetRest(l.win.RestoreState(series, r.Rest(), grid))
+	if rate == 0 {
+		rate = l.win.RateHz()
+	}
+	if r.Err() == nil && !l.begun && rate > 0 {
+		if err := l.begin(rate); err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
+		}
+	}
+	if l.eng.cfg.Window.RateHz == 0 {
+		l.rateHz = rate
+	}
+	if l.remember(); r.Err() == nil && l.past != nil && len(past) > 0 {
+		if err := l.past.restoreState(past, l, bank); err != nil {
+			return nil, fmt.Errorf("the saved state of series %q: its past: %w", series, err)
 		}
 	}
 	for i := range l.scalers {
@@ -104,10 +134,13 @@ func restoreLane(e *Engine, part, series string, src []byte, bank *Bank) (*lane,
 		}
 	}
 	for range r.Len(8) {
-		readWaiting(r, l.waiting.push())
+		readWaiting(r, l.waiting.push(), version)
 		if r.Err() != nil {
 			break
 		}
+	}
+	if l.past != nil && l.past.slots.len() > 0 && l.waiting.len() > 0 && l.waiting.at(0).index != l.past.end() {
+		r.Fail(errors.New("slots between its past and what waits"))
 	}
 	l.waitingRaw = r.I64()
 	l.state = r.String()
@@ -172,7 +205,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 	dst = wire.String(dst, w.state)
 	for i := range w.cells {
 		c := &w.cells[i]
-		dst = wire.F64(dst, c.Value)
+		dst = wire.I64(wire.F64(dst, c.Value), c.At)
 		dst = wire.U8(dst, uint8(c.Missing))
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
@@ -181,7 +214,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 	return dst
 }
 
-func readWaiting(r *wire.Reader, w *waitSlot) {
+func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 	w.index, w.time, w.epoch = r.I64(), r.I64(), r.Int()
 	w.source = ingest.TimeSource(r.U8())
 	w.score = r.F64()
@@ -189,6 +222,9 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 	for i := range w.cells {
 		c := &w.cells[i]
 		c.Value = r.F64()
+		if version > 5 {
+			c.At = r.I64()
+		}
 		c.Missing = ingest.Missing(r.U8())
 		c.Own, c.Held = r.Bool(), r.Bool()
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}
@@ -215,7 +251,7 @@ func appendSwitch(dst []byte, sw *Switch) []byte {
 	return wire.I64(wire.Bool(dst, sw.Rebase), sw.Seen)
 }
 
-func readSwitch(series string, src []byte, bank *Bank) (Switch, error) {
+func readSwitch(series string, src []byte, bank models) (Switch, error) {
 	r := wire.NewReader(src)
 	sw := Switch{Series: series, Record: r.I64()}
 	name := r.String()

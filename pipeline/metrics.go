@@ -11,6 +11,10 @@ type Metrics struct {
 	dropped        *prometheus.CounterVec
 	deadLetter     *prometheus.CounterVec
 	muted          *prometheus.CounterVec
+	provisional    *prometheus.CounterVec
+	revised        *prometheus.CounterVec
+	evicted        *prometheus.CounterVec
+	series         *prometheus.GaugeVec
 	lag            *prometheus.GaugeVec
 	latency        *prometheus.HistogramVec
 	driftSeries    *prometheus.GaugeVec
@@ -45,6 +49,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		dropped:      counter("quell_dropped_total", "Items an optional sink has lost.", "reason"),
 		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
 		muted:        counter("quell_events_muted_total", "Events kept back, or told only by a later one, because a series had too many.", "stream"),
+		provisional:  counter("quell_provisional_records_total", "Records of idle series given out before their final ones.", "stream"),
+		revised:      counter("quell_revised_records_total", "Records given out again because samples came late.", "stream"),
+		evicted:      counter("quell_series_evicted_total", "Series forgotten after state_ttl without a sample.", "stream"),
+		series:       gauge("quell_series", "Series whose state is held.", "stream"),
 		lag:          gauge("quell_lag_seconds", "How far the newest event time lies behind the stored stamp of its message.", "stream"),
 		latency:      latency,
 		driftSeries:  gauge("quell_drift_series", "Series by the state of their drift monitor.", "stream", "state"),

@@ -31,7 +31,7 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 	sw.Record = l.emitted
 	sw.At = l.stamp(sw.Kind)
 	if l.watch != nil {
-		sw.Seen = l.watch.seen
+		sw.Seen = l.seen()
 	}
 	l.schedule(sw)
 	return sw, true
@@ -78,12 +78,15 @@ func (l *lane) schedule(sw Switch) {
 	}
 }
 
+// seen returns the number of slots that the monitors of the lane have seen.
+func (l *lane) seen() int64 { return l.before + l.watch.seen }
+
 // rebase has the monitor take the present as the new normal where it is due. The
 // model that is to serve was tuned at the scale of what it was tuned on.
 // The monitor is ahead of the records by the look-ahead and by what waits for a
 // run, so it goes by slots.
 func (l *lane) rebase() {
-	for l.watch != nil && len(l.rebases) > 0 && l.watch.seen >= l.rebases[0] {
+	for l.watch != nil && len(l.rebases) > 0 && l.seen() >= l.rebases[0] {
 		l.rebases = l.rebases[:copy(l.rebases, l.rebases[1:])]
 		l.watch.rebase(l)
 		for i := range l.scalers {

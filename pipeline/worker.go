@@ -34,6 +34,12 @@ type StreamConfig struct {
 	// NoData is how long a source that is up may be silent before an event tells
 	// so; 0: for ever.
 	NoData time.Duration
+	// IdleFlush is how long a series may send nothing before what waits of it is given
+	// out as provisional records; 0: for ever. It goes by the clock.
+	IdleFlush time.Duration
+	// Now is the clock, by which nothing is decided but what IdleFlush asks for.
+	// Default time.Now.
+	Now func() time.Time
 	// Adapter, when not nil, fine-tunes models in the background.
 	Adapter Adapter
 	// Deterministic has the worker wait for the verdict of the Adapter, which must be
@@ -85,9 +91,12 @@ type worker struct {
 	lastPoint  time.Time
 	chunkStart time.Time
 
-	heard           atomic.Int64 // when deliveries came last, Unix ns
-	records, events int64        // handed to the sinks
-	muted           int64        // events kept back, as of the latest observe
+	idle            *time.Timer   // of the next look for idle series; nil: there is none
+	stalled         time.Duration // spent waiting for sinks
+	heard           atomic.Int64  // when deliveries came last, Unix ns
+	records, events int64         // handed to the sinks
+	muted           int64         // events kept back, as of the latest observe
+	evicted         int64         // series forgotten, likewise
 }
 
 // part is a partition that the worker owns.
@@ -110,6 +119,9 @@ const maxChunk = 512
 func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
 	if cfg.Checkpoint == 0 {
 		cfg.Checkpoint = time.Second
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
@@ -247,6 +259,10 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 	}
 	tick := time.NewTicker(w.cfg.Checkpoint)
 	defer tick.Stop()
+	idle := w.watchIdle()
+	if w.idle != nil {
+		defer w.idle.Stop()
+	}
 	for {
 		select {
 		case c, ok := <-chunks:
@@ -276,6 +292,10 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-idle:
+			if err := w.flushIdle(hard); err != nil {
+				return err
+			}
 		case err := <-w.com.failed:
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		case <-hard.Done():
@@ -293,6 +313,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 // work takes one chunk through the engine and to the sinks.
 func (w *worker) work(hard context.Context, c *chunk) error {
 	w.chunkStart = time.Now()
+	w.tick()
 	for i := range c.deliveries {
 		d := &c.deliveries[i]
 		if d.Assignment != nil {
@@ -361,6 +382,7 @@ func (w *worker) flush(hard context.Context) error {
 		hist.Observe(time.Since(start).Seconds())
 		w.com.durable(b.seq)
 	}
+	defer w.stall()()
 	for i, o := range w.outs {
 		if err := o.put(hard, b); err != nil {
 			for range w.outs[i:] {
@@ -379,6 +401,12 @@ func (w *worker) flush(hard context.Context) error {
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
 	w.records++
+	switch {
+	case r.Rev < 0:
+		w.met.provisional.WithLabelValues(w.name).Inc()
+	case r.Rev > 0:
+		w.met.revised.WithLabelValues(w.name).Inc()
+	}
 	w.cur.addRecord(r)
 }
 
@@ -542,12 +570,13 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		return -1, nil
 	}
 	var open []string // alerts
+	var lanes []*lane
 	for _, series := range slices.Sorted(maps.Keys(states)) {
 		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
-		w.eng.lanes[series] = l
+		lanes = append(lanes, l)
 		if l.alerts.told {
 			open = append(open, w.driftAlert(series))
 		}
@@ -555,6 +584,7 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 			w.eng.regain(l)
 		}
 	}
+	w.eng.adopt(partName, lanes)
 	w.remember(open)
 	for _, s := range switches {
 		if s.Part != partName {
@@ -589,6 +619,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	for _, q := range w.parts {
 		p.Heads = append(p.Heads, state.Head{Part: q.name, Next: q.next})
 	}
+	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
 			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)})
@@ -624,7 +655,7 @@ func (w *worker) appendExtra(dst []byte) []byte {
 	for _, n := range w.eng.spare {
 		dst = wire.I64(dst, n)
 	}
-	return wire.String(dst, nn.KernelTier())
+	return w.eng.appendTimes(wire.String(dst, nn.KernelTier()))
 }
 
 func (w *worker) restoreExtra(src []byte) error {
@@ -639,6 +670,9 @@ func (w *worker) restoreExtra(src []byte) error {
 		if was, is := r.String(), nn.KernelTier(); r.Err() == nil && was != is {
 			w.log.Warn("the checkpoint was made with other kernels: from here on clean values may differ by rounding from those of an uninterrupted run", "kernel", is, "checkpoint", was)
 		}
+	}
+	if len(r.Rest()) > 0 { // nor did it note how far the partitions had come
+		w.eng.restoreTimes(r)
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("stream %s: saved counters: %w", w.name, err)
@@ -659,6 +693,9 @@ func (w *worker) observe() {
 	}
 	w.met.muted.WithLabelValues(w.name).Add(float64(w.eng.muted - w.muted))
 	w.muted = w.eng.muted
+	w.met.series.WithLabelValues(w.name).Set(float64(w.eng.Series()))
+	w.met.evicted.WithLabelValues(w.name).Add(float64(w.eng.evicted - w.evicted))
+	w.evicted = w.eng.evicted
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}

@@ -12,6 +12,7 @@ package window
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -21,7 +22,8 @@ type Config struct {
 	Channels int // number of channels, ≥ 1
 
 	// RateHz is the rate of the grid. 0: learnt from the first LearnFrom
-	// samples' spacing, then frozen.
+	// samples' spacing, then frozen, until two spans of as many samples are at
+	// another one by half or more: the context ends there, and it is learnt anew.
 	RateHz float64
 	// LearnFrom is the number of samples from which a rate is learnt. Default 32.
 	LearnFrom int
@@ -35,6 +37,10 @@ type Config struct {
 	// An incomplete slot waits that long (in event time) for the rest of its
 	// samples. Default 2 s.
 	Lateness time.Duration
+	// AllowedLateness is how far behind the newest sample of the series one may be
+	// whose slot has closed, for the slot to take it after all: see Series.OnLate.
+	// Default 0: none.
+	AllowedLateness time.Duration
 	// MaxPending bounds the slots that wait; when one more is needed the oldest
 	// closes as it is. Default 1024.
 	MaxPending int
@@ -42,12 +48,26 @@ type Config struct {
 	// is quarantined. Default 1 h. It is not checked where there is no stored stamp.
 	MaxFuture time.Duration
 	// MaxBackward is how far back a clock may be set; stamps before that are
-	// quarantined. Default 24 h.
+	// quarantined. Default 24 h. Without stored stamps a single wrong one in the
+	// future would have all that follows quarantined: there BackwardAfter holds for
+	// these too.
 	MaxBackward time.Duration
 	// BackwardAfter is the number of late samples in a row, rising in time,
 	// after which the clock is taken to have been set back: a new epoch opens.
 	// Default 64.
 	BackwardAfter int
+}
+
+// MaxRevisable is the largest number of slots that AllowedLateness may hold.
+const MaxRevisable = 1 << 16
+
+// Revisable returns the number of slots that AllowedLateness holds on a grid of a
+// rate, at most MaxRevisable; 0 where late samples are dropped.
+func (c Config) Revisable(rateHz float64) int {
+	if c.AllowedLateness <= 0 {
+		return 0
+	}
+	return int(min(math.Ceil(c.AllowedLateness.Seconds()*rateHz)+1, MaxRevisable))
 }
 
 // Defaults returns c with zero fields replaced by their defaults.
@@ -80,6 +100,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("window: rate_hz is %g, it must lie in 0..1e6", c.RateHz)
 	case c.Hold < 0 || c.MaxGap < 0 || c.Lateness < 0 || c.MaxFuture < 0 || c.MaxBackward < 0:
 		return fmt.Errorf("window: durations must not be negative")
+	case c.AllowedLateness < 0 || c.RateHz > 0 && c.AllowedLateness.Seconds()*c.RateHz > MaxRevisable:
+		return fmt.Errorf("window: allowed_lateness is %v, it must not be negative nor hold more than %d slots", c.AllowedLateness, MaxRevisable)
 	case c.LearnFrom < 4:
 		return fmt.Errorf("window: a rate can't be learnt from %d samples, at least 4 are needed", c.LearnFrom)
 	case c.MaxPending < 2:

@@ -3,7 +3,6 @@ package window
 import (
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/ingest"
@@ -49,9 +48,12 @@ type Series struct {
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
 	lateTime int64
+	stored   bool // the newest sample's message has a stored stamp
 
+	pace   pace // of a series whose rate was learnt
 	slot   Slot
 	placed func(channel int, slot int64, fate Fate)
+	revise func(in ingest.Sample, slot int64) Fate
 }
 
 // recentSlots is how many closed slots are remembered to tell a duplicate from
@@ -101,8 +103,15 @@ func (s *Series) Closed() int64 { return s.next }
 // samples quarantined by their stored stamp, which then come first. slot is the
 // slot of the present context that the sample's time falls into, -1 where there
 // is none or it closed more than 64 slots ago. Pending is the fate of a sample
-// that the slot took: a later reading may still make it surplus.
+// that the slot took: a later reading may still make it surplus; Raw that of a late one
+// that it took after all.
 func (s *Series) OnPlaced(f func(channel int, slot int64, fate Fate)) { s.placed = f }
+
+// OnLate has f asked what becomes of a sample whose slot of the present context has
+// closed, and that is no more than AllowedLateness behind the newest: Raw where its
+// slot takes it after all, Duplicate, Conflicting, or Late. It is called before Push
+// returns, and never while a slot is handed out.
+func (s *Series) OnLate(f func(in ingest.Sample, slot int64) Fate) { s.revise = f }
 
 func (s *Series) tell(in *ingest.Sample, slot int64, fate Fate) {
 	if s.placed != nil {
@@ -118,6 +127,7 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 		s.tell(&in, -1, Quarantined)
 		return
 	}
+	s.stored = stored != 0
 	if s.step == 0 {
 		s.learn(in, h)
 		return
@@ -130,7 +140,16 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 
 // Finish closes everything that waits, as at the end of a file. The handler's
 // Reset is called last.
-func (s *Series) Finish(h Handler) {
+func (s *Series) Finish(h Handler) { s.End(EndOfInput, h) }
+
+// EndOfInput is the reason that Finish gives the handler's Reset.
+const EndOfInput = "end of input"
+
+// Waiting returns the number of samples that wait for their slot to close.
+func (s *Series) Waiting() int64 { return s.fates[Pending] }
+
+// End does what Finish does, for a reason of its own.
+func (s *Series) End(reason string, h Handler) {
 	if s.step == 0 && len(s.learning) > 0 {
 		s.settle(h)
 	}
@@ -138,7 +157,7 @@ func (s *Series) Finish(h Handler) {
 		s.close(h)
 	}
 	if s.began {
-		h.Reset("end of input")
+		h.Reset(reason)
 	}
 	s.began = false
 }
@@ -181,6 +200,9 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		return
 	}
 	s.late = 0
+	if s.changed(&in, h) {
+		k = 0
+	}
 	gap := s.maxGap()
 	if s.began && k-max(s.high, s.next) > gap {
 		// Nothing came for longer than the model may fill: what waits is closed,
@@ -314,7 +336,7 @@ func (s *Series) close(h Handler) {
 			any = true
 			s.fates[Pending]--
 			s.fates[Raw]++
-			cell.Own, cell.Missing, cell.Value = true, r.missing, r.value
+			cell.Own, cell.Missing, cell.Value, cell.At = true, r.missing, r.value, r.time
 			s.slot.TimeSource = max(s.slot.TimeSource, r.source)
 			if r.missing == ingest.Present {
 				s.last[i] = *r
@@ -328,134 +350,12 @@ func (s *Series) close(h Handler) {
 	if any && s.cfg.Hold > 0 {
 		for i := range s.slot.Cells {
 			if l := &s.last[i]; !s.slot.Cells[i].Own && l.own && t-l.time <= int64(s.cfg.Hold) {
-				s.slot.Cells[i].Value, s.slot.Cells[i].Held = l.value, true
+				c := &s.slot.Cells[i]
+				c.Value, c.At, c.Held = l.value, l.time, true
 			}
 		}
 	}
 	s.next++
 	s.high = max(s.high, s.next)
 	h.Slot(&s.slot)
-}
-
-// tooLate settles a sample whose slot has closed.
-func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
-	if k < 0 || s.next-k > recentSlots {
-		k = -1
-	}
-	if k >= 0 {
-		r := &s.recent[(k%recentSlots)*int64(s.cfg.Channels)+int64(in.Channel)]
-		if r.own && r.time == in.Time {
-			if r.value == in.Value && r.missing == in.Missing {
-				s.fates[Duplicate]++
-				s.tell(&in, k, Duplicate)
-				return
-			}
-			s.kill(in, Conflicting, h)
-			s.tell(&in, k, Conflicting)
-			return
-		}
-	}
-	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
-		s.kill(in, Quarantined, h)
-		s.tell(&in, -1, Quarantined)
-		return
-	}
-	s.alive(in)
-	// A clock that was set back gives late samples that rise steadily; lone
-	// stragglers do not.
-	if s.late > 0 && in.Time < s.lateTime {
-		s.late = 0
-	}
-	s.late++
-	s.lateTime = in.Time
-	if s.late <= s.cfg.BackwardAfter {
-		s.kill(in, Late, h)
-		s.tell(&in, k, Late)
-		return
-	}
-	for s.next < s.high {
-		s.close(h)
-	}
-	h.Reset(fmt.Sprintf("clock set back by %v", time.Duration(s.newest-in.Time)))
-	s.epoch++
-	s.begin(in.Time)
-	s.place(in, h)
-}
-
-// learn collects samples until a rate can be told from them.
-func (s *Series) learn(in ingest.Sample, h Handler) {
-	s.learning = append(s.learning, in)
-	s.fates[Pending]++
-	if s.distinct() >= s.cfg.LearnFrom || len(s.learning) >= s.cfg.LearnFrom*max(4, s.cfg.Channels) {
-		s.settle(h)
-	}
-}
-
-func (s *Series) distinct() int {
-	n := 0
-	for i := range s.learning {
-		if i == 0 || s.learning[i].Time != s.learning[i-1].Time {
-			n++
-		}
-	}
-	return n
-}
-
-// settle freezes the rate and replays what was collected.
-func (s *Series) settle(h Handler) {
-	s.step = learnStep(s.learning)
-	held := s.learning
-	s.learning = nil
-	s.fates[Pending] -= int64(len(held))
-	first := held[0].Time
-	for i := range held {
-		first = min(first, held[i].Time)
-	}
-	s.begin(first)
-	for i := range held {
-		s.place(held[i], h)
-	}
-}
-
-// learnStep returns the spacing of the samples in ns: the mean of the spacings
-// within half and one and a half times the median, so that gaps and coarse
-// stamps (2, 3, 3 ms for 360 Hz) do not bend it; then the nearest round value
-// within half a percent.
-func learnStep(in []ingest.Sample) float64 {
-	t := make([]int64, len(in))
-	for i := range in {
-		t[i] = in[i].Time
-	}
-	slices.Sort(t)
-	t = slices.Compact(t)
-	if len(t) < 2 {
-		return float64(time.Second)
-	}
-	d := make([]int64, len(t)-1)
-	for i := range d {
-		d[i] = t[i+1] - t[i]
-	}
-	sorted := slices.Clone(d)
-	slices.Sort(sorted)
-	med := sorted[len(sorted)/2]
-	var sum, n int64
-	for _, v := range d {
-		if 2*v >= med && 2*v <= 3*med {
-			sum += v
-			n++
-		}
-	}
-	step := float64(sum) / float64(n)
-	hz := 1e9 / step
-	for _, round := range []float64{1, 0.1, 0.01} { // rates: whole, tenths, hundredths of a hertz
-		if r := math.Round(hz/round) * round; r > 0 && math.Abs(r-hz) <= 0.005*hz {
-			return stepOf(r)
-		}
-	}
-	for _, unit := range []float64{60e9, 1e9, 1e6} { // spacings: minutes, seconds, milliseconds
-		if r := math.Round(step/unit) * unit; r > 0 && math.Abs(r-step) <= 0.005*step {
-			return r
-		}
-	}
-	return max(1, step)
 }

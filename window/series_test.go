@@ -257,7 +257,7 @@ func TestSeriesStateContinues(t *testing.T) {
 		}
 		state := a.AppendState(nil)
 		b := NewSeries(cfg)
-		rest, err := b.RestoreState("a", state)
+		rest, err := b.RestoreState("a", state, StateVersion)
 		if err != nil || len(rest) != 0 {
 			t.Fatalf("cut %d: %d bytes left, %v", cut, len(rest), err)
 		}
@@ -269,7 +269,7 @@ func TestSeriesStateContinues(t *testing.T) {
 			t.Errorf("cut %d: %s", cut, d)
 		}
 		for n := range state {
-			if _, err := NewSeries(cfg).RestoreState("a", state[:n]); err == nil {
+			if _, err := NewSeries(cfg).RestoreState("a", state[:n], StateVersion); err == nil {
 				t.Fatalf("cut %d: %d of %d bytes were accepted", cut, n, len(state))
 			}
 		}
@@ -320,3 +320,31 @@ type counter struct{ n, resets int }
 func (c *counter) Slot(*Slot)               { c.n++ }
 func (c *counter) Dead(ingest.Sample, Fate) {}
 func (c *counter) Reset(string)             { c.resets++ }
+// TestOneWrongStamp: without stored stamps nothing tells at first which clock is
+// wrong. A single stamp in the far future costs BackwardAfter samples, not the rest.
+func TestOneWrongStamp(t *testing.T) {
+	for _, c := range []struct {
+		stored int64
+		epochs int
+	}{{0, 1}, {1, 0}} {
+		s, r := series(t, Config{RateHz: 1, BackwardAfter: 4, MaxFuture: 1 << 62}), &recorder{}
+		for i := range 40 {
+			at := at(float64(100+i), float64(i))
+			if i == 20 {
+				at.Time += int64(100 * 365 * 24 * time.Hour)
+			}
+			s.Push(at, c.stored, r)
+		}
+		s.Finish(r)
+		if s.Epoch() != c.epochs {
+			t.Errorf("stored stamp %d: epoch %d, want %d", c.stored, s.Epoch(), c.epochs)
+		}
+		want := map[Fate]int{Quarantined: 4}
+		if c.stored != 0 {
+			want[Quarantined] = 19
+		}
+		if d := cmp.Diff(want, r.dead); d != "" {
+			t.Errorf("stored stamp %d: %s", c.stored, d)
+		}
+	}
+}

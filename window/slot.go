@@ -5,6 +5,7 @@ import "github.com/quell-stream/quell/ingest"
 // Cell is one channel at one slot.
 type Cell struct {
 	Value float64 // the reading; 0 where there is none
+	At    int64   // its time, Unix ns
 	// Missing is Present where the slot has a reading of its own with a value.
 	Missing ingest.Missing
 	// Own says that an input sample of this slot is behind the cell (with or

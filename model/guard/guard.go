@@ -50,6 +50,7 @@ type Choice struct {
 	Spread float64 // deviation of the error to be expected; 0: unknown
 	Filter string  // name of the filter's family; "" for the network
 	Cycles bool    // earlier cycles of the channel had their share in it
+	Alone  float64 // Clean without that share
 }
 
 // largestReading keeps the squares of readings finite; a larger one counts as missing.
@@ -153,11 +154,13 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i])
 		}
+		alone := choices[i].Clean
 		own := values[i].Own
 		if choices[i].Filter != "" {
 			own = c.own
 		}
 		choices[i] = c.recall(t, g.in, g.schedule, choices[i], own, values[i].Coloured)
+		choices[i].Alone = alone
 		c.coloured, c.told = values[i].Coloured, values[i].Told
 		if c.judged.open {
 			c.judgeNext(g.panel, g.in, g.blocks)

@@ -104,15 +104,6 @@ func NotYet(cfg *config.Config) []string {
 		say := func(format string, args ...any) {
 			out = append(out, fmt.Sprintf("streams.%s: ", s.Name)+fmt.Sprintf(format, args...))
 		}
-		if s.Window.Late == "revise" {
-			say("late: revise is not built yet: late samples go to the dead letter, as with late: drop")
-		}
-		if s.Window.IdleFlush > 0 {
-			say("idle_flush is not built yet: records of an idle series come with its next sample")
-		}
-		if s.Window.StateTTL > 0 {
-			say("state_ttl is not built yet: idle series are kept")
-		}
 		if s.Source.Type == config.Kafka {
 			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
@@ -148,6 +139,7 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		FitSentinel: train.Sentinel,
 		Calibration: b.opt.Calibration,
 		MaxSeries:   s.Window.MaxSeries,
+		StateTTL:    s.Window.StateTTL,
 		Link:        b.cfg.Links.Dashboard,
 	}
 	if s.Source.Type == config.Host && e.Window.RateHz == 0 {
@@ -161,6 +153,9 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		return pipeline.StreamConfig{}, err
 	}
 	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	if !b.opt.Deterministic { // else nothing may hang on the clock
+		out.IdleFlush = s.Window.IdleFlush
+	}
 	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
@@ -171,7 +166,14 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 }
 
 func windowOf(s *config.Stream) window.Config {
-	return window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+	c := window.Config{RateHz: s.Window.RateHz, Hold: s.Window.Hold, MaxGap: s.Window.MaxGap, Lateness: s.Window.Lateness}
+	if c.Lateness == 0 { // as the file says, and not the default
+		c.Lateness = 1
+	}
+	if s.Window.Late == "revise" {
+		c.AllowedLateness = s.Window.AllowedLateness
+	}
+	return c
 }
 
 func channelsOf(s *config.Stream) []field.Channel {

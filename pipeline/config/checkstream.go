@@ -12,6 +12,7 @@ import (
 	"github.com/quell-stream/quell/ingest/codec"
 	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/window"
 )
 
 func (d *document) checkStream(c *Config, s *Stream) {
@@ -25,7 +26,7 @@ func (d *document) checkStream(c *Config, s *Stream) {
 		d.checkSource(c, s, join(at, "source"))
 	}
 	d.checkChannels(s, join(at, "channels"))
-	d.checkWindow(&s.Window, join(at, "window"))
+	d.checkWindow(&s.Window, len(s.Channels), join(at, "window"))
 	d.checkModel(s, join(at, "model"))
 	if p := at + ".adapt.cpu_share"; s.Adapt.CPUShare <= 0 || s.Adapt.CPUShare > 1 {
 		d.failf(p, "must be above 0 and at most 1 (one core), got %g", s.Adapt.CPUShare)
@@ -174,11 +175,12 @@ func (d *document) checkChannels(s *Stream, at string) {
 	}
 }
 
-func (d *document) checkWindow(w *Window, at string) {
+func (d *document) checkWindow(w *Window, channels int, at string) {
 	if p := join(at, "rate_hz"); d.has(p) && !(w.RateHz > 0 && w.RateHz <= 1e6) {
 		d.failf(p, "must be above 0 and at most 1e6, got %g; remove it to have the rate learnt", w.RateHz)
 	}
 	d.atLeast(join(at, "max_series"), w.MaxSeries, 1)
+	d.checkIdle(w, at)
 	p := join(at, "allowed_lateness")
 	switch {
 	case !d.ok(join(at, "late")):
@@ -186,9 +188,53 @@ func (d *document) checkWindow(w *Window, at string) {
 		d.missing(at, "allowed_lateness", "late: revise needs to know how far back")
 		if d.ok(p) && d.ok(join(at, "lateness")) && w.AllowedLateness < w.Lateness {
 			d.failf(p, "must not be below lateness (%v)%s", w.Lateness, d.got(p, w.AllowedLateness.String()))
+		} else if d.ok(p) {
+			d.checkRevisable(w, channels, at)
 		}
 	case d.has(p) && d.ok(p):
 		d.warnf(p, "has no effect without late: revise")
+	}
+}
+
+// What a record that may be revised takes, and what all else of a series does, in
+// bytes, about.
+const (
+	revisableRecord  = 150
+	revisableChannel = 250 // of it
+	seriesChannel    = 80 << 10
+)
+
+// checkRevisable checks what late samples may revise, which is kept in memory.
+func (d *document) checkRevisable(w *Window, channels int, at string) {
+	p := join(at, "allowed_lateness")
+	if slots := w.AllowedLateness.Seconds() * w.RateHz; slots > window.MaxRevisable {
+		d.failf(p, "holds %.0f samples at %g Hz: at most %d records of a series can be revised", slots, w.RateHz, window.MaxRevisable)
+		return
+	}
+	slots := window.Config{AllowedLateness: w.AllowedLateness}.Revisable(w.RateHz)
+	channels = max(channels, 1)
+	bytes := slots * (revisableRecord + channels*revisableChannel)
+	if w.RateHz > 0 && bytes > channels*seriesChannel {
+		d.warnf(p, "%d records of each series are kept for late samples: up to %d KiB, and %.1f GiB of max_series (%d)",
+			slots, bytes>>10, float64(bytes)*float64(w.MaxSeries)/(1<<30), w.MaxSeries)
+	}
+}
+
+// checkIdle checks what becomes of series that fall silent.
+func (d *document) checkIdle(w *Window, at string) {
+	slot := time.Duration(0)
+	if w.RateHz > 0 {
+		slot = time.Duration(min(1e9/w.RateHz, math.MaxInt64/16))
+	}
+	if p := join(at, "idle_flush"); d.has(p) && d.ok(p) && w.IdleFlush > 0 && w.IdleFlush <= 2*slot {
+		d.warnf(p, "is no longer than two samples take at %g Hz: every record comes twice, as a provisional one first", w.RateHz)
+	}
+	gap := w.MaxGap
+	if gap == 0 {
+		gap = 8 * slot
+	}
+	if p := join(at, "state_ttl"); d.has(p) && d.ok(p) && w.StateTTL > 0 && w.StateTTL <= gap+w.Lateness {
+		d.failf(p, "must be longer than max_gap and lateness together (%v): a series is not forgotten while its next sample may still continue it%s", gap+w.Lateness, d.got(p, w.StateTTL.String()))
 	}
 }
 

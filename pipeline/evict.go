@@ -1,0 +1,103 @@
+package pipeline
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/sink"
+)
+
+// evictMost bounds the series that one sample has forgotten, so that none has to wait
+// for thousands of them where a whole plant was silent.
+const evictMost = 2
+
+// expire forgets series of a partition that were not heard of for StateTTL of the
+// partition's event time, those silent for longest first. It comes before each sample:
+// which one finds a series forgotten follows from the partition alone.
+func (e *Engine) expire(r *recency) {
+	for n := 0; n < evictMost && r.front != nil && e.expired(r, r.front); n++ {
+		e.evict(r.front, r.newest)
+	}
+}
+
+// expired says that a series is to be forgotten, by the samples of a partition.
+func (e *Engine) expired(r *recency, l *lane) bool {
+	if e.cfg.StateTTL <= 0 || l.of != r || r.newest == noMark {
+		return false
+	}
+	if l.mark == noMark { // only wrong clocks had spoken
+		l.mark = r.newest
+	}
+	return r.newest-l.mark > int64(e.cfg.StateTTL)
+}
+
+// evict finalises what waits of a series, as a long gap would, and forgets it. Its
+// samples stay counted; t is the event time at which that is found.
+func (e *Engine) evict(l *lane, t int64) {
+	l.win.End(fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL), l)
+	l.run()
+	l.retire(t, fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
+	f := l.fates()
+	e.spare.Add(&f)
+	l.switches, l.rebases = nil, nil // the lane may still be among those that Run looks at
+	e.remove(l)
+	e.gonePart = append(e.gonePart, state.Entry{Part: l.part, Series: l.series})
+	e.evicted++
+}
+
+// remove takes a lane out of the engine.
+func (e *Engine) remove(l *lane) {
+	l.leave()
+	delete(e.lanes, l.series)
+	e.regroup(l, nil)
+	if e.cfg.Tap != nil {
+		e.cfg.Tap.Dropped(l.series)
+	}
+}
+
+// retire tells that an alert is over whose monitor is forgotten: nobody else ever
+// would.
+func (l *lane) retire(t int64, why string) {
+	a := &l.alerts
+	held := a.held
+	a.held = nil
+	if !a.told {
+		if held != nil {
+			l.mute()
+		}
+		return
+	}
+	if held != nil {
+		if _, phase := held.Alert(); phase == sink.Resolve {
+			l.announce(*held, phase)
+			return
+		}
+		l.mute()
+	}
+	l.announce(sink.Event{
+		Time: t, Stream: l.eng.cfg.Stream, Series: l.series, Epoch: l.win.Epoch(), Kind: "drift.resolved", Severity: "info",
+		Why: why, Model: l.modelName(), Data: map[string]any{"kind": l.state},
+	}, sink.Resolve)
+}
+
+// appendTimes appends how far each partition has come.
+func (e *Engine) appendTimes(dst []byte) []byte {
+	dst = wire.U64(dst, uint64(len(e.recent)))
+	for _, part := range slices.Sorted(maps.Keys(e.recent)) {
+		dst = wire.I64(wire.String(dst, part), e.recent[part].newest)
+	}
+	return dst
+}
+
+func (e *Engine) restoreTimes(r *wire.Reader) {
+	for range r.Len(16) {
+		part, newest := r.String(), r.I64()
+		if r.Err() == nil {
+			e.partition(part).newest = newest
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// idleMost bounds the series that one look for idle ones flushes, so that samples of
+// others need not wait for all of them.
+const idleMost = 64
+
+// tick tells the engine the time, less what was spent waiting for sinks: a series
+// whose samples could not be read meanwhile is not idle.
+func (w *worker) tick() { w.eng.Tick(w.cfg.Now().UnixNano() - int64(w.stalled)) }
+
+// stall measures a time spent waiting for sinks, until what it returns is called.
+func (w *worker) stall() (end func()) {
+	start := w.cfg.Now()
+	return func() { w.stalled += w.cfg.Now().Sub(start) }
+}
+
+// watchIdle starts the timer of the looks for idle series, and returns its channel;
+// nil where nobody asked for them.
+func (w *worker) watchIdle() <-chan time.Time {
+	if w.cfg.IdleFlush <= 0 {
+		return nil
+	}
+	w.idle = time.NewTimer(w.idleEvery())
+	return w.idle.C
+}
+
+func (w *worker) idleEvery() time.Duration {
+	return min(max(w.cfg.IdleFlush/8, 5*time.Millisecond), time.Second)
+}
+
+// flushIdle gives out what waits of series that fell silent, and has the next look
+// come at once where there are more of them.
+func (w *worker) flushIdle(hard context.Context) error {
+	w.chunkStart = time.Now()
+	w.tick()
+	w.eng.Run()
+	n, err := w.eng.FlushIdle(w.cfg.IdleFlush, idleMost)
+	if err != nil {
+		w.log.Warn("idle series without provisional records", "err", err)
+	}
+	if n == idleMost {
+		w.idle.Reset(0)
+	} else {
+		w.idle.Reset(w.idleEvery())
+	}
+	return w.flush(hard)
+}
