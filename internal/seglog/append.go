@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // Append adds a record made of a kind, which is the caller's, and a payload,
@@ -151,11 +153,11 @@ func (l *Log) rotate(first int64) error {
 }
 
 // create makes a segment file with a durable header under a durable name.
-func (l *Log) create(h header) (file, error) {
+func (l *Log) create(h header) (fsys.File, error) {
 	path := l.segmentPath(h.first)
 	// Every segment with records is known since Open, so a file of this name is
 	// what an earlier attempt could not remove.
-	if err := removeIfThere(l.fs, path); err != nil {
+	if err := fsys.RemoveIfThere(l.fs, path); err != nil {
 		return nil, err
 	}
 	f, err := l.fs.Create(path)
@@ -172,7 +174,7 @@ func (l *Log) create(h header) (file, error) {
 		return l.fs.SyncDir(l.dir)
 	}()
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), removeIfThere(l.fs, path))
+		return nil, errors.Join(err, f.Close(), fsys.RemoveIfThere(l.fs, path))
 	}
 	return f, nil
 }
@@ -232,7 +234,7 @@ func (l *Log) TrimBefore(index int64) error {
 	defer l.setTrimFrom()
 	for len(l.segs) > 1 && l.segs[1].first <= index {
 		s := l.segs[0]
-		if err := removeIfThere(l.fs, s.path); err != nil {
+		if err := fsys.RemoveIfThere(l.fs, s.path); err != nil {
 			return fmt.Errorf("seglog: trim: %w", err)
 		}
 		l.segs = l.segs[1:]
