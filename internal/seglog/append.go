@@ -123,7 +123,13 @@ func (l *Log) mend() error {
 	if !l.repair {
 		return nil
 	}
-	if err := l.active.Truncate(l.synced); err != nil {
+	err := l.active.Truncate(l.synced)
+	if err == nil {
+		// Else a power failure could bring it back, and behind a segment that was
+		// sealed meanwhile it would look like damage.
+		err = l.active.Sync()
+	}
+	if err != nil {
 		next := l.next.Load()
 		return &WriteError{From: next, To: next, Err: fmt.Errorf("can't restore the end of the log: %w", err)}
 	}
@@ -246,6 +252,19 @@ func (l *Log) TrimBefore(index int64) error {
 		}
 	}
 	return nil
+}
+
+// TrimOldest removes the oldest segment, whatever it holds, and returns First as
+// it is then. The active segment always stays.
+func (l *Log) TrimOldest() (first int64, err error) {
+	l.view.Lock()
+	next := l.segs[0].first
+	if len(l.segs) > 1 {
+		next = l.segs[1].first
+	}
+	l.view.Unlock()
+	err = l.TrimBefore(next)
+	return l.First(), err
 }
 
 // Close syncs and closes the log. Readers must be closed by their owners.
