@@ -22,6 +22,9 @@ import (
 
 func (b *builder) outlet(s *config.Sink) (pipeline.OutletConfig, error) {
 	out := pipeline.OutletConfig{Name: s.Name, Emit: s.Emit, Required: s.Required}
+	if s.Spool != nil {
+		out.Spool = &pipeline.SpoolConfig{MaxBytes: int64(s.Spool.MaxBytes), SpillAfter: s.Spool.SpillAfter}
+	}
 	var err error
 	out.Sink, err = b.sink(s)
 	return out, err
