@@ -159,7 +159,7 @@ func (b *builder) deadLetter(d *config.DeadLetter) (sink.Sink, error) {
 		return b.kafkaSink(d.Connection, d.Topic, "")
 	default:
 		// An eighth of the room per file, so that what is thrown away is old.
-		c := file.Config{Path: filepath.Join(d.Path, "dead.jsonl"), TotalBytes: int64(d.MaxBytes), MaxBytes: max(1, int64(d.MaxBytes)/8), Log: b.opt.Log}
+		c := file.Config{Path: deadFile(d), TotalBytes: int64(d.MaxBytes), MaxBytes: max(1, int64(d.MaxBytes)/8), Log: b.opt.Log}
 		if err := c.Validate(); err != nil {
 			return nil, err
 		}
