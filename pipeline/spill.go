@@ -44,7 +44,7 @@ const (
 // meanwhile.
 type spill struct {
 	queue *spool.Queue // nil: there is none
-	once  bool         // the queue is what another configuration left behind: it is drained and not used again
+	once  bool         // the queue is what another configuration left behind: it is drained, and takes nothing
 
 	mu       sync.Mutex
 	on       bool               // everything goes through the queue
@@ -56,8 +56,9 @@ type spill struct {
 	broken bool          // it was said that the disk refuses
 }
 
-// openSpool opens the spool below dir, the folder of all spools. Without a
-// configured one what an earlier configuration left behind is drained.
+// openSpool opens the spool below dir, the folder of all spools. Where none is
+// configured what an earlier configuration left behind is drained before anything
+// else goes to the sink.
 func (o *outlet) openSpool(dir string) error {
 	c := o.cfg.Spool
 	s := &o.spill
@@ -219,6 +220,13 @@ func (o *outlet) store(ctx context.Context, items []sink.Item) (rest []sink.Item
 			s.mu.Unlock()
 			return items, true
 		}
+		if s.once {
+			s.mu.Unlock()
+			if items, ok = o.hold(ctx, items); !ok {
+				return items, false
+			}
+			continue
+		}
 		n, err := s.queue.Push(items)
 		s.mu.Unlock()
 		o.observeSpool()
@@ -238,6 +246,24 @@ func (o *outlet) store(ctx context.Context, items []sink.Item) (rest []sink.Item
 		}
 	}
 	return nil, true
+}
+
+// hold waits until the sink has taken something of a spool that takes no more. At
+// the end of a run an optional sink loses what waits.
+func (o *outlet) hold(ctx context.Context, items []sink.Item) (rest []sink.Item, ok bool) {
+	ending := o.ending
+	if o.cfg.Required {
+		ending = nil
+	}
+	select {
+	case <-o.spill.room:
+	case <-ending:
+		o.drop(len(items), "stopped")
+		return nil, true
+	case <-ctx.Done():
+		return items, false
+	}
+	return items, true
 }
 
 // await does what an error of the spool asks for: a required sink waits for room or

@@ -348,6 +348,47 @@ func TestDeadSinkStopsNobody(t *testing.T) {
 	}
 }
 
+// TestLeftoverSpool: a spool that is not configured any more takes nothing. What is
+// in it goes to the sink before anything new does, and a required sink waits for
+// that.
+func TestLeftoverSpool(t *testing.T) {
+	in := disorder(600)
+	want := records(t, in)
+	for _, required := range []bool{true, false} {
+		dir := t.TempDir()
+		ctx, stop := context.WithCancel(t.Context())
+		defer stop()
+		src := &memSource{log: in, finished: map[int64]bool{}, wake: func(next int64) {
+			if int(next) == len(in)/2 {
+				stop()
+			}
+		}}
+		if err := spoolPipeline(t, dir, src, out("out", &gate{is: "down"}, required, &SpoolConfig{})).Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		g := &gate{is: "down"}
+		src = &memSource{log: in, finished: map[int64]bool{}}
+		p := spoolPipeline(t, dir, src, out("out", g, required, nil))
+		left := p.outlets[0].spill.queue.Len()
+		done := make(chan error, 1)
+		go func() { done <- p.Run(t.Context()) }()
+		eventually(t, "the sink was tried", func() bool { return p.outlets[0].status().Circuit == circuitOpen })
+		time.Sleep(100 * time.Millisecond)
+		if n := p.outlets[0].spill.queue.Len(); n != left || n == 0 {
+			t.Errorf("%d items wait, of %d at first", n, left)
+		}
+		g.turn("up")
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if got := g.lines(); required {
+			same(t, got, want)
+		} else if len(got) < int(left) || !slices.Equal(got[:left], want[:left]) {
+			t.Errorf("%d records arrived, want the %d of the spool first", len(got), left)
+		}
+	}
+}
+
 // TestRequiredSinkHoldsUp: without a spool a required sink that is away holds the
 // acks back, and the healthy one beside it.
 func TestRequiredSinkHoldsUp(t *testing.T) {

@@ -61,7 +61,6 @@ type rig struct {
 	q       *Queue
 	far     far
 	durable int // items that Push called durable
-	lost    int64
 }
 
 func (r *rig) open(t rapid.TB) {
