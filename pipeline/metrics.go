@@ -37,7 +37,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "quell_latency_seconds",
-		Help:    "Time from taking a message off the source to its records being durable in every required sink.",
+		Help:    "Time from taking a message off the source to its records being durable in every required sink or its spool.",
 		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
 	}, []string{"stream"})
 	reg.MustRegister(latency)

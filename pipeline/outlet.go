@@ -107,10 +107,18 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 			return nil
 		default:
 		}
-		if !o.crowd() {
-			o.met.dropped.WithLabelValues("sink_behind").Add(float64(len(pick(nil, b, o.cfg.Emit))))
+		if o.cfg.Spool == nil {
+			o.drop(len(pick(nil, b, o.cfg.Emit)), "sink_behind")
 			b.finished(false)
 			return nil
+		}
+		select {
+		case o.queue <- b:
+			return nil
+		case <-time.After(crowdedFor):
+			o.crowd()
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 	select {
@@ -202,6 +210,10 @@ func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Dur
 	try, cancel := o.bounded(ctx, patience)
 	defer cancel()
 	began := time.Now()
+	ending := o.ending // cuts the waiting short where the end of the run ends the attempts
+	if o.cfg.Required && patience == noSpool {
+		ending = nil
+	}
 	for {
 		err := o.cfg.Sink.Write(try, items)
 		if err == nil {
@@ -239,6 +251,7 @@ func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Dur
 		}
 		select {
 		case <-time.After(pause):
+		case <-ending:
 		case <-try.Done():
 			if ctx.Err() != nil {
 				return stopped

@@ -60,11 +60,10 @@ type spill struct {
 // configured what an earlier configuration left behind is drained before anything
 // else goes to the sink.
 func (o *outlet) openSpool(dir string) error {
-	c := o.cfg.Spool
 	s := &o.spill
-	if c == nil {
-		c = &SpoolConfig{}
-		s.once = true
+	c := SpoolConfig{}
+	if s.once = o.cfg.Spool == nil; !s.once {
+		c = *o.cfg.Spool
 	}
 	if c.Dir == "" {
 		c.Dir = filepath.Join(dir, o.cfg.Name)
@@ -176,24 +175,18 @@ func (o *outlet) bounded(ctx context.Context, patience time.Duration) (context.C
 }
 
 // crowd makes room in the queue of an optional sink by way of its spool: from here
-// on putting waits for the disk at most. It returns false where there is no spool.
-func (o *outlet) crowd() bool {
-	if o.cfg.Spool == nil {
-		return false
-	}
-	for end := time.Now().Add(crowdedFor); len(o.queue) == cap(o.queue) && time.Now().Before(end); {
-		time.Sleep(crowdedFor / 20)
-	}
+// on putting waits for the disk at most.
+func (o *outlet) crowd() {
 	s := &o.spill
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(o.queue) == cap(o.queue) && !s.on {
-		s.crowded = true
-		if s.breakOff != nil {
-			s.breakOff()
-		}
+	if s.on {
+		return
 	}
-	return true
+	s.crowded = true
+	if s.breakOff != nil {
+		s.breakOff()
+	}
 }
 
 // divert has everything go through the spool from now on, until it is drained.
