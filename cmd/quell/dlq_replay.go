@@ -95,7 +95,7 @@ func (o *dlqReplayFlags) run(ctx context.Context, s streams, cfg *config.Config)
 		// Two replays at once would send everything twice.
 		release, err := state.Lock(dir)
 		if err != nil {
-			return fmt.Errorf("another replay is at work: %w", err)
+			return fmt.Errorf("what was replayed can't be kept, or another replay is at work: %w", err)
 		}
 		defer func() { err = errors.Join(err, release()) }()
 	}

@@ -203,7 +203,7 @@ func TestDropOldest(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"push": func(t *rapid.T) {
-				n := rapid.IntRange(1, 80).Draw(t, "items")
+				n := rapid.IntRange(1, 40).Draw(t, "items")
 				if k, err := q.Push(itemsFrom(pushed, n)); err != nil || k != n {
 					t.Fatalf("%d of %d pushed: %v", k, n, err)
 				}
@@ -247,7 +247,7 @@ func TestDamage(t *testing.T) {
 		if name == cursorName {
 			continue
 		}
-		for at := 0; at < len(disk.Data(name)); at += 7 {
+		for at := 0; at < len(disk.Data(name)); at += 13 {
 			c := disk.Clone()
 			lost := int64(0)
 			o := opts

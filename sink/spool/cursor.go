@@ -1,14 +1,13 @@
 package spool
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"path/filepath"
-
-	"encoding/binary"
-	"hash/crc32"
 
 	"github.com/quell-stream/quell/internal/fsys"
 )

@@ -26,7 +26,7 @@ func TestRefusesWhenFull(t *testing.T) {
 	q := open(t, t.TempDir(), Options{MaxBytes: 32 << 10})
 	pushed, full := 0, 0
 	f := far{}
-	for pushed < 2000 {
+	for pushed < 800 {
 		n, err := q.Push(itemsFrom(pushed, 50))
 		pushed += n
 		if q.Bytes() > 32<<10 {
@@ -140,7 +140,7 @@ func TestUnknownKind(t *testing.T) {
 // TestBothEndsAtOnce pushes and drains side by side.
 func TestBothEndsAtOnce(t *testing.T) {
 	q := open(t, t.TempDir(), Options{MaxBytes: 64 << 10})
-	const n = 3000
+	const n = 1200
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for pushed := 0; pushed < n; {

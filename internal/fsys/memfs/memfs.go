@@ -19,8 +19,9 @@ import (
 
 // FS is a file system in memory that knows what would survive a power
 // failure: file content up to the last Sync of the file, names up to the last
-// SyncDir. It holds one directory: of a path only the last element counts. It is
-// safe for concurrent use, its fields are not.
+// SyncDir. It holds one directory: of a path only the last element counts. What
+// implements fsys.FS is safe for concurrent use, the rest is for a test's own
+// goroutine.
 type FS struct {
 	mu      sync.Mutex
 	names   map[string]*inode
@@ -173,7 +174,10 @@ func (m *FS) Rename(from, to string) error {
 func (m *FS) SetAside(path string) (string, error) {
 	for i := 1; ; i++ {
 		to := fmt.Sprintf("%s.corrupt-%d", path, i)
-		if m.names[filepath.Base(to)] == nil {
+		m.mu.Lock()
+		free := m.names[filepath.Base(to)] == nil
+		m.mu.Unlock()
+		if free {
 			return to, errors.Join(m.Rename(path, to), m.SyncDir(""))
 		}
 	}
