@@ -222,8 +222,8 @@ func TestFullSpoolHoldsUp(t *testing.T) {
 	var held int
 	eventually(t, "acks stop", func() bool {
 		held = acks()
-		time.Sleep(100 * time.Millisecond)
-		return acks() == held
+		time.Sleep(200 * time.Millisecond)
+		return held > 0 && acks() == held
 	})
 	if held == 0 || held == len(in) {
 		t.Errorf("%d of %d messages are acknowledged: want those that fit into the spool", held, len(in))
