@@ -78,6 +78,18 @@ type Message struct {
 	Stored  int64 // the stored stamp: journal arrival or Kafka time, Unix ns
 	// Broker says that Stored is the broker's own stamp rather than an arrival time.
 	Broker bool
+	// Headers are those that the message came with. They are filled in where it could
+	// not be decoded, for the dead letter.
+	Headers []Header
+	// Size is the length of the payload as it came, where Payload holds only the
+	// beginning of it; else 0.
+	Size int64
+}
+
+// Header is a header of a message.
+type Header struct {
+	Key   string
+	Value []byte
 }
 
 // Partition is an independent ordered log that a source reads.

@@ -1,24 +1,17 @@
 package pipeline
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"unicode/utf8"
 
 	"github.com/quell-stream/quell/ingest"
-	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/sink/dlq"
+	"github.com/quell-stream/quell/window"
 )
 
 // Dead letters travel as events of kind dead_letter, so that every sink can
-// carry them: data holds the reason, and the original as far as there is one.
-
-func deadLetter(stream, series string, t int64, reason string, data map[string]any) sink.Event {
-	return sink.Event{
-		ID: fmt.Sprintf("%s/%s/dead/%s/%v/%d", stream, series, reason, data["channel"], t), Time: t, Stream: stream, Series: series,
-		Kind: "dead_letter", Severity: "warning", Why: reason, Data: data,
-	}
-}
+// carry them: data holds the reason, and the original as far as there is one
+// (package dlq).
 
 // malformed sends a message that could not be decoded to the dead letter, whole.
 func (w *worker) malformed(d *ingest.Delivery) {
@@ -29,19 +22,19 @@ func (w *worker) malformed(d *ingest.Delivery) {
 		reason, detail = m.Reason, m.Detail
 	}
 	w.met.deadLetter.WithLabelValues(w.name, reason).Inc()
-	data := map[string]any{"reason": reason, "detail": detail, "topic": d.Topic, "partition": w.parts[d.Part].name, "offset": d.Offset}
-	put := func(key string, b []byte) {
-		switch {
-		case len(b) == 0:
-		case utf8.Valid(b):
-			data[key] = string(b)
-		default:
-			data[key+"_base64"] = base64.StdEncoding.EncodeToString(b)
-		}
+	part := w.parts[d.Part].name
+	l := dlq.Letter{ID: fmt.Sprintf("%s/%s/%d", w.name, part, d.Offset), Time: d.Stored, Stream: w.name, Reason: reason, Detail: detail,
+		Topic: d.Topic, Partition: part, Offset: d.Offset, Key: d.Key, Payload: d.Payload, Size: d.Size}
+	for _, h := range d.Headers {
+		l.Headers = append(l.Headers, dlq.Header(h))
 	}
-	put("key", d.Key)
-	put("payload", d.Payload)
-	e := deadLetter(w.name, "", d.Stored, reason, data)
-	e.ID = fmt.Sprintf("%s/%s/%d", w.name, w.parts[d.Part].name, d.Offset)
-	w.cur.addEvent(e, true)
+	w.cur.addEvent(l.Event(), true)
+}
+
+// Dead adds a dead sample to the open batch.
+func (w *worker) Dead(s ingest.Sample, why window.Fate) {
+	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
+	l := dlq.Letter{Time: s.Time, Stream: w.name, Series: s.Series, Reason: why.String(), Channel: w.cfg.Engine.Channels[s.Channel], Value: s.Value, Missing: s.Missing.String()}
+	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, s.Series, l.Reason, l.Channel, s.Time)
+	w.cur.addEvent(l.Event(), true)
 }

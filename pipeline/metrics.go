@@ -8,6 +8,10 @@ type Metrics struct {
 	ingestMessages *prometheus.CounterVec
 	samples        *prometheus.GaugeVec
 	sinkRecords    *prometheus.CounterVec
+	sinkRetries    *prometheus.CounterVec
+	sinkCircuit    *prometheus.GaugeVec
+	spoolBytes     *prometheus.GaugeVec
+	spoolItems     *prometheus.GaugeVec
 	dropped        *prometheus.CounterVec
 	deadLetter     *prometheus.CounterVec
 	muted          *prometheus.CounterVec
@@ -37,7 +41,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	latency := prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name:    "quell_latency_seconds",
-		Help:    "Time from taking a message off the source to its records being durable in every required sink.",
+		Help:    "Time from taking a message off the source to its records being durable in every required sink or its spool.",
 		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
 	}, []string{"stream"})
 	reg.MustRegister(latency)
@@ -46,7 +50,11 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		// A gauge, since pending samples come and go; all other fates only rise.
 		samples:      gauge("quell_samples_total", "Input samples by what became of them. The fates add up to what came in.", "stream", "fate"),
 		sinkRecords:  counter("quell_sink_records_total", "Records and events made durable by a sink.", "sink"),
-		dropped:      counter("quell_dropped_total", "Items an optional sink has lost.", "reason"),
+		sinkRetries:  counter("quell_sink_retries_total", "Attempts to write that followed a failed one.", "sink"),
+		sinkCircuit:  gauge("quell_sink_circuit", "1 for the state that the sink's circuit is in: closed, open (left alone after a failure) or half_open (being tried).", "sink", "state"),
+		spoolBytes:   gauge("quell_spool_bytes", "Size on disk of what waits for the sink in its spool.", "sink"),
+		spoolItems:   gauge("quell_spool_items", "Records and events that wait for the sink in its spool.", "sink"),
+		dropped:      counter("quell_dropped_total", "Items that a sink will never get, by why: an optional one was behind or refused them, its spool was full, a disk damaged what was in a spool.", "reason"),
 		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
 		muted:        counter("quell_events_muted_total", "Events kept back, or told only by a later one, because a series had too many.", "stream"),
 		provisional:  counter("quell_provisional_records_total", "Records of idle series given out before their final ones.", "stream"),

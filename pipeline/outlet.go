@@ -20,11 +20,14 @@ type OutletConfig struct {
 	Sink sink.Sink
 	// Emit is records, events or all; "dead" is the dead letter's own.
 	Emit string
-	// Required sinks hold checkpoints, and so acks, back until they are durable.
-	// An optional one that falls behind loses batches, counted.
+	// Required sinks hold checkpoints, and so acks, back until they are durable, in
+	// the sink or in its spool. An optional one that falls behind loses batches,
+	// counted; with a spool the oldest of what is in it.
 	Required bool
 	// Queue is the number of batches that may wait. Default 16.
 	Queue int
+	// Spool, when not nil, takes what the sink does not.
+	Spool *SpoolConfig
 }
 
 // outlet runs one sink: it takes batches from a bounded queue in order and
@@ -35,20 +38,52 @@ type outlet struct {
 	met   *Metrics
 	queue chan *batch
 	up    atomic.Bool
+	state atomic.Pointer[string] // of the circuit
 	last  atomic.Pointer[string] // latest error, for /readyz
 	told  bool                   // that it is down
 	fatal func(error)
+	spill spill
 
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
 	ending chan struct{} // closed by drain
 }
 
+// The states of a sink's circuit.
+const (
+	circuitClosed   = "closed"    // what it is given goes to it
+	circuitOpen     = "open"      // it failed, and is left alone for a while
+	circuitHalfOpen = "half_open" // it is being tried again, or for the first time
+)
+
+// The times between attempts, before jitter: they grow by half each time.
+const (
+	firstPause = 50 * time.Millisecond
+	mostPause  = 5 * time.Second
+)
+
+// What stands for a patience where an attempt does not end overdue.
+const (
+	noSpool   time.Duration = -1 // there is nowhere else to go with the items
+	fromSpool time.Duration = -2 // that is where they are, and safe
+)
+
+// outcome is how an attempt to write ended.
+type outcome uint8
+
+const (
+	settled outcome = iota // durable, or given up by an optional sink
+	stopped                // by force: nothing is known of the items
+	overdue                // the sink has failed for so long that the items are for the spool
+)
+
 func newOutlet(cfg OutletConfig, log *slog.Logger, met *Metrics, fatal func(error)) *outlet {
 	if cfg.Queue == 0 {
 		cfg.Queue = 16
 	}
 	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{})}
+	o.spill.room = make(chan struct{}, 1)
+	o.turn(circuitHalfOpen)
 	return o
 }
 
@@ -63,16 +98,28 @@ func (o *outlet) start(ctx context.Context) error {
 }
 
 // put hands a batch over. For a required sink it blocks while the queue is
-// full: that is the back-pressure. An optional sink drops the batch instead.
+// full: that is the back-pressure. An optional sink drops the batch instead, or
+// has it go to the spool.
 func (o *outlet) put(ctx context.Context, b *batch) error {
 	if !o.cfg.Required {
 		select {
 		case o.queue <- b:
+			return nil
 		default:
-			o.met.dropped.WithLabelValues("sink_behind").Add(float64(len(pick(nil, b, o.cfg.Emit))))
-			b.finished(false)
 		}
-		return nil
+		if o.cfg.Spool == nil {
+			o.drop(len(pick(nil, b, o.cfg.Emit)), "sink_behind")
+			b.finished(false)
+			return nil
+		}
+		select {
+		case o.queue <- b:
+			return nil
+		case <-time.After(crowdedFor):
+			o.crowd()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	select {
 	case o.queue <- b:
@@ -83,11 +130,15 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 }
 
 func (o *outlet) loop(ctx context.Context) {
-	o.probe(ctx)
+	if o.spill.queue != nil && !o.spill.queue.Empty() {
+		o.divert(ctx) // an earlier process left it behind
+	} else {
+		o.probe(ctx)
+	}
 	var items []sink.Item
 	for b := range o.queue {
 		items = pick(items[:0], b, o.cfg.Emit)
-		if len(items) > 0 && !o.write(ctx, items) {
+		if len(items) > 0 && !o.settle(ctx, items) {
 			// Stopped by force: nothing of this or later batches is durable, so
 			// they never count as done. They are released all the same.
 			b.release()
@@ -108,65 +159,185 @@ func (o *outlet) loop(ctx context.Context) {
 // that an idle one is not taken for one that works. It gives up where the queue
 // ends: what is in it will tell.
 func (o *outlet) probe(ctx context.Context) {
-	ctx, cancel := context.WithCancel(ctx)
+	probing, cancel := o.within(ctx, 0)
 	defer cancel()
-	stop := make(chan struct{})
-	defer close(stop)
-	go func() {
-		select {
-		case <-o.ending:
-			cancel()
-		case <-stop:
-		}
-	}()
-	o.write(ctx, nil)
+	if o.write(probing, nil, o.patience()) == overdue {
+		o.divert(ctx)
+	}
 }
 
-// write returns whether the items are settled: durable, or given up by an
-// optional sink.
-func (o *outlet) write(ctx context.Context, items []sink.Item) bool {
-	wait := backoff.NewExponentialBackOff()
-	wait.InitialInterval, wait.MaxInterval = 50*time.Millisecond, 5*time.Second
-	for {
-		err := o.cfg.Sink.Write(ctx, items)
-		if err == nil {
-			o.met.sinkRecords.WithLabelValues(o.cfg.Name).Add(float64(len(items)))
-			o.up.Store(true)
-			if o.told {
-				o.told = false
-				o.log.Info("sink is up again")
-			}
-			return true
+// within returns a context that ends a while after the queue has.
+func (o *outlet) within(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		defer cancel()
+		select {
+		case <-o.ending:
+		case <-ctx.Done():
+			return
 		}
-		if ctx.Err() != nil {
+		select {
+		case <-time.After(grace):
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
+// settle makes items durable, in the sink or in its spool. It returns false where
+// it was stopped by force.
+func (o *outlet) settle(ctx context.Context, items []sink.Item) bool {
+	for {
+		var ok bool
+		if items, ok = o.store(ctx, items); len(items) == 0 || !ok {
+			return ok
+		}
+		switch o.write(ctx, items, o.patience()) {
+		case settled:
+			return true
+		case stopped:
 			return false
 		}
-		text := err.Error()
-		o.last.Store(&text)
-		if errors.Is(err, sink.ErrPermanent) {
-			if o.cfg.Required {
-				o.fatal(fmt.Errorf("sink %s: %w", o.cfg.Name, err))
-				return false
-			}
-			o.log.Error("sink refuses items for good, they are dropped", "items", len(items), "err", err)
-			o.met.dropped.WithLabelValues("refused").Add(float64(len(items)))
-			return true
+		o.divert(ctx)
+	}
+}
+
+// write tries until the items are settled. With a patience of at least 0 it gives
+// up, overdue, once the sink has failed for so long.
+func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Duration) outcome {
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = firstPause, mostPause
+	try, cancel := o.bounded(ctx, patience)
+	defer cancel()
+	began := time.Now()
+	ending := o.ending // cuts the waiting short where the end of the run ends the attempts
+	if o.cfg.Required && patience == noSpool {
+		ending = nil
+	}
+	for {
+		err := o.cfg.Sink.Write(try, items)
+		if err == nil {
+			o.works(len(items))
+			return settled
 		}
-		o.up.Store(false)
-		if !o.told {
-			o.told = true
-			o.log.Warn("sink is down, trying again", "err", err)
+		switch {
+		case ctx.Err() != nil:
+			return stopped
+		case errors.Is(try.Err(), context.Canceled):
+			return overdue // the sink is slow, which is no failure
+		case try.Err() != nil:
+			err = fmt.Errorf("no answer for %s: %w", max(patience, leastTry), err)
+		}
+		o.fails(err)
+		if errors.Is(err, sink.ErrPermanent) {
+			return o.refused(err, len(items))
+		}
+		ends := o.ends()
+		switch {
+		case patience >= 0 && (ends || try.Err() != nil || time.Since(began) >= patience):
+			return overdue
+		case ends && patience == fromSpool:
+			return stopped
+		case ends && !o.cfg.Required:
+			o.drop(len(items), "stopped")
+			return settled
 		}
 		pause := wait.NextBackOff()
 		if asked := (*sink.RetryError)(nil); errors.As(err, &asked) {
 			pause = max(pause, asked.After)
 		}
+		if patience >= 0 {
+			pause = min(pause, max(0, patience-time.Since(began)))
+		}
 		select {
 		case <-time.After(pause):
-		case <-ctx.Done():
-			return false
+		case <-ending:
+		case <-try.Done():
+			if ctx.Err() != nil {
+				return stopped
+			}
+			return overdue
 		}
+		o.met.sinkRetries.WithLabelValues(o.cfg.Name).Inc()
+		o.turn(circuitHalfOpen)
 	}
+}
+
+// works notes that the sink took items.
+func (o *outlet) works(items int) {
+	o.met.sinkRecords.WithLabelValues(o.cfg.Name).Add(float64(items))
+	o.up.Store(true)
+	o.turn(circuitClosed)
+	if o.told {
+		o.told = false
+		o.log.Info("sink is up again")
+	}
+}
+
+// fails notes that the sink took nothing.
+func (o *outlet) fails(err error) {
+	text := err.Error()
+	o.last.Store(&text)
+	if errors.Is(err, sink.ErrPermanent) {
+		return
+	}
+	o.up.Store(false)
+	o.turn(circuitOpen)
+	if !o.told {
+		o.told = true
+		o.log.Warn("sink is down, trying again", "err", err)
+	}
+}
+
+// refused ends the work of a required sink that refuses for good; an optional one
+// loses the items.
+func (o *outlet) refused(err error, items int) outcome {
+	if o.cfg.Required {
+		o.fatal(fmt.Errorf("sink %s: %w", o.cfg.Name, err))
+		return stopped
+	}
+	o.log.Error("sink refuses items for good, they are dropped", "items", items, "err", err)
+	o.drop(items, "refused")
+	return settled
+}
+
+func (o *outlet) drop(items int, why string) {
+	o.met.dropped.WithLabelValues(why).Add(float64(items))
+}
+
+// turn shows the state of the circuit.
+func (o *outlet) turn(state string) {
+	if was := o.state.Swap(&state); was != nil && *was == state {
+		return
+	}
+	for _, s := range []string{circuitClosed, circuitOpen, circuitHalfOpen} {
+		is := 0.0
+		if s == state {
+			is = 1
+		}
+		o.met.sinkCircuit.WithLabelValues(o.cfg.Name, s).Set(is)
+	}
+}
+
+func (o *outlet) ends() bool {
+	select {
+	case <-o.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// status returns the read-only view of the sink.
+func (o *outlet) status() Status {
+	s := Status{Name: "sink " + o.cfg.Name, Up: o.up.Load(), Circuit: *o.state.Load()}
+	if t := o.last.Load(); t != nil && !s.Up {
+		s.Err = *t
+	}
+	if q := o.spill.queue; q != nil {
+		s.SpoolItems, s.SpoolBytes = q.Len(), q.Bytes()
+	}
+	return s
 }
 
 // drain ends the queue and waits until everything in it is durable.

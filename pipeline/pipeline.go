@@ -96,6 +96,15 @@ func (p *Pipeline) build() error {
 	c := p.cfg.DeadLetter
 	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
 	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
+	spools := filepath.Join(p.cfg.StateDir, "spools")
+	for _, o := range p.outlets {
+		if err := o.openSpool(spools); err != nil {
+			return err
+		}
+	}
+	if err := p.strandedSpools(spools); err != nil {
+		return err
+	}
 	for _, s := range p.cfg.Streams {
 		if s.StateDir == "" {
 			s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
@@ -123,7 +132,15 @@ func (p *Pipeline) build() error {
 
 // Close releases a pipeline that is not going to Run.
 func (p *Pipeline) Close() error {
-	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.release())
+	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
+}
+
+func (p *Pipeline) closeSpools() error {
+	var errs []error
+	for _, o := range p.outlets {
+		errs = append(errs, o.closeSpool())
+	}
+	return errors.Join(errs...)
 }
 
 func (p *Pipeline) closeWorkers() error {
@@ -169,10 +186,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	if failed {
 		p.kill(ErrDrain)
 	}
-	// Optional sinks are not waited for until here, and one that is away would never
-	// be done with what it has.
-	late := time.AfterFunc(p.cfg.Drain, func() { p.kill(ErrDrain) })
-	defer late.Stop()
+	// A sink that is away may have something left that nobody waits for.
+	defer time.AfterFunc(p.cfg.Drain, func() { p.kill(ErrDrain) }).Stop()
 	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	for _, o := range all[:started] {
@@ -183,7 +198,7 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	p.health.close()
 	p.kill(ErrDrain)
-	return errors.Join(append(errs, p.release())...)
+	return errors.Join(append(errs, p.closeSpools(), p.release())...)
 }
 
 func (p *Pipeline) work(ctx context.Context) []error {
@@ -256,6 +271,12 @@ type Status struct {
 	Name string `json:"name"`
 	Up   bool   `json:"up"`
 	Err  string `json:"err,omitempty"`
+	// Of sinks: the circuit is closed (what it is given goes to it), open (left alone
+	// for a while after a failure) or half_open (being tried).
+	Circuit string `json:"circuit,omitempty"`
+	// What waits for the sink in its spool.
+	SpoolItems int64 `json:"spool_items,omitempty"`
+	SpoolBytes int64 `json:"spool_bytes,omitempty"`
 }
 
 // Ready says whether every source and every required sink is up, and the
@@ -275,10 +296,7 @@ func (p *Pipeline) Ready() (bool, []Status) {
 		}
 	}
 	for _, o := range append(slices.Clone(p.outlets), p.dead) {
-		s := Status{Name: "sink " + o.cfg.Name, Up: o.up.Load()}
-		if t := o.last.Load(); t != nil && !s.Up {
-			s.Err = *t
-		}
+		s := o.status()
 		ok = ok && (s.Up || !o.cfg.Required)
 		all = append(all, s)
 	}

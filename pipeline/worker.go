@@ -417,18 +417,6 @@ func (w *worker) Event(e sink.Event) {
 	w.cur.addEvent(e, false)
 }
 
-// Dead adds a dead sample to the open batch.
-func (w *worker) Dead(s ingest.Sample, why window.Fate) {
-	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
-	data := map[string]any{"reason": why.String(), "channel": w.cfg.Engine.Channels[s.Channel]}
-	if s.Missing == ingest.Present {
-		data["value"] = s.Value
-	} else {
-		data["missing"] = s.Missing.String()
-	}
-	w.cur.addEvent(deadLetter(w.name, s.Series, s.Time, why.String(), data), true)
-}
-
 // decide makes a switch durable and schedules it, and passes an event on.
 func (w *worker) decide(hard context.Context, d Decision) error {
 	if e := d.Event; e != nil {

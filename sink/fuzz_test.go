@@ -12,6 +12,7 @@ func FuzzParseRecord(f *testing.F) {
 	f.Add(AppendRecord(nil, sample()))
 	f.Add([]byte(`{"v":1,"type":"record","ts":"2026-11-23T12:00:00Z","channels":null}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		agree(t, b)
 		fuzztest.Bounded(t, len(b), 1000, 1<<20, func() {
 			r, err := ParseRecord(b)
 			if err != nil {

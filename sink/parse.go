@@ -103,6 +103,13 @@ func (c *channelsJSON) UnmarshalJSON(b []byte) error {
 // of later versions of Quell are ignored; another v, another type or an unknown
 // quality is an error.
 func ParseRecord(b []byte) (*Record, error) {
+	if r, ok := parseOwn(b); ok {
+		return r, nil
+	}
+	return parseAny(b)
+}
+
+func parseAny(b []byte) (*Record, error) {
 	var j recordJSON
 	if err := decode(b, &j); err != nil {
 		return nil, fmt.Errorf("record: %w", err)

@@ -3,13 +3,18 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
 )
 
 func TestMain(m *testing.M) {
@@ -36,9 +41,32 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// inbox is what a broker was given, a line each.
+type inbox struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (b *inbox) add(m mqtttest.Message) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lines = append(b.lines, fmt.Sprintf("%s %q\n", m.Topic, m.Payload))
+}
+
+// published puts what the broker of $BROKER was given into stdout.
+func (b *inbox) published(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: published")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ts.Check(os.WriteFile(ts.MkAbs("published"), []byte(strings.Join(b.lines, "")), 0o600))
+	ts.Check(ts.Exec("cat", "published"))
+}
+
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
 // user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
-// the model packages with their golden files.
+// the model packages with their golden files, $BROKER the URL of an MQTT broker.
 func TestScripts(t *testing.T) {
 	configs, err := filepath.Abs("../../configs")
 	if err != nil {
@@ -48,11 +76,14 @@ func TestScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	in := &inbox{}
+	broker := mqtttest.Start(t, mqtttest.Rules{Published: in.add})
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "gen": gen, "genfaults": genFaults},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "gen": gen, "genfaults": genFaults},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
+			e.Setenv("BROKER", broker.URL)
 			e.Setenv("MODELS", models)
 			return nil
 		},

@@ -21,7 +21,11 @@ func TestMessage(t *testing.T) {
 	if err := k.ProduceSync(t.Context(), rec).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
-	publish(t, k, "in", 0, "no number", "7")
+	bad := &kgo.Record{Topic: "in", Value: []byte("no number"), Headers: []kgo.RecordHeader{{Key: "trace", Value: []byte{0, 255}}}}
+	if err := k.ProduceSync(t.Context(), bad).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, k, "in", 0, "7")
 	if err := k.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Key: []byte("pump-1")}).FirstErr(); err != nil {
 		t.Fatal(err)
 	}
@@ -35,9 +39,12 @@ func TestMessage(t *testing.T) {
 		t.Errorf("samples %+v, error %v, want one of 21.5", d.Samples, d.Err)
 	}
 	d = message(t, s)
-	var bad *ingest.MalformedError
-	if !errors.As(d.Err, &bad) || len(d.Samples) != 0 || string(d.Payload) != "no number" {
+	var malformed *ingest.MalformedError
+	if !errors.As(d.Err, &malformed) || len(d.Samples) != 0 || string(d.Payload) != "no number" {
 		t.Errorf("malformed message: error %v, samples %v, payload %q", d.Err, d.Samples, d.Payload)
+	}
+	if diff := cmp.Diff([]ingest.Header{{Key: "trace", Value: []byte{0, 255}}}, d.Headers); diff != "" {
+		t.Errorf("headers of a malformed message (-want +got):\n%s", diff)
 	}
 	d.Ack.Done()
 	if d = message(t, s); d.Err != nil || len(d.Samples) != 1 {

@@ -175,6 +175,10 @@ func (s *Source) take(p *piece) (ingest.Delivery, bool) {
 			s.samples, d.Err = s.cfg.Decoder.Decode(s.samples[:0], &d.Message)
 			if d.Err == nil {
 				d.Samples = s.samples
+			} else {
+				for _, h := range r.Headers() {
+					d.Headers = append(d.Headers, ingest.Header(h))
+				}
 			}
 		}
 	}

@@ -298,6 +298,7 @@ func (s *Source) deliver(rec seglog.Record) (ingest.Delivery, error) {
 	}
 	s.acks.Track(rec.Index)
 	if e.flags&flagCut != 0 {
+		d.Size = e.length
 		d.Err = ingest.Malformed("too_large", "the message has %d bytes, more than half of what the journal may hold; only the first %d are kept", e.length, len(e.payload))
 		return d, nil
 	}

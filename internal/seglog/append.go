@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // Append adds a record made of a kind, which is the caller's, and a payload,
@@ -121,7 +123,13 @@ func (l *Log) mend() error {
 	if !l.repair {
 		return nil
 	}
-	if err := l.active.Truncate(l.synced); err != nil {
+	err := l.active.Truncate(l.synced)
+	if err == nil {
+		// Else a power failure could bring it back, and behind a segment that was
+		// sealed meanwhile it would look like damage.
+		err = l.active.Sync()
+	}
+	if err != nil {
 		next := l.next.Load()
 		return &WriteError{From: next, To: next, Err: fmt.Errorf("can't restore the end of the log: %w", err)}
 	}
@@ -151,11 +159,11 @@ func (l *Log) rotate(first int64) error {
 }
 
 // create makes a segment file with a durable header under a durable name.
-func (l *Log) create(h header) (file, error) {
+func (l *Log) create(h header) (fsys.File, error) {
 	path := l.segmentPath(h.first)
 	// Every segment with records is known since Open, so a file of this name is
 	// what an earlier attempt could not remove.
-	if err := removeIfThere(l.fs, path); err != nil {
+	if err := fsys.RemoveIfThere(l.fs, path); err != nil {
 		return nil, err
 	}
 	f, err := l.fs.Create(path)
@@ -172,7 +180,7 @@ func (l *Log) create(h header) (file, error) {
 		return l.fs.SyncDir(l.dir)
 	}()
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), removeIfThere(l.fs, path))
+		return nil, errors.Join(err, f.Close(), fsys.RemoveIfThere(l.fs, path))
 	}
 	return f, nil
 }
@@ -232,7 +240,7 @@ func (l *Log) TrimBefore(index int64) error {
 	defer l.setTrimFrom()
 	for len(l.segs) > 1 && l.segs[1].first <= index {
 		s := l.segs[0]
-		if err := removeIfThere(l.fs, s.path); err != nil {
+		if err := fsys.RemoveIfThere(l.fs, s.path); err != nil {
 			return fmt.Errorf("seglog: trim: %w", err)
 		}
 		l.segs = l.segs[1:]
@@ -244,6 +252,19 @@ func (l *Log) TrimBefore(index int64) error {
 		}
 	}
 	return nil
+}
+
+// TrimOldest removes the oldest segment, whatever it holds, and returns First as
+// it is then. The active segment always stays.
+func (l *Log) TrimOldest() (first int64, err error) {
+	l.view.Lock()
+	next := l.segs[0].first
+	if len(l.segs) > 1 {
+		next = l.segs[1].first
+	}
+	l.view.Unlock()
+	err = l.TrimBefore(next)
+	return l.First(), err
 }
 
 // Close syncs and closes the log. Readers must be closed by their owners.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"github.com/quell-stream/quell/internal/fsys/memfs"
 )
 
 // readAll reads all durable records from index from on.
@@ -28,9 +30,9 @@ func readAll(t *testing.T, l *Log, from int64) []Record {
 	}
 }
 
-func openMem(t *testing.T, m *memFS, o Options) *Log {
+func openMem(t *testing.T, m *memfs.FS, o Options) *Log {
 	t.Helper()
-	o.fs = m
+	o.FS = m
 	l, err := Open("log", o)
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +88,7 @@ func TestCrash(t *testing.T) {
 	for seed := range seeds {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
-			m := newMemFS()
+			m := memfs.New()
 			opts := Options{SegmentBytes: 300, MaxBytes: []int64{0, 16 << 10}[rng.IntN(2)]}
 			l := openMem(t, m, opts)
 			want := &model{content: map[int64][]byte{}, tried: map[int64][][]byte{}}
@@ -101,13 +103,13 @@ func TestCrash(t *testing.T) {
 					}
 				}
 				if rng.IntN(3) > 0 {
-					m.crash(rng) // the machine
+					m.Crash(rng) // the machine
 				} else {
-					m.space, m.failSyncs, m.failTrunc = -1, 0, 0 // only the process
+					m.Mend() // only the process
 				}
 				l = openMem(t, m, opts)
 				want.check(t, l)
-				if rep := l.Report(); len(rep.Damaged) > 0 && len(m.corrupt()) == 0 {
+				if rep := l.Report(); len(rep.Damaged) > 0 && len(m.Aside()) == 0 {
 					t.Fatalf("damage reported but nothing set aside: %+v", rep.Damaged)
 				}
 				// What was found counts as durable from now on.
@@ -135,7 +137,7 @@ func (m *model) adopt(t *testing.T, l *Log) {
 	}
 }
 
-func step(t *testing.T, rng *rand.Rand, m *memFS, l *Log, want *model) {
+func step(t *testing.T, rng *rand.Rand, m *memfs.FS, l *Log, want *model) {
 	t.Helper()
 	// A refused write takes back what was not durable.
 	settle := func(err error) {
@@ -153,12 +155,12 @@ func step(t *testing.T, rng *rand.Rand, m *memFS, l *Log, want *model) {
 	}
 	switch rng.IntN(12) {
 	case 0:
-		m.space = rng.IntN(200)
+		m.Space = rng.IntN(200)
 	case 1:
-		m.space = -1
+		m.Space = -1
 	case 2:
-		m.failSyncs = rng.IntN(3)
-		m.failTrunc = rng.IntN(2)
+		m.FailSyncs = rng.IntN(3)
+		m.FailTrunc = rng.IntN(2)
 	case 3, 4:
 		err := l.Sync()
 		if err == nil {
@@ -197,7 +199,7 @@ func step(t *testing.T, rng *rand.Rand, m *memFS, l *Log, want *model) {
 }
 
 // build makes a log of n synced records of different sizes.
-func build(t *testing.T, m *memFS, o Options, n int) *Log {
+func build(t *testing.T, m *memfs.FS, o Options, n int) *Log {
 	t.Helper()
 	l := openMem(t, m, o)
 	for i := range n {
@@ -217,7 +219,7 @@ func content(i int64) []byte {
 
 // TestTornTail cuts the file at every byte of the unsynced tail.
 func TestTornTail(t *testing.T) {
-	m := newMemFS()
+	m := memfs.New()
 	l := build(t, m, Options{}, 10)
 	synced := l.synced
 	for i := 10; i < 15; i++ {
@@ -229,11 +231,11 @@ func TestTornTail(t *testing.T) {
 		t.Fatal(err)
 	}
 	name := segmentName(0)
-	full := m.names[name].data
+	full := m.Data(name)
 	for cut := synced; cut <= int64(len(full)); cut++ {
 		for _, tail := range []string{"", "\x00\x00\x00", string(make([]byte, 100)), "garbage that is longer than one header"} {
-			c := m.clone()
-			c.names[name].data = append(slices.Clone(full[:cut]), tail...)
+			c := m.Clone()
+			c.SetData(name, append(slices.Clone(full[:cut]), tail...))
 			l := openMem(t, c, Options{})
 			got := readAll(t, l, 0)
 			if len(got) < 10 {
@@ -245,7 +247,7 @@ func TestTornTail(t *testing.T) {
 				}
 			}
 			rep := l.Report()
-			if len(rep.Damaged) != 0 || len(c.corrupt()) != 0 {
+			if len(rep.Damaged) != 0 || len(c.Aside()) != 0 {
 				t.Fatalf("cut at %d: a torn tail is reported as damage: %+v", cut, rep)
 			}
 			end := int64(segmentHeader)
@@ -273,7 +275,7 @@ func TestTornTail(t *testing.T) {
 func TestDamage(t *testing.T) {
 	const n = 24
 	opts := Options{SegmentBytes: 200}
-	m := newMemFS()
+	m := memfs.New()
 	if err := build(t, m, opts, n).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -285,9 +287,9 @@ func TestDamage(t *testing.T) {
 		t.Fatalf("only %d segments, want some to choose from", len(names))
 	}
 	for _, name := range names {
-		for at := range m.names[name].data {
-			c := m.clone()
-			c.names[name].data[at] ^= 0x10
+		for at := range m.Data(name) {
+			c := m.Clone()
+			c.Data(name)[at] ^= 0x10
 			l := openMem(t, c, opts)
 			got := readAll(t, l, 0)
 			if len(got) < n-1 {
@@ -316,11 +318,11 @@ func TestDamage(t *testing.T) {
 				if rep.Torn == 0 {
 					t.Fatalf("%s byte %d: the last record is gone and nothing says so", name, at)
 				}
-			case len(rep.Damaged) != 1 || len(c.corrupt()) != 1:
-				t.Fatalf("%s byte %d: report %+v, set aside %v; want one of each", name, at, rep, c.corrupt())
+			case len(rep.Damaged) != 1 || len(c.Aside()) != 1:
+				t.Fatalf("%s byte %d: report %+v, set aside %v; want one of each", name, at, rep, c.Aside())
 			case lost >= 0 && (rep.Damaged[0].From != lost || rep.Damaged[0].To != lost+1):
 				t.Fatalf("%s byte %d: damage %+v, want record %d", name, at, rep.Damaged[0], lost)
-			case !bytes.Equal(c.names[c.corrupt()[0]].data, flipped(m.names[name].data, at)):
+			case !bytes.Equal(c.Data(c.Aside()[0]), flipped(m.Data(name), at)):
 				t.Fatalf("%s byte %d: the file set aside is not the damaged one", name, at)
 			}
 			if err := l.Close(); err != nil {
@@ -343,21 +345,21 @@ func flipped(b []byte, at int) []byte {
 // TestSalvageInterrupted crashes at every directory operation of a repair.
 func TestSalvageInterrupted(t *testing.T) {
 	opts := Options{SegmentBytes: 200}
-	m := newMemFS()
+	m := memfs.New()
 	if err := build(t, m, opts, 24).Close(); err != nil {
 		t.Fatal(err)
 	}
-	m.names[segmentName(0)].data[60] ^= 1
+	m.Data(segmentName(0))[60] ^= 1
 	for seed := range uint64(50) {
 		rng := rand.New(rand.NewPCG(seed, 2))
-		c := m.clone()
+		c := m.Clone()
 		openMem(t, c, opts)
-		c.crash(rng)
+		c.Crash(rng)
 		// By hand: the state between the two renames.
 		if seed%2 == 0 {
 			name := segmentName(0)
-			c.names[name+salvageSuffix] = c.names[name]
-			delete(c.names, name)
+			c.SetData(name+salvageSuffix, c.Data(name))
+			c.Delete(name)
 		}
 		l := openMem(t, c, opts)
 		if got := readAll(t, l, 0); len(got) != 23 {
@@ -369,7 +371,7 @@ func TestSalvageInterrupted(t *testing.T) {
 // TestMissing removes a segment, or cuts a sealed one at a record's border.
 func TestMissing(t *testing.T) {
 	opts := Options{SegmentBytes: 200}
-	m := newMemFS()
+	m := memfs.New()
 	l := build(t, m, opts, 24)
 	second, third := l.segs[1], l.segs[2]
 	size := l.segs[1].size
@@ -377,18 +379,18 @@ func TestMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("segment", func(t *testing.T) {
-		c := m.clone()
-		delete(c.names, segmentName(second.first))
+		c := m.Clone()
+		c.Delete(segmentName(second.first))
 		rep := openMem(t, c, opts).Report()
 		if len(rep.Damaged) != 1 || rep.Damaged[0].From != second.first || rep.Damaged[0].To != third.first {
 			t.Errorf("damage %+v, want records %d to %d", rep.Damaged, second.first, third.first-1)
 		}
 	})
 	t.Run("end of a segment", func(t *testing.T) {
-		c := m.clone()
-		n := c.names[segmentName(second.first)]
+		c := m.Clone()
+		name := segmentName(second.first)
 		last := int64(frameHeader + len(content(third.first-1)))
-		n.data = n.data[:size-last]
+		c.SetData(name, c.Data(name)[:size-last])
 		rep := openMem(t, c, opts).Report()
 		if len(rep.Damaged) != 1 || rep.Damaged[0].From != third.first-1 || rep.Damaged[0].To != third.first {
 			t.Errorf("damage %+v, want record %d", rep.Damaged, third.first-1)

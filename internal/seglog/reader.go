@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // errBad says that the bytes at hand are no whole record.
@@ -33,7 +35,7 @@ type Reader struct {
 	log  *Log
 	want int64    // records before this index are passed over
 	seg  *segment // nil before the first call
-	f    file
+	f    fsys.File
 	scan scanner
 	size int64 // durable bytes of seg, as last seen
 }

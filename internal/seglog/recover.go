@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // Report says what Open found.
@@ -171,7 +173,7 @@ func (l *Log) examine(first, limit int64, last bool) (s *found, err error) {
 }
 
 // scan finds every whole record of the segment.
-func (s *found) scan(f file, limit int64) error {
+func (s *found) scan(f fsys.File, limit int64) error {
 	if s.size <= segmentHeader {
 		return nil
 	}
@@ -253,7 +255,7 @@ func (l *Log) salvage(s *found, prev int64) error {
 		h.flags = 0
 	}
 	tmp := s.path + salvageSuffix
-	if err := removeIfThere(l.fs, tmp); err != nil {
+	if err := fsys.RemoveIfThere(l.fs, tmp); err != nil {
 		return err
 	}
 	end, err := l.copySpans(s, tmp, h)
@@ -261,7 +263,7 @@ func (l *Log) salvage(s *found, prev int64) error {
 		err = l.fs.SyncDir(l.dir)
 	}
 	if err != nil {
-		return errors.Join(err, removeIfThere(l.fs, tmp))
+		return errors.Join(err, fsys.RemoveIfThere(l.fs, tmp))
 	}
 	aside := ""
 	if s.fresh {

@@ -21,6 +21,8 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // Options set the size and the surroundings of a log. The zero value is usable.
@@ -35,7 +37,8 @@ type Options struct {
 	// Log receives what Open repaired. Default: nothing is logged; Report tells.
 	Log *slog.Logger
 
-	fs fsys // tests
+	// FS is where the log lies. Default: the machine's own file system.
+	FS fsys.FS
 }
 
 const (
@@ -56,8 +59,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.fs == nil {
-		o.fs = osFS{}
+	if o.FS == nil {
+		o.FS = fsys.OS{}
 	}
 	return o
 }
@@ -119,14 +122,14 @@ type segment struct {
 type Log struct {
 	dir    string
 	opts   Options
-	fs     fsys
+	fs     fsys.FS
 	report Report
 
 	// mu guards the writing side. It is held during an fsync, so that a second
 	// Sync meanwhile finds its records durable and costs nothing. Lock order:
 	// mu, then view.
 	mu      sync.Mutex
-	active  file
+	active  fsys.File
 	buf     []byte // appended, not yet in the file
 	flushed int64  // bytes in the active file
 	synced  int64  // durable bytes in the active file
@@ -149,7 +152,7 @@ func Open(dir string, opts Options) (*Log, error) {
 		return nil, err
 	}
 	opts = opts.withDefaults()
-	l := &Log{dir: dir, opts: opts, fs: opts.fs}
+	l := &Log{dir: dir, opts: opts, fs: opts.FS}
 	if err := l.fs.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("seglog: %w", err)
 	}

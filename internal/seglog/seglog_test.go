@@ -12,6 +12,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/quell-stream/quell/internal/fsys/memfs"
 	"github.com/quell-stream/quell/internal/fuzztest"
 )
 
@@ -260,29 +261,29 @@ func TestSkipTo(t *testing.T) {
 // TestDiskFull: the records that did not fit are taken back, the others stay,
 // and the log works again once there is room.
 func TestDiskFull(t *testing.T) {
-	m := newMemFS()
+	m := memfs.New()
 	l := build(t, m, Options{}, 10)
-	m.space = 50
+	m.Space = 50
 	if _, err := l.Append(0, make([]byte, 100)); err != nil {
 		t.Fatal(err)
 	}
 	err := l.Sync()
 	var we *WriteError
-	if !errors.As(err, &we) || !errors.Is(err, errDisk) || we.From != 10 || we.To != 11 {
+	if !errors.As(err, &we) || !errors.Is(err, memfs.ErrDisk) || we.From != 10 || we.To != 11 {
 		t.Fatalf("Sync on a full disk: %v, want a WriteError of record 10", err)
 	}
 	if !strings.Contains(err.Error(), "records 10 to 10 are not stored") {
 		t.Errorf("message is %q", err)
 	}
-	if l.Next() != 10 || len(m.names[segmentName(0)].data) != int(l.synced) {
-		t.Errorf("next is %d, file %d bytes; want 10 and %d", l.Next(), len(m.names[segmentName(0)].data), l.synced)
+	if l.Next() != 10 || len(m.Data(segmentName(0))) != int(l.synced) {
+		t.Errorf("next is %d, file %d bytes; want 10 and %d", l.Next(), len(m.Data(segmentName(0))), l.synced)
 	}
-	m.space = -1
+	m.Space = -1
 	if i, err := l.Append(10, content(10)); err != nil || i != 10 {
 		t.Fatalf("append with room again: index %d, %v", i, err)
 	}
 	// Now the disk fails, and even cutting off what it refused does.
-	m.failSyncs, m.failTrunc = 1, 2
+	m.FailSyncs, m.FailTrunc = 1, 2
 	if err := l.Sync(); !errors.As(err, &we) || we.From != 10 {
 		t.Fatalf("Sync on a broken disk: %v", err)
 	}
@@ -302,11 +303,11 @@ func TestDiskFull(t *testing.T) {
 
 // TestReaderFindsDamage: what rots after Open is an error, not a record.
 func TestReaderFindsDamage(t *testing.T) {
-	m := newMemFS()
+	m := memfs.New()
 	l := build(t, m, Options{}, 10)
 	r := l.Reader(0)
 	defer r.Close()
-	m.names[segmentName(0)].data[segmentHeader+frameHeader] ^= 1
+	m.Data(segmentName(0))[segmentHeader+frameHeader] ^= 1
 	var ce *CorruptError
 	if _, err := r.Next(); !errors.As(err, &ce) || ce.Offset != segmentHeader {
 		t.Errorf("Next is %v, want a CorruptError at byte %d", err, segmentHeader)
@@ -326,7 +327,7 @@ func TestRefuses(t *testing.T) {
 	if _, err := Open(filepath.Join(dir, "file"), Options{}); err == nil {
 		t.Error("Open of a file succeeded")
 	}
-	m := newMemFS()
+	m := memfs.New()
 	if err := build(t, m, Options{}, 1).Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -336,11 +337,11 @@ func TestRefuses(t *testing.T) {
 	h = append(h[:36], 0, 0, 0, 0)
 	sum := checksum(h[:36])
 	h[36], h[37], h[38], h[39] = byte(sum), byte(sum>>8), byte(sum>>16), byte(sum>>24)
-	copy(m.names[segmentName(0)].data, h)
-	if _, err := Open("log", Options{fs: m}); err == nil || !strings.Contains(err.Error(), "version 2") {
+	copy(m.Data(segmentName(0)), h)
+	if _, err := Open("log", Options{FS: m}); err == nil || !strings.Contains(err.Error(), "version 2") {
 		t.Errorf("Open of version 2: %v", err)
 	}
-	if len(m.corrupt()) != 0 {
+	if len(m.Aside()) != 0 {
 		t.Error("a file of a newer version was set aside")
 	}
 	l := openDir(t, t.TempDir(), Options{})
@@ -430,16 +431,16 @@ func FuzzOpen(f *testing.F) {
 	f.Add([]byte{})
 	f.Add(appendFrame(nil, 7, 1, 2, [][]byte{[]byte("ab")}))
 	f.Fuzz(func(t *testing.T, tail []byte) {
-		m := newMemFS()
+		m := memfs.New()
 		b := header{first: 5}.append(nil)
 		b = appendFrame(b, 5, 9, 3, [][]byte{[]byte("abc")})
 		b = append(b, tail...)
-		m.names[segmentName(5)] = &inode{data: b}
+		m.SetData(segmentName(5), b)
 		var l *Log
 		var got []Record
 		fuzztest.Bounded(t, len(tail), 400, 4<<20, func() {
 			var err error
-			if l, err = Open("log", Options{fs: m}); err != nil {
+			if l, err = Open("log", Options{FS: m}); err != nil {
 				t.Fatal(err)
 			}
 			got = readAll(t, l, 0)

@@ -114,11 +114,6 @@ func NotYet(cfg *config.Config) []string {
 			}
 		}
 	}
-	for i := range cfg.Sinks {
-		if s := &cfg.Sinks[i]; s.Spool != nil {
-			out = append(out, fmt.Sprintf("sinks.%s: spool is not built yet: while the sink is down acks are held back, and the source's journal fills", s.Name))
-		}
-	}
 	return out
 }
 

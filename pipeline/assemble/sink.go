@@ -22,6 +22,9 @@ import (
 
 func (b *builder) outlet(s *config.Sink) (pipeline.OutletConfig, error) {
 	out := pipeline.OutletConfig{Name: s.Name, Emit: s.Emit, Required: s.Required}
+	if s.Spool != nil {
+		out.Spool = &pipeline.SpoolConfig{MaxBytes: int64(s.Spool.MaxBytes), SpillAfter: s.Spool.SpillAfter}
+	}
 	var err error
 	out.Sink, err = b.sink(s)
 	return out, err
@@ -164,7 +167,7 @@ func (b *builder) deadLetter(d *config.DeadLetter) (sink.Sink, error) {
 		return b.kafkaSink(d.Connection, d.Topic, "")
 	default:
 		// An eighth of the room per file, so that what is thrown away is old.
-		c := file.Config{Path: filepath.Join(d.Path, "dead.jsonl"), TotalBytes: int64(d.MaxBytes), MaxBytes: max(1, int64(d.MaxBytes)/8), Log: b.opt.Log}
+		c := file.Config{Path: deadFile(d), TotalBytes: int64(d.MaxBytes), MaxBytes: max(1, int64(d.MaxBytes)/8), Log: b.opt.Log}
 		if err := c.Validate(); err != nil {
 			return nil, err
 		}

@@ -17,7 +17,7 @@ func (d *document) checkSink(c *Config, s *Sink) {
 	}
 	d.checkOnly(at, reflect.TypeFor[Sink](), s.Type, "sink")
 	if s.Spool != nil {
-		d.positive(at+".spool.max_bytes", s.Spool.MaxBytes)
+		d.checkSpool(s, join(at, "spool"))
 	}
 	switch s.Type {
 	case MQTT, Kafka:
@@ -31,6 +31,21 @@ func (d *document) checkSink(c *Config, s *Sink) {
 		d.checkWebhook(s, at)
 	case Alertmanager:
 		d.checkAlertmanager(s, at)
+	}
+}
+
+// leastSpool is the size of the smallest spool. It is made of segments of a quarter
+// of it, and takes items of up to half of it.
+const leastSpool = ByteSize(1 << 20)
+
+func (d *document) checkSpool(s *Sink, at string) {
+	p := join(at, "max_bytes")
+	d.positive(p, s.Spool.MaxBytes)
+	if s.Spool.MaxBytes > 0 && s.Spool.MaxBytes < leastSpool {
+		d.failf(p, "must be at least %s, the size of a spool's four segments%s", leastSpool, d.got(p, s.Spool.MaxBytes.String()))
+	}
+	if s.Type == File || s.Type == Stdout {
+		d.warnf(at, "helps only while the %s can't be written and state_dir can: a spool lies on this machine's disk too", map[string]string{File: "file", Stdout: "standard output"}[s.Type])
 	}
 }
 

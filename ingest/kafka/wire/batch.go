@@ -10,13 +10,34 @@ import (
 	"slices"
 )
 
-// Record is one message of a partition. Key and Value alias the response, or
+// Record is one message of a partition. Key, Value and Rest alias the response, or
 // the inflated batch.
 type Record struct {
 	Offset int64
 	Time   int64 // milliseconds since the Unix epoch, negative where there is none
 	Key    []byte
 	Value  []byte // nil: a tombstone
+	Rest   []byte // the headers as they came, see Headers
+}
+
+// Header is a header of a record. Value aliases the record.
+type Header struct {
+	Key   string
+	Value []byte
+}
+
+// Headers returns the headers of a record. What is corrupt of them, which their
+// batch's checksum makes unlikely, is left out.
+func (r *Record) Headers() (out []Header) {
+	f := fields{b: r.Rest}
+	for range f.varint() {
+		h := Header{Key: string(f.bytes()), Value: f.bytes()}
+		if f.bad {
+			break
+		}
+		out = append(out, h)
+	}
+	return out
 }
 
 // ErrFormat says that a batch has a message format that this package does not
@@ -172,7 +193,7 @@ func (d *Decoder) records(dst []Record, batch []byte, base, from int64) ([]Recor
 		rec := Record{Time: baseTime + r.varint()}
 		delta := r.varint()
 		rec.Key, rec.Value = r.bytes(), r.bytes()
-		// Headers follow; nothing here needs them.
+		rec.Rest = r.b
 		if r.bad || delta <= previous || delta > lastDelta {
 			return dst, fmt.Errorf("record %d of %d is corrupt", i, count)
 		}

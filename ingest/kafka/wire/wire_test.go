@@ -36,7 +36,23 @@ func seal(b []byte) []byte {
 }
 
 func rec(offset int64, value string) Record {
-	return Record{Offset: offset, Time: 1000 + offset, Key: []byte("k"), Value: []byte(value)}
+	return Record{Offset: offset, Time: 1000 + offset, Key: []byte("k"), Value: []byte(value), Rest: []byte("\x02\x02h\x02v")}
+}
+
+func TestHeaders(t *testing.T) {
+	for rest, want := range map[string][]Header{
+		"":                       nil,
+		"\x00":                   nil,
+		"\x02\x02h\x02v":         {{"h", []byte("v")}},
+		"\x04\x02h\x01\x00\x02v": {{"h", nil}, {"", []byte("v")}},
+		"\x04\x02h\x02v\x10h":    {{"h", []byte("v")}}, // cut short
+		"\x01":                   nil,                  // a negative count
+	} {
+		r := Record{Rest: []byte(rest)}
+		if d := cmp.Diff(want, r.Headers()); d != "" {
+			t.Errorf("%q: %s", rest, d)
+		}
+	}
 }
 
 func TestRequest(t *testing.T) {

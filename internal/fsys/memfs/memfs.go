@@ -1,4 +1,6 @@
-package seglog
+// Package memfs is a file system in memory for tests of what a crash leaves
+// behind: it forgets what was not synced, tears writes, refuses them.
+package memfs
 
 import (
 	"errors"
@@ -11,22 +13,24 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
-// memFS is a file system in memory that knows what would survive a power
+// FS is a file system in memory that knows what would survive a power
 // failure: file content up to the last Sync of the file, names up to the last
-// SyncDir. It holds one directory.
-type memFS struct {
+// SyncDir. It holds one directory: of a path only the last element counts. What
+// implements fsys.FS is safe for concurrent use, the rest is for a test's own
+// goroutine.
+type FS struct {
 	mu      sync.Mutex
 	names   map[string]*inode
 	safe    map[string]*inode // names as of the last SyncDir
 	pending []func(map[string]*inode)
 
-	space     int   // bytes that may still be written; negative: no bound
-	failSyncs int   // how many of the next Syncs fail
-	failTrunc int   // how many of the next Truncates fail
-	writes    int   // bytes written so far
-	err       error // what a refused call returns
+	Space     int // bytes that may still be written; negative: no bound
+	FailSyncs int // how many of the next Syncs fail
+	FailTrunc int // how many of the next Truncates fail
 }
 
 type inode struct {
@@ -40,10 +44,12 @@ type change struct {
 	data []byte
 }
 
-var errDisk = errors.New("disk error")
+// ErrDisk is what a refused call returns.
+var ErrDisk = errors.New("disk error")
 
-func newMemFS() *memFS {
-	return &memFS{names: map[string]*inode{}, safe: map[string]*inode{}, space: -1, err: errDisk}
+// New returns an empty file system without bounds.
+func New() *FS {
+	return &FS{names: map[string]*inode{}, safe: map[string]*inode{}, Space: -1}
 }
 
 func (c change) apply(b []byte) []byte {
@@ -60,10 +66,10 @@ func (c change) apply(b []byte) []byte {
 	return b
 }
 
-// crash forgets what was not durable, apart from whatever the kernel happened
+// Crash forgets what was not durable, apart from whatever the kernel happened
 // to write back by itself: any subset of the pending writes, each perhaps only
 // in part, and any first part of the name changes.
-func (m *memFS) crash(rng *rand.Rand) {
+func (m *FS) Crash(rng *rand.Rand) {
 	for _, op := range m.pending[:rng.IntN(len(m.pending)+1)] {
 		op(m.safe)
 	}
@@ -90,12 +96,15 @@ func (m *memFS) crash(rng *rand.Rand) {
 		}
 		n.data, n.safe, n.pending = b, slices.Clone(b), nil
 	}
-	m.space, m.failSyncs, m.failTrunc = -1, 0, 0
+	m.Mend()
 }
 
-// clone returns a copy with all content durable.
-func (m *memFS) clone() *memFS {
-	c := newMemFS()
+// Mend makes the disk take everything again.
+func (m *FS) Mend() { m.Space, m.FailSyncs, m.FailTrunc = -1, 0, 0 }
+
+// Clone returns a copy with all content durable.
+func (m *FS) Clone() *FS {
+	c := New()
 	for name, n := range m.names {
 		c.names[name] = &inode{data: slices.Clone(n.data), safe: slices.Clone(n.data)}
 	}
@@ -103,35 +112,39 @@ func (m *memFS) clone() *memFS {
 	return c
 }
 
-func (m *memFS) change(op func(map[string]*inode)) {
+func (m *FS) change(op func(map[string]*inode)) {
 	op(m.names)
 	m.pending = append(m.pending, op)
 }
 
-func (m *memFS) MkdirAll(string) error { return nil }
+// MkdirAll implements fsys.FS.
+func (m *FS) MkdirAll(string) error { return nil }
 
-func (m *memFS) ReadDir(string) ([]string, error) {
+// ReadDir implements fsys.FS.
+func (m *FS) ReadDir(string) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return slices.Sorted(maps.Keys(m.names)), nil
 }
 
-func (m *memFS) Create(path string) (file, error) {
+// Create implements fsys.FS.
+func (m *FS) Create(path string) (fsys.File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := filepath.Base(path)
 	if m.names[name] != nil {
 		return nil, fmt.Errorf("create %s: %w", name, fs.ErrExist)
 	}
-	if m.space == 0 {
-		return nil, m.err
+	if m.Space == 0 {
+		return nil, ErrDisk
 	}
 	n := &inode{}
 	m.change(func(d map[string]*inode) { d[name] = n })
 	return &memFile{m, n}, nil
 }
 
-func (m *memFS) Open(path string) (file, error) {
+// Open implements fsys.FS.
+func (m *FS) Open(path string) (fsys.File, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	n := m.names[filepath.Base(path)]
@@ -141,9 +154,11 @@ func (m *memFS) Open(path string) (file, error) {
 	return &memFile{m, n}, nil
 }
 
-func (m *memFS) OpenRead(path string) (file, error) { return m.Open(path) }
+// OpenRead implements fsys.FS.
+func (m *FS) OpenRead(path string) (fsys.File, error) { return m.Open(path) }
 
-func (m *memFS) Rename(from, to string) error {
+// Rename implements fsys.FS.
+func (m *FS) Rename(from, to string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	from, to = filepath.Base(from), filepath.Base(to)
@@ -155,16 +170,21 @@ func (m *memFS) Rename(from, to string) error {
 	return nil
 }
 
-func (m *memFS) SetAside(path string) (string, error) {
+// SetAside implements fsys.FS.
+func (m *FS) SetAside(path string) (string, error) {
 	for i := 1; ; i++ {
 		to := fmt.Sprintf("%s.corrupt-%d", path, i)
-		if m.names[filepath.Base(to)] == nil {
+		m.mu.Lock()
+		free := m.names[filepath.Base(to)] == nil
+		m.mu.Unlock()
+		if free {
 			return to, errors.Join(m.Rename(path, to), m.SyncDir(""))
 		}
 	}
 }
 
-func (m *memFS) Remove(path string) error {
+// Remove implements fsys.FS.
+func (m *FS) Remove(path string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	name := filepath.Base(path)
@@ -175,14 +195,16 @@ func (m *memFS) Remove(path string) error {
 	return nil
 }
 
-func (m *memFS) SyncDir(string) error {
+// SyncDir implements fsys.FS.
+func (m *FS) SyncDir(string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.safe, m.pending = maps.Clone(m.names), nil
 	return nil
 }
 
-func (m *memFS) corrupt() (names []string) {
+// Aside returns the names of the files that were set aside.
+func (m *FS) Aside() (names []string) {
 	for name := range m.names {
 		if strings.Contains(name, ".corrupt-") {
 			names = append(names, name)
@@ -191,8 +213,25 @@ func (m *memFS) corrupt() (names []string) {
 	return names
 }
 
+// Has says whether a file of the name is there.
+func (m *FS) Has(name string) bool { return m.names[name] != nil }
+
+// Data returns the content of a file, which may be changed in place.
+func (m *FS) Data(name string) []byte { return m.names[name].data }
+
+// SetData gives a file other content, and creates it if need be.
+func (m *FS) SetData(name string, data []byte) {
+	if m.names[name] == nil {
+		m.names[name] = &inode{}
+	}
+	m.names[name].data = data
+}
+
+// Delete removes a file without a trace.
+func (m *FS) Delete(name string) { delete(m.names, name) }
+
 type memFile struct {
-	fs *memFS
+	fs *FS
 	n  *inode
 }
 
@@ -213,13 +252,12 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
 	n, err := len(b), error(nil)
-	if f.fs.space >= 0 && n > f.fs.space {
-		n, err = f.fs.space, f.fs.err
+	if f.fs.Space >= 0 && n > f.fs.Space {
+		n, err = f.fs.Space, ErrDisk
 	}
-	if f.fs.space >= 0 {
-		f.fs.space -= n
+	if f.fs.Space >= 0 {
+		f.fs.Space -= n
 	}
-	f.fs.writes += n
 	c := change{off, slices.Clone(b[:n])}
 	if n > 0 {
 		f.n.data = c.apply(f.n.data)
@@ -231,9 +269,9 @@ func (f *memFile) WriteAt(b []byte, off int64) (int, error) {
 func (f *memFile) Truncate(size int64) error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if f.fs.failTrunc > 0 {
-		f.fs.failTrunc--
-		return f.fs.err
+	if f.fs.FailTrunc > 0 {
+		f.fs.FailTrunc--
+		return ErrDisk
 	}
 	c := change{off: size}
 	f.n.data = c.apply(f.n.data)
@@ -244,9 +282,9 @@ func (f *memFile) Truncate(size int64) error {
 func (f *memFile) Sync() error {
 	f.fs.mu.Lock()
 	defer f.fs.mu.Unlock()
-	if f.fs.failSyncs > 0 {
-		f.fs.failSyncs--
-		return f.fs.err
+	if f.fs.FailSyncs > 0 {
+		f.fs.FailSyncs--
+		return ErrDisk
 	}
 	f.n.safe, f.n.pending = slices.Clone(f.n.data), nil
 	return nil

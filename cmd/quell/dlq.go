@@ -1,0 +1,287 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode/utf8"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/pipeline/assemble"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/sink/dlq"
+)
+
+func dlqCmd(s streams) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "dlq",
+		Short: "Look at dead letters, and replay them",
+		Long: `The dead letter of a configuration holds messages that could not be read, with the
+original, and samples that could not be used, each with the reason. list shows them,
+replay sends originals back to where they came from.`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usageError("there is no command %q: see quell dlq --help", args[0])
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(dlqListCmd(s), dlqReplayCmd(s))
+	return cmd
+}
+
+// dlqFlags choose dead letters.
+type dlqFlags struct {
+	config       string
+	filter       dlq.Filter
+	since, until string
+	asJSON       bool
+}
+
+func (o *dlqFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&o.config, "config", "c", "", "configuration `file`")
+	f.StringSliceVar(&o.filter.Streams, "stream", nil, "of this stream; several with commas or repeated")
+	f.StringSliceVar(&o.filter.Series, "series", nil, "of this series")
+	f.StringSliceVar(&o.filter.Reasons, "reason", nil, "with this reason, such as json or late")
+	f.StringSliceVar(&o.filter.Topics, "topic", nil, "from this topic; with * at its end from those that begin so")
+	f.StringArrayVar(&o.filter.IDs, "id", nil, "with this id")
+	f.StringVar(&o.since, "since", "", "from this `time` on: 2026-11-23, 2026-11-23T12:00:00Z, or 24h ago as 24h")
+	f.StringVar(&o.until, "until", "", "before this `time`")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON")
+}
+
+// load reads the configuration and completes the filter.
+func (o *dlqFlags) load(s streams, now time.Time) (cfg *config.Config, err error) {
+	if o.config == "" {
+		return nil, usageError("-c FILE is needed: the configuration whose dead letters are meant")
+	}
+	if o.filter.Since, err = moment(o.since, now); err != nil {
+		return nil, usageError("--since: %v", err)
+	}
+	if o.filter.Until, err = moment(o.until, now); err != nil {
+		return nil, usageError("--until: %v", err)
+	}
+	return loadConfig(s, o.config)
+}
+
+// moment reads a time, or how long ago it is.
+func moment(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(text); err == nil {
+		return now.Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, text); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("%q is neither a time such as 2026-11-23T12:00:00Z nor a duration such as 24h", text)
+}
+
+// letters hands the letters that the filter takes on, copies left out. Their keys
+// are remembered in known.
+func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, known map[string]bool, each func(*dlq.Letter) error) error {
+	passed, err := assemble.Letters(ctx, cfg, func(l *dlq.Letter) error {
+		key := dlq.Key(l)
+		if known[key] {
+			return nil
+		}
+		known[key] = true
+		if !o.filter.Takes(l) {
+			return nil
+		}
+		return each(l)
+	})
+	if passed > 0 {
+		slog.New(slog.NewTextHandler(s.err, nil)).Warn("what is no dead letter is passed over", "lines", passed)
+	}
+	return err
+}
+
+// replayedDir is where it is kept what was replayed.
+func replayedDir(cfg *config.Config) string { return filepath.Join(cfg.StateDir, "replayed") }
+
+func dlqListCmd(s streams) *cobra.Command {
+	o := &dlqFlags{}
+	var pending bool
+	cmd := &cobra.Command{
+		Use:   "list -c FILE",
+		Short: "List dead letters",
+		Long: `List what the dead letter of a configuration holds, oldest first, copies left out,
+also while the pipeline runs. With --json each is a line of JSON, with the original.
+
+Filters are combined: a letter must match one value of each that is given. The time
+of a message is when it was stored, that of a sample its event time.`,
+		Example: "  quell dlq list -c quell.yaml --reason json --since 24h",
+		Args:    exactly(0, "no arguments but flags"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := o.load(s, time.Now())
+			if err != nil {
+				return err
+			}
+			return o.list(cmd.Context(), s, cfg, pending)
+		},
+	}
+	o.add(cmd)
+	cmd.Flags().BoolVar(&pending, "pending", false, "only what was not replayed")
+	return cmd
+}
+
+func (o *dlqFlags) list(ctx context.Context, s streams, cfg *config.Config, pending bool) error {
+	marks, err := dlq.OpenMarks(replayedDir(cfg))
+	if err != nil {
+		return err
+	}
+	n := 0
+	tab := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
+	enc := json.NewEncoder(s.out)
+	enc.SetEscapeHTML(false)
+	err = o.letters(ctx, s, cfg, map[string]bool{}, func(l *dlq.Letter) error {
+		at, done := marks.Replayed(l)
+		if done && pending {
+			return nil
+		}
+		n++
+		if o.asJSON {
+			return enc.Encode(letterOf(l, at))
+		}
+		if n == 1 {
+			fmt.Fprintln(tab, "TIME\tSTREAM\tREASON\tWHERE\tWHAT\tREPLAYED\tID")
+		}
+		return listLine(tab, l, at)
+	})
+	if err := errors.Join(err, tab.Flush()); err != nil {
+		return err
+	}
+	if !o.asJSON {
+		fmt.Fprintln(s.err, count(n, "dead letter"))
+	}
+	return nil
+}
+
+func listLine(w io.Writer, l *dlq.Letter, replayed time.Time) error {
+	where, what := l.Topic, preview(l.Payload)
+	if l.Topic == "" {
+		where, what = l.Series+" "+l.Channel, l.Missing
+		if !math.IsNaN(l.Value) {
+			what = strconv.FormatFloat(l.Value, 'g', -1, 64)
+		}
+	}
+	done := "-"
+	if !replayed.IsZero() {
+		done = replayed.Format(time.RFC3339)
+	}
+	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", stampText(l.Time), printed(l.Stream), printed(l.Reason), printed(where), what, done, printed(l.ID))
+	return err
+}
+
+func stampText(ns int64) string {
+	if ns == 0 {
+		return "-"
+	}
+	return string(sink.AppendTime(nil, ns))
+}
+
+// preview shows the beginning of a payload on one line.
+func preview(b []byte) string {
+	const most = 40
+	if !utf8.Valid(b) {
+		return fmt.Sprintf("%d bytes, no text", len(b))
+	}
+	r := []rune(strings.Join(strings.Fields(string(b)), " "))
+	if len(r) > most {
+		return printed(string(r[:most])) + "…"
+	}
+	return printed(string(r))
+}
+
+// printed returns what came from outside without what a terminal would obey.
+func printed(s string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// letterJSON is a dead letter as --json prints it.
+type letterJSON struct {
+	ID            string       `json:"id"`
+	TS            string       `json:"ts"`
+	Stream        string       `json:"stream"`
+	Series        string       `json:"series,omitempty"`
+	Reason        string       `json:"reason"`
+	Detail        string       `json:"detail,omitempty"`
+	Topic         string       `json:"topic,omitempty"`
+	Partition     string       `json:"partition,omitempty"`
+	Offset        *int64       `json:"offset,omitempty"`
+	Key           *string      `json:"key,omitempty"`
+	KeyBase64     []byte       `json:"key_base64,omitempty"`
+	Payload       *string      `json:"payload,omitempty"`
+	PayloadBase64 []byte       `json:"payload_base64,omitempty"`
+	Bytes         int64        `json:"bytes,omitempty"`
+	Headers       []headerJSON `json:"headers,omitempty"`
+	Channel       string       `json:"channel,omitempty"`
+	Value         *float64     `json:"value,omitempty"`
+	Missing       string       `json:"missing,omitempty"`
+	Replayed      *time.Time   `json:"replayed"`
+}
+
+type headerJSON struct {
+	Key         string  `json:"key"`
+	Value       *string `json:"value,omitempty"`
+	ValueBase64 []byte  `json:"value_base64,omitempty"`
+}
+
+// textOr returns bytes as text where they are UTF-8, else as they are.
+func textOr(b []byte) (*string, []byte) {
+	if b == nil {
+		return nil, nil
+	}
+	if !utf8.Valid(b) {
+		return nil, b
+	}
+	s := string(b)
+	return &s, nil
+}
+
+func letterOf(l *dlq.Letter, replayed time.Time) letterJSON {
+	out := letterJSON{ID: l.ID, TS: stampText(l.Time), Stream: l.Stream, Series: l.Series, Reason: l.Reason, Detail: l.Detail,
+		Topic: l.Topic, Partition: l.Partition, Bytes: l.Size, Channel: l.Channel, Missing: l.Missing}
+	if l.Topic != "" {
+		out.Offset = &l.Offset
+		if out.Bytes == 0 {
+			out.Bytes = int64(len(l.Payload))
+		}
+	}
+	out.Key, out.KeyBase64 = textOr(l.Key)
+	out.Payload, out.PayloadBase64 = textOr(l.Payload)
+	for _, h := range l.Headers {
+		one := headerJSON{Key: h.Key}
+		one.Value, one.ValueBase64 = textOr(h.Value)
+		out.Headers = append(out.Headers, one)
+	}
+	if !math.IsNaN(l.Value) {
+		out.Value = &l.Value
+	}
+	if !replayed.IsZero() {
+		out.Replayed = &replayed
+	}
+	return out
+}

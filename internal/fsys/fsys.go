@@ -1,0 +1,107 @@
+// Package fsys is what code that must survive a crash asks of a file system, so
+// that a test can put one in its place that forgets what was not synced
+// (internal/fsys/memfs).
+package fsys
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
+)
+
+// FS is a file system. A name is durable once SyncDir of its directory has
+// returned nil, content once Sync of its file has. Implementations are safe for
+// concurrent use.
+type FS interface {
+	MkdirAll(dir string) error
+	ReadDir(dir string) ([]string, error)
+	Create(path string) (File, error) // fails if the file is there
+	Open(path string) (File, error)   // for reading and writing
+	OpenRead(path string) (File, error)
+	Rename(from, to string) error
+	SetAside(path string) (newPath string, err error) // see atomicfile.SetAside
+	Remove(path string) error
+	SyncDir(dir string) error
+}
+
+// File is an open file.
+type File interface {
+	io.ReaderAt
+	io.WriterAt
+	Truncate(size int64) error
+	Sync() error
+	Size() (int64, error)
+	Close() error
+}
+
+// OS is the machine's own file system. Files hold what users measure: only their
+// owner may read those that it creates.
+type OS struct{}
+
+// MkdirAll creates a directory that only its owner may enter, and its parents.
+func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+// ReadDir returns the names in a directory, sorted.
+func (OS) ReadDir(dir string) ([]string, error) {
+	es, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, len(es))
+	for i, e := range es {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+// Create creates a file; one of that name must not be there.
+func (OS) Create(path string) (File, error) {
+	return open(path, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+}
+
+// Open opens a file for reading and writing.
+func (OS) Open(path string) (File, error) { return open(path, os.O_RDWR) }
+
+// OpenRead opens a file for reading.
+func (OS) OpenRead(path string) (File, error) { return open(path, os.O_RDONLY) }
+
+func open(path string, flag int) (File, error) {
+	f, err := os.OpenFile(path, flag, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+// Rename implements FS.
+func (OS) Rename(from, to string) error { return os.Rename(from, to) }
+
+// SetAside implements FS.
+func (OS) SetAside(path string) (string, error) { return atomicfile.SetAside(path) }
+
+// Remove implements FS.
+func (OS) Remove(path string) error { return os.Remove(path) }
+
+// SyncDir implements FS.
+func (OS) SyncDir(dir string) error { return atomicfile.SyncDir(dir) }
+
+type osFile struct{ *os.File }
+
+func (f osFile) Size() (int64, error) {
+	fi, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	return fi.Size(), nil
+}
+
+// RemoveIfThere removes a file that may not exist.
+func RemoveIfThere(f FS, path string) error {
+	if err := f.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
