@@ -156,6 +156,15 @@ func (d *LocalLevel) Update(x float64) State {
 	return d.state
 }
 
+// SetOpen changes what a drift takes from the next value on, as where the rate of
+// false alarms that is asked for has changed. It panics where open is below Close.
+func (d *LocalLevel) SetOpen(open float64) {
+	cfg := d.cfg
+	cfg.Open = open
+	mustValidate("locallevel", cfg)
+	d.cfg = cfg
+}
+
 // Gap says that the next value does not follow the latest: nothing is judged
 // across it.
 func (d *LocalLevel) Gap() { d.known = 0 }

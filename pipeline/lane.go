@@ -134,7 +134,7 @@ func (l *lane) begin() error {
 		m, alarms = cfg.AtRate(l.win.RateHz())
 	}
 	if cfg.Watch {
-		l.watch = newWatch(l.eng, l.series, alarms)
+		l.watch = newWatch(l.eng, l.series, alarms, l.win.RateHz())
 	}
 	return l.serve(m)
 }
