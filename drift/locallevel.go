@@ -165,6 +165,19 @@ func (d *LocalLevel) SetOpen(open float64) {
 	d.cfg = cfg
 }
 
+// Mellow takes what the statistics of the latest value reached for usual, unless a
+// drift is open, by the same rule as at the end of the calibration: a statistic
+// beyond 5 becomes one of 5. Called after each value, it keeps a series whose tails
+// are heavier than a short calibration could show from being a jump again and again.
+func (d *LocalLevel) Mellow() {
+	if d.state == Drift || d.known <= d.span(1) {
+		return
+	}
+	for k, z := range d.z {
+		d.size[k] *= max(math.Abs(z)/reached, 1)
+	}
+}
+
 // Gap says that the next value does not follow the latest: nothing is judged
 // across it.
 func (d *LocalLevel) Gap() { d.known = 0 }

@@ -28,6 +28,8 @@ type level struct {
 	base  float64           // and the reading
 	usual []float32         // readings of earlier days less base, NaN where none is known
 
+	mellows bool // what was reached without a drift is usual from then on
+
 	seen        int64   // slots since the first reading; negative before it
 	middle      float64 // median of the first day less base
 	near, tried int
@@ -62,33 +64,40 @@ func (l *level) push(t int64, x float64, missing bool) bool {
 	if l.seen >= 0 && l.rest != nil {
 		l.seen++
 	}
-	if missing || !(math.Abs(x) <= hugeInput) {
-		return l.drifted()
+	if !missing && math.Abs(x) <= hugeInput {
+		l.take(t, x)
+		if l.mellows {
+			l.watched().Mellow()
+		}
+	}
+	return l.drifted()
+}
+
+// take watches a reading, and learns what the day is like.
+func (l *level) take(t int64, x float64) {
+	if l.plain != nil {
+		l.plain.Update(x)
 	}
 	if l.rest == nil {
-		return l.plain.Update(x) == drift.Drift
+		return
 	}
 	if l.seen < 0 {
 		l.base, l.start, l.seen = x, t, 0
-	}
-	if l.plain != nil {
-		l.plain.Update(x)
 	}
 	x -= l.base
 	usual := &l.usual[l.slotOfDay(t)]
 	known := float64(*usual)
 	if l.seen < int64(len(l.usual)) || math.IsNaN(known) {
 		*usual = float32(x)
-		return l.drifted()
+		return
 	}
 	l.rest.Update(x - known)
 	if l.plain != nil {
 		l.compare(x, known)
 	}
-	if !l.drifted() {
+	if l.rest != nil && !l.drifted() {
 		*usual = float32(known + dayMemory*(x-known))
 	}
-	return l.drifted()
 }
 
 // slotOfDay returns the slot nearest to the time of day of t; the day begins where

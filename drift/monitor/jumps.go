@@ -14,8 +14,9 @@ import (
 // day is watched by what differs from earlier days, from a day and 400 samples on.
 //
 // It takes as much for a jump as leaves half of the rate of false alarms that is
-// asked for, by what jumpsOpen says. Until Learnt says that a Monitor watches too it
-// takes no more than LocalLevel's default, and a channel whose readings are missing
+// asked for, by what jumpsOpen says, and more where the series has shown more without a
+// jump since. Until Learnt says that a Monitor watches too it takes no more than
+// LocalLevel's default, and a channel whose readings are missing
 // for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut.
 //
 // A Jumps is made by NewJumps and not safe for concurrent use. Push allocates
@@ -60,14 +61,14 @@ func (g *gap) take(missing bool) (back bool) {
 // than openLeast.
 const (
 	openAt    = 9
-	openStep  = 1.5
+	openStep  = 1.7
 	openLeast = 4.5
 )
 
 // jumpsOpen returns what a jump takes of each of so many channels. The constants were
-// chosen on the synthetic series of quell eval drift --run jumps, so that half of the
-// rate asked for holds on those with heavy tails; on others there are hardly any
-// false alarms.
+// chosen on the synthetic series of quell eval drift --run jumps: of those with the
+// heaviest tails no more false alarms than all that are asked for at 1 in 1e4, and half
+// of them at lower rates; on others there are hardly any.
 func jumpsOpen(rate Rate, channels int) float64 {
 	decades := math.Log10(rate.Between()/DefaultRate.Between()) + math.Log10(float64(channels))
 	return max(openAt+openStep*decades, openLeast)
@@ -89,6 +90,7 @@ func (j *Jumps) begin(c int) {
 	cfg := drift.DefaultLocalLevel()
 	cfg.Open = j.takes()
 	j.levels[c], j.open[c] = newLevel(cfg, j.cfg.Every), false
+	j.levels[c].mellows = j.learnt
 }
 
 // takes returns what a jump takes for now.
@@ -205,6 +207,7 @@ func (j *Jumps) Learnt() Decision {
 	j.learnt = true
 	for _, l := range j.levels {
 		l.require(j.takes())
+		l.mellows = true
 	}
 	j.Forget()
 	return d

@@ -94,6 +94,9 @@ func (w *Watch) State() string {
 	return w.state
 }
 
+// Learnt says whether the Monitor has learnt.
+func (w *Watch) Learnt() bool { return w.learnt }
+
 // Gap says that the next slot does not follow the latest.
 func (w *Watch) Gap() {
 	w.jumps.Gap()
