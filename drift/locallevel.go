@@ -87,6 +87,9 @@ type LocalLevel struct {
 	known           int         // entries of past that may be judged
 	z               [means]float64
 	v               float64 // roughness
+
+	mellows bool
+	peak    [means]float64 // largest |z| since all were below Close
 }
 
 // means is the number of means that are compared with the level, each of a
@@ -153,6 +156,9 @@ func (d *LocalLevel) Update(x float64) State {
 	default:
 		d.state = Stable
 	}
+	if d.mellows {
+		d.mellow()
+	}
 	return d.state
 }
 
@@ -165,16 +171,26 @@ func (d *LocalLevel) SetOpen(open float64) {
 	d.cfg = cfg
 }
 
-// Mellow takes what the statistics of the latest value reached for usual, unless a
-// drift is open, by the same rule as at the end of the calibration: a statistic
-// beyond 5 becomes one of 5. Called after each value, it keeps a series whose tails
-// are heavier than a short calibration could show from being a jump again and again.
-func (d *LocalLevel) Mellow() {
-	if d.state == Drift || d.known <= d.span(1) {
-		return
-	}
-	for k, z := range d.z {
-		d.size[k] *= max(math.Abs(z)/reached, 1)
+// Mellow has the detector go on learning how far the statistics reach: those that were
+// beyond Close and came back without a drift are usual from then on, by the rule of the
+// calibration. So a series whose tails are heavier than a short calibration could show
+// is no jump again and again.
+func (d *LocalLevel) Mellow() { d.mellows = true }
+
+// mellow notes how far the statistics are, and learns from it where they are back.
+func (d *LocalLevel) mellow() {
+	switch d.state {
+	case Drift:
+		d.peak = [means]float64{}
+	case Warning:
+		for k, z := range d.z {
+			d.peak[k] = max(d.peak[k], math.Abs(z))
+		}
+	default:
+		for k, z := range d.peak {
+			d.size[k] *= max(z/reached, 1)
+		}
+		d.peak = [means]float64{}
 	}
 }
 
@@ -295,9 +311,10 @@ func (d *LocalLevel) code(c *codec) {
 	c.count(&d.n)
 	c.f64s(&d.cal)
 	c.bool(&d.fitted)
+	c.bool(&d.mellows)
 	c.f64(&d.centre, &d.scale, &d.q, &d.r, &d.hold, &d.rough, &d.devR, &d.level, &d.variance, &d.before, &d.v)
 	for k := range d.z {
-		c.f64(&d.size[k], &d.z[k])
+		c.f64(&d.size[k], &d.z[k], &d.peak[k])
 	}
 	for i := range d.past {
 		c.f64(&d.past[i].x, &d.past[i].level, &d.past[i].variance)
@@ -309,8 +326,8 @@ func (d *LocalLevel) code(c *codec) {
 	}
 }
 
-// localLevelState marks a snapshot of a LocalLevel, version 1.
-const localLevelState = 0x10c01
+// localLevelState marks a snapshot of a LocalLevel, version 2.
+const localLevelState = 0x10c02
 
 // AppendState appends a snapshot, parameters included.
 func (d *LocalLevel) AppendState(dst []byte) []byte {

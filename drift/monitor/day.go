@@ -28,8 +28,6 @@ type level struct {
 	base  float64           // and the reading
 	usual []float32         // readings of earlier days less base, NaN where none is known
 
-	mellows bool // what was reached without a drift is usual from then on
-
 	seen        int64   // slots since the first reading; negative before it
 	middle      float64 // median of the first day less base
 	near, tried int
@@ -66,9 +64,6 @@ func (l *level) push(t int64, x float64, missing bool) bool {
 	}
 	if !missing && math.Abs(x) <= hugeInput {
 		l.take(t, x)
-		if l.mellows {
-			l.watched().Mellow()
-		}
 	}
 	return l.drifted()
 }
@@ -156,6 +151,15 @@ func (l *level) require(open float64) {
 	for _, d := range [...]*drift.LocalLevel{l.plain, l.rest} {
 		if d != nil {
 			d.SetOpen(open)
+		}
+	}
+}
+
+// mellow has the channel go on learning how far it reaches.
+func (l *level) mellow() {
+	for _, d := range [...]*drift.LocalLevel{l.plain, l.rest} {
+		if d != nil {
+			d.Mellow()
 		}
 	}
 }

@@ -60,15 +60,15 @@ func (g *gap) take(missing bool) (back bool) {
 // in 1e6 samples is asked for, openStep more for each tenth of that rate, never less
 // than openLeast.
 const (
-	openAt    = 9
-	openStep  = 1.7
+	openAt    = 9.5
+	openStep  = 1.85
 	openLeast = 4.5
 )
 
 // jumpsOpen returns what a jump takes of each of so many channels. The constants were
-// chosen on the synthetic series of quell eval drift --run jumps: of those with the
-// heaviest tails no more false alarms than all that are asked for at 1 in 1e4, and half
-// of them at lower rates; on others there are hardly any.
+// chosen on synthetic series: of those of quell eval drift --run jumps with the heaviest
+// tails half to all of the false alarms asked for, of others hardly any; and there is
+// little to win beyond that in --run events.
 func jumpsOpen(rate Rate, channels int) float64 {
 	decades := math.Log10(rate.Between()/DefaultRate.Between()) + math.Log10(float64(channels))
 	return max(openAt+openStep*decades, openLeast)
@@ -90,7 +90,9 @@ func (j *Jumps) begin(c int) {
 	cfg := drift.DefaultLocalLevel()
 	cfg.Open = j.takes()
 	j.levels[c], j.open[c] = newLevel(cfg, j.cfg.Every), false
-	j.levels[c].mellows = j.learnt
+	if j.learnt {
+		j.levels[c].mellow()
+	}
 }
 
 // takes returns what a jump takes for now.
@@ -207,7 +209,7 @@ func (j *Jumps) Learnt() Decision {
 	j.learnt = true
 	for _, l := range j.levels {
 		l.require(j.takes())
-		l.mellows = true
+		l.mellow()
 	}
 	j.Forget()
 	return d
