@@ -69,7 +69,7 @@ func (r *chain) restart() {
 // push takes a sample and returns what is said after it.
 func (r *chain) push(x float64) monitor.Decision {
 	r.raw[0] = x
-	d, _ := r.watch.Push(r.index, 0, r.raw[:], r.missing[:])
+	d, _ := r.watch.Push(r.index, r.index*int64(r.cfg.Every), r.raw[:], r.missing[:])
 	r.index++
 	return d
 }
@@ -79,4 +79,9 @@ func (r *chain) learn(next func() float64) {
 	for !r.watch.Learnt() {
 		r.push(next())
 	}
+}
+
+// bytes returns how much a snapshot takes.
+func (r *chain) bytes() int {
+	return len(r.watch.AppendState(r.feed.Sentinel.AppendState(r.feed.Extract[0].AppendState(nil))))
 }
