@@ -57,8 +57,8 @@ func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *wa
 	cfg.Names = e.cfg.Channels
 	cfg.Hop = sentinelHop
 	cfg.Seed = e.cfg.Seed ^ h.Sum64()
-	if rateHz > 0 {
-		cfg.Every = time.Duration(math.Round(float64(time.Second) / rateHz))
+	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
+		cfg.Every = time.Duration(math.Round(every))
 	}
 	return &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
 		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}

@@ -60,7 +60,7 @@ func sizes(d *draw, events []span, lo, hi float64) []float64 {
 func room(d *draw, events []span) []float64 {
 	cycle, weather, size := daily(d, 3600), 0.0, sizes(d, events, 3, 8)
 	way := d.sign()
-	return fill(d, 6000, func(row int) float64 {
+	return fill(6000, func(row int) float64 {
 		weather = .99*weather + .14*d.NormFloat64()
 		x := 70 + 2*weather + d.between(.9, 1.1)*cycle(row) + .3*d.NormFloat64()
 		if s, k := during(events, row); k >= 0 {
@@ -76,7 +76,7 @@ func load(d *draw, events []span) []float64 {
 	floor, noise := d.around(1, 40), d.around(.02, .2)
 	every, long, high := 12*(1+d.IntN(24)), 1+d.IntN(6), d.between(0, 1)
 	kind, size := d.IntN(3), sizes(d, events, 1.5, 4)
-	return fill(d, 4032, func(row int) float64 {
+	return fill(4032, func(row int) float64 {
 		x := floor * math.Exp(noise*d.NormFloat64())
 		if row%every < long {
 			x += floor * high * d.between(.8, 1.2)
@@ -105,7 +105,7 @@ func load(d *draw, events []span) []float64 {
 func mentions(d *draw, events []span) []float64 {
 	cycle, rate, burst := daily(d, 300), d.around(2, 60), 0.0
 	size := sizes(d, events, 3, 20)
-	return fill(d, 15000, func(row int) float64 {
+	return fill(15000, func(row int) float64 {
 		if d.Float64() < .0006 {
 			burst += d.around(.3, 3)
 		}
@@ -123,7 +123,7 @@ func mentions(d *draw, events []span) []float64 {
 func speed(d *draw, events []span) []float64 {
 	free, wide := d.between(50, 75), d.between(2, 5)
 	rush, deep, jam := d.IntN(100), d.between(0, 20), sizes(d, events, 10, 40)
-	return fill(d, 2400, func(row int) float64 {
+	return fill(2400, func(row int) float64 {
 		x := free + wide*d.NormFloat64()
 		if day := row % 144; day >= rush && day < rush+10 && row/144%7 < 5 {
 			x -= deep * d.Float64()
@@ -143,7 +143,7 @@ func speed(d *draw, events []span) []float64 {
 func traffic(d *draw, events []span) []float64 {
 	mean, wide, backup := d.around(1e3, 1e7), d.between(.2, 1.2), d.around(3, 30)
 	at, kind, size := d.IntN(288), d.IntN(4), sizes(d, events, 4, 30)
-	return fill(d, 4032, func(row int) float64 {
+	return fill(4032, func(row int) float64 {
 		x := mean * math.Exp(wide*d.NormFloat64())
 		if day := row % 288; day >= at && day < at+6 {
 			x += mean * backup
@@ -162,7 +162,7 @@ func traffic(d *draw, events []span) []float64 {
 func clicks(d *draw, events []span) []float64 {
 	cycle, mean, wide := daily(d, 3600), d.around(.05, 5), d.between(.1, .5)
 	deep, size := d.between(0, .4), sizes(d, events, 2, 8)
-	return fill(d, 1600, func(row int) float64 {
+	return fill(1600, func(row int) float64 {
 		x := mean * math.Exp(deep*cycle(row)+wide*d.NormFloat64())
 		if s, k := during(events, row); k >= 0 {
 			x *= 1 + size[k]*(1-s)
@@ -176,7 +176,7 @@ func clicks(d *draw, events []span) []float64 {
 func machine(d *draw, events []span) []float64 {
 	wander, far := 0.0, 0.0
 	pace, deep := d.between(.98, .995), sizes(d, events, 4, 12)
-	return fill(d, 20000, func(row int) float64 {
+	return fill(20000, func(row int) float64 {
 		wander = pace*wander + math.Sqrt(1-pace*pace)*d.NormFloat64()
 		far = .9995*far + .03*d.NormFloat64()
 		x := 85 + 4*wander + 4*far + .7*d.NormFloat64()
@@ -193,7 +193,7 @@ func shift(d *draw, events []span) []float64 {
 	low, high, noise := d.between(10, 30), d.between(50, 100), d.between(.5, 6)
 	from, long, kind := 60+d.IntN(60), 60+d.IntN(80), d.IntN(4)
 	size := sizes(d, events, 1.3, 2)
-	return fill(d, 4032, func(row int) float64 {
+	return fill(4032, func(row int) float64 {
 		x := low
 		on := row%288 >= from && row%288 < from+long
 		if on {
@@ -220,7 +220,7 @@ func shift(d *draw, events []span) []float64 {
 func latency(d *draw, events []span) []float64 {
 	floor, wide, rare, late := d.around(10, 100), d.between(.02, .15), d.around(.001, .03), d.around(.3, 3)
 	size := sizes(d, events, 1, 4)
-	return fill(d, 4032, func(row int) float64 {
+	return fill(4032, func(row int) float64 {
 		x := floor * math.Exp(wide*d.NormFloat64())
 		if d.Float64() < rare {
 			x += floor * late * d.ExpFloat64()
@@ -236,7 +236,7 @@ func latency(d *draw, events []span) []float64 {
 func riders(d *draw, events []span) []float64 {
 	cycle, mean, noise, weekend := daily(d, 1800), d.around(1e3, 2e4), d.between(.03, .1), d.between(-.3, .3)
 	way, size := d.IntN(2), sizes(d, events, 1.5, 4)
-	return fill(d, 10000, func(row int) float64 {
+	return fill(10000, func(row int) float64 {
 		x := 1 + .35*cycle(row)
 		if row/48%7 >= 5 {
 			x += weekend * .5
@@ -251,7 +251,8 @@ func riders(d *draw, events []span) []float64 {
 	})
 }
 
-func fill(_ *draw, rows int, next func(row int) float64) []float64 {
+// fill makes a series of what next says of each row.
+func fill(rows int, next func(row int) float64) []float64 {
 	out := make([]float64, rows)
 	for i := range out {
 		out[i] = next(i)
@@ -259,6 +260,7 @@ func fill(_ *draw, rows int, next func(row int) float64) []float64 {
 	return out
 }
 
+// eventSources are the kinds of series of the study.
 func eventSources() []eventSource {
 	return []eventSource{
 		{"room", 3600, 6000, room}, {"load", 300, 4032, load}, {"mentions", 300, 15000, mentions}, {"speed", 600, 2400, speed},
@@ -271,7 +273,7 @@ func eventSources() []eventSource {
 // has them: a tenth of the rows in all, around the beginning of each event.
 func eventRecording(s *eventSource, seed, number uint64) recording {
 	d := &draw{rand.New(rand.NewPCG(seed, number))}
-	r := recording{name: fmt.Sprintf("%s %d", s.name, number), train: nabProbation(s.rows), seconds: nil, anomalous: make([]bool, s.rows)}
+	r := recording{name: fmt.Sprintf("%s %d", s.name, number), train: nabProbation(s.rows), every: s.seconds, anomalous: make([]bool, s.rows)}
 	n := []int{0, 1, 1, 2, 2, 3}[d.IntN(6)]
 	var events []span
 	if n > 0 {
@@ -286,7 +288,6 @@ func eventRecording(s *eventSource, seed, number uint64) recording {
 			}
 		}
 	}
-	r.every = s.seconds
 	r.rows = transpose([][]float64{s.make(d, events)})
 	return r
 }

@@ -108,8 +108,8 @@ func (l *level) compare(x, known float64) {
 	if l.tried == 0 {
 		y := make([]float64, 0, len(l.usual))
 		for _, v := range l.usual {
-			if v == v {
-				y = append(y, float64(v))
+			if v := float64(v); !math.IsNaN(v) {
+				y = append(y, v)
 			}
 		}
 		l.middle = median(y)
