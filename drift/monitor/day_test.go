@@ -134,7 +134,7 @@ func TestDayState(t *testing.T) {
 			t.Errorf("cut at %d: another state at the end", cut)
 		}
 	}
-	for n := range want {
+	for n := 0; n < len(want); n += 37 {
 		if _, err := NewJumps(cfg).RestoreState(want[:n]); err == nil {
 			t.Fatalf("took a state of %d bytes of %d", n, len(want))
 		}

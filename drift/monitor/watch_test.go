@@ -163,7 +163,7 @@ func TestWatchState(t *testing.T) {
 			t.Errorf("cut at %d: another state at the end", cut)
 		}
 	}
-	for n := 0; n < len(want); n += 7 {
+	for n := 0; n < len(want); n += 101 {
 		if _, err := watched(t, Config{}).RestoreState(want[:n]); err == nil {
 			t.Fatalf("took a state of %d bytes of %d", n, len(want))
 		}
