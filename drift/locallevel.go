@@ -87,6 +87,9 @@ type LocalLevel struct {
 	known           int         // entries of past that may be judged
 	z               [means]float64
 	v               float64 // roughness
+
+	mellows bool
+	peak    [means]float64 // largest |z| since all were below Close
 }
 
 // means is the number of means that are compared with the level, each of a
@@ -153,7 +156,42 @@ func (d *LocalLevel) Update(x float64) State {
 	default:
 		d.state = Stable
 	}
+	if d.mellows {
+		d.mellow()
+	}
 	return d.state
+}
+
+// SetOpen changes what a drift takes from the next value on, as where the rate of
+// false alarms that is asked for has changed. It panics where open is below Close.
+func (d *LocalLevel) SetOpen(open float64) {
+	cfg := d.cfg
+	cfg.Open = open
+	mustValidate("locallevel", cfg)
+	d.cfg = cfg
+}
+
+// Mellow has the detector go on learning how far the statistics reach: those that were
+// beyond Close and came back without a drift are usual from then on, by the rule of the
+// calibration. So a series whose tails are heavier than a short calibration could show
+// is no jump again and again.
+func (d *LocalLevel) Mellow() { d.mellows = true }
+
+// mellow notes how far the statistics are, and learns from it where they are back.
+func (d *LocalLevel) mellow() {
+	switch d.state {
+	case Drift:
+		d.peak = [means]float64{}
+	case Warning:
+		for k, z := range d.z {
+			d.peak[k] = max(d.peak[k], math.Abs(z))
+		}
+	default:
+		for k, z := range d.peak {
+			d.size[k] *= max(z/reached, 1)
+		}
+		d.peak = [means]float64{}
+	}
 }
 
 // Gap says that the next value does not follow the latest: nothing is judged
@@ -273,9 +311,10 @@ func (d *LocalLevel) code(c *codec) {
 	c.count(&d.n)
 	c.f64s(&d.cal)
 	c.bool(&d.fitted)
+	c.bool(&d.mellows)
 	c.f64(&d.centre, &d.scale, &d.q, &d.r, &d.hold, &d.rough, &d.devR, &d.level, &d.variance, &d.before, &d.v)
 	for k := range d.z {
-		c.f64(&d.size[k], &d.z[k])
+		c.f64(&d.size[k], &d.z[k], &d.peak[k])
 	}
 	for i := range d.past {
 		c.f64(&d.past[i].x, &d.past[i].level, &d.past[i].variance)
@@ -287,8 +326,8 @@ func (d *LocalLevel) code(c *codec) {
 	}
 }
 
-// localLevelState marks a snapshot of a LocalLevel, version 1.
-const localLevelState = 0x10c01
+// localLevelState marks a snapshot of a LocalLevel, version 2.
+const localLevelState = 0x10c02
 
 // AppendState appends a snapshot, parameters included.
 func (d *LocalLevel) AppendState(dst []byte) []byte {

@@ -5,6 +5,9 @@ import (
 	"slices"
 )
 
+// reached is how many usual sizes the largest statistic of a calibration has.
+const reached = 5
+
 // fit learns from what was collected, and goes through it once more as if it
 // came live, for the usual sizes of the statistics.
 func (d *LocalLevel) fit() {
@@ -33,7 +36,7 @@ func (d *LocalLevel) fit() {
 		v = append(v, d.v)
 	}
 	for k := range squares {
-		d.size[k] = max(math.Sqrt(squares[k]/float64(len(v))), most[k]/5, 1)
+		d.size[k] = max(math.Sqrt(squares[k]/float64(len(v))), most[k]/reached, 1)
 	}
 	_, sd := meanDeviation(v)
 	slices.Sort(v)

@@ -149,3 +149,59 @@ func TestLocalLevelHoldsOnSwings(t *testing.T) {
 		t.Errorf("opened at %v, closed at %v, want opened once soon after 600", opened, closed)
 	}
 }
+
+// TestLocalLevelMellows has 12 samples in a hundred off by two deviations, from after
+// the calibration on: what comes back without a drift is usual after a while, and a jump
+// is found none the less.
+func TestLocalLevelMellows(t *testing.T) {
+	xs := steps(9, 4000, 0, 12)
+	for i := 400; i < 4000; i++ {
+		if i%100 < 12 {
+			xs[i] += 2
+		}
+	}
+	sizes := func(d *LocalLevel) (s [means]float64) { return d.size }
+	plain, mellow := NewLocalLevel(DefaultLocalLevel()), NewLocalLevel(DefaultLocalLevel())
+	mellow.Mellow()
+	openings(plain, xs[:400])
+	openings(mellow, xs[:400])
+	if sizes(plain) != sizes(mellow) {
+		t.Errorf("usual sizes %v and %v after the same calibration", sizes(plain), sizes(mellow))
+	}
+	learnt := sizes(mellow)
+	if opened, _ := openings(mellow, xs[400:4000]); opened != nil {
+		t.Errorf("opened at %v", opened)
+	}
+	openings(plain, xs[400:4000])
+	if sizes(plain) != learnt {
+		t.Errorf("usual sizes went from %v to %v without Mellow", learnt, sizes(plain))
+	}
+	for k, s := range sizes(mellow) {
+		if s < learnt[k] || s > 2*learnt[k] {
+			t.Errorf("usual size %d went from %.2f to %.2f", k, learnt[k], s)
+		}
+	}
+	if sizes(mellow) == learnt {
+		t.Errorf("usual sizes stayed %v", learnt)
+	}
+	if opened, _ := openings(mellow, xs[4000:]); len(opened) != 1 || opened[0] > 16 {
+		t.Errorf("a jump: opened %v samples after it, want once within 16", opened)
+	}
+}
+
+// TestLocalLevelSetOpen changes what a jump takes while it runs.
+func TestLocalLevelSetOpen(t *testing.T) {
+	xs := steps(10, 600, 0, 7)
+	d := NewLocalLevel(DefaultLocalLevel())
+	openings(d, xs[:500])
+	d.SetOpen(80)
+	if opened, _ := openings(d, xs[500:700]); opened != nil {
+		t.Errorf("opened at %v, though a jump takes 80", opened)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("took an Open below Close")
+		}
+	}()
+	d.SetOpen(3)
+}

@@ -143,7 +143,7 @@ func (l *lane) begin(rateHz float64) error {
 	cfg := &l.eng.cfg
 	m, alarms := cfg.at(rateHz)
 	if cfg.Watch {
-		l.watch = newWatch(l.eng, l.series, alarms)
+		l.watch = newWatch(l.eng, l.series, alarms, l.win.RateHz())
 	}
 	return l.serve(m)
 }

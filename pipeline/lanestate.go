@@ -10,12 +10,8 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state. Version 5, which had no mark, no
-// past and no times of readings, is read.
-const (
-	laneVersion = 6
-	oldestLane  = 5
-)
+// laneVersion is the first byte of a lane's state.
+const laneVersion = 6
 
 // models is where a lane's models are found by their names.
 type models interface {
@@ -77,21 +73,14 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	version := r.U8()
-	if r.Err() == nil && (version < oldestLane || version > laneVersion) {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, version, oldestLane, laneVersion)
+	if v := r.U8(); r.Err() == nil && v != laneVersion {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
 	}
-	var past []byte
-	var rate float64 // that it was begun for; the grid may be at another one by now
-	grid := 1
-	if version > 5 {
-		l.mark, rate, l.before, past = r.I64(), r.F64(), r.I64(), r.Bytes()
-		grid = window.StateVersion
-	}
-	r.SetRest(l.win.RestoreState(series, r.Rest(), grid))
-	if rate == 0 {
-		rate = l.win.RateHz()
-	}
+	l.mark = r.I64()
+	rate := r.F64() // that it was begun for; the grid may be at another one by now
+	l.before = r.I64()
+	past := r.Bytes()
+	r.SetRest(l.win.RestoreState(series, r.Rest()))
 	if r.Err() == nil && !l.begun && rate > 0 {
 		if err := l.begin(rate); err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
@@ -134,7 +123,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for range r.Len(8) {
-		readWaiting(r, l.waiting.push(), version)
+		readWaiting(r, l.waiting.push())
 		if r.Err() != nil {
 			break
 		}
@@ -214,7 +203,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 	return dst
 }
 
-func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
+func readWaiting(r *wire.Reader, w *waitSlot) {
 	w.index, w.time, w.epoch = r.I64(), r.I64(), r.Int()
 	w.source = ingest.TimeSource(r.U8())
 	w.score = r.F64()
@@ -222,9 +211,7 @@ func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 	for i := range w.cells {
 		c := &w.cells[i]
 		c.Value = r.F64()
-		if version > 5 {
-			c.At = r.I64()
-		}
+		c.At = r.I64()
 		c.Missing = ingest.Missing(r.U8())
 		c.Own, c.Held = r.Bool(), r.Bool()
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}

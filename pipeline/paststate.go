@@ -44,7 +44,7 @@ func (p *past) restoreState(src []byte, l *lane, bank models) error {
 	r := wire.NewReader(src)
 	for range r.Len(8) {
 		w := p.slots.push()
-		readWaiting(r, w, laneVersion)
+		readWaiting(r, w)
 		w.served, w.rev, w.changed = r.Bool(), r.Int(), false
 		w.ests = make([]estimate, len(w.cells))
 		for ch := range w.ests {

@@ -32,7 +32,7 @@ func (l *lane) changeRate(t int64) {
 		tap.Resolved(l.series, 0)
 	}
 	l.before = l.seen()
-	l.watch = newWatch(l.eng, l.series, alarms)
+	l.watch = newWatch(l.eng, l.series, alarms, l.rateHz)
 	l.state, l.score = monitor.Learning, nan
 }
 

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"sync"
+	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/internal/wire"
@@ -40,14 +41,12 @@ type watch struct {
 	failed  bool // the fit failed: only jumps are watched for
 
 	cfg     monitor.Config
-	early   *monitor.Early // nil once the monitor has learnt
-	mon     *monitor.Monitor
-	feed    *monitor.Feed
+	all     *monitor.Watch
 	values  []float64
 	missing []bool
 }
 
-func newWatch(e *Engine, series string, alarms monitor.Rate) *watch {
+func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *watch {
 	c := len(e.cfg.Channels)
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
@@ -58,8 +57,11 @@ func newWatch(e *Engine, series string, alarms monitor.Rate) *watch {
 	cfg.Names = e.cfg.Channels
 	cfg.Hop = sentinelHop
 	cfg.Seed = e.cfg.Seed ^ h.Sum64()
+	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
+		cfg.Every = time.Duration(math.Round(every))
+	}
 	return &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
-		cfg: cfg, early: monitor.NewEarly(cfg), mon: monitor.New(cfg), feed: monitor.NewFeed(c, sentinelHop), values: make([]float64, c), missing: make([]bool, c)}
+		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
 }
 
 // slot feeds one slot and updates the lane's state and score.
@@ -68,35 +70,15 @@ func (w *watch) slot(l *lane, s *window.Slot) {
 		w.missing[i], w.values[i] = !s.Cells[i].Valid(), s.Cells[i].Value
 	}
 	w.seen++
-	if w.early != nil {
-		d := w.early.Push(w.values, w.missing)
-		l.state = d.State
-		w.tell(l, s, &d)
-	}
-	if w.feed.Sentinel == nil {
-		if !w.failed {
-			w.learn(l, s.Time)
-		}
-		return
-	}
-	o, hop := w.feed.Push(s.Index, w.values, w.missing)
-	if !hop {
-		return
-	}
-	d := w.mon.Update(o)
-	l.score = d.Z
-	if d.State == monitor.Learning && w.early == nil { // what stayed is the new normal
-		w.early, l.state = monitor.NewEarly(w.cfg), d.State
-	}
-	if d.State != monitor.Learning {
-		if w.early != nil {
-			last := w.early.Close()
-			w.tell(l, s, &last)
-			w.early = nil
-		}
-		l.state = d.State
+	d, hop := w.all.Push(s.Index, s.Time, w.values, w.missing)
+	l.state = d.State
+	if hop {
+		l.score = d.Z
 	}
 	w.tell(l, s, &d)
+	if w.all.Feed.Sentinel == nil && !w.failed {
+		w.learn(l, s.Time)
+	}
 }
 
 // tell turns a decision into events.
@@ -161,7 +143,7 @@ func (w *watch) learn(l *lane, t int64) {
 			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}
-	w.feed.Sentinel = s
+	w.all.Feed.Sentinel = s
 }
 
 func (w *watch) start() {
@@ -177,39 +159,26 @@ func (w *watch) start() {
 }
 
 // gap says that the next slot does not follow the latest.
-func (w *watch) gap() {
-	if w.early != nil {
-		w.early.Gap()
-	}
-	w.feed.Reset()
-	w.mon.Gap()
-}
+func (w *watch) gap() { w.all.Gap() }
 
 // rebase takes the present as the new normal.
 func (w *watch) rebase(l *lane) {
-	w.mon.Rebase()
-	if w.early == nil {
-		w.early = monitor.NewEarly(w.cfg)
-	}
-	l.state = w.mon.State()
+	w.all.Rebase()
+	l.state = w.all.State()
 }
 
 func (w *watch) appendState(dst []byte) []byte {
 	dst = wire.I64(dst, w.seen)
 	dst = wire.F64s(dst, w.raw)
 	dst = wire.Bool(dst, w.failed)
-	dst = wire.Bool(dst, w.feed.Sentinel != nil)
-	if w.feed.Sentinel != nil {
-		dst = w.feed.Sentinel.AppendState(dst)
+	dst = wire.Bool(dst, w.all.Feed.Sentinel != nil)
+	if w.all.Feed.Sentinel != nil {
+		dst = w.all.Feed.Sentinel.AppendState(dst)
 	}
-	for _, e := range w.feed.Extract {
+	for _, e := range w.all.Feed.Extract {
 		dst = e.AppendState(dst)
 	}
-	dst = wire.Bool(dst, w.early != nil)
-	if w.early != nil {
-		dst = w.early.AppendState(dst)
-	}
-	return w.mon.AppendState(dst)
+	return w.all.AppendState(dst)
 }
 
 func (w *watch) restoreState(src []byte) ([]byte, error) {
@@ -224,22 +193,18 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		w.feed.Sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
-		r.SetRest(w.feed.Sentinel.RestoreState(r.Rest()))
+		w.all.Feed.Sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
+		r.SetRest(w.all.Feed.Sentinel.RestoreState(r.Rest()))
 	}
-	for _, e := range w.feed.Extract {
+	for _, e := range w.all.Feed.Extract {
 		if r.Err() == nil {
 			r.SetRest(e.RestoreState(r.Rest()))
 		}
 	}
-	if w.early = nil; r.Bool() && r.Err() == nil {
-		w.early = monitor.NewEarly(w.cfg)
-		r.SetRest(w.early.RestoreState(r.Rest()))
-	}
 	if err := r.Err(); err != nil {
 		return nil, err
 	}
-	return w.mon.RestoreState(r.Rest())
+	return w.all.RestoreState(r.Rest())
 }
 
 // fitter runs fits in the background, one at a time, so that serving keeps a

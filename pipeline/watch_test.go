@@ -86,11 +86,11 @@ func TestNewNormalIsTold(t *testing.T) {
 		if w == nil && e.lanes["x"] != nil && e.lanes["x"].watch != nil {
 			w = e.lanes["x"].watch
 			w.cfg.NewNormal = 1000
-			w.mon = monitor.New(w.cfg)
+			w.all = monitor.NewWatch(w.cfg)
 		}
 		e.Run()
 		if n := len(out.events); n > 0 && out.events[n-1].Kind == "drift.resolved" {
-			if l := e.lanes["x"]; l.state != monitor.Learning || w.early == nil {
+			if l := e.lanes["x"]; l.state != monitor.Learning || w.all.State() != monitor.Learning {
 				t.Errorf("slot %d: told that the drift is over (%s), the state is %s", i, out.events[n-1].Why, l.state)
 			}
 			return

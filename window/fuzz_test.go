@@ -10,7 +10,7 @@ import (
 // named is a series as fuzztest wants it.
 type named struct{ *Series }
 
-func (n named) RestoreState(src []byte) ([]byte, error) { return n.Series.RestoreState("a", src, StateVersion) }
+func (n named) RestoreState(src []byte) ([]byte, error) { return n.Series.RestoreState("a", src) }
 
 // FuzzSeriesState: no state of a series has it fail, whatever it holds.
 func FuzzSeriesState(f *testing.F) {

@@ -257,7 +257,7 @@ func TestSeriesStateContinues(t *testing.T) {
 		}
 		state := a.AppendState(nil)
 		b := NewSeries(cfg)
-		rest, err := b.RestoreState("a", state, StateVersion)
+		rest, err := b.RestoreState("a", state)
 		if err != nil || len(rest) != 0 {
 			t.Fatalf("cut %d: %d bytes left, %v", cut, len(rest), err)
 		}
@@ -269,7 +269,7 @@ func TestSeriesStateContinues(t *testing.T) {
 			t.Errorf("cut %d: %s", cut, d)
 		}
 		for n := range state {
-			if _, err := NewSeries(cfg).RestoreState("a", state[:n], StateVersion); err == nil {
+			if _, err := NewSeries(cfg).RestoreState("a", state[:n]); err == nil {
 				t.Fatalf("cut %d: %d of %d bytes were accepted", cut, n, len(state))
 			}
 		}

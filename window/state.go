@@ -45,13 +45,9 @@ func (s *Series) AppendState(dst []byte) []byte {
 	return s.pace.appendState(wire.I64(dst, s.lateTime))
 }
 
-// StateVersion is that of what AppendState writes. Version 1 knew nothing of the
-// spacing of samples.
-const StateVersion = 2
-
-// RestoreState reads a snapshot of a version back and returns the rest of src. The
+// RestoreState reads a snapshot back and returns the rest of src. The
 // series must be new and have the same number of channels.
-func (s *Series) RestoreState(name string, src []byte, version int) ([]byte, error) {
+func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	if n := r.Int(); r.Err() == nil && n != s.cfg.Channels {
 		return nil, fmt.Errorf("window: the saved state of %q has %d channels, the configuration %d", name, n, s.cfg.Channels)
@@ -100,9 +96,7 @@ func (s *Series) RestoreState(name string, src []byte, version int) ([]byte, err
 	if s.began && !(s.step > 0) {
 		r.Fail(errors.New("slots without a length"))
 	}
-	if version > 1 {
-		s.pace.restoreState(r)
-	}
+	s.pace.restoreState(r)
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("window: state of %q: %w", name, err)
 	}

@@ -15,16 +15,14 @@ const (
 	sentinelFit    = 1024
 )
 
-// chain is a monitor with all that feeds it, for one channel of raw samples.
+// chain is all that watches a series, of one channel of raw samples.
 type chain struct {
-	cfg      monitor.Config
-	sentinel *monitor.Sentinel
-	extract  *monitor.Extractor
-	mon      *monitor.Monitor
-	features [1]monitor.Features
-	raw      [1]float64
-	missing  [1]bool
-	index    int64
+	cfg     monitor.Config
+	feed    *monitor.Feed
+	watch   *monitor.Watch
+	raw     [1]float64
+	missing [1]bool
+	index   int64
 }
 
 // newChain fits a sentinel to the first samples of a series.
@@ -46,8 +44,8 @@ func newChain(cfg monitor.Config, next func() float64, seed uint64) (*chain, err
 	if err != nil {
 		return nil, fmt.Errorf("drifteval: %w", err)
 	}
-	r := &chain{cfg: cfg, extract: monitor.NewExtractor(cfg.Hop),
-		sentinel: monitor.NewSentinel(net, []float64{mean}, []float64{dev}, sentinelWindow, cfg.Hop)}
+	r := &chain{cfg: cfg, feed: monitor.NewFeed(1, cfg.Hop)}
+	r.feed.Sentinel = monitor.NewSentinel(net, []float64{mean}, []float64{dev}, sentinelWindow, cfg.Hop)
 	r.restart()
 	return r, nil
 }
@@ -62,28 +60,28 @@ func meanDev(x []float64) (mean, dev float64) {
 	return mean, math.Sqrt(dev)
 }
 
-// restart lets the monitor learn again; the sentinel stays.
-func (r *chain) restart() { r.mon = monitor.New(r.cfg) }
+// restart lets everything be learnt again; the sentinel stays.
+func (r *chain) restart() {
+	r.watch = monitor.NewWatch(r.cfg)
+	r.watch.Feed = r.feed
+}
 
-// push takes a sample; at the end of a hop it returns what the monitor says.
-func (r *chain) push(x float64) (monitor.Decision, bool) {
+// push takes a sample and returns what is said after it.
+func (r *chain) push(x float64) monitor.Decision {
 	r.raw[0] = x
-	score, scored := r.sentinel.Push(r.raw[:], r.missing[:])
-	f, hop := r.extract.Push(x, false)
+	d, _ := r.watch.Push(r.index, r.index*int64(r.cfg.Every), r.raw[:], r.missing[:])
 	r.index++
-	if !hop {
-		return monitor.Decision{}, false
-	}
-	if !scored {
-		score = math.NaN()
-	}
-	r.features[0] = f
-	return r.mon.Update(monitor.Observation{Index: r.index - 1, Score: score, Features: r.features[:]}), true
+	return d
 }
 
 // learn feeds samples until the monitor has learnt.
 func (r *chain) learn(next func() float64) {
-	for r.mon.State() == monitor.Learning {
+	for !r.watch.Learnt() {
 		r.push(next())
 	}
+}
+
+// bytes returns how much a snapshot takes.
+func (r *chain) bytes() int {
+	return len(r.watch.AppendState(r.feed.Sentinel.AppendState(r.feed.Extract[0].AppendState(nil))))
 }

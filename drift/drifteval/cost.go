@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/drift"
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/internal/scoreboard"
 )
 
@@ -45,6 +46,11 @@ func costs() scoreboard.Study {
 			for _, t := range list {
 				rows = append(rows, t.rows(rounds)...)
 			}
+			all, err := watchRows(&s, o.Seed, xs, rounds)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, all...)
 			far := streamOf("AR(.99)")
 			return append(rows, stateRow(&s, o.Seed, xs), stateRow(&far, o.Seed, xs)), nil
 		},
@@ -97,6 +103,36 @@ func (t *timed) rows(rounds int) []scoreboard.Row {
 		{Name: "allocations per update, " + t.name, Must: scoreboard.AtMost(0), Got: t.allocs},
 		{Name: "bytes of state, " + t.name, Must: scoreboard.AtMost(32 << 10), Aim: scoreboard.AtMost(16 << 10), Got: float64(len(t.d.AppendState(nil)))},
 	}
+}
+
+// watchRows times and weighs all that watches a series of one channel, the sentinel
+// included, as in quell run at a reading a minute, where the day is remembered. The
+// state is the largest of those every 64 samples.
+func watchRows(s *stream, seed uint64, xs []float64, rounds int) ([]scoreboard.Row, error) {
+	cfg := monitor.ShortHistory(1, asked)
+	cfg.Every = time.Minute
+	next := s.series(seed, 2)
+	r, err := newChain(cfg, next, seed)
+	if err != nil {
+		return nil, err
+	}
+	bytes, least := 0, math.Inf(1)
+	for i := range 1 << 14 {
+		if r.push(next()); i%64 == 0 {
+			bytes = max(bytes, r.bytes())
+		}
+	}
+	for range rounds {
+		start := time.Now()
+		for _, x := range xs {
+			r.push(x)
+		}
+		least = min(least, float64(time.Since(start).Nanoseconds())/float64(len(xs)))
+	}
+	return []scoreboard.Row{
+		{Name: "ns per sample, all that watches a series", Got: least, Note: fmt.Sprintf("least of %d rounds", rounds)},
+		{Name: "bytes of state, all that watches a series", Must: scoreboard.AtMost(32 << 10), Aim: scoreboard.AtMost(16 << 10), Got: float64(bytes)},
+	}, nil
 }
 
 // stateRow weighs the monitor's detector where it is largest: just before it has

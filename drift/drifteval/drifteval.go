@@ -11,5 +11,5 @@ import "github.com/quell-stream/quell/internal/scoreboard"
 
 // Studies returns the studies of quell eval drift, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return []scoreboard.Study{parity(), falseAlarms(), rates(), delays(), endToEnd(), costs(), kindsStudy(), jumps(), boardSKAB(), boardNAB()}
+	return []scoreboard.Study{parity(), falseAlarms(), rates(), delays(), endToEnd(), costs(), kindsStudy(), jumps(), events(), boardSKAB(), boardNAB()}
 }

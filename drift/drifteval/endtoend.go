@@ -92,7 +92,7 @@ func (r *chain) countOpened(next func() float64, length int) int {
 	n := 0
 	r.learn(next)
 	for range length {
-		if d, ok := r.push(next()); ok && d.Opened {
+		if r.push(next()).Opened {
 			n++
 			r.restart()
 			r.learn(next)
@@ -123,12 +123,12 @@ func openedDelays(ctx context.Context, h *history, c *change, seed uint64, runs 
 // delayOf returns what the function of that name returns for a detector.
 func (r *chain) delayOf(next func() float64, at int, c *change) int {
 	for range at {
-		if d, ok := r.push(next()); ok && d.Opened {
+		if r.push(next()).Opened {
 			return tooEarly
 		}
 	}
 	for i := 1; i <= horizon; i++ {
-		if d, ok := r.push(c.shift + c.scale*next()); ok && d.Opened {
+		if r.push(c.shift + c.scale*next()).Opened {
 			return i
 		}
 	}

@@ -9,14 +9,19 @@ import (
 	"sync"
 
 	"github.com/quell-stream/quell/drift"
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/internal/scoreboard"
 )
 
-// jumps is the study of the detector for short histories on synthetic series, in
-// the configuration of the boards.
+// jumps is the study of what watches for jumps, on synthetic series: the detector
+// with its defaults, and false alarms at the rates that may be asked for.
 func jumps() scoreboard.Study {
 	return scoreboard.Study{Name: "jumps", Doc: "LocalLevel after 400 samples: false alarms, jumps found soon", Run: runJumps}
 }
+
+// jumpRates are the rates of false alarms that are asked for; half of each is left
+// to jumps.
+var jumpRates = [...]monitor.Rate{1e-4, 1e-5, 1e-6}
 
 // jumpSource is a kind of series of about unit variance.
 type jumpSource struct {
@@ -67,6 +72,7 @@ func jumpSources() []jumpSource {
 // jumpTally is what came of the series of a source.
 type jumpTally struct {
 	alarms, watched int
+	atRate          [len(jumpRates)]int // alarms
 	found, tried    [len(jumpSizes)]int
 }
 
@@ -105,6 +111,9 @@ func runJumps(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, err
 		for _, p := range parts {
 			t.alarms += p.alarms
 			t.watched += p.watched
+			for k, n := range p.atRate {
+				t.atRate[k] += n
+			}
 			for k := range p.found {
 				t.found[k] += p.found[k]
 				t.tried[k] += p.tried[k]
@@ -128,7 +137,11 @@ func jumpSeries(s *jumpSource, seed, number uint64) jumpTally {
 	}
 	cfg := drift.DefaultLocalLevel()
 	t := jumpTally{watched: jumpQuiet}
-	t.alarms = len(jumpOpenings(series(cfg.Calibration+jumpQuiet), cfg))
+	quiet := series(cfg.Calibration + jumpQuiet)
+	t.alarms = len(jumpOpenings(quiet, cfg))
+	for k, rate := range jumpRates {
+		t.atRate[k] = jumpsAt(quiet, cfg.Calibration, rate)
+	}
 	at := cfg.Calibration + 200
 	for k, size := range jumpSizes {
 		xs := series(at + jumpSoon)
@@ -157,10 +170,29 @@ func jumpOpenings(xs []float64, cfg drift.LocalLevelConfig) (opened []int) {
 	return opened
 }
 
+// jumpsAt counts the alarms of what a pipeline watches for jumps with, from where
+// the monitor has learnt: here at once.
+func jumpsAt(xs []float64, learns int, rate monitor.Rate) (alarms int) {
+	j := monitor.NewJumps(monitor.Config{FalseAlarms: rate})
+	for i, x := range xs {
+		if d := j.Push(0, []float64{x}, []bool{false}); d.Opened {
+			alarms++
+		}
+		if i == learns {
+			j.Learnt()
+		}
+	}
+	return alarms
+}
+
 func jumpRows(source string, t *jumpTally) []scoreboard.Row {
 	perMillion := 1e6 * float64(t.alarms) / float64(t.watched)
 	rows := []scoreboard.Row{{Name: "jumps, " + source + ": false alarms per 1e6", Got: perMillion,
 		Note: fmt.Sprintf("%d in %.3g samples", t.alarms, float64(t.watched))}}
+	for k, rate := range jumpRates {
+		rows = append(rows, scoreboard.Row{Name: fmt.Sprintf("jumps, %s, %v asked: false alarms, share of all", source, rate),
+			Got: float64(t.atRate[k]) / (float64(rate) * float64(t.watched)), Note: fmt.Sprintf("%d in %.3g samples, half is for jumps", t.atRate[k], float64(t.watched))})
+	}
 	for k, size := range jumpSizes {
 		rows = append(rows, scoreboard.Row{Name: fmt.Sprintf("jumps, %s: %g σ found within %d, %%", source, size, jumpSoon),
 			Got: 100 * float64(t.found[k]) / float64(t.tried[k]), Note: fmt.Sprintf("%d series", t.tried[k])})

@@ -98,14 +98,11 @@ func (t *trial) right() bool { return t.named == t.fault.want || t.fault.silent 
 
 // rig is one series being watched.
 type rig struct {
-	sentinel *monitor.Sentinel
-	extract  []*monitor.Extractor
-	mon      *monitor.Monitor
-	config   monitor.Config
-	features []monitor.Features
-	values   []float64
-	missing  []bool
-	index    int64
+	watch   *monitor.Watch
+	config  monitor.Config
+	values  []float64
+	missing []bool
+	index   int64
 }
 
 // newRig fits a sentinel on the first samples of x, [channel][sample].
@@ -133,51 +130,42 @@ func newRig(x [][]float64, seed uint64) (*rig, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &rig{sentinel: monitor.NewSentinel(net, mean, dev, kindsWindow, kindsHop), config: monitor.ShortHistory(c, monitor.Rate(1e-6)),
-		features: make([]monitor.Features, c), values: make([]float64, c), missing: make([]bool, c)}
-	g.config.Hop, g.config.Seed = kindsHop, seed
-	g.mon = monitor.New(g.config)
-	for range c {
-		g.extract = append(g.extract, monitor.NewExtractor(kindsHop))
-	}
+	g := newRigOf(monitor.ShortHistory(c, monitor.Rate(1e-6)), seed)
+	g.watch.Feed.Sentinel = monitor.NewSentinel(net, mean, dev, kindsWindow, kindsHop)
 	return g, nil
+}
+
+func newRigOf(cfg monitor.Config, seed uint64) *rig {
+	cfg.Hop, cfg.Seed = kindsHop, seed
+	return &rig{watch: monitor.NewWatch(cfg), config: cfg, values: make([]float64, cfg.Channels), missing: make([]bool, cfg.Channels)}
 }
 
 // copy returns a rig in the same state.
 func (g *rig) copy() (*rig, error) {
-	n := &rig{sentinel: new(monitor.Sentinel), config: g.config, mon: monitor.New(g.config), index: g.index,
-		features: make([]monitor.Features, len(g.values)), values: make([]float64, len(g.values)), missing: make([]bool, len(g.values))}
-	if _, err := n.sentinel.RestoreState(g.sentinel.AppendState(nil)); err != nil {
+	n := newRigOf(g.config, g.config.Seed)
+	n.index = g.index
+	from, to := g.watch.Feed, n.watch.Feed
+	to.Sentinel = new(monitor.Sentinel)
+	if _, err := to.Sentinel.RestoreState(from.Sentinel.AppendState(nil)); err != nil {
 		return nil, err
 	}
-	for _, e := range g.extract {
-		c := monitor.NewExtractor(kindsHop)
-		if _, err := c.RestoreState(e.AppendState(nil)); err != nil {
+	for i, e := range from.Extract {
+		if _, err := to.Extract[i].RestoreState(e.AppendState(nil)); err != nil {
 			return nil, err
 		}
-		n.extract = append(n.extract, c)
 	}
-	_, err := n.mon.RestoreState(g.mon.AppendState(nil))
+	_, err := n.watch.RestoreState(g.watch.AppendState(nil))
 	return n, err
 }
 
-// push takes sample t of x, and returns a decision at the end of a hop.
-func (g *rig) push(x [][]float64, t int) (d monitor.Decision, ok bool) {
+// push takes sample t of x and returns what is said after it.
+func (g *rig) push(x [][]float64, t int) monitor.Decision {
 	for i := range x {
 		g.values[i], g.missing[i] = x[i][t], math.IsNaN(x[i][t])
-		if f, end := g.extract[i].Push(g.values[i], g.missing[i]); end {
-			g.features[i], ok = f, true
-		}
 	}
-	score, scored := g.sentinel.Push(g.values, g.missing)
+	d, _ := g.watch.Push(g.index, 0, g.values, g.missing)
 	g.index++
-	if !ok {
-		return d, false
-	}
-	if !scored {
-		score = math.NaN()
-	}
-	return g.mon.Update(monitor.Observation{Index: g.index - 1, Score: score, Features: g.features}), true
+	return d
 }
 
 // place watches a stretch of a source, drawn by its number, and puts each change
@@ -199,9 +187,8 @@ func place(s *source, seed uint64, number int) ([]trial, error) {
 	}
 	open := false
 	for t := range at {
-		if d, ok := g.push(x, t); ok {
-			open = d.Kind != "" && !d.Resolved
-		}
+		d := g.push(x, t)
+		open = isOpen(&d)
 	}
 	part := &source{name: s.name, x: x, steps: s.steps, rhythm: s.rhythm, peers: s.peers, real: s.real}
 	if s.noise != nil {
@@ -245,8 +232,8 @@ func (g *rig) follow(tr *trial, x [][]float64, at int) error {
 		end = at + watchedLong
 	}
 	for t := at; t < min(end, len(x[0])); t++ {
-		d, ok := g.push(x, t)
-		if !ok || !d.Opened && !d.Updated {
+		d := g.push(x, t)
+		if !d.Opened && !d.Updated {
 			continue
 		}
 		if d.Opened && !tr.found() {

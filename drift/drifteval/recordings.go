@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/internal/csvtable"
 )
 
@@ -17,8 +18,9 @@ type recording struct {
 	seconds   []int64 // of each row, since some day
 	rows      [][]float64
 	anomalous []bool
-	points    []int // rows at which something changed
-	train     int   // rows to learn from, the first
+	points    []int   // rows at which something changed
+	train     int     // rows to learn from, the first
+	every     float64 // seconds from a row to the next, 0 where it is not known
 }
 
 // readSKAB reads the labelled files of SKAB; none where the folder is not there.
@@ -55,6 +57,7 @@ func readSKAB(data string) ([]recording, error) {
 		if r.seconds, err = parseTimes(t.Text[0]); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
+		r.every = step(r.seconds)
 		if r.rows = transpose(channels); len(r.rows) <= r.train || len(r.seconds) != len(r.rows) {
 			return nil, fmt.Errorf("%s: want more than %d rows with their times and channels, got %d", path, r.train, len(r.rows))
 		}
@@ -83,10 +86,40 @@ func readNAB(data string) ([]recording, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		out = append(out, recording{name: filepath.Base(path), train: nabProbation(len(values)),
+		seconds, err := parseTimes(t.Text[0])
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		out = append(out, recording{name: filepath.Base(path), seconds: seconds, every: step(seconds), train: nabProbation(len(values)),
 			anomalous: marked(labels), rows: transpose([][]float64{values})})
 	}
 	return out, nil
+}
+
+// step returns the time that most rows follow each other by, 0 of fewer than two.
+func step(seconds []int64) float64 {
+	var steps []int64
+	for i := 1; i < len(seconds); i++ {
+		steps = append(steps, seconds[i]-seconds[i-1])
+	}
+	if len(steps) == 0 {
+		return 0
+	}
+	slices.Sort(steps)
+	return float64(max(steps[len(steps)/2], 0))
+}
+
+// rate returns the rate of false alarms that is asked for where nothing is said:
+// one a month, in rows; one in 1e6 where the time between rows is not known.
+func (r *recording) rate() monitor.Rate {
+	if r.every == 0 {
+		return monitor.DefaultRate
+	}
+	rate, err := monitor.ParseRate("1/month", 1/r.every)
+	if err != nil {
+		return monitor.LargestRate
+	}
+	return rate
 }
 
 // boardFiles lists the recordings of a folder of the data, in order.

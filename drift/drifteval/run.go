@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/quell-stream/quell/drift"
 	"github.com/quell-stream/quell/drift/monitor"
@@ -167,37 +168,29 @@ func watchMonitor(r *recording, seed uint64) (outcome, error) {
 	return o, nil
 }
 
-// watchPipeline is what a pipeline runs, end to end: jumps are watched for until
-// the monitor has learnt.
+// watchPipeline is what a pipeline runs, end to end, with its defaults: half of the
+// false alarms may be jumps, which are watched for from the beginning.
 func watchPipeline(r *recording, seed uint64) (outcome, error) {
 	c := len(r.rows[0])
 	o := outcome{open: make([]bool, len(r.rows))}
-	cfg := monitor.ShortHistory(c, 0)
-	cfg.Seed = seed
-	m, early, feed := monitor.New(cfg), monitor.NewEarly(cfg), monitor.NewFeed(c, boardHop)
+	cfg := monitor.ShortHistory(c, r.rate())
+	cfg.Seed, cfg.Every = seed, time.Duration(r.every*float64(time.Second))
+	w := monitor.NewWatch(cfg)
 	missing := make([]bool, c)
-	open := false
 	for i, row := range r.rows {
 		for k, v := range row {
 			missing[k] = math.IsNaN(v)
 		}
-		if m.State() == monitor.Learning {
-			d := early.Push(row, missing)
-			open = isOpen(&d)
-		}
+		d, _ := w.Push(int64(i), int64(i)*int64(cfg.Every), row, missing)
 		if i+1 == boardFit+boardDelay {
 			net, mean, dev, err := fitSentinel(r.rows[:boardFit], c, seed)
 			if err != nil {
 				return o, fmt.Errorf("%s: %w", r.name, err)
 			}
-			feed.Sentinel = monitor.NewSentinel(net, mean, dev, boardWindow, boardHop)
-		} else if ob, ok := feed.Push(int64(i), row, missing); ok {
-			if d := m.Update(ob); d.State != monitor.Learning {
-				open = isOpen(&d)
-			}
+			w.Feed.Sentinel = monitor.NewSentinel(net, mean, dev, boardWindow, boardHop)
 		}
 		if i >= r.train {
-			o.note(i, open)
+			o.note(i, isOpen(&d))
 		}
 	}
 	return o, nil

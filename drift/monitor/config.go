@@ -1,6 +1,9 @@
 package monitor
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // Config says how a Monitor decides.
 type Config struct {
@@ -24,6 +27,9 @@ type Config struct {
 	// it was named last, until it is taken for the new normal: it is resolved and
 	// everything is learnt again. Default 16,384; negative: for ever.
 	NewNormal int
+	// Every is the time from a sample to the next, which Watch needs to know a day by.
+	// Default 0: the time of the day is not heeded.
+	Every time.Duration
 	// Seed keys the random breaking of ties.
 	Seed uint64
 }
@@ -70,6 +76,8 @@ func (c Config) Validate() error {
 		return fmt.Errorf("hop must be 1 to 65536 samples, got %d", c.Hop)
 	case c.Channels < 1 || c.Channels > 1<<16:
 		return fmt.Errorf("channels must be 1 to 65536, got %d", c.Channels)
+	case c.Every < 0:
+		return fmt.Errorf("every must not be negative, got %v", c.Every)
 	case c.Names != nil && len(c.Names) != c.Channels:
 		return fmt.Errorf("there are %d names for %d channels", len(c.Names), c.Channels)
 	}

@@ -77,18 +77,18 @@ func FuzzDetectorState(f *testing.F) {
 	})
 }
 
-// FuzzEarlyState: as FuzzMonitorState.
-func FuzzEarlyState(f *testing.F) {
+// FuzzJumpsState: as FuzzMonitorState.
+func FuzzJumpsState(f *testing.F) {
 	cfg := Config{Channels: 2}
-	e := NewEarly(cfg)
+	e := NewJumps(cfg)
 	f.Add(e.AppendState(nil))
-	watchEarly(f, e, 0, 700)
+	watchJumps(f, e, 0, 700)
 	f.Add(e.AppendState(nil))
 	f.Fuzz(func(t *testing.T, state []byte) {
-		if e, ok := fuzztest.Restore(t, state, func() *Early { return NewEarly(cfg) }); ok {
-			watchEarly(t, e, 0, 30)
+		if e, ok := fuzztest.Restore(t, state, func() *Jumps { return NewJumps(cfg) }); ok {
+			watchJumps(t, e, 0, 30)
 			e.Gap()
-			e.Close()
+			e.Forget()
 		}
 	})
 }

@@ -234,13 +234,23 @@ func (m *Monitor) Update(o Observation) Decision {
 	} else if scored {
 		m.learn(&o)
 	}
-	d.State, d.Why, d.Channel, d.Since = m.state, m.why, m.channel, m.since
+	now := m.standing()
+	d.State, d.Why, d.Channel, d.Since = now.State, m.why, now.Channel, now.Since
 	if m.open {
-		d.Kind, d.Fault = m.kind, m.code.name()
+		d.Kind, d.Fault = now.Kind, now.Fault
 	}
 	d.Changed = m.state != m.told
 	m.told = m.state
 	d.Evidence = m.evidence()
+	return d
+}
+
+// standing returns how things stand between two observations.
+func (m *Monitor) standing() Decision {
+	d := Decision{State: m.state, Z: math.NaN(), Channel: m.channel, Since: m.since}
+	if m.open {
+		d.Kind, d.Fault = m.kind, m.code.name()
+	}
 	return d
 }
 

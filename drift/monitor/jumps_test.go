@@ -9,9 +9,9 @@ import (
 	"testing"
 )
 
-// watchEarly feeds two channels of noise, the second of which jumps by 8
+// watchJumps feeds two channels of noise, the second of which jumps by 8
 // deviations at 600 and back at 900, and returns what was told.
-func watchEarly(t testing.TB, e *Early, from, to int) map[int]Decision {
+func watchJumps(t testing.TB, e *Jumps, from, to int) map[int]Decision {
 	t.Helper()
 	told := map[int]Decision{}
 	for i := from; i < to; i++ {
@@ -24,16 +24,16 @@ func watchEarly(t testing.TB, e *Early, from, to int) map[int]Decision {
 		if missing[0] {
 			values[0] = math.NaN()
 		}
-		if d := e.Push(values, missing); d.Opened || d.Resolved {
+		if d := e.Push(0, values, missing); d.Opened || d.Resolved {
 			told[i] = d
 		}
 	}
 	return told
 }
 
-func TestEarly(t *testing.T) {
-	e := NewEarly(Config{Channels: 2, Names: []string{"flow", "heat"}})
-	told := watchEarly(t, e, 0, 1200)
+func TestJumps(t *testing.T) {
+	e := NewJumps(Config{Channels: 2, Names: []string{"flow", "heat"}})
+	told := watchJumps(t, e, 0, 1200)
 	if len(told) != 2 {
 		t.Fatalf("told %v, want that a drift opened and was over", told)
 	}
@@ -52,28 +52,28 @@ func TestEarly(t *testing.T) {
 	}
 }
 
-// TestEarlyClose checks that an open drift is told as over where the watch ends.
-func TestEarlyClose(t *testing.T) {
-	e := NewEarly(Config{Channels: 2})
-	if d := e.Close(); d.Resolved {
+// TestJumpsClose checks that an open drift is told as over where the watch ends.
+func TestJumpsClose(t *testing.T) {
+	e := NewJumps(Config{Channels: 2})
+	if d := e.Learnt(); d.Resolved {
 		t.Errorf("resolved what was not open: %+v", d)
 	}
-	watchEarly(t, e, 0, 700)
-	if d := e.Close(); !d.Resolved || d.Kind != Unknown || d.Why == "" {
+	watchJumps(t, e, 0, 700)
+	if d := e.Learnt(); !d.Resolved || d.Kind != Unknown || d.Why == "" {
 		t.Errorf("an open drift was not told as over: %+v", d)
 	}
 }
 
-// TestEarlyState cuts a watch at several places.
-func TestEarlyState(t *testing.T) {
+// TestJumpsState cuts a watch at several places.
+func TestJumpsState(t *testing.T) {
 	cfg := Config{Channels: 2}
-	whole := NewEarly(cfg)
-	watchEarly(t, whole, 0, 1000)
+	whole := NewJumps(cfg)
+	watchJumps(t, whole, 0, 1000)
 	want := whole.AppendState(nil)
 	for _, cut := range []int{100, 399, 400, 605, 700, 905} {
-		a := NewEarly(cfg)
-		watchEarly(t, a, 0, cut)
-		b := NewEarly(cfg)
+		a := NewJumps(cfg)
+		watchJumps(t, a, 0, cut)
+		b := NewJumps(cfg)
 		rest, err := b.RestoreState(append(a.AppendState(nil), "rest"...))
 		if err != nil || string(rest) != "rest" {
 			t.Fatalf("cut at %d: rest %q, %v", cut, rest, err)
@@ -81,37 +81,37 @@ func TestEarlyState(t *testing.T) {
 		if a.Open() != b.Open() {
 			t.Errorf("cut at %d: open %v, want %v", cut, b.Open(), a.Open())
 		}
-		watchEarly(t, b, cut, 1000)
+		watchJumps(t, b, cut, 1000)
 		if !bytes.Equal(b.AppendState(nil), want) {
 			t.Errorf("cut at %d: another state at the end", cut)
 		}
 	}
-	if _, err := NewEarly(cfg).RestoreState(want[:20]); err == nil {
+	if _, err := NewJumps(cfg).RestoreState(want[:20]); err == nil {
 		t.Error("took a state cut short")
 	}
 }
 
-// TestEarlyAllocates nothing where nothing happens.
-func TestEarlyAllocatesNothing(t *testing.T) {
+// TestJumpsAllocates nothing where nothing happens.
+func TestJumpsAllocatesNothing(t *testing.T) {
 	if raceEnabled {
 		t.Skip("the race detector allocates")
 	}
-	e := NewEarly(Config{Channels: 2})
-	watchEarly(t, e, 0, 500)
+	e := NewJumps(Config{Channels: 2})
+	watchJumps(t, e, 0, 500)
 	values, missing := []float64{0, 50}, []bool{false, false}
-	if n := testing.AllocsPerRun(200, func() { e.Push(values, missing) }); n != 0 {
+	if n := testing.AllocsPerRun(200, func() { e.Push(0, values, missing) }); n != 0 {
 		t.Errorf("%v allocations a slot", n)
 	}
 }
 
-// TestEarlyDropOut takes a channel away while the monitor learns: what is missing for
+// TestJumpsDropOut takes a channel away while the monitor learns: what is missing for
 // much longer than ever before is told, with its channel, and that it is back.
-func TestEarlyDropOut(t *testing.T) {
-	e := NewEarly(Config{Channels: 2, Names: []string{"a", "b"}})
+func TestJumpsDropOut(t *testing.T) {
+	e := NewJumps(Config{Channels: 2, Names: []string{"a", "b"}})
 	var got []string
 	push := func(n int, lost bool) {
 		for i := range n {
-			d := e.Push([]float64{math.Sin(float64(i)), math.Cos(float64(i))}, []bool{false, lost})
+			d := e.Push(0, []float64{math.Sin(float64(i)), math.Cos(float64(i))}, []bool{false, lost})
 			if d.Opened || d.Updated || d.Resolved {
 				got = append(got, d.Kind+" "+d.Fault+" "+d.State)
 			}
@@ -126,7 +126,7 @@ func TestEarlyDropOut(t *testing.T) {
 	}
 	push(1, true)
 	state := e.AppendState(nil)
-	e = NewEarly(Config{Channels: 2, Names: []string{"a", "b"}})
+	e = NewJumps(Config{Channels: 2, Names: []string{"a", "b"}})
 	if rest, err := e.RestoreState(state); err != nil || len(rest) > 0 {
 		t.Fatal(err, len(rest))
 	}

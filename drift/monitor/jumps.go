@@ -1,0 +1,252 @@
+package monitor
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/quell-stream/quell/drift"
+	"github.com/quell-stream/quell/internal/wire"
+)
+
+// Jumps watches the raw channels of a series: a drift.LocalLevel each, which is
+// ready after 400 samples and sees jumps only. What it finds is Unknown in kind,
+// since a level alone can't tell a regime from a fault. A channel that lives by the
+// day is watched by what differs from earlier days, from a day and 400 samples on.
+//
+// It takes as much for a jump as leaves half of the rate of false alarms that is
+// asked for, by what jumpsOpen says, and more where the series has shown more without a
+// jump since. Until Learnt says that a Monitor watches too it takes no more than
+// LocalLevel's default, and a channel whose readings are missing
+// for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut.
+//
+// A Jumps is made by NewJumps and not safe for concurrent use. Push allocates
+// only where the learning ends and where a drift opens or is over.
+type Jumps struct {
+	cfg    Config
+	levels []*level
+	open   []bool
+	gaps   []gap
+	learnt bool  // a Monitor has learnt: it knows of missing readings
+	stayed int64 // slots for which a jump has been open
+}
+
+// gap is what is known of the missing readings of a channel.
+type gap struct {
+	run, longest int64 // missing readings in a row, now and of the gaps that were over
+	out          bool
+}
+
+// A channel has dropped out when so many readings are missing in a row.
+const (
+	earlyGap = 64
+	gapOver  = 4 // times the longest gap before
+)
+
+// take counts a slot. It returns whether a channel that was out has come back.
+func (g *gap) take(missing bool) (back bool) {
+	if missing {
+		g.run++
+		g.out = g.out || g.run > max(earlyGap, gapOver*g.longest)
+		return false
+	}
+	if back = g.out; !back {
+		g.longest = max(g.longest, g.run)
+	}
+	g.run, g.out = 0, false
+	return back
+}
+
+// What a jump takes, in the usual sizes of LocalLevel: openAt where one false alarm
+// in 1e6 samples is asked for, openStep more for each tenth of that rate, never less
+// than openLeast.
+const (
+	openAt    = 9.5
+	openStep  = 1.85
+	openLeast = 4.5
+)
+
+// jumpsOpen returns what a jump takes of each of so many channels. The constants were
+// chosen on synthetic series: of those of quell eval drift --run jumps with the heaviest
+// tails half to all of the false alarms asked for, of others hardly any; and there is
+// little to win beyond that in --run events.
+func jumpsOpen(rate Rate, channels int) float64 {
+	decades := math.Log10(rate.Between()/DefaultRate.Between()) + math.Log10(float64(channels))
+	return max(openAt+openStep*decades, openLeast)
+}
+
+// NewJumps returns a Jumps for the channels of cfg, whose rate, names, grid and time
+// until a drift is the new normal it uses.
+func NewJumps(cfg Config) *Jumps {
+	cfg = cfg.defaults()
+	j := &Jumps{cfg: cfg, levels: make([]*level, cfg.Channels), open: make([]bool, cfg.Channels), gaps: make([]gap, cfg.Channels)}
+	for c := range j.levels {
+		j.begin(c)
+	}
+	return j
+}
+
+// begin has a channel learn.
+func (j *Jumps) begin(c int) {
+	cfg := drift.DefaultLocalLevel()
+	cfg.Open = j.takes()
+	j.levels[c], j.open[c] = newLevel(cfg, j.cfg.Every), false
+	if j.learnt {
+		j.levels[c].mellow()
+	}
+}
+
+// takes returns what a jump takes for now.
+func (j *Jumps) takes() float64 {
+	open := jumpsOpen(j.cfg.FalseAlarms, j.cfg.Channels)
+	if !j.learnt {
+		open = min(open, drift.DefaultLocalLevel().Open)
+	}
+	return open
+}
+
+// Push takes the next slot: its time in nanoseconds, and one raw value per channel
+// with whether it is missing. Of the Decision it fills in State (Learning, or Unknown
+// or Fault while a drift is open), Kind, Fault, Why, Channel, Opened, Updated and
+// Resolved.
+func (j *Jumps) Push(t int64, values []float64, missing []bool) Decision {
+	jumped, lost := j.jumped(), j.lost()
+	was := jumped || lost >= 0
+	d := Decision{State: Learning, Z: math.NaN(), Channel: -1, Since: -1}
+	for c, l := range j.levels {
+		if j.gaps[c].take(missing[c]) {
+			l.gap()
+		}
+		j.open[c] = l.push(t, values[c], missing[c])
+		if j.open[c] && !was && d.Channel < 0 {
+			d.Channel = c
+		}
+	}
+	j.tell(&d, was, lost)
+	switch {
+	case j.lost() >= 0:
+		d.State, d.Kind, d.Fault = Fault, Fault, DropOut
+	case j.jumped():
+		d.State, d.Kind = Unknown, Unknown
+	}
+	return d
+}
+
+// tell says what opened or is over; was is whether anything was open, and lost the
+// channel that had dropped out.
+func (j *Jumps) tell(d *Decision, was bool, lost int) {
+	jumped, now := j.jumped(), j.lost()
+	if j.stayed++; !jumped {
+		j.stayed = 0
+	}
+	switch {
+	case now >= 0 && lost < 0:
+		d.Channel, d.Opened, d.Updated = now, !was, was
+		d.Why = fmt.Sprintf("%s: %d readings missing in a row, while still learning: drop-out (NE 107: failure)", j.cfg.name(now), j.gaps[now].run)
+	case lost >= 0 && now < 0 && !jumped:
+		d.Resolved, d.Kind, d.Fault, d.Why = true, Fault, DropOut, "readings are back"
+	case jumped && !was:
+		d.Opened = true
+		d.Why = fmt.Sprintf("%s: %s: unknown", j.cfg.name(d.Channel), j.levels[d.Channel].describe())
+		if !j.learnt {
+			d.Why = fmt.Sprintf("%s: %s, while still learning: unknown", j.cfg.name(d.Channel), j.levels[d.Channel].describe())
+		}
+	case was && !jumped && now < 0:
+		d.Resolved, d.Kind, d.Why = true, Unknown, "levels are back to usual"
+	case j.learnt && j.cfg.NewNormal > 0 && j.stayed >= int64(j.cfg.NewNormal):
+		d.Resolved, d.Kind = true, Unknown
+		d.Why = fmt.Sprintf("%s drift has stayed for %d samples: taken as the new normal", Unknown, j.stayed)
+		j.Forget()
+	}
+}
+
+// Forget has channels learn again where a jump is open: the present is normal.
+func (j *Jumps) Forget() {
+	for c, on := range j.open {
+		if on {
+			j.begin(c)
+		}
+	}
+	j.stayed = 0
+}
+
+// lost returns a channel that has dropped out, -1 where none has or a Monitor knows.
+func (j *Jumps) lost() int {
+	for c := range j.gaps {
+		if j.gaps[c].out && !j.learnt {
+			return c
+		}
+	}
+	return -1
+}
+
+// jumped says whether a jump is open.
+func (j *Jumps) jumped() bool {
+	for _, on := range j.open {
+		if on {
+			return true
+		}
+	}
+	return false
+}
+
+// Gap says that the next slot does not follow the latest.
+func (j *Jumps) Gap() {
+	for _, l := range j.levels {
+		l.gap()
+	}
+}
+
+// Learnt says that a Monitor watches from here on: a jump that is open became part of
+// what is normal. It returns what is to be told.
+func (j *Jumps) Learnt() Decision {
+	d := Decision{State: Learning, Z: math.NaN(), Channel: -1, Since: -1}
+	switch {
+	case j.lost() >= 0: // the monitor goes on with it
+		d.Resolved, d.Kind, d.Fault, d.Why = true, Fault, DropOut, "the monitor has learnt, and watches from here on"
+	case j.jumped():
+		d.Resolved, d.Kind, d.Why = true, Unknown, Unknown+" drift taken as the new normal"
+	}
+	j.learnt = true
+	for _, l := range j.levels {
+		l.require(j.takes())
+		l.mellow()
+	}
+	j.Forget()
+	return d
+}
+
+// Open says whether a drift is open.
+func (j *Jumps) Open() bool { return j.lost() >= 0 || j.jumped() }
+
+// AppendState appends a snapshot: 2 KiB for each channel and 5 KiB while it learns,
+// and of a day that is watched 4 bytes for each slot.
+func (j *Jumps) AppendState(dst []byte) []byte {
+	dst = wire.I64(wire.Bool(dst, j.learnt), j.stayed)
+	for c, l := range j.levels {
+		g := &j.gaps[c]
+		dst = l.appendState(wire.Bool(wire.I64(wire.I64(dst, g.run), g.longest), g.out))
+	}
+	return dst
+}
+
+// RestoreState reads a snapshot back and returns the rest of src. The rate of false
+// alarms is that of the configuration. On an error the Jumps must not be used.
+func (j *Jumps) RestoreState(src []byte) ([]byte, error) {
+	r := wire.NewReader(src)
+	j.learnt, j.stayed = r.Bool(), r.I64()
+	for c := range j.levels {
+		g := gap{run: r.I64(), longest: r.I64(), out: r.Bool()}
+		if g.run < 0 || g.longest < 0 || j.stayed < 0 {
+			r.Fail(errForeign)
+		}
+		j.gaps[c] = g
+		j.begin(c)
+		j.levels[c].restoreState(r)
+		j.levels[c].require(j.takes())
+		j.open[c] = j.levels[c].drifted()
+	}
+	if err := r.Err(); err != nil {
+		return nil, fmt.Errorf("monitor: state of jumps: %w", err)
+	}
+	return r.Rest(), nil
+}
