@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 5
+const laneVersion = 6
 
 // AppendState appends what is known of a series to dst. The engine must have
 // Run before. It returns false where the series is unknown.
