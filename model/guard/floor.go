@@ -74,7 +74,7 @@ func (f *floor) add(s *spectra, ys []float64, sigma2 float64) {
 	d := 0.0
 	for i, y := range ys {
 		if y-y == 0 {
-			d = cut(y-mean, largestSquared)
+			d = cut(y-mean, largestReading)
 		}
 		s.taper[i] = d * s.window[i]
 	}
@@ -89,9 +89,6 @@ func (f *floor) add(s *spectra, ys []float64, sigma2 float64) {
 	}
 	f.n = f.n*keep + 1
 }
-
-// largestSquared bounds a reading so that the power of a block of them is finite.
-const largestSquared = 1e150
 
 // rho returns the largest σ² in σ̂² that the spectrum allows, at most 1.
 func (f *floor) rho() float64 {
