@@ -28,10 +28,17 @@
 //
 // # Decision
 //
-// The filter is the one of the panel (the classical grids at the same look-ahead)
-// that foretells a reading best from the others (Batson and Royer, "Noise2Self",
-// 2019), which takes no knowledge of the noise, or the identity where it is likely
-// to do harm. Wiener filters among them learn from the blocks before. The network
+// σ̂ goes by the fastest details. Where those are signal, as on a machine's
+// vibration, σ² is many times smaller; so it is taken for no more than what the
+// quietest band of the readings' spectrum holds, nor for more than the error with
+// which the best filter foretells a reading from the others (Batson and Royer,
+// "Noise2Self", 2019). Where that is clearly below σ̂² a filter serves: the network
+// is told σ̂.
+//
+// The filter is one of the panel (the classical grids at the same look-ahead). Those
+// that foretell a reading nearly as well as the best one are candidates, and among
+// them serves the one of the least estimated error, or the identity where that is
+// likely to do harm. Wiener filters among them learn from the blocks before. The network
 // serves until four blocks have been seen or the evidence is clearly against it;
 // then where it is better than the filter by more than chance explains.
 //

@@ -24,6 +24,7 @@ const (
 	against     = 2.    // standard errors by which a filter must be better for an early verdict
 	rough       = .9    // of σ̂², below which the noise cannot be what it is taken for
 	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
+	nearly      = .015  // of what the best filter foretells wrongly beside the noise: so far apart filters foretell equally well
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
 	leastMargin = .0005 // the same, at least, in σ²
 	wild        = 32.   // σ̂ that a reading counts to be off an estimate by at most: one wild reading is no verdict
@@ -138,7 +139,11 @@ func (g *Guard) Read(ys []float64) {
 	for i := range g.channels {
 		g.channels[i].read(g.in, ys[i])
 	}
-	g.in++
+	if g.in++; g.in >= block && g.in%hop == 0 {
+		for i := range g.channels {
+			g.channels[i].listen(g.panel, g.in)
+		}
+	}
 }
 
 // Estimate takes what the network makes of the oldest slot that was read and not
@@ -150,6 +155,9 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 	gathers := g.schedule.gathers(t)
 	for i := range g.channels {
 		c := &g.channels[i]
+		if s := values[i].Sigma; s > 0 {
+			c.sigma = s
+		}
 		choices[i] = c.choose(t, values[i])
 		if gathers {
 			c.gather(g.schedule.place(t), t, values[i])
@@ -199,9 +207,9 @@ func (g *Guard) Renew(p *Panel) {
 	g.blocks = 0
 	for i := range g.channels {
 		c := &g.channels[i]
-		raw, covariance, cycles := c.raw, c.covariance, c.cycles // what is known of the readings stays
+		raw, covariance, cycles, floor := c.raw, c.covariance, c.cycles, c.floor // what is known of the readings stays
 		*c = newChannel(g.panel)
-		c.raw, c.cycles = raw, cycles
+		c.raw, c.cycles, c.floor = raw, cycles, floor
 		c.cycles.renew(p.lookahead)
 		if covariance.Lags() == g.panel.lags {
 			c.covariance = covariance
@@ -225,6 +233,7 @@ type channel struct {
 	sigma float64   // of the newest slot that was given out
 
 	covariance *classic.Covariance // of the readings of the blocks before
+	floor      floor
 
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over
@@ -232,7 +241,7 @@ type channel struct {
 	tally  []tally // of each filter
 
 	best    int            // filter that foretells best; -1: none yet
-	filter  int            // that serves, or would: best or the identity; -1: none yet
+	filter  int            // that serves, or would; -1: none yet
 	serving bool           // the filter serves
 	serves  classic.Params // settings of filter while it serves, learnt ones too
 	live    classic.Filter // the filter while it serves
@@ -255,7 +264,11 @@ type evidence struct {
 }
 
 func newChannel(p *Panel) channel {
-	return channel{raw: make([]float64, ring), tally: make([]tally, len(p.params)), best: -1, filter: -1,
+	raw := make([]float64, ring)
+	for i := range raw {
+		raw[i] = math.NaN()
+	}
+	return channel{raw: raw, tally: make([]tally, len(p.params)), best: -1, filter: -1,
 		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
 		cycles: newCycles(p.lookahead)}
 }
@@ -292,7 +305,7 @@ func (c *channel) choose(t int64, v Value) Choice {
 	f := Choice{Clean: x, Filter: c.serves.Family}
 	if v.Spread > 0 && v.Sigma > 0 {
 		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add(cut((y-x)/v.Sigma, wild), min(likely*likely, wild*wild)) {
-			c.weigh()
+			c.errs.weigh(c.net.rho)
 		}
 		f.Spread = v.Sigma * c.errs.deviation()
 	}
@@ -307,9 +320,6 @@ func (c *channel) mixture(v Value, x float64) float64 {
 
 // gather takes a slot, at a place of its block, into the evidence.
 func (c *channel) gather(place int, t int64, v Value) {
-	if v.Sigma > 0 {
-		c.sigma = v.Sigma
-	}
 	e := c.raw[t%ring] - v.Net
 	if v.Coloured || e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
 		return

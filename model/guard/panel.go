@@ -19,6 +19,7 @@ type Panel struct {
 	out       []float64
 	raw       []float64
 	sums      []float64 // of an impulse response
+	spectra   spectra
 }
 
 // families are those whose settings are on a panel: they run on a stream, and it
@@ -34,7 +35,7 @@ func NewPanel(lookahead int) (*Panel, error) {
 	if lookahead < 0 || lookahead > MaxLookahead {
 		return nil, fmt.Errorf("guard: a look-ahead of %d; 0 to %d samples", lookahead, MaxLookahead)
 	}
-	p := &Panel{lookahead: lookahead}
+	p := &Panel{lookahead: lookahead, spectra: newSpectra()}
 	grid := []classic.Params{{Family: classic.IdentityName}}
 	for _, f := range classic.FamiliesAt(lookahead) {
 		for _, name := range families {

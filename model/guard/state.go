@@ -66,6 +66,7 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 // oldest returns the slot from which on readings may still be wanted.
 func (c *channel) oldest(g *Guard) int64 {
 	from := g.in - settle - int64(g.panel.lookahead) - 1
+	from = min(from, g.in-block) // for the next spectrum
 	if c.judged.open {
 		from = min(from, c.judged.start-settle)
 	}
@@ -168,7 +169,8 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 func (c *channel) numbers() []*float64 {
 	j := &c.judged
 	out := []*float64{&c.sigma, &c.net.squares, &c.net.weights, &c.net.claim, &c.net.slots, &c.net.rho, &j.sigma2, &j.total}
-	return append(append(append(out, c.now.numbers()...), j.now.numbers()...), c.errs.numbers()...)
+	out = append(append(append(out, c.now.numbers()...), j.now.numbers()...), c.errs.numbers()...)
+	return append(out, c.floor.numbers()...)
 }
 
 func (e *evidence) numbers() []*float64 {

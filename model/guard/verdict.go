@@ -129,6 +129,15 @@ func (t *tally) lead(rho float64) (mean, err float64) {
 // risk returns Σ of the estimated squared error.
 func (t *tally) risk(rho float64) float64 { return t.squares - rho*t.slots + 2*rho*t.weights }
 
+// mean returns the mean of the estimated squared error, infinite where there is no
+// evidence.
+func (t *tally) mean(rho float64) float64 {
+	if t.slots == 0 {
+		return math.Inf(1)
+	}
+	return t.risk(rho) / t.slots
+}
+
 // loss returns the mean squared error in foretelling a reading without seeing
 // it, which is that of the estimate plus the noise, whatever the noise (Batson and
 // Royer, "Noise2Self", 2019). Of the identity, which needs the reading, it is
@@ -150,14 +159,9 @@ func (c *channel) skips(k int, blocks int64) bool {
 	return t.loss() > hopeless*c.tally[c.best].loss()
 }
 
-// chooseFilter returns the filter that foretells best; it stays unless another one is
-// better by more than a little.
-func (c *channel) chooseFilter() int {
-	best, least := c.best, math.Inf(1)
-	if best >= 0 {
-		t := &c.tally[best]
-		least = t.loss() - max(tolerance*t.risk(c.net.rho)/max(t.slots, 1), leastMargin)
-	}
+// foretelling returns the filter that foretells best.
+func (c *channel) foretelling() int {
+	best, least := 0, math.Inf(1)
 	for k := range c.tally {
 		if l := c.tally[k].loss(); l < least {
 			best, least = k, l
@@ -166,19 +170,47 @@ func (c *channel) chooseFilter() int {
 	return best
 }
 
+// chooseFilter returns the filter of the least estimated error where σ² is ρσ̂²,
+// among those that foretell nearly as well as the best: how well a filter foretells
+// does not say whether the sample itself has the right weight in it. Once the first
+// blocks are in, one that was chosen stays unless another one is better by more than
+// a little. It is the identity where the filter is likely to do harm.
+func (c *channel) chooseFilter(rho float64, blocks int64) int {
+	near, margin := c.tally[c.best].loss(), 0.0
+	near += nearly * max(0, near-rho)
+	if blocks > dense && c.filter > 0 && c.tally[c.filter].slots > 0 {
+		margin = max(tolerance*c.tally[c.filter].mean(rho), leastMargin)
+	}
+	best, least := 0, rho
+	for k := range c.tally {
+		t, less := &c.tally[k], 0.0
+		if k == c.filter {
+			less = margin
+		}
+		if !(t.loss()-less <= near) {
+			continue
+		}
+		if r := t.mean(rho); r-less < least {
+			best, least = k, r-less
+		}
+	}
+	if best > 0 && c.tally[best].mean(rho) > rho {
+		return 0
+	}
+	return best
+}
+
 // decide weighs the evidence after a block.
 func (c *channel) decide(p *Panel, in, blocks int64) {
 	j := &c.judged
-	c.best = c.chooseFilter()
-	// No estimate that does not see a reading foretells it better than to within the
-	// noise. If one does, the signal itself is rough and σ̂ is too large: what is
-	// rough would be taken for noise, and there is no telling how good the network is.
-	c.net.add(j, min(1, c.tally[c.best].loss()))
+	c.best = c.foretelling()
+	// The noise is no more than the quietest band of the spectrum holds, and no
+	// estimate that does not see a reading foretells it better than to within the
+	// noise. Where that is less than σ̂², the signal itself is rough, and the network,
+	// which is told σ̂, takes it for noise.
+	c.net.add(j, min(c.floor.rho(), c.tally[c.best].loss()))
 	rho := c.net.rho
-	filter := c.best
-	if t := &c.tally[filter]; t.risk(rho) > rho*t.slots {
-		filter = 0 // the identity
-	}
+	filter := c.chooseFilter(rho, blocks)
 	another, was := filter != c.filter, c.serving
 	c.filter = filter
 	lead, err := c.tally[filter].lead(rho)
@@ -198,6 +230,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	}
 	from := c.from(in)
 	c.covariance.Add(c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
+	c.level(p)
 	if !c.serving {
 		c.live = nil
 		return
@@ -208,19 +241,15 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	if another || !was {
 		c.errs.replace()
 	}
-	c.weigh()
+	c.errs.weigh(rho)
 }
 
-// weigh estimates the error of the filter that serves. Where the signal is rough,
-// σ² is known to be at most the best loss, which is the sum of σ² and of the error
-// of foretelling: either may be the larger one. Where the identity serves it is
-// the latter, or that filter would.
-func (c *channel) weigh() {
-	c.errs.weigh(c.net.rho)
-	if c.net.rho < rough {
-		c.errs.risk = c.tally[c.best].loss() / 2
-		if c.filter == 0 {
-			c.errs.risk /= 2
+// level gives filters that had nothing to learn from in the first block the evidence
+// of the best one there: means over different blocks cannot be compared.
+func (c *channel) level(p *Panel) {
+	for k := range c.tally {
+		if t := &c.tally[k]; t.slots == 0 && p.filters[k] == nil {
+			*t = c.tally[c.best]
 		}
 	}
 }
