@@ -320,6 +320,7 @@ type counter struct{ n, resets int }
 func (c *counter) Slot(*Slot)               { c.n++ }
 func (c *counter) Dead(ingest.Sample, Fate) {}
 func (c *counter) Reset(string)             { c.resets++ }
+
 // TestOneWrongStamp: without stored stamps nothing tells at first which clock is
 // wrong. A single stamp in the far future costs BackwardAfter samples, not the rest.
 func TestOneWrongStamp(t *testing.T) {
