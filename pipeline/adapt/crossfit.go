@@ -29,7 +29,7 @@ const forgetMargin = .1
 func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.Comparison, error) {
 	var c train.Comparison
 	all := slices.Concat(j.recent, held)
-	in := stretches(all)
+	in := stretches(all, !runs(j.champion))
 	p := a.pacer(j.ctx)
 	gate := GateConfig{Seed: j.seed, Regime: j.regimes(), Pause: p.rest}.defaults()
 	teacher, err := teacher(j.champion, in, all, gate)

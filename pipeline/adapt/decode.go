@@ -133,6 +133,7 @@ func (a *Adapter) decode(name string, src []byte) (*group, []*track, error) {
 		}
 		p.held = r.shots()
 		p.shadow = newShadow(p.model, p.previous, GateConfig{Seed: p.seed, Level: rollbackLevel})
+		p.shadow.served = true
 		g.trial = p
 	}
 	if n := len(r.Rest()); n > 0 && r.Err() == nil {

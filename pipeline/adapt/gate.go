@@ -105,6 +105,7 @@ func Gate(champion, challenger *model.Model, recent, old []*replay.Window, cfg G
 type shadow struct {
 	cfg                  GateConfig
 	champion, challenger *model.Model
+	served               bool // windows are judged on the scale that they were served with
 
 	seen   []*replay.Window // recent ones
 	judged int              // of them
@@ -130,7 +131,7 @@ func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
 // add judges by new windows, of which all are as likely to be the next.
 func (s *shadow) add(windows []*replay.Window) error {
 	s.seen = append(s.seen, windows...)
-	c, err := compareIn(stretches(s.seen), windows, s.champion, s.challenger, s.cfg)
+	c, err := compareIn(stretches(s.seen, s.served || !runs(s.champion)), windows, s.champion, s.challenger, s.cfg)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ func (a *Adapter) newProbation(g *group, m, previous *model.Model, seed uint64, 
 	p := &probation{group: g, seed: seed, model: m, previous: previous, regime: regime, since: at, series: map[string]bool{}}
 	// The predecessor is the challenger now.
 	p.shadow = newShadow(m, previous, GateConfig{Seed: seed, Level: rollbackLevel})
+	p.shadow.served = true // few windows do not tell the scale, and it lags no more
 	for _, t := range switched {
 		p.series[t.name] = true
 	}

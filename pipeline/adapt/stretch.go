@@ -19,12 +19,14 @@ type stretch struct {
 	// scales, one per channel, are those of all windows that the stretches of the
 	// series were made of. What the windows were scaled with lags behind a drift, by
 	// thousands of slots, and a net that were tuned to that lag would not fit when it
-	// is over.
+	// is over. Nil: each window is taken as it was served.
 	scales []replay.Scale
+	sigma  []float64 // noise level of the same windows per channel, in its unit
 }
 
-// stretches sorts windows into stretches, by series and start.
-func stretches(ws []*replay.Window) []stretch {
+// stretches sorts windows into stretches, by series and start. served: on the scales
+// that they were served with, as must be where those are the model's own.
+func stretches(ws []*replay.Window, served bool) []stretch {
 	ws = slices.Clone(ws)
 	slices.SortFunc(ws, func(a, b *replay.Window) int {
 		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Start, b.Start))
@@ -35,10 +37,14 @@ func stretches(ws []*replay.Window) []stretch {
 		if n < 0 {
 			n = len(ws)
 		}
-		scales := scalesOf(ws[:n])
+		sigma := sigmas(ws[:n])[ws[0].Series]
+		var scales []replay.Scale
+		if !served {
+			scales = scalesOf(ws[:n], sigma)
+		}
 		for i, w := range ws[:n] {
 			if i == 0 || ws[i-1].End() != w.Start {
-				all = append(all, stretch{scales: scales})
+				all = append(all, stretch{scales: scales, sigma: sigma})
 			}
 			last := &all[len(all)-1]
 			last.windows = append(last.windows, w)
@@ -48,10 +54,12 @@ func stretches(ws []*replay.Window) []stretch {
 	return all
 }
 
+// runs says whether a model is served with the scale of the series.
+func runs(m *model.Model) bool { return m.Header().Scaler.Kind == model.ScaleRunning }
+
 // scalesOf measures the scales of the windows of one series.
-func scalesOf(ws []*replay.Window) []replay.Scale {
+func scalesOf(ws []*replay.Window, sigma []float64) []replay.Scale {
 	scales := make([]replay.Scale, len(ws[0].Scales))
-	level := sigmas(ws)[ws[0].Series]
 	for c := range scales {
 		var x []float64
 		for _, w := range ws {
@@ -63,7 +71,7 @@ func scalesOf(ws []*replay.Window) []replay.Scale {
 		}
 		if len(x) > 1 {
 			mean, dev := stat.MeanStdDev(x, nil)
-			scales[c] = replay.Scale{Mean: mean, Dev: dev, Sigma: min(level[c], dev)}
+			scales[c] = replay.Scale{Mean: mean, Dev: dev, Sigma: min(sigma[c], dev)}
 		}
 	}
 	return scales
@@ -74,29 +82,35 @@ func (s *stretch) add(w *replay.Window, cols []model.Column, sigma []float64) ([
 	from := len(cols)
 	t := trainWindow(w, nil)
 	cols = append(cols, t.Cols...)
-	for c, to := range s.scales {
-		level := float32(-3)
-		if to.Sigma > 0 && to.Dev > 0 {
-			level = float32(min(max(math.Log10(to.Sigma/to.Dev), -3), .5))
+	scales := s.scales
+	if scales == nil {
+		scales = w.Scales
+	}
+	level := make([]float64, len(scales))
+	for c, to := range scales {
+		if s.scales == nil {
+			level[c] = s.sigma[c]
+			continue
 		}
-		for i := from + c; i < len(cols); i += len(s.scales) {
+		level[c] = to.Sigma
+		told := float32(-3)
+		if to.Sigma > 0 && to.Dev > 0 {
+			told = float32(min(max(math.Log10(to.Sigma/to.Dev), -3), .5))
+		}
+		for i := from + c; i < len(cols); i += len(scales) {
 			if was := w.Scales[c]; was.Dev > 0 && to.Dev > 0 {
 				cols[i].X = float32((float64(cols[i].X)*was.Dev + was.Mean - to.Mean) / to.Dev)
 			}
-			cols[i].Level = level
+			cols[i].Level = told
 		}
 	}
-	level := make([]float64, len(s.scales))
-	for c := range level {
-		level[c] = s.scales[c].Sigma
-	}
-	return cols, append(sigma, scaledSigma(len(t.Cols), level, s.scales)...)
+	return cols, append(sigma, scaledSigma(len(t.Cols), level, scales)...)
 }
 
 // window lays a stretch out to train on. Those of its windows that are not to be
 // learnt are context.
 func (s *stretch) window(learnt func(*replay.Window) bool) train.Window {
-	out := train.Window{Channels: len(s.scales)}
+	out := train.Window{Channels: len(s.sigma)}
 	for _, w := range s.windows {
 		out.Cols, _ = s.add(w, out.Cols, nil)
 		context := !learnt(w)
@@ -113,7 +127,7 @@ func (s *stretch) evidence(i int, seed uint64) train.Evidence {
 	w := s.windows[i]
 	before, after := max(i-1, 0), min(i+2, len(s.windows))
 	e := train.Evidence{Seed: [2]uint64{keyed(seed, w.Series, w.Start), seed}}
-	e.Channels = len(s.scales)
+	e.Channels = len(s.sigma)
 	for _, n := range s.windows[before:after] {
 		if n == w {
 			e.From = len(e.Cols) / e.Channels

@@ -2,6 +2,7 @@ package adapt
 
 import (
 	"math"
+	"math/rand/v2"
 	"slices"
 	"testing"
 
@@ -18,7 +19,7 @@ func TestStretches(t *testing.T) {
 	all := slices.Clone(ws)
 	slices.Reverse(all)
 	all = slices.DeleteFunc(all, func(w *replay.Window) bool { return w == ws[3] })
-	in := stretches(all)
+	in := stretches(all, false)
 	if len(in) != 2 || !slices.Equal(in[0].windows, ws[:3]) || !slices.Equal(in[1].windows, ws[4:]) {
 		t.Fatalf("%d stretches", len(in))
 	}
@@ -39,6 +40,29 @@ func TestStretches(t *testing.T) {
 		if e := in[0].evidence(i, 1); e.From != want[0] || e.To != want[1] || len(e.Sigma) != len(e.Cols) {
 			t.Errorf("window %d: slots %d to %d of %d, want %v", i, e.From, e.To, len(e.Cols), want)
 		}
+	}
+}
+
+// A scale that is a model's own stays; the noise level is measured.
+func TestFixedScaleStays(t *testing.T) {
+	buf, err := replay.New(replay.Config{Steps: 256, Channels: 1, Bytes: 1 << 20, HoldoutEvery: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range int64(3) {
+		values := make([]float32, 256)
+		for k := range values {
+			values[k] = 5 + .1*float32(rng.NormFloat64())
+		}
+		buf.Add("x", i*256, values, nil, []replay.Scale{{Mean: 2, Dev: 7, Sigma: float64(i)}})
+	}
+	s := stretches(buf.Snapshot().Recent, true)[0]
+	if e := s.evidence(1, 1); math.Abs(e.Sigma[0]-.1) > .015 || e.From != 256 {
+		t.Errorf("a noise level of %.3f from slot %d on", e.Sigma[0], e.From)
+	}
+	if w := s.window(func(*replay.Window) bool { return true }); w.Cols[0].X != s.windows[0].Values[0] {
+		t.Errorf("%g, want %g", w.Cols[0].X, s.windows[0].Values[0])
 	}
 }
 

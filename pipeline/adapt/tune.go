@@ -107,6 +107,21 @@ func (a *Adapter) consider(t *track) {
 	for d.tries == 0 && stage+1 < len(stages) && d.fresh >= a.cfg.stage(stage+1) {
 		stage++ // a drift that was long in doubt
 	}
+	j := a.newJob(t, d, stage)
+	if j == nil {
+		return // some windows were refused: the next ones will do
+	}
+	j.ctx, j.cancel = context.WithCancel(a.ctx)
+	g.job = j
+	d.tries = stage + 1
+	g.budget.spend(a.cfg, g.clock)
+	a.push(func() { a.tune(j) })
+}
+
+// newJob returns the fine-tune of that number for a drift, with the windows that it
+// takes; nil where there are too few.
+func (a *Adapter) newJob(t *track, d *drift, stage int) *job {
+	g := t.group
 	j := &job{track: t, group: g, kind: d.kind, champion: t.serving, stage: stage, from: map[string]int64{}, before: d.before, learns: d.regime}
 	for _, m := range a.everyone(g) {
 		if d := m.learning(); trainable(d.kind) {
@@ -116,10 +131,8 @@ func (a *Adapter) consider(t *track) {
 	j.seed = keyed(a.cfg.Seed+uint64(d.tries), t.name, d.from)
 	s := g.buf.Snapshot()
 	var held []*replay.Window
-	for _, ws := range [...][]*replay.Window{s.Old, s.Recent} {
-		for _, w := range ws {
-			a.sort(w, j.from, &j.recent, &j.old)
-		}
+	for _, w := range slices.Concat(s.Old, s.Recent) {
+		a.sort(w, j.from, &j.recent, &j.old)
 	}
 	for _, w := range s.Holdout {
 		a.sort(w, j.from, &held, &j.heldOld)
@@ -130,7 +143,7 @@ func (a *Adapter) consider(t *track) {
 		later = a.later(t, j, &held)
 	}
 	if len(j.recent) < minHeld || len(held) < minHeld {
-		return // some were refused: the next ones will do
+		return nil
 	}
 	// The latest new ones, where there are many.
 	j.recent, j.old = j.recent[max(0, len(j.recent)-mostNew):], spread(j.old, mostOld)
@@ -144,11 +157,7 @@ func (a *Adapter) consider(t *track) {
 	for _, w := range j.heldOld {
 		j.bore = append(j.bore, a.regimeOf(w))
 	}
-	j.ctx, j.cancel = context.WithCancel(a.ctx)
-	g.job = j
-	d.tries = j.stage + 1
-	g.budget.spend(a.cfg, g.clock)
-	a.push(func() { a.tune(j) })
+	return j
 }
 
 // later takes those windows of t out of recent and held that came after the ones
