@@ -61,6 +61,9 @@ type EngineConfig struct {
 	FitSentinel FitSentinel
 	// SentinelSlots is the number of slots that the sentinel is fitted on. Default 1024.
 	SentinelSlots int
+	// AwaitFit has monitors learn nothing until Fit is called for their series. It is
+	// for recordings: what they have seen until then is in no saved state.
+	AwaitFit bool
 	// Calibration is the number of scores, one every 8 slots, that the monitor
 	// learns from. Default 100, the least: few, so that a new series is watched
 	// soon, at the price of a rate of false alarms that holds less exactly.

@@ -37,6 +37,7 @@ type watch struct {
 
 	seen    int64     // slots seen
 	raw     []float64 // collected values, slot-major; NaN where missing
+	awaited []moment  // slots that wait for Fit; nil: nothing does
 	pending *fitJob
 	failed  bool // the fit failed: only jumps are watched for
 
@@ -60,8 +61,12 @@ func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *wa
 	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
 		cfg.Every = time.Duration(math.Round(every))
 	}
-	return &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
 		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
+	if e.cfg.AwaitFit {
+		w.awaited = []moment{}
+	}
+	return w
 }
 
 // slot feeds one slot and updates the lane's state and score.
@@ -70,6 +75,11 @@ func (w *watch) slot(l *lane, s *window.Slot) {
 		w.missing[i], w.values[i] = !s.Cells[i].Valid(), s.Cells[i].Value
 	}
 	w.seen++
+	if w.awaited != nil {
+		w.keep(s)
+		l.state = monitor.Learning
+		return
+	}
 	d, hop := w.all.Push(s.Index, s.Time, w.values, w.missing)
 	l.state = d.State
 	if hop {
@@ -119,12 +129,7 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 func (w *watch) learn(l *lane, t int64) {
 	n := int64(w.slots)
 	if w.seen <= n {
-		for i, v := range w.values {
-			if w.missing[i] {
-				v = math.NaN()
-			}
-			w.raw = append(w.raw, v)
-		}
+		w.collect()
 	}
 	if w.seen == n {
 		w.start()
@@ -144,6 +149,16 @@ func (w *watch) learn(l *lane, t int64) {
 		return
 	}
 	w.all.Feed.Sentinel = s
+}
+
+// collect keeps the values of the present slot.
+func (w *watch) collect() {
+	for i, v := range w.values {
+		if w.missing[i] {
+			v = math.NaN()
+		}
+		w.raw = append(w.raw, v)
+	}
 }
 
 func (w *watch) start() {

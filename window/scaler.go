@@ -43,8 +43,9 @@ var db4High = [8]float64{
 // The zero value is ready to use. It is not safe for concurrent use, and
 // allocates nothing after the first block.
 type Scaler struct {
-	index int64 // slots since the context was reset
-	scale Scale
+	index  int64 // slots since the context was reset
+	scale  Scale
+	frozen bool
 
 	pooled pool             // the closed blocks
 	late   [lateBlocks]pool // each of the latest of them, oldest first
@@ -126,6 +127,13 @@ func (s *Scaler) Forget() {
 	}
 }
 
+// Freeze has the scale be that of all values so far from the next slot on, and change
+// no more.
+func (s *Scaler) Freeze() {
+	s.update()
+	s.frozen = true
+}
+
 // open returns the statistics of the open block.
 func (s *Scaler) open() pool {
 	p := pool{n: s.bn, mean: s.bmean, m2: s.bm2}
@@ -177,6 +185,9 @@ func (s *Scaler) closeBlock() {
 }
 
 func (s *Scaler) update() {
+	if s.frozen {
+		return
+	}
 	p := s.pooled.with(s.open())
 	if p.n < firstScale/2 {
 		return
@@ -211,7 +222,7 @@ func (s *Scaler) AppendState(dst []byte) []byte {
 	for _, v := range s.tail {
 		dst = wire.F64(dst, v)
 	}
-	dst = wire.I64(dst, int64(s.run))
+	dst = wire.Bool(wire.I64(dst, int64(s.run)), s.frozen)
 	return wire.F64s(dst, s.detail)
 }
 
@@ -230,7 +241,7 @@ func (s *Scaler) RestoreState(src []byte) ([]byte, error) {
 	for i := range s.tail {
 		s.tail[i] = r.F64()
 	}
-	s.run = r.Int()
+	s.run, s.frozen = r.Int(), r.Bool()
 	if d := r.F64s(nil); len(d) > 0 && len(d) <= scaleBlock {
 		s.detail = append(make([]float64, 0, scaleBlock), d...)
 		s.scratch = make([]float64, 0, scaleBlock)

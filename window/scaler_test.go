@@ -113,3 +113,29 @@ func TestForget(t *testing.T) {
 		t.Errorf("%+v without forgetting", s)
 	}
 }
+
+// A frozen scale stays, over a restart too.
+func TestFreeze(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	var s Scaler
+	for range 1000 {
+		s.Push(rng.NormFloat64(), true)
+	}
+	old := s.Scale()
+	s.Freeze()
+	now := s.Scale()
+	if now == old || math.Abs(now.Dev-1) > .1 {
+		t.Errorf("%+v, after 232 values more than %+v", now, old)
+	}
+	var again Scaler
+	if _, err := again.RestoreState(s.AppendState(nil)); err != nil {
+		t.Fatal(err)
+	}
+	for range 1000 {
+		s.Push(50*rng.NormFloat64(), true)
+		again.Push(50*rng.NormFloat64(), true)
+	}
+	if s.Scale() != now || again.Scale() != now {
+		t.Errorf("%+v and %+v, want %+v", s.Scale(), again.Scale(), now)
+	}
+}

@@ -40,6 +40,8 @@ type denoiseOptions struct {
 	sigma                 []string
 	noise, classes        string
 	verbose               bool
+	fitRows               int
+	adapt                 bool
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -68,12 +70,19 @@ settings after a colon:
   median:w=5   savitzky_golay:w=11,p=2   hampel:w=7,t=3   ema:a=0.3
   kalman:model=trend,lambda=10   butterworth:order=2,fc=0.1,l=2
   haar:level=3,rule=bayes
+With --fit-rows N the first N rows of each series are for learning alone: from then on
+the scale does not change, the model is the one given tuned on them, where they are
+enough and show it to be better, and the drift column is by what is usual in them, with
+no new normal after a drift. Of drift, jumps are watched for from 400 rows on, and all
+else where N is 840 or more.
+
 With a look-ahead of full (l=full or --lookahead full) butterworth runs forwards and
 backwards, so that it delays nothing, and kalman smooths over the whole recording;
 wavelet always needs all of it.`,
 		Example: `  quell denoise pump.csv -o clean.csv
   quell denoise ecg.csv.gz --rate 360 --channels mlii_mv
-  quell denoise pump.csv --filter median:w=7`,
+  quell denoise pump.csv --filter median:w=7
+  quell denoise valve.csv --fit-rows 400 -o clean.csv`,
 		Args: exactly(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.rateGiven, o.modelGiven = cmd.Flags().Changed("rate"), cmd.Flags().Changed("model")
@@ -95,6 +104,8 @@ wavelet always needs all of it.`,
 	f.StringVar(&o.classes, "classes", "", "`file` (CSV) to write what the model tells of each row to: the probability of each class, of a model trained with --labels")
 	f.BoolVar(&o.noGuard, "no-guard", false, "the model serves even where a classical filter is better")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "say at the end what denoised each channel, and why, as on a terminal")
+	f.IntVar(&o.fitRows, "fit-rows", 0, "`rows` of each series that scale, model and drift monitor are fitted on; they stay as they are after it")
+	f.BoolVar(&o.adapt, "adapt", false, "fine-tune the model after a drift, and switch where that is better, as quell run does")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
 	return cmd
 }
@@ -113,7 +124,7 @@ func (o *denoiseOptions) check() error {
 	case o.chunk < 1:
 		return usageError("--chunk %d: at least one row is needed", o.chunk)
 	}
-	return nil
+	return o.checkFit()
 }
 
 // ahead returns the look-ahead asked for: samples, anyLookahead, or
@@ -174,6 +185,11 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if c.Engine.Noise, err = o.knownNoise(s, r.Channels()); err != nil {
 		return err
 	}
+	end, err := o.learner(&c, len(r.Channels()))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
 	var rep offline.Report
 	err = writeTo(s, o.out, func(w io.Writer) error {
 		var err error

@@ -14,7 +14,17 @@ func (a *Adapter) Idle(take func(pipeline.Decision)) {
 		take(d)
 	}
 	a.decided = nil
+	if a.cfg.InStep && a.settled() {
+		return
+	}
 	a.finishAll(take)
+}
+
+// settled says whether nothing was asked for since the last step.
+func (a *Adapter) settled() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.pushed == a.done
 }
 
 // step has all done that a slot asked for, where Config.InStep says so: what was
@@ -23,10 +33,7 @@ func (a *Adapter) step() {
 	if !a.cfg.InStep {
 		return
 	}
-	a.mu.Lock()
-	same := a.pushed == a.done
-	a.mu.Unlock()
-	if same {
+	if a.settled() {
 		return
 	}
 	a.finishAll(func(d pipeline.Decision) { a.decided = append(a.decided, d) })

@@ -41,6 +41,17 @@ type Config struct {
 	// Chunk is the number of rows between two runs of the nets. It changes no
 	// value. Default 4096.
 	Chunk int
+	// FitRows is the number of rows of a series that its scale, its model (by Tune) and
+	// what watches it are fitted on; they stay as they are after it. They are kept
+	// until then. 0: nothing is fitted, the scale follows the series.
+	FitRows int
+	// Tune returns a model that is better for readings like x[channel], of which NaN
+	// are missing, or m, and in a sentence what it did. Nil: m stays.
+	Tune func(ctx context.Context, m *model.Model, x [][]float64) (*model.Model, string, error)
+	// Adapter, when not nil, fine-tunes what denoises after a drift, and switches to
+	// it where that is better. It must work in step (adapt.Config.InStep), so that no
+	// value depends on Chunk or on the clock. The caller closes it.
+	Adapter Adapter
 	// Note, when not nil, is told in a sentence what a person should know.
 	Note func(string)
 	// Explain asks for a Summary in the Report, where a net denoises.
@@ -113,6 +124,10 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 			return nil, err
 		}
 	}
+	if c.Adapter != nil {
+		e.Tap = c.Adapter
+	}
+	e.AwaitFit = c.FitRows > 0
 	if c.Filter != nil {
 		e.Tap = d
 		if _, err := newFilter(d.filterAt(1)); err != nil {
@@ -149,7 +164,7 @@ func (d *denoiser) read(ctx context.Context, r *file.Reader) error {
 		if err != nil {
 			return err
 		}
-		if err := d.push(in, timed); err != nil {
+		if err := d.push(ctx, in, timed); err != nil {
 			return err
 		}
 		if n%d.cfg.Chunk == 0 {
@@ -165,7 +180,7 @@ func (d *denoiser) read(ctx context.Context, r *file.Reader) error {
 }
 
 // push takes one row to the engine.
-func (d *denoiser) push(in *file.Row, timed bool) error {
+func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 	name, from := in.Series, ingest.TimePayload
 	if name == "" {
 		name = d.cfg.Series
@@ -202,7 +217,13 @@ func (d *denoiser) push(in *file.Row, timed bool) error {
 		return nil
 	}
 	s.placing = append(s.placing, number)
-	return d.eng.Push(s.name, d.samples, 0)
+	if err := d.eng.Push(s.name, d.samples, 0); err != nil {
+		return err
+	}
+	if err := d.fit(ctx, s, in); err != nil {
+		return err
+	}
+	return d.adapt()
 }
 
 // finish computes and writes what is left.

@@ -83,6 +83,9 @@ type series struct {
 	placing []int64 // rows with samples not placed, from head on, oldest first
 	head    int
 
+	fitted int         // rows kept in fit so far
+	fit    [][]float64 // [channel][row], NaN where missing
+
 	emitted int64   // records seen
 	chains  []int64 // for records from emitted on: the latest row of each, -1 where there is none; a ring
 	recent  []held  // the latest records, a ring once it is full
