@@ -97,7 +97,8 @@ type Tap interface {
 	Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string)
 	// Serving hears which model serves a series from now on; nil: none.
 	Serving(series string, m *model.Model)
-	// Dropped hears that a series is not this engine's any more.
+	// Dropped hears that a series is not this engine's any more, or is to be forgotten
+	// all the same: it may begin anew.
 	Dropped(series string)
 	// Opened hears that the monitor opened a drift, or named it anew, and at which
 	// index it seems to have begun; Resolved that it is over.

@@ -253,9 +253,6 @@ func (l *lane) Slot(s *window.Slot) {
 		l.queued = true
 		l.eng.dirty = append(l.eng.dirty, l)
 	}
-	if len(l.rebases) > 0 {
-		l.rebase()
-	}
 	l.remember()
 	w := l.waiting.push()
 	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
@@ -291,6 +288,9 @@ func (l *lane) Slot(s *window.Slot) {
 		l.watch.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state
+	if len(l.rebases) > 0 {
+		l.rebase()
+	}
 	if l.alerts.held != nil {
 		l.release(s.Time)
 	}

@@ -1,8 +1,6 @@
 package pipeline
 
 import (
-	"slices"
-
 	"github.com/quell-stream/quell/drift/monitor"
 )
 
@@ -14,6 +12,10 @@ func (l *lane) changeRate(t int64) {
 	if l.rateHz == 0 { // begun before the rate was known, and served alike at any
 		l.rateHz = l.win.RateHz()
 		return
+	}
+	if tap := cfg.Tap; tap != nil { // what was learnt at one rate is of no use at another
+		tap.Dropped(l.series)
+		tap.Serving(l.series, l.mod)
 	}
 	was, _ := cfg.at(l.rateHz)
 	l.rateHz = l.win.RateHz()
@@ -28,15 +30,7 @@ func (l *lane) changeRate(t int64) {
 		return
 	}
 	l.retire(t, "the rate of the series has changed, and its monitor begins anew")
-	if tap := cfg.Tap; tap != nil && alarmed(l.state) {
-		tap.Resolved(l.series, 0)
-	}
 	l.before = l.seen()
 	l.watch = newWatch(l.eng, l.series, alarms, l.rateHz)
 	l.state, l.score = monitor.Learning, nan
-}
-
-// alarmed says whether a state of the monitor is one that it opened a drift for.
-func alarmed(state string) bool {
-	return !slices.Contains([]string{monitor.Learning, monitor.Normal, monitor.Warning}, state)
 }

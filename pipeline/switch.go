@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"fmt"
+
 	"github.com/quell-stream/quell/model"
 )
 
@@ -68,7 +70,7 @@ func (e *Engine) Obey(part string, sw Switch) error {
 func (l *lane) schedule(sw Switch) {
 	l.switches = append(l.switches, sw)
 	l.touched = true
-	if sw.Rebase {
+	if sw.Rebase && l.eng.cfg.Watch {
 		l.rebases = append(l.rebases, sw.Seen)
 		l.rebase()
 	}
@@ -99,11 +101,20 @@ func (l *lane) rebase() {
 func (l *lane) applySwitch() {
 	sw := l.switches[0]
 	l.switches = l.switches[:copy(l.switches, l.switches[1:])]
-	if err := l.serve(sw.Model); err != nil {
-		// The gate only lets models through that fit the stream; a state
-		// directory that was put together by hand may not. Go on as before.
+	if err := l.takeOver(sw.Model); err != nil {
+		// A decision may have been on its way while the rate changed, and a state
+		// directory may have been put together by hand. Go on as before.
 		l.eng.event(l, sw.At, "model.rolled_back", "warning", err.Error(), nil)
 		return
 	}
 	l.eng.event(l, sw.At, sw.Kind, "info", sw.Why, map[string]any{"record": sw.Record})
+}
+
+// takeOver has a model serve in the place of another. The slots that wait have been
+// counted by its look-ahead.
+func (l *lane) takeOver(m *model.Model) error {
+	if l.mod != nil && m.Lookahead() != l.mod.Lookahead() {
+		return fmt.Errorf("%s looks %d samples ahead, and %s, which serves, %d: the switch is left out", m.Name(), m.Lookahead(), l.mod.Name(), l.mod.Lookahead())
+	}
+	return l.serve(m)
 }

@@ -93,6 +93,22 @@ func (b *Buffer) SetRegime(series string, regime int) {
 // Regime returns the number of the regime that a series is in.
 func (b *Buffer) Regime(series string) int { return b.regimes[series] }
 
+// End returns the largest end of the windows that are held of a series, those in
+// quarantine too, 0 where there are none.
+func (b *Buffer) End(series string) int64 {
+	end := int64(0)
+	look := func(e *entry) {
+		if e.w.Series == series {
+			end = max(end, e.w.End())
+		}
+	}
+	for _, s := range []*store{&b.train, &b.holdout} {
+		s.older(look)
+		s.recent(look)
+	}
+	return end
+}
+
 func usable(w *Window) bool {
 	for _, s := range w.Scales {
 		if sum := s.Mean + s.Dev + s.Sigma; sum-sum != 0 || s.Dev < 0 || s.Sigma < 0 {

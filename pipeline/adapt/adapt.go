@@ -195,9 +195,11 @@ type Adapter struct {
 	mu     sync.Mutex
 	tracks map[string]*track
 	known  map[string]*track // of the shared group, not back yet since a restart
-	shared *group            // nil unless cfg.Shared
-	pushed uint64            // works queued so far
-	done   uint64            // pushed, when the last step was over (InStep)
+	// leaving are series that were dropped and whose file is still there.
+	leaving map[string]bool
+	shared  *group // nil unless cfg.Shared
+	pushed  uint64 // works queued so far
+	done    uint64 // pushed, when the last step was over (InStep)
 
 	// decided is what steps have decided, for Idle to hand over. It belongs to the
 	// goroutine that drives the engine.
@@ -229,7 +231,7 @@ func New(cfg Config) (*Adapter, error) {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}
-	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{},
+	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{}, leaving: map[string]bool{},
 		slow: queue{wake: make(chan struct{}, 1)}, quick: queue{wake: make(chan struct{}, 1)}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if cfg.Shared {

@@ -198,7 +198,7 @@ func (a *Adapter) answer(q *question) {
 // regime looked most like this.
 func choose(bank []banked, serving *model.Model, x *excerpt, pause func() error) (*found, error) {
 	rivals := slices.DeleteFunc(bank, func(b banked) bool {
-		return b.model.Name() == serving.Name() || len(b.scales) != len(x.scales)
+		return b.model.Name() == serving.Name() || b.model.Lookahead() != serving.Lookahead() || len(b.scales) != len(x.scales)
 	})
 	var fit []found
 	for i := range rivals {

@@ -111,7 +111,7 @@ func trainingSet(j *job, in []stretch, half []*replay.Window) []train.Window {
 	weights := drawn.Weights(slices.Concat(j.old, half), j.fresh)
 	var ws []train.Window
 	for i, w := range j.old {
-		t := trainWindow(w, nil)
+		t := trainWindow(w)
 		t.Weight, t.Old = weights[i], true
 		ws = append(ws, t)
 	}

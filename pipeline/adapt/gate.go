@@ -294,7 +294,7 @@ func compare(champion, challenger *model.Model, windows []*replay.Window, sigma 
 
 // evidenceOf lays a window out to be judged on, but for its ends.
 func evidenceOf(w *replay.Window, sigma []float64, seed uint64) train.Evidence {
-	e := train.Evidence{Window: trainWindow(w, nil), From: w.Steps() / lead, To: w.Steps() - w.Steps()/lead,
+	e := train.Evidence{Window: trainWindow(w), From: w.Steps() / lead, To: w.Steps() - w.Steps()/lead,
 		Seed: [2]uint64{keyed(seed, w.Series, w.Start), seed}}
 	e.Sigma = scaledSigma(len(w.Values), sigma, w.Scales)
 	return e

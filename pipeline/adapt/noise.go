@@ -86,32 +86,21 @@ func coloured(ws []*replay.Window) string {
 	return ""
 }
 
-// fillColumns lays out a window as the net's input. A missing value is held.
-// extra returns what is added to value i.
-func fillColumns(dst []model.Column, w *replay.Window, level func(c int) float64, extra func(i int) float64) {
+// trainWindow returns a window to train on, at the noise level that it was served
+// with. A missing value is held.
+func trainWindow(w *replay.Window) train.Window {
 	channels := len(w.Scales)
+	t := train.Window{Channels: channels, Cols: make([]model.Column, len(w.Values))}
 	for c := range channels {
-		held, l := float32(0), float32(level(c))
-		for t := range w.Steps() {
-			i := t*channels + c
-			missing := w.Missing(t, c)
+		held, level := float32(0), float32(w.Level(c))
+		for k := range w.Steps() {
+			i := k*channels + c
+			missing := w.Missing(k, c)
 			if !missing {
-				held = w.Values[i] + float32(extra(i))
+				held = w.Values[i]
 			}
-			dst[i] = model.Column{X: held, Level: l, Missing: missing}
+			t.Cols[i] = model.Column{X: held, Level: level, Missing: missing}
 		}
 	}
-}
-
-// trainWindow returns a window to train on. sigma, if not nil, is the noise
-// level per channel in its unit; else it is that of the scale.
-func trainWindow(w *replay.Window, sigma []float64) train.Window {
-	t := train.Window{Channels: len(w.Scales), Cols: make([]model.Column, len(w.Values))}
-	fillColumns(t.Cols, w, func(c int) float64 {
-		if sigma == nil || !(sigma[c] > 0 && w.Scales[c].Dev > 0) {
-			return w.Level(c)
-		}
-		return min(max(math.Log10(sigma[c]/w.Scales[c].Dev), -3), .5)
-	}, func(int) float64 { return 0 })
 	return t
 }

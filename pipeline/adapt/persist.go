@@ -59,7 +59,7 @@ func (a *Adapter) save(g *group) {
 	a.mu.Lock()
 	gone := g.gone
 	s := a.snapshot(g)
-	g.kept, g.saving = 0, false
+	g.kept, g.saving, g.saved = 0, false, true
 	a.mu.Unlock()
 	if gone {
 		return
@@ -112,13 +112,16 @@ func (a *Adapter) forget(g *group) {
 	if a.cfg.Dir == "" {
 		return
 	}
+	a.leaving[g.name] = true
 	a.pushQuick(func() {
 		a.files.Lock()
 		defer a.files.Unlock()
 		a.mu.Lock()
-		back := a.tracks[g.name] != nil // and the file may be its new one
+		t := a.tracks[g.name]
+		again := t != nil && t.group.saved // the file is what it became
+		delete(a.leaving, g.name)
 		a.mu.Unlock()
-		if back {
+		if again {
 			return
 		}
 		if err := os.Remove(a.path(g.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -2,7 +2,6 @@ package adapt
 
 import (
 	"cmp"
-	"math"
 	"slices"
 
 	"gonum.org/v1/gonum/stat"
@@ -54,6 +53,9 @@ func stretches(ws []*replay.Window, served bool) []stretch {
 	return all
 }
 
+// mostScaled bounds what a net is given of a reading, as when it serves.
+const mostScaled = 100
+
 // runs says whether a model is served with the scale of the series.
 func runs(m *model.Model) bool { return m.Header().Scaler.Kind == model.ScaleRunning }
 
@@ -80,7 +82,7 @@ func scalesOf(ws []*replay.Window, sigma []float64) []replay.Scale {
 // add appends a window of the stretch to columns and the deviations of their noise.
 func (s *stretch) add(w *replay.Window, cols []model.Column, sigma []float64) ([]model.Column, []float64) {
 	from := len(cols)
-	t := trainWindow(w, nil)
+	t := trainWindow(w)
 	cols = append(cols, t.Cols...)
 	scales := s.scales
 	if scales == nil {
@@ -88,18 +90,20 @@ func (s *stretch) add(w *replay.Window, cols []model.Column, sigma []float64) ([
 	}
 	level := make([]float64, len(scales))
 	for c, to := range scales {
-		if s.scales == nil {
-			level[c] = s.sigma[c]
-			continue
+		level[c] = s.sigma[c]
+		told := float32(w.Level(c))
+		if s.scales != nil {
+			level[c], told = to.Sigma, float32((&replay.Window{Scales: scales}).Level(c))
 		}
-		level[c] = to.Sigma
-		told := float32(-3)
-		if to.Sigma > 0 && to.Dev > 0 {
-			told = float32(min(max(math.Log10(to.Sigma/to.Dev), -3), .5))
-		}
+		was := w.Scales[c]
 		for i := from + c; i < len(cols); i += len(scales) {
-			if was := w.Scales[c]; was.Dev > 0 && to.Dev > 0 {
-				cols[i].X = float32((float64(cols[i].X)*was.Dev + was.Mean - to.Mean) / to.Dev)
+			switch before := i - len(scales); {
+			case cols[i].Missing && before >= 0: // as is served: what was there before stands in
+				cols[i].X = cols[before].X
+			case cols[i].Missing:
+				cols[i].X = 0
+			case s.scales != nil && was.Dev > 0 && to.Dev > 0:
+				cols[i].X = float32(min(max((float64(cols[i].X)*was.Dev+was.Mean-to.Mean)/to.Dev, -mostScaled), mostScaled))
 			}
 			cols[i].Level = told
 		}
@@ -168,9 +172,9 @@ type span struct{ from, to int64 }
 // on again, where the model that learnt it looks better than it is.
 const mostSpans = 16
 
-// remember notes which windows a job's challenger was trained on. The caller holds
-// mu.
-func (a *Adapter) remember(j *job) {
+// trainedOn notes which windows a job's challenger, which serves from now on, was
+// trained on. The caller holds mu.
+func (a *Adapter) trainedOn(j *job) {
 	by := map[string]span{}
 	for _, w := range slices.Concat(j.recent, windowsIn(j.held[:j.first])) {
 		s, ok := by[w.Series]

@@ -77,10 +77,74 @@ func TestTrainedOnIsNotJudged(t *testing.T) {
 	tr := a.track(ws[0].Series)
 	for k := range mostSpans + 3 {
 		j := &job{group: tr.group, first: 1, held: []shot{{w: ws[k]}, {w: ws[29]}}}
-		a.remember(j)
+		a.trainedOn(j)
 	}
 	left := a.unknown(slices.Clone(ws))
 	if len(left) != 30-mostSpans || left[0] != ws[0] || left[3] != ws[mostSpans+3] || len(tr.known) != mostSpans {
 		t.Errorf("%d windows are left, of %d spans", len(left), len(tr.known))
+	}
+}
+
+// What is missing is given to a net as it is when it serves: what was there before
+// stands in, on the scale of the stretch, and nothing is far beyond it.
+func TestMissingInStretch(t *testing.T) {
+	buf, err := replay.New(replay.Config{Steps: 256, Channels: 1, Bytes: 1 << 20, HoldoutEvery: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	for i := range int64(4) {
+		values, missing := make([]float32, 256), make([]bool, 256)
+		for k := range values {
+			values[k], missing[k] = float32(rng.NormFloat64()), k < 20 || k > 250
+		}
+		buf.Add("x", i*256, values, missing, []replay.Scale{{Mean: float64(i) * 1e6, Dev: 1 + float64(i)}})
+	}
+	s := stretches(buf.Snapshot().Recent, false)[0]
+	w := s.window(func(*replay.Window) bool { return true })
+	for i, c := range w.Cols {
+		if c.Missing && i > 0 && c.X != w.Cols[i-1].X {
+			t.Fatalf("slot %d is missing and %g, %g came before", i, c.X, w.Cols[i-1].X)
+		}
+		if !(math.Abs(float64(c.X)) <= 3) {
+			t.Fatalf("slot %d is %g", i, c.X)
+		}
+	}
+}
+
+// A series that is forgotten and returns begins anew, and in a buffer that it shares
+// behind what it left there.
+func TestReturns(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	for _, shared := range []bool{false, true} {
+		cfg.Shared = shared
+		cfg.Dir = t.TempDir()
+		a := open(t, cfg)
+		read(t, a)
+		for range 20 {
+			s := newSensor(a, "x", 1)
+			s.feed(3*256, slow, "normal")
+			a.save(a.tracks["x"].group)
+			a.Dropped("x")
+			newSensor(a, "x", 1).feed(1, slow, "normal")
+			a.mu.Lock()
+			if tr := a.tracks["x"]; tr.seen != 1 || !shared && tr.group.buf.Len() > 0 {
+				t.Fatalf("shared %v: %d slots, %d windows", shared, tr.seen, tr.group.buf.Len())
+			}
+			a.mu.Unlock()
+			a.Dropped("x")
+		}
+		if !shared {
+			continue
+		}
+		starts := map[int64]bool{}
+		snap := a.shared.buf.Snapshot()
+		for _, w := range slices.Concat(snap.Old, snap.Recent, snap.Holdout) {
+			if starts[w.Start] {
+				t.Errorf("two windows begin at %d", w.Start)
+			}
+			starts[w.Start] = true
+		}
 	}
 }

@@ -30,6 +30,7 @@ type group struct {
 	gone     bool           // its series has another owner
 	kept     int            // windows since the state was saved
 	saving   bool           // it is to be
+	saved    bool           // it was, by this process
 }
 
 // track follows one series. Who writes what, of it and of its group, and under what:
@@ -42,7 +43,7 @@ type group struct {
 //	drift, after, recall                     the Tap; both queues; by hand      mu
 //	serving, previous, pending, was          the Tap; both queues; by hand      mu
 //	group: buf, clock, later, regimes, gone  the Tap                            mu
-//	group: kept, saving                      the Tap; whoever saves             mu
+//	group: kept, saving, saved               the Tap; whoever saves             mu
 //	group: job                               the Tap; the slow queue; by hand   mu
 //	group: coolUntil, refused, budget        the Tap; the slow queue            mu
 //	group: trial, bank, versions             the Tap; both queues; by hand      mu
@@ -147,11 +148,14 @@ func (a *Adapter) track(series string) *track {
 	}
 	t := a.known[series]
 	delete(a.known, series)
-	if t == nil && a.shared == nil {
+	if t == nil && a.shared == nil && !a.leaving[series] {
 		t = a.load(series)
 	}
 	if t == nil {
 		t = &track{name: strings.Clone(series), serving: a.cfg.Model, group: a.shared}
+		if a.shared != nil { // it may have been here before, and left windows behind
+			t.base = a.shared.buf.End(series)
+		}
 	}
 	if t.group == nil {
 		t.group = a.newGroup(t.name)
@@ -194,7 +198,8 @@ func (a *Adapter) Serving(series string, m *model.Model) {
 }
 
 // Dropped forgets a series, with its replay buffer unless that is the stream's. A
-// fine-tune for it that runs already comes to its verdict, and switches nothing.
+// fine-tune for it that runs already comes to its verdict, and switches nothing. When
+// the series returns it begins anew.
 func (a *Adapter) Dropped(series string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

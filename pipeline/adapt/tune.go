@@ -313,11 +313,11 @@ func (a *Adapter) promote(j *job, v Verdict) {
 		return
 	}
 	j.challenger = m
-	a.remember(j)
 	if a.cfg.Mode == Auto {
 		switched = a.exchange(g, j.champion, to)
 	}
 	if len(switched) > 0 {
+		a.trainedOn(j)
 		g.bank.learnt(a.cfg, j, &v, at)
 		g.trial = a.newProbation(g, m, j.champion, j.seed, j.learns, at, switched)
 	} else { // in Shadow mode, or where the series have another owner by now

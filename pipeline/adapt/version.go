@@ -86,7 +86,7 @@ func (a *Adapter) Rollback(series string) ([]string, error) {
 	switch {
 	case t == nil:
 		return nil, fmt.Errorf("%w: there is no series %q", pipeline.ErrNoModel, series)
-	case t.previous == nil || t.serving == nil:
+	case t.previous == nil || t.serving == nil || t.previous.Lookahead() != t.serving.Lookahead():
 		return nil, fmt.Errorf("%w: the model of %s has no predecessor", pipeline.ErrNoModel, series)
 	}
 	return a.back(t), nil
@@ -105,7 +105,7 @@ func (a *Adapter) RollBackModel(name string) ([]string, error) {
 			continue
 		}
 		serves = true
-		if t.previous != nil {
+		if t.previous != nil && t.previous.Lookahead() == t.serving.Lookahead() {
 			switched = append(switched, a.back(t)...)
 		}
 	}
