@@ -1,10 +1,6 @@
 package pipeline
 
-import (
-	"slices"
-
-	"github.com/quell-stream/quell/drift/monitor"
-)
+import "github.com/quell-stream/quell/drift/monitor"
 
 // changeRate has a lane whose grid was learnt anew be served as the rate asks for,
 // from the first slot, of time t, of its new context on. A model that it was switched
@@ -28,15 +24,10 @@ func (l *lane) changeRate(t int64) {
 		return
 	}
 	l.retire(t, "the rate of the series has changed, and its monitor begins anew")
-	if tap := cfg.Tap; tap != nil && alarmed(l.state) {
+	if tap := cfg.Tap; tap != nil && l.watch.all.Open() {
 		tap.Resolved(l.series, 0)
 	}
 	l.before = l.seen()
 	l.watch = newWatch(l.eng, l.series, alarms, l.rateHz)
 	l.state, l.score = monitor.Learning, nan
-}
-
-// alarmed says whether a state of the monitor is one that it opened a drift for.
-func alarmed(state string) bool {
-	return !slices.Contains([]string{monitor.Learning, monitor.Normal, monitor.Warning}, state)
 }
