@@ -1,8 +1,6 @@
 package pipeline
 
-import (
-	"github.com/quell-stream/quell/drift/monitor"
-)
+import "github.com/quell-stream/quell/drift/monitor"
 
 // changeRate has a lane whose grid was learnt anew be served as the rate asks for,
 // from the first slot, of time t, of its new context on. A model that it was switched
@@ -14,6 +12,9 @@ func (l *lane) changeRate(t int64) {
 		return
 	}
 	if tap := cfg.Tap; tap != nil { // what was learnt at one rate is of no use at another
+		if l.watch != nil && l.watch.all.Open() {
+			tap.Resolved(l.series, 0)
+		}
 		tap.Dropped(l.series)
 		tap.Serving(l.series, l.mod)
 	}

@@ -98,3 +98,67 @@ func TestNewNormalIsTold(t *testing.T) {
 	}
 	t.Errorf("the drift did not become the new normal: %v", out.events)
 }
+
+// ends is a tap that counts what it hears of drifts.
+type ends struct {
+	levels
+	opened, resolved int
+}
+
+func (t *ends) Opened(string, int64, string) { t.opened++ }
+func (t *ends) Resolved(string, int64)       { t.resolved++ }
+
+// TestRebaseWhileLearning promotes a model while a jump is open that began before there
+// is a sentinel: with the next slot receivers and the adapter hear that it is over, after
+// a restart too, and where the series goes on at another rate.
+func TestRebaseWhileLearning(t *testing.T) {
+	for _, x := range []struct {
+		name string
+		rate float64 // that the series was thought to have before
+	}{{"same rate", 100}, {"another rate", 10}} {
+		t.Run(x.name, func(t *testing.T) {
+			m, tap := testModel(t, 1), &ends{}
+			bank, err := NewBank(t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := bank.Save(m); err != nil {
+				t.Fatal(err)
+			}
+			out := &kept{states: map[string]int{}}
+			e := byRate(t, m, m, out)
+			e.cfg.Tap, e.cfg.SentinelSlots = tap, 4096
+			at, rng := int64(1e18), rand.New(rand.NewPCG(3, 9))
+			push := func(n int, level float64) {
+				t.Helper()
+				for range n {
+					for ch := range 2 {
+						s := ingest.Sample{Series: "x", Channel: ch, Time: at, Value: level + 0.3*rng.NormFloat64()}
+						if err := e.Push("p", []ingest.Sample{s}, 0); err != nil {
+							t.Fatal(err)
+						}
+					}
+					at += 1e7
+				}
+				e.Run()
+			}
+			push(600, 0)
+			if push(60, 12); len(out.events) != 1 || tap.opened != 1 {
+				t.Fatalf("told %+v, the adapter heard %d", out.events, tap.opened)
+			}
+			if _, ok := e.Decide(Switch{Series: "x", Kind: "model.promoted", Model: m, Rebase: true}); !ok {
+				t.Fatal("the series is unknown")
+			}
+			l, err := restoreLane(e, "p", "x", e.lanes["x"].appendState(nil), bank)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e.lanes["x"], l.rateHz = l, x.rate
+			push(40, 12)
+			e.Finish()
+			if len(out.events) != 2 || out.events[1].Kind != "drift.resolved" || tap.resolved != 1 {
+				t.Errorf("told %+v, the adapter heard %d ends", out.events, tap.resolved)
+			}
+		})
+	}
+}

@@ -152,7 +152,7 @@ func (j *Jumps) tell(d *Decision, was bool, lost int) {
 		}
 	case was && !jumped && now < 0:
 		d.Resolved, d.Kind, d.Why = true, Unknown, "levels are back to usual"
-	case j.learnt && j.cfg.NewNormal > 0 && j.stayed >= int64(j.cfg.NewNormal):
+	case now < 0 && j.cfg.NewNormal > 0 && j.stayed >= int64(j.cfg.NewNormal):
 		d.Resolved, d.Kind = true, Unknown
 		d.Why = fmt.Sprintf("%s drift has stayed for %d samples: taken as the new normal", Unknown, j.stayed)
 		j.Forget()

@@ -16,9 +16,16 @@ type Watch struct {
 	cfg    Config
 	jumps  *Jumps
 	mon    *Monitor
-	learnt bool   // the monitor has
-	state  string // of the monitor, after its latest hop
-	jump   bool   // a jump is what is told to be open
+	learnt bool    // the monitor has
+	state  string  // of the monitor, after its latest hop
+	jump   bool    // a jump is what is told to be open
+	due    finding // what Rebase ended, not yet told; no kind: nothing
+}
+
+// finding is what an open drift is told as; without a kind none is open.
+type finding struct {
+	kind string
+	code faultCode
 }
 
 // NewWatch returns a Watch that begins to learn. It panics where cfg does not
@@ -34,6 +41,16 @@ func NewWatch(cfg Config) *Watch {
 // and one raw value per channel with whether it is missing. hop says that the Monitor
 // made an observation of it, which Z and Evidence are of.
 func (w *Watch) Push(index, t int64, values []float64, missing []bool) (d Decision, hop bool) {
+	d, hop = w.take(index, t, values, missing)
+	if w.due.kind != "" { // nothing opens at the first slot of what learns anew
+		d.Resolved, d.Kind, d.Fault, d.Changed = true, w.due.kind, w.due.code.name(), true
+		d.Why, w.due = w.due.kind+" drift taken as the new normal", finding{}
+	}
+	return d, hop
+}
+
+// take is Push but for what Rebase ended.
+func (w *Watch) take(index, t int64, values []float64, missing []bool) (d Decision, hop bool) {
 	j := w.jumps.Push(t, values, missing)
 	o, hop := w.Feed.Push(index, values, missing)
 	if !hop {
@@ -44,18 +61,28 @@ func (w *Watch) Push(index, t int64, values []float64, missing []bool) (d Decisi
 	w.state = m.State
 	switch learnt := m.State != Learning; {
 	case learnt && !w.learnt:
-		j = w.jumps.Learnt()
-		j.State, j.Z, j.Evidence = m.State, m.Z, m.Evidence
-		w.learnt, w.jump = true, false
-		return j, true
+		return w.handOver(&j, &m), true
 	case !learnt && w.learnt: // what stayed is the new normal
 		w.jumps = NewJumps(w.cfg)
 		w.learnt, w.jump = false, false
 		return m, true
-	case m.Resolved && !learnt:
-		return m, true
 	}
 	return w.among(&j, &m), true
+}
+
+// handOver has the monitor, which has learnt at this slot, go on with what the jumps
+// have told. What they say of this slot itself is told where it is an end, and not
+// where it is a beginning, which is over at once.
+func (w *Watch) handOver(j, m *Decision) Decision {
+	over := w.jumps.Learnt()
+	w.learnt, w.jump = true, false
+	if j.Resolved {
+		over = *j
+	}
+	if over.Resolved && !j.Opened {
+		m.Resolved, m.Kind, m.Fault, m.Why = true, over.Kind, over.Fault, over.Why
+	}
+	return *m
 }
 
 // among returns what is to be said where the jumps say j and the monitor says m.
@@ -85,14 +112,27 @@ func (w *Watch) among(j, m *Decision) Decision {
 
 // State returns the state after the latest Push.
 func (w *Watch) State() string {
-	switch {
-	case !w.learnt && w.jumps.lost() >= 0:
-		return Fault
-	case w.jump, !w.learnt && w.jumps.jumped():
-		return Unknown
+	if kind := w.standing().kind; kind != "" {
+		return kind
 	}
 	return w.state
 }
+
+// standing returns what is told to be open.
+func (w *Watch) standing() finding {
+	switch {
+	case !w.learnt && w.jumps.lost() >= 0:
+		return finding{Fault, dropOut}
+	case w.jump, !w.learnt && w.jumps.jumped():
+		return finding{Unknown, sound}
+	case w.mon.open:
+		return finding{w.mon.kind, w.mon.code}
+	}
+	return finding{}
+}
+
+// Open says whether a drift was told that was not yet told as over.
+func (w *Watch) Open() bool { return w.due.kind != "" || w.standing().kind != "" }
 
 // Learnt says whether the Monitor has learnt.
 func (w *Watch) Learnt() bool { return w.learnt }
@@ -105,12 +145,13 @@ func (w *Watch) Gap() {
 }
 
 // Rebase takes the present as the new normal: everything is learnt again. A drift
-// that is open is told as resolved at the next hop.
+// that is open is told as resolved at the next slot.
 func (w *Watch) Rebase() {
-	if w.jump {
-		w.mon.kind, w.mon.rebased = Unknown, true
+	if w.due.kind == "" {
+		w.due = w.standing()
 	}
 	w.mon.Rebase()
+	w.mon.rebased = false // which is told here
 	w.jumps, w.state = NewJumps(w.cfg), Learning
 	w.learnt, w.jump = false, false
 }
@@ -118,6 +159,7 @@ func (w *Watch) Rebase() {
 // AppendState appends a snapshot, the Feed not included.
 func (w *Watch) AppendState(dst []byte) []byte {
 	dst = wire.String(wire.Bool(wire.Bool(dst, w.learnt), w.jump), w.state)
+	dst = wire.U8(wire.String(dst, w.due.kind), uint8(w.due.code))
 	return w.mon.AppendState(w.jumps.AppendState(dst))
 }
 
@@ -126,7 +168,8 @@ func (w *Watch) AppendState(dst []byte) []byte {
 func (w *Watch) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	w.learnt, w.jump, w.state = r.Bool(), r.Bool(), known(r.String())
-	if w.state == "" {
+	w.due = finding{known(r.String()), faultCode(r.U8())}
+	if w.state == "" || w.due.code >= codes {
 		r.Fail(errForeign)
 	}
 	if err := r.Err(); err != nil {

@@ -11,39 +11,60 @@ import (
 
 // watched returns a Watch with a sentinel that nothing has trained, and a short
 // calibration.
-func watched(t *testing.T, cfg Config) *Watch {
+func watched(t testing.TB, cfg Config) *Watch {
 	t.Helper()
+	w := unwatched(cfg)
+	w.Feed.Sentinel = untrained(t, w.cfg.Channels)
+	return w
+}
+
+// unwatched returns a Watch without a sentinel.
+func unwatched(cfg Config) *Watch {
 	cfg.Hop, cfg.Calibration = 8, 100
-	w := NewWatch(cfg)
-	net, err := nn.New(nn.DAE(2, 1, []int{4, 4}, 3, 2), 1)
+	return NewWatch(cfg)
+}
+
+func untrained(t interface{ Fatal(...any) }, channels int) *Sentinel {
+	net, err := nn.New(nn.DAE(2*channels, channels, []int{4, 4}, 3, 2), 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.Feed.Sentinel = NewSentinel(net, []float64{0}, []float64{1}, 32, 8)
-	return w
+	dev := make([]float64, channels)
+	for c := range dev {
+		dev[c] = 1
+	}
+	return NewSentinel(net, make([]float64, channels), dev, 32, 8)
+}
+
+// ledger checks what a Watch tells: a drift opens, may be updated, and is over once
+// before the next one opens; the state says the same.
+type ledger struct{ open bool }
+
+func (l *ledger) take(t interface{ Fatalf(string, ...any) }, i int, w *Watch, d *Decision) {
+	if d.State != w.State() {
+		t.Fatalf("%d: the decision says %s, State %s", i, d.State, w.State())
+	}
+	switch {
+	case d.Opened && (l.open || d.Resolved || d.Updated), (d.Updated || d.Resolved) && !l.open:
+		t.Fatalf("%d: open %v, and then %+v", i, l.open, *d)
+	case d.Opened:
+		l.open = true
+	case d.Resolved:
+		l.open = false
+	}
+	if is := d.State != Learning && d.State != Normal && d.State != Warning; is != l.open || w.Open() != l.open {
+		t.Fatalf("%d: told open %v, Open says %v and the state is %s", i, l.open, w.Open(), d.State)
+	}
 }
 
 // script drives w with noise that a function changes, and returns what was told.
 func script(t *testing.T, w *Watch, from, to int, change func(i int, x float64) float64) (told []Decision, at []int) {
 	t.Helper()
-	open := w.State() != Learning && w.State() != Normal && w.State() != Warning
+	l := ledger{w.Open()}
 	for i := from; i < to; i++ {
 		x := change(i, rand.New(rand.NewPCG(uint64(i), 0x3a)).NormFloat64())
 		d, _ := w.Push(int64(i), int64(i)*1e9, []float64{x}, []bool{math.IsNaN(x)})
-		if d.State != w.State() {
-			t.Fatalf("%d: the decision says %s, State %s", i, d.State, w.State())
-		}
-		switch {
-		case d.Opened && (open || d.Resolved || d.Updated), (d.Updated || d.Resolved) && !open:
-			t.Fatalf("%d: open %v, and then %+v", i, open, d)
-		case d.Opened:
-			open = true
-		case d.Resolved:
-			open = false
-		}
-		if is := d.State != Learning && d.State != Normal && d.State != Warning; is != open {
-			t.Fatalf("%d: told open %v, the state is %s", i, open, d.State)
-		}
+		l.take(t, i, w, &d)
 		if d.Opened || d.Updated || d.Resolved {
 			told, at = append(told, d), append(at, i)
 		}
@@ -79,34 +100,6 @@ func TestWatchNamesAJump(t *testing.T) {
 	})
 	if len(told) != 2 || !told[0].Opened || told[0].Kind != Unknown || at[0] > 3020 || !told[1].Updated || told[1].Kind != Noise {
 		t.Fatalf("told at %v: %+v", at, told)
-	}
-}
-
-// TestWatchRebase ends an open jump, which is told once.
-func TestWatchRebase(t *testing.T) {
-	w := watched(t, Config{})
-	jump := func(i int, x float64) float64 {
-		if i >= 3000 {
-			x += 12
-		}
-		return x
-	}
-	if told, _ := script(t, w, 0, 3010, jump); len(told) != 1 || !told[0].Opened {
-		t.Fatalf("told %+v", told)
-	}
-	w.Rebase()
-	if w.State() != Learning || w.Learnt() {
-		t.Errorf("after Rebase the state is %s", w.State())
-	}
-	var resolved []Decision
-	for i := 3010; i < 3100; i++ {
-		d, _ := w.Push(int64(i), 0, []float64{jump(i, 0)}, []bool{false})
-		if d.Opened || d.Updated || d.Resolved {
-			resolved = append(resolved, d)
-		}
-	}
-	if len(resolved) != 1 || !resolved[0].Resolved || resolved[0].Kind != Unknown || resolved[0].State != Learning {
-		t.Errorf("told %+v", resolved)
 	}
 }
 
