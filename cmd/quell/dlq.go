@@ -96,7 +96,8 @@ func moment(text string, now time.Time) (time.Time, error) {
 // letters hands the letters that the filter takes on, copies left out. Their keys
 // are remembered in known.
 func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, known map[string]bool, each func(*dlq.Letter) error) error {
-	passed, err := assemble.Letters(ctx, cfg, func(l *dlq.Letter) error {
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	passed, err := assemble.Letters(ctx, cfg, log, func(l *dlq.Letter) error {
 		key := dlq.Key(l)
 		if known[key] {
 			return nil
@@ -108,7 +109,7 @@ func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, k
 		return each(l)
 	})
 	if passed > 0 {
-		slog.New(slog.NewTextHandler(s.err, nil)).Warn("what is no dead letter is passed over", "lines", passed)
+		log.Warn("what is no dead letter is passed over", "lines", passed)
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -128,7 +129,7 @@ func (o *dlqReplayFlags) run(ctx context.Context, s streams, cfg *config.Config)
 func (o *dlqReplayFlags) target(s streams, cfg *config.Config) (target, error) {
 	switch {
 	case o.output == "":
-		return assemble.NewReplayer(cfg), nil
+		return assemble.NewReplayer(cfg, slog.New(slog.NewTextHandler(s.err, nil))), nil
 	case o.dryRun || o.output == "-":
 		return &payloads{w: s.out}, nil
 	}
