@@ -117,7 +117,7 @@ func (s *Sink) Open(ctx context.Context) error {
 	}
 	// The path is left out as well: with many services it is what they know us by.
 	s.name = u.Scheme + "://" + u.Host
-	s.hidden = []string{u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, string(s.cfg.Secret)}
+	s.hidden = append(sink.URLSecrets(u), string(s.cfg.Secret))
 	tc := s.cfg.TLS.Clone()
 	if tc == nil {
 		tc = &tls.Config{}
