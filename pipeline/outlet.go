@@ -46,7 +46,7 @@ type outlet struct {
 
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
-	ending chan struct{} // closed by drain
+	ending chan struct{} // closed by end
 }
 
 // The states of a sink's circuit.
@@ -61,6 +61,9 @@ const (
 	firstPause = 50 * time.Millisecond
 	mostPause  = 5 * time.Second
 )
+
+// closeGrace is how long all sinks may take to close, once they are drained.
+const closeGrace = 5 * time.Second
 
 // What stands for a patience where an attempt does not end overdue.
 const (
@@ -340,14 +343,13 @@ func (o *outlet) status() Status {
 	return s
 }
 
-// drain ends the queue and waits until everything in it is durable.
-func (o *outlet) drain() {
+// end ends the queue. Once wg is done everything in it is durable.
+func (o *outlet) end() {
 	close(o.ending)
 	close(o.queue)
-	o.wg.Wait()
 }
 
-// close ends the sink. After drain it is orderly; without, it is by force.
+// close ends the sink. After end and wg it is orderly; without, it is by force.
 func (o *outlet) close(ctx context.Context) error {
 	o.stop()
 	if err := o.cfg.Sink.Close(ctx); err != nil {
