@@ -142,10 +142,15 @@ func (q *Queue) tellDamage() {
 	for _, d := range q.log.Report().Damaged {
 		lost += max(0, d.To-max(d.From, q.head))
 	}
-	if lost > 0 {
-		q.opts.Log.Error("items of a spool can't be read back, the sink will not get them", "dir", q.dir, "items", lost)
-		q.opts.Lost(lost, Damaged)
+	q.tellLost(lost)
+}
+
+func (q *Queue) tellLost(items int64) {
+	if items <= 0 {
+		return
 	}
+	q.opts.Log.Error("items of a spool can't be read back, the sink will not get them", "dir", q.dir, "items", items)
+	q.opts.Lost(items, Damaged)
 }
 
 // Push makes items durable, in order, and returns how many are, also with an
@@ -268,6 +273,7 @@ func (q *Queue) next() (seglog.Record, error) {
 	if !errors.As(err, &corrupt) {
 		return rec, err
 	}
+	end := q.log.Durable()
 	if err := errors.Join(q.closeReader(), q.log.Close()); err != nil {
 		return rec, errors.Join(corrupt, err)
 	}
@@ -277,6 +283,11 @@ func (q *Queue) next() (seglog.Record, error) {
 	}
 	q.log = log
 	q.tellDamage()
+	// The log takes damage at its very end for what a crash tears.
+	q.tellLost(end - max(q.taken, q.log.Durable()))
+	if err := q.log.SkipTo(end); err != nil { // as in begin
+		return rec, errors.Join(corrupt, err)
+	}
 	q.reader = q.log.Reader(q.taken)
 	return q.reader.Next()
 }
