@@ -19,6 +19,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/sink/dlq"
 )
 
@@ -167,25 +168,46 @@ func (r *dlqReplay) take(ctx context.Context, l *dlq.Letter) error {
 	return r.flush(ctx)
 }
 
-// flush sends what is collected and marks it.
+// flush sends what is collected and marks what has arrived.
 func (r *dlqReplay) flush(ctx context.Context) error {
 	if len(r.batch) == 0 {
 		return nil
 	}
+	sent, err := r.batch, error(nil)
 	if !r.o.dryRun {
-		if err := r.to.Send(ctx, r.batch); err != nil {
-			return err
-		}
-		if err := r.marks.Add(r.batch, time.Now()); err != nil {
-			return err
+		if sent, err = r.send(ctx); len(sent) > 0 {
+			err = errors.Join(err, r.marks.Add(sent, time.Now()))
 		}
 	}
-	for _, l := range r.batch {
+	for _, l := range sent {
 		r.sum.Replayed++
 		r.sum.Topics[l.Topic]++
 	}
 	r.batch = r.batch[:0]
-	return nil
+	return err
+}
+
+// send sends what is collected and returns what has arrived. Where one letter is
+// never taken it goes on with each by itself: the others must not wait for it.
+func (r *dlqReplay) send(ctx context.Context) (sent []*dlq.Letter, err error) {
+	err = r.to.Send(ctx, r.batch)
+	if err == nil {
+		return r.batch, nil
+	}
+	if !errors.Is(err, sink.ErrPermanent) {
+		return nil, err
+	}
+	for i, l := range r.batch {
+		switch err := r.to.Send(ctx, r.batch[i:i+1]); {
+		case err == nil:
+			sent = append(sent, l)
+		case errors.Is(err, sink.ErrPermanent):
+			r.sum.Skipped[err.Error()]++
+		default:
+			return sent, err
+		}
+	}
+	return sent, nil
 }
 
 func (r *dlqReplay) tell(s streams) error {

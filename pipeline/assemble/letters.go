@@ -132,7 +132,8 @@ func (r *Replayer) Takes(l *dlq.Letter) error {
 }
 
 // Send sends the originals of letters that it takes, in order, and returns nil
-// once the brokers have all of them. After an error any of them may have arrived.
+// once the brokers have all of them. After an error any of them may have arrived; one
+// that wraps sink.ErrPermanent says that a letter among them is never taken.
 func (r *Replayer) Send(ctx context.Context, letters []*dlq.Letter) error {
 	for len(letters) > 0 {
 		n := 1

@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/sink"
 )
 
 // Message is a message as it is to be published.
@@ -48,7 +49,8 @@ func NewPublisher(c kafkaconn.Config) (*Publisher, error) {
 }
 
 // Publish sends the messages in order and returns nil once all in-sync replicas
-// have every one. After an error any of the messages may have arrived.
+// have every one. After an error any of the messages may have arrived; one that wraps
+// sink.ErrPermanent says that a message among them is never taken.
 func (p *Publisher) Publish(ctx context.Context, msgs []Message) error {
 	for len(msgs) > 0 {
 		n := 1
@@ -56,7 +58,12 @@ func (p *Publisher) Publish(ctx context.Context, msgs []Message) error {
 			n++
 		}
 		if err := p.send(ctx, msgs[:n]); err != nil {
-			return fmt.Errorf("kafka: publish to %s/%d: %w", msgs[0].Topic, msgs[0].Partition, p.client.Explain(ctx, err))
+			never := hopeless(err) || errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.UnknownTopicOrPartition)
+			err = fmt.Errorf("kafka: publish to %s/%d: %w", msgs[0].Topic, msgs[0].Partition, p.client.Explain(ctx, err))
+			if never {
+				err = fmt.Errorf("%w: %w", sink.ErrPermanent, err)
+			}
+			return err
 		}
 		msgs = msgs[n:]
 	}
