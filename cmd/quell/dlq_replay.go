@@ -115,13 +115,13 @@ func (o *dlqReplayFlags) run(ctx context.Context, s streams, cfg *config.Config)
 		err = errors.Join(err, to.Close(closing))
 	}()
 	r := &dlqReplay{o: o, to: to, marks: marks, sum: dlqReplayed{Skipped: map[string]int{}, Topics: map[string]int{}, DryRun: o.dryRun}}
-	known := map[string]bool{}
+	known := map[dlq.Key]bool{}
 	err = o.letters(ctx, s, cfg, known, func(l *dlq.Letter) error { return r.take(ctx, l) })
 	if err == nil {
 		err = r.flush(ctx)
 	}
 	if err == nil && !o.dryRun {
-		err = marks.Prune(func(key string) bool { return known[key] })
+		err = marks.Prune(func(key dlq.Key) bool { return known[key] })
 	}
 	return errors.Join(err, r.tell(s))
 }
