@@ -102,9 +102,7 @@ func (p *Pipeline) build() error {
 			return err
 		}
 	}
-	if err := p.strandedSpools(spools); err != nil {
-		return err
-	}
+	p.strandedSpools(spools)
 	for _, s := range p.cfg.Streams {
 		if s.StateDir == "" {
 			s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
