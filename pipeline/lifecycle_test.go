@@ -253,7 +253,8 @@ func TestIdleSinkIsAskedFirst(t *testing.T) {
 	}
 	close(s.there)
 	<-s.asked // tried again
-	o.drain()
+	o.end()
+	o.wg.Wait()
 	if !o.up.Load() {
 		t.Error("the sink is there and counts as down")
 	}
@@ -264,7 +265,8 @@ func TestIdleSinkIsAskedFirst(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-away.asked
-	o.drain()
+	o.end()
+	o.wg.Wait()
 	if err := o.close(t.Context()); err != nil {
 		t.Error(err)
 	}

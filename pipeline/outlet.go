@@ -46,7 +46,7 @@ type outlet struct {
 
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
-	ending chan struct{} // closed by drain
+	ending chan struct{} // closed by end
 }
 
 // The states of a sink's circuit.
@@ -61,6 +61,9 @@ const (
 	firstPause = 50 * time.Millisecond
 	mostPause  = 5 * time.Second
 )
+
+// closeGrace is how long all sinks may take to close, once they are drained.
+const closeGrace = 5 * time.Second
 
 // What stands for a patience where an attempt does not end overdue.
 const (
@@ -203,8 +206,20 @@ func (o *outlet) settle(ctx context.Context, items []sink.Item) bool {
 }
 
 // write tries until the items are settled. With a patience of at least 0 it gives
-// up, overdue, once the sink has failed for so long.
+// up, overdue, once the sink has failed for so long. What it refuses for good an
+// optional sink loses.
 func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Duration) outcome {
+	lost, is := o.attempt(ctx, items, patience)
+	if is == settled && lost > 0 {
+		o.log.Error("sink refuses items for good, they are dropped", "items", lost, "err", *o.last.Load())
+		o.drop(lost, "refused")
+	}
+	return is
+}
+
+// attempt is write without the count of the items that were lost to a refusal, which
+// it returns. Where they are not settled all of them come again.
+func (o *outlet) attempt(ctx context.Context, items []sink.Item, patience time.Duration) (lost int, is outcome) {
 	wait := backoff.NewExponentialBackOff()
 	wait.InitialInterval, wait.MaxInterval = firstPause, mostPause
 	try, cancel := o.bounded(ctx, patience)
@@ -218,29 +233,29 @@ func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Dur
 		err := o.cfg.Sink.Write(try, items)
 		if err == nil {
 			o.works(len(items))
-			return settled
+			return 0, settled
 		}
 		switch {
 		case ctx.Err() != nil:
-			return stopped
+			return 0, stopped
 		case errors.Is(try.Err(), context.Canceled):
-			return overdue // the sink is slow, which is no failure
+			return 0, overdue // the sink is slow, which is no failure
 		case try.Err() != nil:
 			err = fmt.Errorf("no answer for %s: %w", max(patience, leastTry), err)
 		}
 		o.fails(err)
 		if errors.Is(err, sink.ErrPermanent) {
-			return o.refused(err, len(items))
+			return o.refused(ctx, items, patience, err)
 		}
 		ends := o.ends()
 		switch {
 		case patience >= 0 && (ends || try.Err() != nil || time.Since(began) >= patience):
-			return overdue
+			return 0, overdue
 		case ends && patience == fromSpool:
-			return stopped
+			return 0, stopped
 		case ends && !o.cfg.Required:
 			o.drop(len(items), "stopped")
-			return settled
+			return 0, settled
 		}
 		pause := wait.NextBackOff()
 		if asked := (*sink.RetryError)(nil); errors.As(err, &asked) {
@@ -254,9 +269,9 @@ func (o *outlet) write(ctx context.Context, items []sink.Item, patience time.Dur
 		case <-ending:
 		case <-try.Done():
 			if ctx.Err() != nil {
-				return stopped
+				return 0, stopped
 			}
-			return overdue
+			return 0, overdue
 		}
 		o.met.sinkRetries.WithLabelValues(o.cfg.Name).Inc()
 		o.turn(circuitHalfOpen)
@@ -289,16 +304,31 @@ func (o *outlet) fails(err error) {
 	}
 }
 
-// refused ends the work of a required sink that refuses for good; an optional one
-// loses the items.
-func (o *outlet) refused(err error, items int) outcome {
+// refused ends the work of a required sink that refuses for good. Of an optional one
+// it finds the items that are refused, by halves, and returns how many there are.
+func (o *outlet) refused(ctx context.Context, items []sink.Item, patience time.Duration, err error) (lost int, is outcome) {
 	if o.cfg.Required {
 		o.fatal(fmt.Errorf("sink %s: %w", o.cfg.Name, err))
-		return stopped
+		return 0, stopped
 	}
-	o.log.Error("sink refuses items for good, they are dropped", "items", items, "err", err)
-	o.drop(items, "refused")
-	return settled
+	if partly := (*sink.PartlyError)(nil); errors.As(err, &partly) {
+		if n := len(items) - partly.Refused; n > 0 {
+			o.works(n)
+		}
+		return partly.Refused, settled
+	}
+	if len(items) < 2 || errors.Is(err, sink.ErrAll) {
+		return len(items), settled
+	}
+	half := len(items) / 2
+	for _, part := range [][]sink.Item{items[:half], items[half:]} {
+		n, is := o.attempt(ctx, part, patience)
+		if is != settled {
+			return 0, is
+		}
+		lost += n
+	}
+	return lost, settled
 }
 
 func (o *outlet) drop(items int, why string) {
@@ -340,14 +370,13 @@ func (o *outlet) status() Status {
 	return s
 }
 
-// drain ends the queue and waits until everything in it is durable.
-func (o *outlet) drain() {
+// end ends the queue. Once wg is done everything in it is durable.
+func (o *outlet) end() {
 	close(o.ending)
 	close(o.queue)
-	o.wg.Wait()
 }
 
-// close ends the sink. After drain it is orderly; without, it is by force.
+// close ends the sink. After end and wg it is orderly; without, it is by force.
 func (o *outlet) close(ctx context.Context) error {
 	o.stop()
 	if err := o.cfg.Sink.Close(ctx); err != nil {

@@ -109,7 +109,8 @@ func TestCircuit(t *testing.T) {
 	eventually(t, "tried again", func() bool { return value(t, reg, "quell_sink_retries_total", "out") > 1 })
 	g.turn("up")
 	eventually(t, "the circuit closes", func() bool { return is(circuitClosed) && o.status().Up })
-	o.drain()
+	o.end()
+	o.wg.Wait()
 	if err := o.close(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -102,9 +102,7 @@ func (p *Pipeline) build() error {
 			return err
 		}
 	}
-	if err := p.strandedSpools(spools); err != nil {
-		return err
-	}
+	p.strandedSpools(spools)
 	for _, s := range p.cfg.Streams {
 		if s.StateDir == "" {
 			s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
@@ -188,10 +186,15 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	// A sink that is away may have something left that nobody waits for.
 	defer time.AfterFunc(p.cfg.Drain, func() { p.kill(ErrDrain) }).Stop()
-	closing, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	for _, o := range all[:started] {
+		o.end() // all of them first: what one spool has to itself is not added up
+	}
+	for _, o := range all[:started] {
+		o.wg.Wait()
+	}
+	closing, cancel := context.WithTimeout(context.Background(), closeGrace)
 	defer cancel()
 	for _, o := range all[:started] {
-		o.drain()
 		if err := o.close(closing); err != nil {
 			p.log.Warn("a sink did not close cleanly", "err", err)
 		}

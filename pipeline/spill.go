@@ -54,6 +54,7 @@ type spill struct {
 	room   chan struct{} // signalled when the sink has taken something
 	losing atomic.Bool   // it was said that items are lost
 	broken bool          // it was said that the disk refuses
+	stuck  bool          // it was said that the disk keeps what the sink has
 }
 
 // openSpool opens the spool below dir, the folder of all spools. Where none is
@@ -100,38 +101,6 @@ func (o *outlet) closeSpool() error {
 	}
 	if err := q.Close(); err != nil {
 		return fmt.Errorf("sink %s: %w", o.cfg.Name, err)
-	}
-	return nil
-}
-
-// strandedSpools tells of spools whose sinks are not configured any more.
-func (p *Pipeline) strandedSpools(dir string) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	known := map[string]bool{}
-	for _, o := range p.outlets {
-		known[o.cfg.Name] = true
-	}
-	for _, e := range entries {
-		if !e.IsDir() || known[e.Name()] {
-			continue
-		}
-		q, err := spool.Open(filepath.Join(dir, e.Name()), spool.Options{Log: p.log})
-		if err != nil {
-			return err
-		}
-		if n := q.Len(); n > 0 {
-			p.log.Warn("a spool holds items of a sink that is not configured any more: configure it again, or remove the folder",
-				"sink", e.Name(), "items", n, "dir", filepath.Join(dir, e.Name()))
-		}
-		if err := q.Close(); err != nil {
-			return err
-		}
 	}
 	return nil
 }
@@ -313,15 +282,23 @@ func (o *outlet) drainSpool(ctx context.Context) {
 			s.queue.Back()
 			return
 		}
-		if err := s.queue.Done(); err != nil {
-			o.log.Warn("what the sink has can't be taken out of its spool, and may come again", "err", err)
-		}
+		o.taken(s.queue.Done())
 		o.observeSpool()
 		select {
 		case s.room <- struct{}{}:
 		default:
 		}
 	}
+}
+
+// taken says so, once in a row of failures, where the disk does not take what Done
+// tells it.
+func (o *outlet) taken(err error) {
+	s := &o.spill
+	if err != nil && !s.stuck {
+		o.log.Warn("what the sink has can't be taken out of its spool, and may come again", "err", err)
+	}
+	s.stuck = err != nil
 }
 
 // rejoin has items go to the sink itself again, if the spool is empty.

@@ -206,6 +206,7 @@ func TestParseRefuses(t *testing.T) {
 		{`"flow":`, `"temp":`, "occurs twice"},
 		{`2026-11-23T`, `2026-13-23T`, "not a time"},
 		{`2026-11-23T`, `0001-11-23T`, "outside the years"},
+		{`2026-11-23T`, `2262-11-23T`, "outside the years"},
 		{`{"v"`, ``, ""},
 		{`"payload"}`, `"payload"}{}`, "more follows"},
 		{good, ``, "is empty"},

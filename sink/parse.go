@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// ErrVersion says that a record or an event is of a later version of the format.
+var ErrVersion = errors.New("of a later version than this program reads")
+
 type recordJSON struct {
 	V          int          `json:"v"`
 	Type       string       `json:"type"`
@@ -172,6 +175,8 @@ func header(v int, typ, want, ts string) (int64, error) {
 	switch {
 	case typ != want:
 		return 0, fmt.Errorf("type is %q, want %q", typ, want)
+	case v > Version:
+		return 0, fmt.Errorf("v is %d, %w", v, ErrVersion)
 	case v != Version:
 		return 0, fmt.Errorf("v is %d, this version reads %d", v, Version)
 	}
@@ -179,11 +184,11 @@ func header(v int, typ, want, ts string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("ts %q is not a time in RFC 3339", ts)
 	}
-	// Only years that a count of nanoseconds can hold.
-	if y := t.UTC().Year(); y < 1678 || y > 2261 {
-		return 0, fmt.Errorf("ts %q is outside the years 1678 to 2261", ts)
+	ns := t.UnixNano()
+	if !time.Unix(0, ns).Equal(t) { // more than a count of nanoseconds can hold
+		return 0, fmt.Errorf("ts %q is outside the years 1677 to 2262", ts)
 	}
-	return t.UnixNano(), nil
+	return ns, nil
 }
 
 func parseFlags(names []string) (f Flags) {

@@ -49,6 +49,12 @@ func TestParseOwn(t *testing.T) {
 	}
 	r.Values[0].Raw = math.SmallestNonzeroFloat64
 	agree(t, AppendRecord(nil, r))
+	for _, ts := range []int64{math.MinInt64, math.MaxInt64} {
+		r.Time = ts
+		if back, err := ParseRecord(AppendRecord(nil, r)); err != nil || back.Time != ts {
+			t.Errorf("a record of %d ns: %v, %v", ts, back, err)
+		}
+	}
 }
 
 func BenchmarkParseRecord(b *testing.B) {

@@ -9,6 +9,7 @@ package sink
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Quality is the quality code of one value.
@@ -115,7 +116,8 @@ type Sink interface {
 	// durable on the other side. On an error any subset may have been written:
 	// the caller sends the same items again (at least once; the key
 	// (stream, series, epoch, ts, rev) makes that harmless). ErrPermanent says
-	// that trying again can't help. With no items it returns nil once the other
+	// that trying again can't help, ErrAll that other items can't either, and a
+	// PartlyError that all others are written. With no items it returns nil once the other
 	// side is known to be there and to take us, as far as that can be told.
 	Write(ctx context.Context, items []Item) error
 	// Close flushes and releases everything.
@@ -125,3 +127,24 @@ type Sink interface {
 // ErrPermanent is wrapped by Write errors that a retry can't mend: a rejected
 // credential, an item that the other side will never take.
 var ErrPermanent = errors.New("permanent")
+
+// ErrAll is an ErrPermanent that any other item would meet too.
+var ErrAll = fmt.Errorf("no item will be taken: %w", ErrPermanent)
+
+// PartlyError says that a Write is done but for items that the other side will never
+// take. It wraps why, an ErrPermanent.
+type PartlyError struct {
+	Refused int // items
+	Err     error
+}
+
+// Error implements error.
+func (e *PartlyError) Error() string {
+	if e.Refused == 1 {
+		return e.Err.Error()
+	}
+	return fmt.Sprintf("%v (and %d more)", e.Err, e.Refused-1)
+}
+
+// Unwrap returns why the first of them is refused.
+func (e *PartlyError) Unwrap() error { return e.Err }

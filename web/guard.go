@@ -85,7 +85,8 @@ func (c Config) knows(r *http.Request) bool {
 	if c.Token == "" {
 		return true
 	}
-	text, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	scheme, text, ok := strings.Cut(r.Header.Get("Authorization"), " ")
+	ok = ok && strings.EqualFold(scheme, "Bearer") // RFC 9110, 11.1
 	got, want := sha256.Sum256([]byte(text)), sha256.Sum256([]byte(c.Token))
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1 && ok
 }

@@ -95,9 +95,10 @@ func moment(text string, now time.Time) (time.Time, error) {
 
 // letters hands the letters that the filter takes on, copies left out. Their keys
 // are remembered in known.
-func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, known map[string]bool, each func(*dlq.Letter) error) error {
-	passed, err := assemble.Letters(ctx, cfg, func(l *dlq.Letter) error {
-		key := dlq.Key(l)
+func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, known map[dlq.Key]bool, each func(*dlq.Letter) error) error {
+	log := slog.New(slog.NewTextHandler(s.err, nil))
+	passed, err := assemble.Letters(ctx, cfg, log, func(l *dlq.Letter) error {
+		key := dlq.KeyOf(l)
 		if known[key] {
 			return nil
 		}
@@ -108,7 +109,7 @@ func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, k
 		return each(l)
 	})
 	if passed > 0 {
-		slog.New(slog.NewTextHandler(s.err, nil)).Warn("what is no dead letter is passed over", "lines", passed)
+		log.Warn("what is no dead letter is passed over", "lines", passed)
 	}
 	return err
 }
@@ -151,7 +152,7 @@ func (o *dlqFlags) list(ctx context.Context, s streams, cfg *config.Config, pend
 	tab := tabwriter.NewWriter(s.out, 0, 4, 2, ' ', 0)
 	enc := json.NewEncoder(s.out)
 	enc.SetEscapeHTML(false)
-	err = o.letters(ctx, s, cfg, map[string]bool{}, func(l *dlq.Letter) error {
+	err = o.letters(ctx, s, cfg, map[dlq.Key]bool{}, func(l *dlq.Letter) error {
 		at, done := marks.Replayed(l)
 		if done && pending {
 			return nil

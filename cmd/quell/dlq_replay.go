@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/sink/dlq"
 )
 
@@ -113,13 +115,13 @@ func (o *dlqReplayFlags) run(ctx context.Context, s streams, cfg *config.Config)
 		err = errors.Join(err, to.Close(closing))
 	}()
 	r := &dlqReplay{o: o, to: to, marks: marks, sum: dlqReplayed{Skipped: map[string]int{}, Topics: map[string]int{}, DryRun: o.dryRun}}
-	known := map[string]bool{}
+	known := map[dlq.Key]bool{}
 	err = o.letters(ctx, s, cfg, known, func(l *dlq.Letter) error { return r.take(ctx, l) })
 	if err == nil {
 		err = r.flush(ctx)
 	}
 	if err == nil && !o.dryRun {
-		err = marks.Prune(func(key string) bool { return known[key] })
+		err = marks.Prune(func(key dlq.Key) bool { return known[key] })
 	}
 	return errors.Join(err, r.tell(s))
 }
@@ -128,7 +130,7 @@ func (o *dlqReplayFlags) run(ctx context.Context, s streams, cfg *config.Config)
 func (o *dlqReplayFlags) target(s streams, cfg *config.Config) (target, error) {
 	switch {
 	case o.output == "":
-		return assemble.NewReplayer(cfg), nil
+		return assemble.NewReplayer(cfg, slog.New(slog.NewTextHandler(s.err, nil))), nil
 	case o.dryRun || o.output == "-":
 		return &payloads{w: s.out}, nil
 	}
@@ -166,25 +168,46 @@ func (r *dlqReplay) take(ctx context.Context, l *dlq.Letter) error {
 	return r.flush(ctx)
 }
 
-// flush sends what is collected and marks it.
+// flush sends what is collected and marks what has arrived.
 func (r *dlqReplay) flush(ctx context.Context) error {
 	if len(r.batch) == 0 {
 		return nil
 	}
+	sent, err := r.batch, error(nil)
 	if !r.o.dryRun {
-		if err := r.to.Send(ctx, r.batch); err != nil {
-			return err
-		}
-		if err := r.marks.Add(r.batch, time.Now()); err != nil {
-			return err
+		if sent, err = r.send(ctx); len(sent) > 0 {
+			err = errors.Join(err, r.marks.Add(sent, time.Now()))
 		}
 	}
-	for _, l := range r.batch {
+	for _, l := range sent {
 		r.sum.Replayed++
 		r.sum.Topics[l.Topic]++
 	}
 	r.batch = r.batch[:0]
-	return nil
+	return err
+}
+
+// send sends what is collected and returns what has arrived. Where one letter is
+// never taken it goes on with each by itself: the others must not wait for it.
+func (r *dlqReplay) send(ctx context.Context) (sent []*dlq.Letter, err error) {
+	err = r.to.Send(ctx, r.batch)
+	if err == nil {
+		return r.batch, nil
+	}
+	if !errors.Is(err, sink.ErrPermanent) {
+		return nil, err
+	}
+	for i, l := range r.batch {
+		switch err := r.to.Send(ctx, r.batch[i:i+1]); {
+		case err == nil:
+			sent = append(sent, l)
+		case errors.Is(err, sink.ErrPermanent):
+			r.sum.Skipped[err.Error()]++
+		default:
+			return sent, err
+		}
+	}
+	return sent, nil
 }
 
 func (r *dlqReplay) tell(s streams) error {

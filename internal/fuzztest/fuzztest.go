@@ -34,7 +34,7 @@ type Snapshot interface {
 	RestoreState(src []byte) (rest []byte, err error)
 }
 
-// Restore has a new snapshot read src, and returns it, nil where that is refused.
+// Restore has a new snapshot read src, and returns it and whether src was taken.
 // It fails t where a refusal does not say why, or where what was taken can't be
 // written and read again as the same.
 func Restore[S Snapshot](t testing.TB, src []byte, fresh func() S) (s S, ok bool) {

@@ -126,6 +126,12 @@ const segmentSuffix = ".seg"
 // segmentName is sortable as text.
 func segmentName(first int64) string { return fmt.Sprintf("%020d%s", first, segmentSuffix) }
 
+// IsSegment says whether a file is by its name a segment of a log.
+func IsSegment(name string) bool {
+	_, ok := parseName(name)
+	return ok
+}
+
 func parseName(name string) (first int64, ok bool) {
 	digits, ok := strings.CutSuffix(name, segmentSuffix)
 	if !ok || len(digits) != 20 {

@@ -59,8 +59,11 @@ func newSpectra() spectra {
 
 // add takes the latest block of readings, NaN where one is missing, under noise
 // σ̂². The reading before stands in for a missing one; where many are, nothing is
-// added.
+// added, nor where σ̂ is so small that σ̂² is 0.
 func (f *floor) add(s *spectra, ys []float64, sigma2 float64) {
+	if !(sigma2 > 0) {
+		return
+	}
 	mean, n := 0.0, 0.0
 	for _, y := range ys {
 		if y-y == 0 {

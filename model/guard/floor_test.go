@@ -140,3 +140,19 @@ func TestSameBlocks(t *testing.T) {
 		}
 	}
 }
+
+// TestFloorOfNothing: readings so small that the square of their noise is 0 leave no
+// mark on those that come later.
+func TestFloorOfNothing(t *testing.T) {
+	var f floor
+	s, y := newSpectra(), make([]float64, block)
+	for _, sigma := range []float64{1e-170, 0, math.NaN()} {
+		for i := range y {
+			y[i] = float64(i%7) * 1e-170
+		}
+		f.add(&s, y, sigma*sigma)
+	}
+	if f.n != 0 || f.rho() != 1 {
+		t.Errorf("%v spectra, σ² is %v of σ̂², want none and 1", f.n, f.rho())
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,8 +23,9 @@ func deadFile(d *config.DeadLetter) string { return filepath.Join(d.Path, "dead.
 
 // Letters calls each with every dead letter that the configuration's dead letter
 // holds now, oldest first within a file or a partition. Copies come as often as they
-// are there. What carries no dead letter is passed over and counted.
-func Letters(ctx context.Context, cfg *config.Config, each func(*dlq.Letter) error) (passed int, err error) {
+// are there. What carries no dead letter is passed over and counted. The log hears of
+// files with secrets that are open to others.
+func Letters(ctx context.Context, cfg *config.Config, log *slog.Logger, each func(*dlq.Letter) error) (passed int, err error) {
 	line := func(b []byte) error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -40,16 +42,16 @@ func Letters(ctx context.Context, cfg *config.Config, each func(*dlq.Letter) err
 	case config.File:
 		err = file.Lines(deadFile(d), line)
 	case config.Kafka:
-		err = kafkaLetters(ctx, cfg, line)
+		err = kafkaLetters(ctx, cfg, log, line)
 	default:
 		err = fmt.Errorf("dead_letter is of type %s: a broker does not keep what it has delivered, so there is nothing to look at: subscribe to %q, or use type file or kafka", d.Type, d.Topic)
 	}
 	return passed, err
 }
 
-func kafkaLetters(ctx context.Context, cfg *config.Config, line func([]byte) error) error {
+func kafkaLetters(ctx context.Context, cfg *config.Config, log *slog.Logger, line func([]byte) error) error {
 	d := &cfg.DeadLetter
-	con, err := (&builder{cfg: cfg}).kafkaConn(d.Connection)
+	con, err := (&builder{cfg: cfg, opt: Options{Log: log}}).kafkaConn(d.Connection)
 	if err != nil {
 		return err
 	}
@@ -86,9 +88,10 @@ type Replayer struct {
 }
 
 // NewReplayer returns a replayer to the sources of a configuration. It connects
-// when there is something to send.
-func NewReplayer(cfg *config.Config) *Replayer {
-	return &Replayer{b: &builder{cfg: cfg}, kafka: map[string]*kafka.Publisher{}, mqtt: map[string]*mqtt.Publisher{}}
+// when there is something to send. The log hears of files with secrets that are open
+// to others.
+func NewReplayer(cfg *config.Config, log *slog.Logger) *Replayer {
+	return &Replayer{b: &builder{cfg: cfg, opt: Options{Log: log}}, kafka: map[string]*kafka.Publisher{}, mqtt: map[string]*mqtt.Publisher{}}
 }
 
 func (r *Replayer) stream(name string) *config.Stream {
@@ -129,7 +132,8 @@ func (r *Replayer) Takes(l *dlq.Letter) error {
 }
 
 // Send sends the originals of letters that it takes, in order, and returns nil
-// once the brokers have all of them. After an error any of them may have arrived.
+// once the brokers have all of them. After an error any of them may have arrived; one
+// that wraps sink.ErrPermanent says that a letter among them is never taken.
 func (r *Replayer) Send(ctx context.Context, letters []*dlq.Letter) error {
 	for len(letters) > 0 {
 		n := 1

@@ -48,7 +48,7 @@ func TestReplayRoundTrip(t *testing.T) {
 		if d := cmp.Diff(want, l); d != "" {
 			t.Fatalf("%s: -want +got:\n%s", dead, d)
 		}
-		r := NewReplayer(cfg)
+		r := NewReplayer(cfg, slog.New(slog.DiscardHandler))
 		if err := r.Takes(l); err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +73,7 @@ func TestReplayRoundTrip(t *testing.T) {
 
 func TestReplayerRefuses(t *testing.T) {
 	cfg := replayConfig(t, t.TempDir(), "v", `{type: file}`, []string{"127.0.0.1:1"})
-	r := NewReplayer(cfg)
+	r := NewReplayer(cfg, slog.New(slog.DiscardHandler))
 	good := dlq.Letter{Stream: "s", Topic: "raw", Partition: "raw/0", Payload: []byte("x")}
 	for want, change := range map[string]func(*dlq.Letter){
 		"":                       func(*dlq.Letter) {},
@@ -147,7 +147,7 @@ func runUntil(t *testing.T, cfg *config.Config, is func() bool) (stop func()) {
 
 func lettersOf(t *testing.T, cfg *config.Config) (out []*dlq.Letter) {
 	t.Helper()
-	passed, err := Letters(t.Context(), cfg, func(l *dlq.Letter) error { out = append(out, l); return nil })
+	passed, err := Letters(t.Context(), cfg, slog.New(slog.DiscardHandler), func(l *dlq.Letter) error { out = append(out, l); return nil })
 	if err != nil || passed != 0 {
 		t.Fatalf("%d lines are no letters, %v", passed, err)
 	}

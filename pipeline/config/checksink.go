@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -156,6 +157,9 @@ func (d *document) checkDeadLetter(c *Config) {
 		d.checkTarget(c, at, dl.Type, dl.Connection, dl.Topic, "dead letter")
 		if strings.Contains(dl.Topic, "{series}") {
 			d.failf("dead_letter.topic", "must not hold {series}: a message that can't be read has none")
+		}
+		if slices.ContainsFunc(c.Sinks, func(s Sink) bool { return s.Spool != nil }) {
+			d.warnf(join(at, "type"), "has no spool: while its broker is away what can't be read holds its streams up, whatever spools sinks have; type file does not")
 		}
 		return
 	}

@@ -37,7 +37,8 @@ type Sink struct {
 
 // member is one Alertmanager of a cluster.
 type member struct {
-	url, name string // name is the URL without its secrets
+	url, name string   // name is the URL without its secrets
+	hidden    []string // those, as a server may say them back
 	client    *http.Client
 	trans     *http.Transport
 	down      bool // told so; guarded by Sink.mu
@@ -85,6 +86,10 @@ func (s *Sink) member(text string) (*member, error) {
 	}
 	tc.MinVersion = max(tc.MinVersion, tls.VersionTLS12)
 	m := &member{url: endpoint(text), name: u.Scheme + "://" + u.Host}
+	m.hidden = append(sink.URLSecrets(u), s.cfg.Token)
+	if s.cfg.Username != "" {
+		m.hidden = append(m.hidden, sink.BasicSecrets(s.cfg.Username, s.cfg.Password)...)
+	}
 	m.trans = &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: tc, ForceAttemptHTTP2: true,
 		TLSHandshakeTimeout: s.cfg.Timeout, IdleConnTimeout: 90 * time.Second, MaxIdleConnsPerHost: 1}
 	m.client = &http.Client{Transport: m.trans, Timeout: s.cfg.Timeout,
@@ -271,7 +276,7 @@ func (s *Sink) postTo(ctx context.Context, m *member, body []byte) error {
 	if resp.StatusCode/100 == 2 {
 		return nil
 	}
-	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, sink.QuoteAnswer(said, req.Header.Get("Authorization"), s.cfg.Token, s.cfg.Password))
+	err = fmt.Errorf("alertmanager: post to %s: status %s%s", m.name, resp.Status, sink.QuoteAnswer(said, m.hidden...))
 	if c := errors.Join(readErr, closeErr); c != nil && len(said) == 0 {
 		err = fmt.Errorf("%w (%w)", err, sink.WithoutURL(c))
 	}

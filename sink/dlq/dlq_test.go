@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +121,15 @@ func TestFilter(t *testing.T) {
 	}
 }
 
+func read(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
 func TestMarks(t *testing.T) {
 	dir := t.TempDir()
 	reopen := func() *Marks {
@@ -173,9 +183,14 @@ func TestMarks(t *testing.T) {
 		many = append(many, message(10+n))
 	}
 	add(m, many...)
-	keep := Key(message(1))
-	if err := m.Prune(func(key string) bool { return key == keep }); err != nil {
+	keep := []Key{KeyOf(message(1)), KeyOf(message(2)), KeyOf(message(3))}
+	if err := m.Prune(func(key Key) bool { return slices.Contains(keep, key) }); err != nil {
 		t.Fatal(err)
+	}
+	for i, line := range strings.Split(strings.TrimSpace(read(t, path)), "\n") {
+		if !strings.Contains(line, keep[i].ID) {
+			t.Errorf("line %d is %s, want %s", i+1, line, keep[i].ID)
+		}
 	}
 	add(m, message(5))
 	m = reopen()

@@ -2,14 +2,17 @@ package dlq
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
@@ -20,7 +23,7 @@ import (
 type Marks struct {
 	path string
 	size int64 // of whole lines
-	at   map[string]mark
+	at   map[Key]mark
 }
 
 type mark struct {
@@ -32,7 +35,7 @@ type mark struct {
 // OpenMarks reads the marks in a folder, none where there is no file of them. A last
 // line that was torn is left out.
 func OpenMarks(dir string) (*Marks, error) {
-	m := &Marks{path: filepath.Join(dir, "replayed.jsonl"), at: map[string]mark{}}
+	m := &Marks{path: filepath.Join(dir, "replayed.jsonl"), at: map[Key]mark{}}
 	b, err := os.ReadFile(m.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("marks of replayed letters: %w", err)
@@ -46,7 +49,7 @@ func OpenMarks(dir string) (*Marks, error) {
 		if err := json.Unmarshal(line, &one); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w: mend the line, or remove the file and what was replayed is forgotten", m.path, n, err)
 		}
-		m.at[one.ID+one.Sum] = one
+		m.at[one.key()] = one
 		m.size += int64(len(line)) + 1
 		b = rest
 	}
@@ -58,11 +61,19 @@ func sum(l *Letter) string {
 }
 
 // Key is what copies of a letter have in common, and no other letter.
-func Key(l *Letter) string { return l.ID + sum(l) }
+type Key struct {
+	ID  string
+	Sum string // of the original
+}
+
+// KeyOf returns the key of a letter.
+func KeyOf(l *Letter) Key { return Key{l.ID, sum(l)} }
+
+func (m mark) key() Key { return Key{m.ID, m.Sum} }
 
 // Replayed says when a letter was replayed last.
 func (m *Marks) Replayed(l *Letter) (at time.Time, ok bool) {
-	one, ok := m.at[Key(l)]
+	one, ok := m.at[KeyOf(l)]
 	return one.At, ok
 }
 
@@ -76,7 +87,7 @@ func (m *Marks) Add(letters []*Letter, at time.Time) error {
 			return fmt.Errorf("marks of replayed letters: %w", err)
 		}
 		b = append(append(b, line...), '\n')
-		m.at[one.ID+one.Sum] = one
+		m.at[one.key()] = one
 	}
 	if err := m.append(b); err != nil {
 		return fmt.Errorf("marks of replayed letters: %w", err)
@@ -105,7 +116,7 @@ func (m *Marks) append(b []byte) (err error) {
 
 // Prune forgets the letters that are not kept any more, of which have says no. It
 // does so only where they are most of what is remembered.
-func (m *Marks) Prune(have func(key string) bool) error {
+func (m *Marks) Prune(have func(Key) bool) error {
 	gone := 0
 	for key := range m.at {
 		if !have(key) {
@@ -115,12 +126,12 @@ func (m *Marks) Prune(have func(key string) bool) error {
 	if gone < 1000 || gone < len(m.at)/2 {
 		return nil
 	}
+	maps.DeleteFunc(m.at, func(key Key, _ mark) bool { return !have(key) })
+	kept := slices.SortedFunc(maps.Values(m.at), func(a, b mark) int {
+		return cmp.Or(a.At.Compare(b.At), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Sum, b.Sum))
+	})
 	var b []byte
-	for key, one := range m.at {
-		if !have(key) {
-			delete(m.at, key)
-			continue
-		}
+	for _, one := range kept {
 		line, err := json.Marshal(one)
 		if err != nil {
 			return fmt.Errorf("marks of replayed letters: %w", err)

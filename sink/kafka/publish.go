@@ -10,6 +10,7 @@ import (
 	"github.com/segmentio/kafka-go"
 
 	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/sink"
 )
 
 // Message is a message as it is to be published.
@@ -48,7 +49,8 @@ func NewPublisher(c kafkaconn.Config) (*Publisher, error) {
 }
 
 // Publish sends the messages in order and returns nil once all in-sync replicas
-// have every one. After an error any of the messages may have arrived.
+// have every one. After an error any of the messages may have arrived; one that wraps
+// sink.ErrPermanent says that a message among them is never taken.
 func (p *Publisher) Publish(ctx context.Context, msgs []Message) error {
 	for len(msgs) > 0 {
 		n := 1
@@ -56,7 +58,12 @@ func (p *Publisher) Publish(ctx context.Context, msgs []Message) error {
 			n++
 		}
 		if err := p.send(ctx, msgs[:n]); err != nil {
-			return fmt.Errorf("kafka: publish to %s/%d: %w", msgs[0].Topic, msgs[0].Partition, p.client.Explain(ctx, err))
+			never := hopeless(err) || errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.UnknownTopicOrPartition)
+			err = fmt.Errorf("kafka: publish to %s/%d: %w", msgs[0].Topic, msgs[0].Partition, p.client.Explain(ctx, err))
+			if never {
+				err = fmt.Errorf("%w: %w", sink.ErrPermanent, err)
+			}
+			return err
 		}
 		msgs = msgs[n:]
 	}
@@ -144,15 +151,14 @@ func (p *Publisher) readPartition(ctx context.Context, topic string, part int, e
 		if err != nil {
 			return err
 		}
-		if next == at {
-			return fail(fmt.Errorf("nothing comes from offset %d on, though it ends at %d", at, end))
-		}
 		at = next
 	}
 	return nil
 }
 
-// fetch hands on the messages of one response and returns the next offset.
+// fetch hands on the messages of one response and returns the next offset, which is
+// behind at unless the broker asks for patience. What holds no message, such as the end
+// of a transaction, is passed over offset by offset: nothing says how far it goes.
 func (p *Publisher) fetch(ctx context.Context, topic string, part int, at, end int64, each func([]byte) error) (int64, error) {
 	f, err := p.requests.Fetch(ctx, &kafka.FetchRequest{Topic: topic, Partition: part, Offset: at, MinBytes: 1, MaxBytes: 4 << 20, MaxWait: time.Second})
 	if err == nil {
@@ -161,9 +167,14 @@ func (p *Publisher) fetch(ctx context.Context, topic string, part int, at, end i
 	if err != nil {
 		return at, fmt.Errorf("kafka: read %s/%d from %d on: %w", topic, part, at, p.client.Explain(ctx, err))
 	}
-	for {
+	for from := at; ; {
 		rec, err := f.Records.ReadRecord()
-		if err == io.EOF || err == nil && rec.Offset >= end {
+		switch {
+		case err == nil && rec.Offset >= end:
+			return end, nil
+		case err == io.EOF && at == from:
+			return p.passOver(ctx, f, at)
+		case err == io.EOF:
 			return at, nil
 		}
 		if err != nil {
@@ -181,6 +192,22 @@ func (p *Publisher) fetch(ctx context.Context, topic string, part int, at, end i
 		}
 		at = rec.Offset + 1
 	}
+}
+
+// passOver returns the offset behind one from which on a response holds no message.
+func (p *Publisher) passOver(ctx context.Context, f *kafka.FetchResponse, at int64) (int64, error) {
+	if f.Throttle > 0 { // then a response is empty whatever there is
+		select {
+		case <-time.After(f.Throttle):
+			return at, nil
+		case <-ctx.Done():
+			return at, ctx.Err()
+		}
+	}
+	if f.HighWatermark <= at {
+		return at, fmt.Errorf("kafka: read %s/%d: it ends at offset %d now, messages from %d on are gone or not there yet", f.Topic, f.Partition, f.HighWatermark, at)
+	}
+	return at + 1, nil
 }
 
 // Close ends all connections.

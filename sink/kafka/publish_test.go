@@ -100,3 +100,34 @@ func TestReadMuch(t *testing.T) {
 		t.Errorf("%d of %d messages, %v", n, len(msgs), err)
 	}
 }
+
+// TestReadTransactions reads a topic in which offsets are taken by what is no message,
+// the last ones too.
+func TestReadTransactions(t *testing.T) {
+	t.Parallel()
+	c := kafkatest.Cluster(t, kfake.SeedTopics(1, "out"))
+	k, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.TransactionalID("t"), kgo.DefaultProduceTopic("out"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	want := []string{"one", "two", "three"}
+	for _, text := range want {
+		if err := k.BeginTransaction(); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.ProduceSync(t.Context(), kgo.StringRecord(text)).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+		if err := k.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := c.PartitionInfo("out", 0).HighWatermark; n != int64(2*len(want)) {
+		t.Fatalf("it ends at offset %d, want one of each message and one of each transaction", n)
+	}
+	var got []string
+	if err := publisher(t, c).Read(t.Context(), "out", func(v []byte) error { got = append(got, string(v)); return nil }); err != nil || !slices.Equal(got, want) {
+		t.Errorf("read %q, %v; want %q", got, err, want)
+	}
+}

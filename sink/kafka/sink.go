@@ -98,7 +98,7 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 	if err == nil {
 		s.refused.None()
 	} else if s.refused.Believe(err) {
-		err = fmt.Errorf("%w: %w", sink.ErrPermanent, err)
+		err = fmt.Errorf("%w: %w", sink.ErrAll, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

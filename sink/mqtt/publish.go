@@ -7,6 +7,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/quell-stream/quell/conn/mqttconn"
+	"github.com/quell-stream/quell/sink"
 )
 
 // Message is a message as it is to be published.
@@ -33,12 +34,12 @@ func NewPublisher(ctx context.Context, c mqttconn.Config) (*Publisher, error) {
 
 // Publish returns nil once the broker has acknowledged every message. It does not
 // wait for a broker that is away. After an error any of the messages may have
-// arrived.
+// arrived; with one that wraps sink.ErrPermanent none has, since one is never taken.
 func (p *Publisher) Publish(ctx context.Context, msgs []Message) error {
 	j := job{qos: 1, tokens: make(chan paho.Token, max(0, p.s.cfg.InFlight-2))}
 	for _, m := range msgs {
 		if m.Topic == "" || len(m.Topic) > maxTopic || len(m.Payload) > maxPayload {
-			return fmt.Errorf("mqtt: a message to %.100q of %d bytes can't be published", m.Topic, len(m.Payload))
+			return fmt.Errorf("%w: mqtt: a message to %.100q of %d bytes can't be published", sink.ErrPermanent, m.Topic, len(m.Payload))
 		}
 		j.messages = append(j.messages, message{topic: m.Topic, payload: m.Payload})
 	}

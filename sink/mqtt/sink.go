@@ -188,7 +188,7 @@ func (s *Sink) connected(ctx context.Context) (*link, error) {
 		case l != nil && !l.lost():
 			return l, nil
 		case mqttconn.Rejected(down):
-			return nil, conn.As(sink.ErrPermanent, down)
+			return nil, conn.As(sink.ErrAll, down)
 		case down != nil:
 			return nil, down
 		}

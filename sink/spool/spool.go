@@ -12,7 +12,8 @@
 // the sink has come. The cursor is not synced: after a power failure items that
 // the sink has already may come again, identical and in order. Nothing that Push
 // called durable is lost but by Options.DropOldest and by a disk that gives back
-// other bytes than were written; both are counted.
+// other bytes than were written; both are counted. What a later version wrote is
+// kept for it: Take refuses it.
 //
 // The byte layout is in docs/formats/seglog.md.
 package spool
@@ -50,7 +51,7 @@ type Options struct {
 // The reasons for which items are lost.
 const (
 	Full    = "spool_full"    // DropOldest made room
-	Damaged = "spool_damaged" // the disk gave back other bytes than were written
+	Damaged = "spool_damaged" // the disk gave back other bytes than were written, or they are no item
 )
 
 // ErrFull says that MaxBytes is reached and that the items have to wait until
@@ -84,6 +85,7 @@ type Queue struct {
 	cur    *cursor
 	head   int64 // the first item that the sink does not have
 	taken  int64 // behind the last item that the sink is being given; head where it is given none
+	passed int64 // what can't be read of items before it is counted
 	floor  int64 // what was dropped of items before it is counted, but for those that the sink is being given
 }
 
@@ -142,10 +144,15 @@ func (q *Queue) tellDamage() {
 	for _, d := range q.log.Report().Damaged {
 		lost += max(0, d.To-max(d.From, q.head))
 	}
-	if lost > 0 {
-		q.opts.Log.Error("items of a spool can't be read back, the sink will not get them", "dir", q.dir, "items", lost)
-		q.opts.Lost(lost, Damaged)
+	q.tellLost(lost)
+}
+
+func (q *Queue) tellLost(items int64) {
+	if items <= 0 {
+		return
 	}
+	q.opts.Log.Error("items of a spool can't be read back, the sink will not get them", "dir", q.dir, "items", items)
+	q.opts.Lost(items, Damaged)
 }
 
 // Push makes items durable, in order, and returns how many are, also with an
@@ -233,6 +240,8 @@ func (q *Queue) Take() ([]sink.Item, error) {
 		panic("spool: Take before Done or Back")
 	}
 	var items []sink.Item
+	var bad unreadable
+	defer q.tellPassed(&bad)
 	for size := 0; len(items) < takeItems && size < takeBytes; {
 		rec, err := q.next()
 		if err == io.EOF {
@@ -247,12 +256,16 @@ func (q *Queue) Take() ([]sink.Item, error) {
 			return nil, fmt.Errorf("spool: %w", err)
 		}
 		it, err := parse(rec)
-		if err != nil {
+		if errors.Is(err, errUnknown) || errors.Is(err, sink.ErrVersion) {
 			q.back()
 			return nil, fmt.Errorf("spool: record %d of %s: %w", rec.Index, q.dir, err)
 		}
-		items, size = append(items, it), size+len(it.JSON)
 		q.taken = rec.Index + 1
+		if err != nil {
+			q.passOver(rec, err, &bad)
+			continue
+		}
+		items, size = append(items, it), size+len(it.JSON)
 	}
 	return items, nil
 }
@@ -268,6 +281,7 @@ func (q *Queue) next() (seglog.Record, error) {
 	if !errors.As(err, &corrupt) {
 		return rec, err
 	}
+	end := q.log.Durable()
 	if err := errors.Join(q.closeReader(), q.log.Close()); err != nil {
 		return rec, errors.Join(corrupt, err)
 	}
@@ -277,21 +291,13 @@ func (q *Queue) next() (seglog.Record, error) {
 	}
 	q.log = log
 	q.tellDamage()
+	// The log takes damage at its very end for what a crash tears.
+	q.tellLost(end - max(q.taken, q.log.Durable()))
+	if err := q.log.SkipTo(end); err != nil { // as in begin
+		return rec, errors.Join(corrupt, err)
+	}
 	q.reader = q.log.Reader(q.taken)
 	return q.reader.Next()
-}
-
-func parse(rec seglog.Record) (it sink.Item, err error) {
-	it.JSON = rec.Payload
-	switch rec.Kind {
-	case kindRecord:
-		it.Record, err = sink.ParseRecord(rec.Payload)
-	case kindEvent:
-		it.Event, err = sink.ParseEvent(rec.Payload)
-	default:
-		err = fmt.Errorf("its kind %d is not known to this program: run the version that wrote it until the spool is empty", rec.Kind)
-	}
-	return it, err
 }
 
 // Done says that the sink has what Take returned, and gives its room back.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -113,27 +114,72 @@ func onDisk(t *testing.T, dir string) (size int64) {
 	return size
 }
 
-// TestUnknownKind: what a later version wrote is kept, and said.
-func TestUnknownKind(t *testing.T) {
-	dir := t.TempDir()
+type raw struct {
+	kind uint8
+	text string
+}
+
+// holding returns a folder whose spool holds records as they are given.
+func holding(t *testing.T, recs ...raw) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
 	log, err := seglog.Open(dir, seglog.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := log.Append(9, []byte("x")); err != nil {
-		t.Fatal(err)
+	for _, r := range recs {
+		if _, err := log.Append(r.kind, []byte(r.text)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := log.Close(); err != nil {
 		t.Fatal(err)
 	}
-	q := open(t, dir, Options{})
-	for range 2 {
-		if _, err := q.Take(); err == nil || !strings.Contains(err.Error(), "kind 9 is not known") {
-			t.Errorf("got %v", err)
+	return dir
+}
+
+// TestLaterVersion: what a later version wrote is kept, and said.
+func TestLaterVersion(t *testing.T) {
+	for want, r := range map[string]raw{
+		"kind 9 is not known": {9, "x"},
+		"v is 2, of a later":  {kindRecord, strings.Replace(string(item(0).JSON), `"v":1`, `"v":2`, 1)},
+	} {
+		q := open(t, holding(t, r), Options{Lost: func(n int64, why string) { t.Errorf("%d items lost: %s", n, why) }})
+		for range 2 {
+			if _, err := q.Take(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("got %v, want %q", err, want)
+			}
+		}
+		if q.Len() != 1 {
+			t.Errorf("%d items left, want the one", q.Len())
 		}
 	}
-	if q.Len() != 1 {
-		t.Errorf("%d items left, want the one", q.Len())
+}
+
+// TestUnreadable: what is no item is passed over and counted, once, wherever it is.
+func TestUnreadable(t *testing.T) {
+	zero, one, bad := raw{kindRecord, string(item(0).JSON)}, raw{kindRecord, string(item(1).JSON)}, raw{kindRecord, `{"v":1`}
+	for name, recs := range map[string][]raw{
+		"first": {bad, {kindEvent, ""}, zero, one}, "between": {zero, bad, bad, one}, "last": {zero, one, bad, {kindEvent, string(item(0).JSON)}},
+	} {
+		lost := int64(0)
+		q := open(t, holding(t, recs...), Options{Lost: func(n int64, why string) {
+			if lost += n; why != Damaged {
+				t.Errorf("%s: lost by %s", name, why)
+			}
+		}})
+		if items, err := q.Take(); err != nil || len(items) != 2 {
+			t.Errorf("%s: %d items, %v", name, len(items), err)
+		}
+		q.Back()
+		if got := all(t, q); !slices.Equal(got, []int{0, 1}) || lost != 2 || !q.Empty() {
+			t.Errorf("%s: items %v arrived, %d are counted as lost, want 2 and 2", name, got, lost)
+		}
+	}
+	lost := int64(0)
+	q := open(t, holding(t, bad, bad), Options{Lost: func(n int64, _ string) { lost += n }})
+	if got := all(t, q); len(got) != 0 || lost != 2 || !q.Empty() {
+		t.Errorf("of two that can't be read %d arrived and %d are counted", len(got), lost)
 	}
 }
 

@@ -60,7 +60,7 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 		return nil
 	}
 	if errors.Is(err, syscall.EPIPE) || errors.Is(err, fs.ErrClosed) || errors.Is(err, io.ErrClosedPipe) {
-		return fmt.Errorf("stdout: write: the reader went away: %w: %w", err, sink.ErrPermanent)
+		return fmt.Errorf("stdout: write: the reader went away: %w: %w", err, sink.ErrAll)
 	}
 	return fmt.Errorf("stdout: write: %w", err)
 }

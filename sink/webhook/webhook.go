@@ -117,7 +117,7 @@ func (s *Sink) Open(ctx context.Context) error {
 	}
 	// The path is left out as well: with many services it is what they know us by.
 	s.name = u.Scheme + "://" + u.Host
-	s.hidden = []string{u.RequestURI(), u.EscapedPath(), u.Path, u.RawQuery, string(s.cfg.Secret)}
+	s.hidden = append(sink.URLSecrets(u), string(s.cfg.Secret))
 	tc := s.cfg.TLS.Clone()
 	if tc == nil {
 		tc = &tls.Config{}
@@ -138,7 +138,7 @@ func (s *Sink) Open(ctx context.Context) error {
 
 // Write posts the items in order and returns nil once the endpoint answered
 // each with a status of 2xx. A refusal that concerns one item (400, 413, 422,
-// …) does not hold up those behind it and is reported, as permanent, at the end;
+// …) does not hold up those behind it and is reported at the end, a sink.PartlyError;
 // one that concerns all of them (401, 403, 404, a redirect) ends the write.
 // Anything else, 408, 429 and 5xx among it, can be tried again, which passes
 // over the items that are settled. With no items it asks for a connection and
@@ -157,7 +157,7 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 		err, done := s.settled[key]
 		if !done {
 			err = s.post(ctx, key, items[i].JSON)
-			if err != nil && !errors.Is(err, sink.ErrPermanent) || errors.Is(err, errAll) {
+			if err != nil && !errors.Is(err, sink.ErrPermanent) || errors.Is(err, sink.ErrAll) {
 				return err
 			}
 			s.settled[key] = err
@@ -170,10 +170,10 @@ func (s *Sink) Write(ctx context.Context, items []sink.Item) error {
 		}
 	}
 	clear(s.settled)
-	if n > 1 {
-		return fmt.Errorf("%w (and %d more)", refused, n-1)
+	if n > 0 {
+		return &sink.PartlyError{Refused: n, Err: refused}
 	}
-	return refused
+	return nil
 }
 
 // knock says whether somebody listens at the URL.
@@ -200,9 +200,6 @@ func (s *Sink) knock(ctx context.Context) error {
 	}
 	return nil
 }
-
-// errAll marks a permanent refusal that any other item would meet too.
-var errAll = errors.New("no request will be taken")
 
 func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.cfg.URL, bytes.NewReader(body))
@@ -237,9 +234,9 @@ func (s *Sink) post(ctx context.Context, key string, body []byte) error {
 	case code == http.StatusRequestTimeout, code == http.StatusTooManyRequests, code >= 500, code < 300:
 		return sink.RetryAfter(err, resp.Header.Get("Retry-After"), s.cfg.Now())
 	case code < 400:
-		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w: %w", err, errAll, sink.ErrPermanent)
+		return fmt.Errorf("%w: redirects are not followed, put the final address in url: %w", err, sink.ErrAll)
 	case code == 401, code == 403, code == 404, code == 405, code == 407, code == 410:
-		return fmt.Errorf("%w: %w: %w", err, errAll, sink.ErrPermanent)
+		return fmt.Errorf("%w: %w", err, sink.ErrAll)
 	}
 	return fmt.Errorf("%w: %w", err, sink.ErrPermanent)
 }
