@@ -200,7 +200,7 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		return
 	}
 	s.late = 0
-	if s.changed(&in, h) {
+	if s.changed(&in, k, h) {
 		k = 0
 	}
 	gap := s.maxGap()
