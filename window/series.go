@@ -132,6 +132,7 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 		s.learn(in, h)
 		return
 	}
+	s.layLearnt(h)
 	if !s.began {
 		s.begin(in.Time)
 	}
@@ -153,6 +154,7 @@ func (s *Series) End(reason string, h Handler) {
 	if s.step == 0 && len(s.learning) > 0 {
 		s.settle(h)
 	}
+	s.layLearnt(h)
 	for s.next < s.high {
 		s.close(h)
 	}

@@ -349,3 +349,25 @@ func TestOneWrongStamp(t *testing.T) {
 		}
 	}
 }
+
+// TestRateGivenWhileLearning: samples that wait for a rate to be learnt are laid on the
+// grid of a rate that was given since.
+func TestRateGivenWhileLearning(t *testing.T) {
+	learning, r := series(t, Config{}), &recorder{}
+	for i := range 20 {
+		learning.Push(at(float64(100+i), float64(i)), 0, r)
+	}
+	for _, more := range []int{0, 5} {
+		s, r := series(t, Config{RateHz: 1}), &recorder{}
+		if _, err := s.RestoreState("a", learning.AppendState(nil)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range more {
+			s.Push(at(float64(120+i), float64(20+i)), 0, r)
+		}
+		s.Finish(r)
+		if f := s.Fates(); len(r.values) != 20+more || f[Raw] != int64(20+more) || f[Pending] != 0 {
+			t.Errorf("%d samples more: %d slots, fates %v", more, len(r.values), f)
+		}
+	}
+}
