@@ -48,7 +48,7 @@ type Series struct {
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
 	lateTime int64
-	stored   bool // the newest sample's message has a stored stamp
+	stored   bool // the message of the latest sample has a stored stamp
 
 	pace   pace // of a series whose rate was learnt
 	slot   Slot

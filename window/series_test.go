@@ -371,3 +371,22 @@ func TestRateGivenWhileLearning(t *testing.T) {
 		}
 	}
 }
+
+// TestStoredStampRestored: samples that wait for a rate to be learnt end as they would
+// have without a restore.
+func TestStoredStampRestored(t *testing.T) {
+	whole, r := series(t, Config{}), &recorder{}
+	for _, v := range []float64{0, 1e6, 1e6 + 1, 1e6 + 2, 2} {
+		in := at(v, v)
+		whole.Push(in, in.Time+second, r)
+	}
+	again := series(t, Config{})
+	if _, err := again.RestoreState("a", whole.AppendState(nil)); err != nil {
+		t.Fatal(err)
+	}
+	whole.Finish(r)
+	again.Finish(&recorder{})
+	if f := whole.Fates(); f[Quarantined] != 1 || again.Fates() != f {
+		t.Errorf("fates %v, want %v with one quarantined", again.Fates(), f)
+	}
+}
