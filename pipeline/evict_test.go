@@ -369,3 +369,52 @@ func TestEvictByTurns(t *testing.T) {
 		t.Errorf("fates %v", f)
 	}
 }
+
+// TestEvictOrderRestored: of series that were heard of last at one time those are
+// forgotten first that were heard of first, with a restore in between too.
+func TestEvictOrderRestored(t *testing.T) {
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, restored := range []bool{false, true} {
+		e := withTTL(t, &nowhere{}, 5*time.Second)
+		e.cfg.Model = nil
+		for _, name := range []string{"d", "c", "b", "a"} {
+			push(t, e, steady(name, 0, 1))
+		}
+		if restored {
+			e = adopted(t, e, bank)
+		}
+		push(t, e, steady("y", 1000, 1)[:1])
+		if got := held(e); got != "a b y" {
+			t.Errorf("restored %v: %s are held, want a b y", restored, got)
+		}
+	}
+}
+
+// adopted returns an engine that took over the series of another.
+func adopted(t *testing.T, e *Engine, bank *Bank) *Engine {
+	t.Helper()
+	next := withTTL(t, &nowhere{}, e.cfg.StateTTL)
+	next.cfg.Model = e.cfg.Model
+	var lanes []*lane
+	for _, l := range e.sorted() {
+		again, err := restoreLane(next, "p", l.series, l.appendState(nil), bank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lanes = append(lanes, again)
+	}
+	next.adopt("p", lanes)
+	return next
+}
+
+// held returns the names of the series that an engine holds.
+func held(e *Engine) string {
+	var names []string
+	for _, l := range e.sorted() {
+		names = append(names, l.series)
+	}
+	return strings.Join(names, " ")
+}

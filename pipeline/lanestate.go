@@ -18,10 +18,10 @@ type models interface {
 	Load(name string) (*model.Model, error)
 }
 
-// AppendState appends what is known of a series to dst. The engine must have
-// Run before. It returns false where the series is unknown.
+// appendState appends what is known of the series to dst. The engine must have
+// Run before.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.I64(wire.I64(wire.U8(dst, laneVersion), l.mark), l.turn)
 	dst = wire.I64(wire.F64(dst, l.rateHz), l.before)
 	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
@@ -76,7 +76,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	if v := r.U8(); r.Err() == nil && v != laneVersion {
 		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
 	}
-	l.mark = r.I64()
+	l.mark, l.turn = r.I64(), r.I64()
 	rate := r.F64() // that it was begun for; the grid may be at another one by now
 	l.before = r.I64()
 	past := r.Bytes()
