@@ -219,6 +219,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			continue
 		}
 		l.touched = true
+		r.left.greet(l, samples[i].Time)
 		r.touch(l, e.now)
 		l.win.Push(samples[i], stored, l)
 		if l.past != nil && len(l.past.late) > 0 {

@@ -17,6 +17,13 @@ type recency struct {
 	fresh       *lane // the first that was heard of since it was flushed; those before it are flushed
 	newest      int64 // largest event time, Unix ns; noMark: none yet
 	turn        int64 // counts the times that a lane was heard of
+	left        left  // by the series that were forgotten
+}
+
+// left is what bounds the keys of the records of all series that a partition forgot.
+type left struct {
+	till  int64 // no record is later, Unix ns
+	epoch int   // all are of epochs below
 }
 
 // noMark stands for no time.
@@ -35,7 +42,7 @@ type place struct {
 func (e *Engine) partition(part string) *recency {
 	r := e.recent[part]
 	if r == nil {
-		r = &recency{newest: noMark}
+		r = &recency{newest: noMark, left: left{till: noMark}}
 		e.recent[strings.Clone(part)] = r
 	}
 	return r

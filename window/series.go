@@ -86,8 +86,12 @@ func (s *Series) RateHz() float64 {
 	return 1e9 / s.step
 }
 
-// Epoch returns the current epoch: the number of accepted backward jumps.
+// Epoch returns the current epoch: that it began in and the number of accepted
+// backward jumps.
 func (s *Series) Epoch() int { return s.epoch }
+
+// BeginIn has a new series begin in an epoch other than 0.
+func (s *Series) BeginIn(epoch int) { s.epoch = epoch }
 
 // Newest returns the largest event time accepted in this epoch, Unix ns.
 func (s *Series) Newest() int64 { return s.newest }
