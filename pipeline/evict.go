@@ -19,10 +19,13 @@ const evictMost = 2
 // expire forgets series of a partition that were not heard of for StateTTL of the
 // partition's event time, those silent for longest first. It comes before each sample:
 // which one finds a series forgotten follows from the partition alone.
-func (e *Engine) expire(r *recency) {
+func (e *Engine) expire(r *recency) error {
 	for n := 0; n < evictMost && r.front != nil && e.expired(r, r.front); n++ {
-		e.evict(r.front, r.newest)
+		if err := e.evict(r.front, r.newest); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // expired says that a series is to be forgotten, by the samples of a partition.
@@ -38,7 +41,7 @@ func (e *Engine) expired(r *recency, l *lane) bool {
 
 // evict finalises what waits of a series, as a long gap would, and forgets it. Its
 // samples stay counted; t is the event time at which that is found.
-func (e *Engine) evict(l *lane, t int64) {
+func (e *Engine) evict(l *lane, t int64) error {
 	l.win.End(fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL), l)
 	l.run()
 	l.retire(t, fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
@@ -49,6 +52,7 @@ func (e *Engine) evict(l *lane, t int64) {
 	e.remove(l)
 	e.gonePart = append(e.gonePart, state.Entry{Part: l.part, Series: l.series})
 	e.evicted++
+	return e.succeed(l)
 }
 
 // add takes in a lane of which all records are out.

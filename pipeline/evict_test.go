@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -384,7 +385,10 @@ func TestEvictOrderRestored(t *testing.T) {
 			push(t, e, steady(name, 0, 1))
 		}
 		if restored {
-			e = adopted(t, e, bank)
+			next := withTTL(t, &nowhere{}, 5*time.Second)
+			next.cfg.Model = nil
+			takeOver(t, next, e, bank)
+			e = next
 		}
 		push(t, e, steady("y", 1000, 1)[:1])
 		if got := held(e); got != "a b y" {
@@ -393,11 +397,13 @@ func TestEvictOrderRestored(t *testing.T) {
 	}
 }
 
-// adopted returns an engine that took over the series of another.
-func adopted(t *testing.T, e *Engine, bank *Bank) *Engine {
+// takeOver has an engine go on with what another knows.
+func takeOver(t *testing.T, next, e *Engine, bank *Bank) {
 	t.Helper()
-	next := withTTL(t, &nowhere{}, e.cfg.StateTTL)
-	next.cfg.Model = e.cfg.Model
+	r := wire.NewReader(e.appendTimes(nil))
+	if next.restoreTimes(r); r.Err() != nil {
+		t.Fatal(r.Err())
+	}
 	var lanes []*lane
 	for _, l := range e.sorted() {
 		again, err := restoreLane(next, "p", l.series, l.appendState(nil), bank)
@@ -407,7 +413,6 @@ func adopted(t *testing.T, e *Engine, bank *Bank) *Engine {
 		lanes = append(lanes, again)
 	}
 	next.adopt("p", lanes)
-	return next
 }
 
 // held returns the names of the series that an engine holds.
