@@ -61,9 +61,9 @@ func (f *left) add(l *lane) {
 	f.epoch = max(f.epoch, l.win.Epoch()+1)
 }
 
-// greet has a series that took no sample yet begin, where its first sample is from a time that
-// a forgotten one may have records of, in an epoch that none had: it may be the same
-// series, sent again from a backup, and no key is told twice.
+// greet has a series that took no sample yet begin, where its first one is from a time
+// that a forgotten series may have records of, in an epoch that none had: it may be the
+// same series, sent again from a backup, and no key is told twice.
 func (f *left) greet(l *lane, t int64) {
 	if fates := l.win.Fates(); t <= f.till && fates.In() == fates[window.Quarantined] {
 		l.win.BeginIn(f.epoch)

@@ -14,7 +14,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quell-stream/quell/ingest"
-	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -369,57 +368,4 @@ func TestEvictByTurns(t *testing.T) {
 	if f := e.Fates(); f.In() != 2*(20*40+50)+1 || f[window.Pending] != 0 {
 		t.Errorf("fates %v", f)
 	}
-}
-
-// TestEvictOrderRestored: of series that were heard of last at one time those are
-// forgotten first that were heard of first, with a restore in between too.
-func TestEvictOrderRestored(t *testing.T) {
-	bank, err := NewBank(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, restored := range []bool{false, true} {
-		e := withTTL(t, &nowhere{}, 5*time.Second)
-		e.cfg.Model = nil
-		for _, name := range []string{"d", "c", "b", "a"} {
-			push(t, e, steady(name, 0, 1))
-		}
-		if restored {
-			next := withTTL(t, &nowhere{}, 5*time.Second)
-			next.cfg.Model = nil
-			takeOver(t, next, e, bank)
-			e = next
-		}
-		push(t, e, steady("y", 1000, 1)[:1])
-		if got := held(e); got != "a b y" {
-			t.Errorf("restored %v: %s are held, want a b y", restored, got)
-		}
-	}
-}
-
-// takeOver has an engine go on with what another knows.
-func takeOver(t *testing.T, next, e *Engine, bank *Bank) {
-	t.Helper()
-	r := wire.NewReader(e.appendTimes(nil))
-	if next.restoreTimes(r); r.Err() != nil {
-		t.Fatal(r.Err())
-	}
-	var lanes []*lane
-	for _, l := range e.sorted() {
-		again, err := restoreLane(next, "p", l.series, l.appendState(nil), bank)
-		if err != nil {
-			t.Fatal(err)
-		}
-		lanes = append(lanes, again)
-	}
-	next.adopt("p", lanes)
-}
-
-// held returns the names of the series that an engine holds.
-func held(e *Engine) string {
-	var names []string
-	for _, l := range e.sorted() {
-		names = append(names, l.series)
-	}
-	return strings.Join(names, " ")
 }
