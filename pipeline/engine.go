@@ -206,11 +206,14 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 	r := e.partition(part)
 	for i := 0; i < len(samples); i++ {
 		e.advance(r, &samples[i], stored)
-		e.expire(r)
+		if err := e.expire(r); err != nil {
+			return err
+		}
 		l, err := e.lane(part, samples[i].Series)
 		if err == nil && l != nil && e.expired(r, l) { // and its turn had not come
-			e.evict(l, r.newest)
-			l, err = e.lane(part, samples[i].Series)
+			if err = e.evict(l, r.newest); err == nil {
+				l, err = e.lane(part, samples[i].Series)
+			}
 		}
 		if err != nil {
 			return err
@@ -220,6 +223,8 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			continue
 		}
 		l.touched = true
+		r.left.greet(l, samples[i].Time)
+		l.live(samples[i].Time)
 		r.touch(l, e.now)
 		l.win.Push(samples[i], stored, l)
 		if l.past != nil && len(l.past.late) > 0 {

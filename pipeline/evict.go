@@ -9,6 +9,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
 )
 
 // evictMost bounds the series that one sample has forgotten, so that none has to wait
@@ -18,10 +19,13 @@ const evictMost = 2
 // expire forgets series of a partition that were not heard of for StateTTL of the
 // partition's event time, those silent for longest first. It comes before each sample:
 // which one finds a series forgotten follows from the partition alone.
-func (e *Engine) expire(r *recency) {
+func (e *Engine) expire(r *recency) error {
 	for n := 0; n < evictMost && r.front != nil && e.expired(r, r.front); n++ {
-		e.evict(r.front, r.newest)
+		if err := e.evict(r.front, r.newest); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // expired says that a series is to be forgotten, by the samples of a partition.
@@ -37,16 +41,33 @@ func (e *Engine) expired(r *recency, l *lane) bool {
 
 // evict finalises what waits of a series, as a long gap would, and forgets it. Its
 // samples stay counted; t is the event time at which that is found.
-func (e *Engine) evict(l *lane, t int64) {
+func (e *Engine) evict(l *lane, t int64) error {
 	l.win.End(fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL), l)
 	l.run()
 	l.retire(t, fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
+	e.partition(l.part).left.add(l)
 	f := l.fates()
 	e.spare.Add(&f)
 	l.switches, l.rebases = nil, nil // the lane may still be among those that Run looks at
 	e.remove(l)
 	e.gonePart = append(e.gonePart, state.Entry{Part: l.part, Series: l.series})
 	e.evicted++
+	return e.succeed(l)
+}
+
+// add takes in a lane of which all records are out.
+func (f *left) add(l *lane) {
+	f.till = max(f.till, l.mark, l.rec.Time) // a slot may lie after its sample
+	f.epoch = max(f.epoch, l.win.Epoch()+1)
+}
+
+// greet has a series that took no sample yet begin, where its first one is from a time
+// that a forgotten series may have records of, in an epoch that none had: it may be the
+// same series, sent again from a backup, and no key is told twice.
+func (f *left) greet(l *lane, t int64) {
+	if fates := l.win.Fates(); t <= f.till && fates.In() == fates[window.Quarantined] {
+		l.win.BeginIn(f.epoch)
+	}
 }
 
 // remove takes a lane out of the engine.
@@ -84,20 +105,23 @@ func (l *lane) retire(t int64, why string) {
 	}, sink.Resolve)
 }
 
-// appendTimes appends how far each partition has come.
+// appendTimes appends how far each partition has come, and what its forgotten series left.
 func (e *Engine) appendTimes(dst []byte) []byte {
 	dst = wire.U64(dst, uint64(len(e.recent)))
 	for _, part := range slices.Sorted(maps.Keys(e.recent)) {
-		dst = wire.I64(wire.String(dst, part), e.recent[part].newest)
+		r := e.recent[part]
+		dst = wire.I64(wire.String(dst, part), r.newest)
+		dst = wire.I64(wire.I64(dst, r.left.till), int64(r.left.epoch))
 	}
 	return dst
 }
 
 func (e *Engine) restoreTimes(r *wire.Reader) {
-	for range r.Len(16) {
-		part, newest := r.String(), r.I64()
+	for range r.Len(32) {
+		part, newest, gone := r.String(), r.I64(), left{till: r.I64(), epoch: r.Int()}
 		if r.Err() == nil {
-			e.partition(part).newest = newest
+			p := e.partition(part)
+			p.newest, p.left = newest, gone
 		}
 	}
 }

@@ -80,9 +80,11 @@ func (l *lane) Load(name string) (*model.Model, error) {
 	if l.modelName() == name {
 		return l.mod, nil
 	}
-	for i := range l.switches {
-		if m := l.switches[i].Model; m.Name() == name {
-			return m, nil
+	for _, known := range [][]Switch{l.switches, l.later} {
+		for i := range known {
+			if m := known[i].Model; m.Name() == name {
+				return m, nil
+			}
 		}
 	}
 	return nil, fmt.Errorf("model %s is not known", name)

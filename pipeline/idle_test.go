@@ -277,3 +277,20 @@ func distinctRevs(t *testing.T, got []string) map[string]string {
 	}
 	return by
 }
+
+// TestTickGoesOn: the time that idle series are told by is that since the start, less
+// what sinks took, and not the time of day: that may be set back.
+func TestTickGoesOn(t *testing.T) {
+	p := testPipeline(t, t.TempDir(), &memSource{finished: map[int64]bool{}}, newSink(1), newSink(2))
+	defer p.Close()
+	w := p.workers[0]
+	now := w.began
+	w.cfg.Now = func() time.Time { return now }
+	now = now.Add(5 * time.Second)
+	end := w.stall()
+	now = now.Add(2 * time.Second)
+	end()
+	if w.tick(); w.eng.now != int64(5*time.Second) {
+		t.Errorf("told %v, want 5s", time.Duration(w.eng.now))
+	}
+}

@@ -64,6 +64,8 @@ type lane struct {
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps
 
+	life     Life     // of the series, among those that it had
+	later    []Switch // known beforehand, of other lives
 	switches []Switch // decided, not yet in effect
 	rebases  []int64  // numbers of slots seen at which the monitor is to rebase
 	before   int64    // slots seen by monitors before the present one

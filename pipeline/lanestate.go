@@ -18,10 +18,10 @@ type models interface {
 	Load(name string) (*model.Model, error)
 }
 
-// AppendState appends what is known of a series to dst. The engine must have
-// Run before. It returns false where the series is unknown.
+// appendState appends what is known of the series to dst. The engine must have
+// Run before.
 func (l *lane) appendState(dst []byte) []byte {
-	dst = wire.I64(wire.U8(dst, laneVersion), l.mark)
+	dst = wire.I64(wire.I64(wire.U8(dst, laneVersion), l.mark), l.turn)
 	dst = wire.I64(wire.F64(dst, l.rateHz), l.before)
 	dst = wire.Bytes(dst, l.past.appendState(nil))
 	dst = l.win.AppendState(dst)
@@ -46,10 +46,8 @@ func (l *lane) appendState(dst []byte) []byte {
 	dst = wire.I64(dst, l.waitingRaw)
 	dst = wire.String(dst, l.state)
 	dst = wire.F64(dst, l.score)
-	dst = wire.U64(dst, uint64(len(l.switches)))
-	for i := range l.switches {
-		dst = wire.Bytes(dst, appendSwitch(nil, &l.switches[i]))
-	}
+	dst = appendSwitches(l.life.append(dst), l.switches)
+	dst = appendSwitches(dst, l.later)
 	dst = wire.U64(dst, uint64(len(l.rebases)))
 	for _, at := range l.rebases {
 		dst = wire.I64(dst, at)
@@ -76,7 +74,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	if v := r.U8(); r.Err() == nil && v != laneVersion {
 		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
 	}
-	l.mark = r.I64()
+	l.mark, l.turn = r.I64(), r.I64()
 	rate := r.F64() // that it was begun for; the grid may be at another one by now
 	l.before = r.I64()
 	past := r.Bytes()
@@ -134,14 +132,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	l.waitingRaw = r.I64()
 	l.state = r.String()
 	l.score = r.F64()
-	for range r.Len(8) {
-		sw, err := readSwitch(series, r.Bytes(), bank)
-		if err != nil {
-			r.Fail(err)
-			break
-		}
-		l.switches = append(l.switches, sw)
-	}
+	l.life = readLife(r)
+	l.switches = readSwitches(r, series, bank)
+	l.later = readSwitches(r, series, bank)
 	for range r.Len(8) {
 		l.rebases = append(l.rebases, r.I64())
 	}
@@ -235,7 +228,28 @@ func appendSwitch(dst []byte, sw *Switch) []byte {
 	dst = wire.String(dst, sw.Model.Name())
 	dst = wire.String(wire.String(dst, sw.Kind), sw.Why)
 	dst = wire.I64(dst, sw.At)
-	return wire.I64(wire.Bool(dst, sw.Rebase), sw.Seen)
+	dst = wire.I64(wire.Bool(dst, sw.Rebase), sw.Seen)
+	return sw.Life.append(dst)
+}
+
+func appendSwitches(dst []byte, all []Switch) []byte {
+	dst = wire.U64(dst, uint64(len(all)))
+	for i := range all {
+		dst = wire.Bytes(dst, appendSwitch(nil, &all[i]))
+	}
+	return dst
+}
+
+func readSwitches(r *wire.Reader, series string, bank models) (all []Switch) {
+	for range r.Len(8) {
+		sw, err := readSwitch(series, r.Bytes(), bank)
+		if err != nil {
+			r.Fail(err)
+			break
+		}
+		all = append(all, sw)
+	}
+	return all
 }
 
 func readSwitch(series string, src []byte, bank models) (Switch, error) {
@@ -243,6 +257,7 @@ func readSwitch(series string, src []byte, bank models) (Switch, error) {
 	sw := Switch{Series: series, Record: r.I64()}
 	name := r.String()
 	sw.Kind, sw.Why, sw.At, sw.Rebase, sw.Seen = r.String(), r.String(), r.I64(), r.Bool(), r.I64()
+	sw.Life = readLife(r)
 	if err := r.Err(); err != nil {
 		return sw, fmt.Errorf("switch of series %q: %w", series, err)
 	}

@@ -16,6 +16,14 @@ type recency struct {
 	front, back *lane // heard of longest ago, and last
 	fresh       *lane // the first that was heard of since it was flushed; those before it are flushed
 	newest      int64 // largest event time, Unix ns; noMark: none yet
+	turn        int64 // counts the times that a lane was heard of
+	left        left  // by the series that were forgotten
+}
+
+// left is what bounds the keys of the records of all series that a partition forgot.
+type left struct {
+	till  int64 // no record is later, Unix ns
+	epoch int   // all are of epochs below
 }
 
 // noMark stands for no time.
@@ -25,7 +33,8 @@ const noMark = math.MinInt64
 type place struct {
 	of         *recency
 	prev, next *lane
-	mark       int64 // newest of the partition when the lane was heard of last
+	mark       int64 // newest of the partition when the lane was heard of last; noMark: none
+	turn       int64 // of the partition then: the order of lanes with one mark
 	heard      int64 // the same by the clock of Engine.Tick
 }
 
@@ -33,7 +42,7 @@ type place struct {
 func (e *Engine) partition(part string) *recency {
 	r := e.recent[part]
 	if r == nil {
-		r = &recency{newest: noMark}
+		r = &recency{newest: noMark, left: left{till: noMark}}
 		e.recent[strings.Clone(part)] = r
 	}
 	return r
@@ -49,7 +58,8 @@ func (e *Engine) advance(r *recency, in *ingest.Sample, stored int64) {
 
 // touch makes a lane the last that was heard of.
 func (r *recency) touch(l *lane, now int64) {
-	l.mark, l.heard = r.newest, now
+	r.turn++
+	l.mark, l.turn, l.heard = r.newest, r.turn, now
 	if r.back == l && r.fresh != nil {
 		return
 	}
@@ -94,23 +104,13 @@ func (l *lane) leave() {
 }
 
 // adopt takes in the lanes of a partition that were restored, in the order in which
-// they were heard of. One that was saved by a version that kept no mark counts as
-// heard of now; one that only switches are known of was never heard of, and waits for
-// its first sample for as long as it takes.
+// they were heard of. One that only switches are known of was never heard of, and waits
+// for its first sample for as long as it takes.
 func (e *Engine) adopt(part string, lanes []*lane) {
 	r := e.partition(part)
+	slices.SortFunc(lanes, func(a, b *lane) int { return cmp.Compare(a.turn, b.turn) })
 	for _, l := range lanes {
-		r.newest = max(r.newest, l.mark)
-	}
-	for _, l := range lanes {
-		if l.mark == noMark {
-			l.mark = r.newest
-		}
-	}
-	slices.SortFunc(lanes, func(a, b *lane) int {
-		return cmp.Or(cmp.Compare(a.mark, b.mark), strings.Compare(a.series, b.series))
-	})
-	for _, l := range lanes {
+		r.newest, r.turn = max(r.newest, l.mark), max(r.turn, l.turn)
 		e.lanes[l.series] = l
 		if f := l.win.Fates(); f.In() > 0 {
 			l.heard = e.now

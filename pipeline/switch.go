@@ -10,7 +10,8 @@ import (
 // It is made durable before the first record it affects, and obeyed on replay.
 type Switch struct {
 	Series string
-	Record int64 // number of the first record served by the model, counted since the series began
+	Record int64 // number of the first record served by the model, counted since the life began
+	Life   Life  // that it was decided in: Decide sets it
 	Model  *model.Model
 	// Why is written into the event; Kind is model.promoted or model.rolled_back.
 	Kind, Why string
@@ -30,7 +31,7 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 	if l == nil {
 		return sw, false
 	}
-	sw.Record = l.emitted
+	sw.Record, sw.Life = l.emitted, l.life
 	sw.At = l.stamp(sw.Kind)
 	if l.watch != nil {
 		sw.Seen = l.seen()
@@ -55,15 +56,14 @@ func (l *lane) stamp(kind string) int64 {
 }
 
 // Obey schedules a switch that was decided before, on replay. Switches that
-// the restored state already holds are ignored.
+// the restored state already holds are ignored. One that was decided after the series
+// had been forgotten waits until it is so again.
 func (e *Engine) Obey(part string, sw Switch) error {
 	l, err := e.lane(part, sw.Series)
 	if err != nil || l == nil {
 		return err
 	}
-	if sw.Record >= l.emitted {
-		l.schedule(sw)
-	}
+	l.obey(sw)
 	return nil
 }
 

@@ -92,6 +92,7 @@ type worker struct {
 	chunkStart time.Time
 
 	idle            *time.Timer   // of the next look for idle series; nil: there is none
+	began           time.Time     // when the worker was made
 	stalled         time.Duration // spent waiting for sinks
 	heard           atomic.Int64  // when deliveries came last, Unix ns
 	records, events int64         // handed to the sinks
@@ -126,7 +127,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{},
+		lost: map[string]bool{}, began: cfg.Now(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter

@@ -57,7 +57,7 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	}
 	h.Reset(fmt.Sprintf("clock set back by %v", time.Duration(s.newest-in.Time)))
 	s.epoch++
-	s.pace.times, s.pace.step = s.pace.times[:0], 0
+	s.pace.forget()
 	s.begin(in.Time)
 	s.place(in, h)
 }

@@ -27,10 +27,19 @@ func (s *Series) distinct() int {
 	return n
 }
 
-// settle freezes the rate and replays what was collected.
+// settle freezes the rate and lays what was collected on its grid.
 func (s *Series) settle(h Handler) {
 	s.pace.channel = busiest(s.learning, s.cfg.Channels)
 	s.step = learnStep(s.learning, s.pace.channel)
+	s.layLearnt(h)
+}
+
+// layLearnt lays what was collected on the grid, once there is one: it may be the
+// configuration that has one, where a restored series was still learning.
+func (s *Series) layLearnt(h Handler) {
+	if len(s.learning) == 0 {
+		return
+	}
 	held := s.learning
 	s.learning = nil
 	s.fates[Pending] -= int64(len(held))

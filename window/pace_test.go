@@ -2,6 +2,7 @@ package window
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,5 +101,56 @@ func TestEpochForgetsPace(t *testing.T) {
 	sendAt(s, r, rng, t0-4000, 1, .1, 300)
 	if s.Epoch() != 1 || len(r.resets) != 1 || s.RateHz() != 1 {
 		t.Errorf("epoch %d, %g Hz, resets %q", s.Epoch(), s.RateHz(), r.resets)
+	}
+}
+
+// TestRateChangeTellsNothingTwice: whenever a device goes over to another rate, no slot
+// has a time that one had before it.
+func TestRateChangeTellsNothingTwice(t *testing.T) {
+	for _, c := range []struct{ was, every float64 }{{1, .1}, {1, .2}, {1, .5}, {60, 1}, {.1, .01}, {1, 2}, {1, 30}} {
+		for phase := range 4 {
+			s, r := series(t, Config{Lateness: time.Second}), &recorder{}
+			rng := rand.New(rand.NewPCG(1, 2))
+			t0 := sendAt(s, r, rng, 1000, c.was, 0, 200+phase)
+			sendAt(s, r, rng, t0+(float64(phase)+.5)/4*c.every, c.every, 0, 800)
+			s.Finish(r)
+			if n := countChanges(r.resets); n != 1 {
+				t.Errorf("%g to %g s, phase %d: %d changes of rate, want 1", c.was, c.every, phase, n)
+			}
+			for i := 1; i < len(r.times); i++ {
+				if r.times[i] <= r.times[i-1] {
+					t.Errorf("%g to %g s, phase %d: a slot at %d ns after one at %d", c.was, c.every, phase, r.times[i], r.times[i-1])
+				}
+			}
+		}
+	}
+}
+
+func countChanges(resets []string) (n int) {
+	for _, why := range resets {
+		if strings.HasPrefix(why, "the rate is ") {
+			n++
+		}
+	}
+	return n
+}
+
+// TestRateOfChannelBehind: the change shows though the channel whose samples count is
+// never the first to bring a new time.
+func TestRateOfChannelBehind(t *testing.T) {
+	s, r := series(t, Config{Channels: 2, Lateness: time.Second}), &recorder{}
+	send := func(from, every float64, n int) {
+		for i := range n {
+			for _, ch := range []int{1, 0} {
+				in := at(from+float64(i)*every, 0)
+				in.Channel = ch
+				s.Push(in, 0, r)
+			}
+		}
+	}
+	send(100, 1, 100)
+	send(200, .1, 200)
+	if s.RateHz() != 10 || len(r.resets) != 1 {
+		t.Errorf("%g Hz, resets %q, want 10 Hz after one change", s.RateHz(), r.resets)
 	}
 }

@@ -26,6 +26,10 @@ const (
 	lateBlocks  = 4  // what remains after Forget
 )
 
+// absurd bounds what is taken for a reading: the square of one beyond it may be no
+// number, and the scale would rest on it for good.
+const absurd = 1e30
+
 // db4High is the finest high-pass filter of the Daubechies wavelet with four
 // vanishing moments (Daubechies 1988, table 1): it answers to noise and hardly
 // to anything smooth.
@@ -71,11 +75,12 @@ func (s *Scaler) Scale() Scale { return s.scale }
 func (s *Scaler) Index() int64 { return s.index }
 
 // Push takes the channel's value at the next slot; valid is false where there
-// is none (value is then ignored). A non-finite value counts as missing. Push
-// returns the scale of this very slot, which was decided before it.
+// is none (value is then ignored). A non-finite value counts as missing, and so does
+// one beyond ±1e30. Push returns the scale of this very slot, which was decided
+// before it.
 func (s *Scaler) Push(value float64, valid bool) Scale {
 	now := s.scale
-	if valid && !math.IsNaN(value) && !math.IsInf(value, 0) {
+	if valid && math.Abs(value) <= absurd {
 		s.add(value)
 	} else {
 		s.run = 0
@@ -134,9 +139,12 @@ func (s *Scaler) Freeze() {
 	s.frozen = true
 }
 
-// open returns the statistics of the open block.
+// open returns the statistics of the open block, none where they are no numbers.
 func (s *Scaler) open() pool {
 	p := pool{n: s.bn, mean: s.bmean, m2: s.bm2}
+	if math.IsNaN(p.m2) || math.IsInf(p.m2, 0) {
+		return pool{}
+	}
 	if k := len(s.detail); k >= 8 {
 		sigma := s.medianDetail() / 0.6744897501960817
 		p.w, p.noise = float64(k), sigma*sigma

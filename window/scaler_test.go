@@ -139,3 +139,32 @@ func TestFreeze(t *testing.T) {
 		t.Errorf("%+v and %+v, want %+v", s.Scale(), again.Scale(), now)
 	}
 }
+
+// An absurd reading counts as missing, and a block that holds one, as a state of a
+// version that took it may, is left out.
+func TestAbsurdReading(t *testing.T) {
+	push := func(s *Scaler, n int) {
+		for i := range n {
+			s.Push(math.Sin(float64(i)), true)
+		}
+	}
+	for _, v := range []float64{1e200, -1e200, math.MaxFloat64, 1e31} {
+		var a, b Scaler
+		push(&a, 300)
+		push(&b, 300)
+		a.Push(v, true)
+		b.Push(0, false)
+		push(&a, 700)
+		push(&b, 700)
+		if a.Scale() != b.Scale() || !a.Scale().Known() {
+			t.Errorf("%g gave %+v, missing gave %+v: they must agree", v, a.Scale(), b.Scale())
+		}
+	}
+	var s Scaler
+	push(&s, 300)
+	s.bm2 = math.Inf(1)
+	push(&s, 700)
+	if got := s.Scale(); !(math.Abs(got.Dev-math.Sqrt(.5)) < .05) {
+		t.Errorf("%+v after a block that overflowed", got)
+	}
+}

@@ -48,7 +48,7 @@ type Series struct {
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
 	lateTime int64
-	stored   bool // the newest sample's message has a stored stamp
+	stored   bool // the message of the latest sample has a stored stamp
 
 	pace   pace // of a series whose rate was learnt
 	slot   Slot
@@ -86,8 +86,12 @@ func (s *Series) RateHz() float64 {
 	return 1e9 / s.step
 }
 
-// Epoch returns the current epoch: the number of accepted backward jumps.
+// Epoch returns the current epoch: that it began in and the number of accepted
+// backward jumps.
 func (s *Series) Epoch() int { return s.epoch }
+
+// BeginIn has a new series begin in an epoch other than 0.
+func (s *Series) BeginIn(epoch int) { s.epoch = epoch }
 
 // Newest returns the largest event time accepted in this epoch, Unix ns.
 func (s *Series) Newest() int64 { return s.newest }
@@ -132,6 +136,7 @@ func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 		s.learn(in, h)
 		return
 	}
+	s.layLearnt(h)
 	if !s.began {
 		s.begin(in.Time)
 	}
@@ -153,6 +158,7 @@ func (s *Series) End(reason string, h Handler) {
 	if s.step == 0 && len(s.learning) > 0 {
 		s.settle(h)
 	}
+	s.layLearnt(h)
 	for s.next < s.high {
 		s.close(h)
 	}
@@ -200,7 +206,7 @@ func (s *Series) place(in ingest.Sample, h Handler) {
 		return
 	}
 	s.late = 0
-	if s.changed(&in, h) {
+	if s.changed(&in, k, h) {
 		k = 0
 	}
 	gap := s.maxGap()

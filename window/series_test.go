@@ -349,3 +349,44 @@ func TestOneWrongStamp(t *testing.T) {
 		}
 	}
 }
+
+// TestRateGivenWhileLearning: samples that wait for a rate to be learnt are laid on the
+// grid of a rate that was given since.
+func TestRateGivenWhileLearning(t *testing.T) {
+	learning, r := series(t, Config{}), &recorder{}
+	for i := range 20 {
+		learning.Push(at(float64(100+i), float64(i)), 0, r)
+	}
+	for _, more := range []int{0, 5} {
+		s, r := series(t, Config{RateHz: 1}), &recorder{}
+		if _, err := s.RestoreState("a", learning.AppendState(nil)); err != nil {
+			t.Fatal(err)
+		}
+		for i := range more {
+			s.Push(at(float64(120+i), float64(20+i)), 0, r)
+		}
+		s.Finish(r)
+		if f := s.Fates(); len(r.values) != 20+more || f[Raw] != int64(20+more) || f[Pending] != 0 {
+			t.Errorf("%d samples more: %d slots, fates %v", more, len(r.values), f)
+		}
+	}
+}
+
+// TestStoredStampRestored: samples that wait for a rate to be learnt end as they would
+// have without a restore.
+func TestStoredStampRestored(t *testing.T) {
+	whole, r := series(t, Config{}), &recorder{}
+	for _, v := range []float64{0, 1e6, 1e6 + 1, 1e6 + 2, 2} {
+		in := at(v, v)
+		whole.Push(in, in.Time+second, r)
+	}
+	again := series(t, Config{})
+	if _, err := again.RestoreState("a", whole.AppendState(nil)); err != nil {
+		t.Fatal(err)
+	}
+	whole.Finish(r)
+	again.Finish(&recorder{})
+	if f := whole.Fates(); f[Quarantined] != 1 || again.Fates() != f {
+		t.Errorf("fates %v, want %v with one quarantined", again.Fates(), f)
+	}
+}

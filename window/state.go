@@ -41,8 +41,8 @@ func (s *Series) AppendState(dst []byte) []byte {
 	for i := range s.recent {
 		dst = appendReading(dst, &s.recent[i])
 	}
-	dst = wire.I64(dst, int64(s.late))
-	return s.pace.appendState(wire.I64(dst, s.lateTime))
+	dst = wire.I64(wire.I64(dst, int64(s.late)), s.lateTime)
+	return s.pace.appendState(wire.Bool(dst, s.stored))
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. The
@@ -92,9 +92,12 @@ func (s *Series) RestoreState(name string, src []byte) ([]byte, error) {
 	for i := range s.recent {
 		s.recent[i] = readReading(r)
 	}
-	s.late, s.lateTime = r.Int(), r.I64()
+	s.late, s.lateTime, s.stored = r.Int(), r.I64(), r.Bool()
 	if s.began && !(s.step > 0) {
 		r.Fail(errors.New("slots without a length"))
+	}
+	if s.began && len(s.learning) > 0 {
+		r.Fail(errors.New("a grid, and samples that it is to be learnt from"))
 	}
 	s.pace.restoreState(r)
 	if err := r.Err(); err != nil {
