@@ -29,6 +29,7 @@ type memSource struct {
 	bad    map[int]bool // offsets that are malformed
 	resume chan int64
 	next   int64
+	from   int64            // offset that the pipeline began with: it holds what came before
 	wake   func(next int64) // called before each delivery
 
 	mu       sync.Mutex
@@ -50,6 +51,7 @@ func (s *memSource) Next(ctx context.Context) (ingest.Delivery, error) {
 	case -1:
 		select {
 		case s.next = <-s.resume:
+			s.from = s.next
 		case <-ctx.Done():
 			return ingest.Delivery{}, ctx.Err()
 		}

@@ -187,6 +187,9 @@ func TestSpoolKilledAnywhere(t *testing.T) {
 		}
 		err := p.Run(t.Context())
 		got = append(got, g.lines()...)
+		for i := range src.from { // a kill may come between a checkpoint and its acks
+			acked[i] = true
+		}
 		if last {
 			if err != nil {
 				t.Fatal(err)
