@@ -90,7 +90,7 @@ wavelet always needs all of it.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.out, "out", "o", "-", "output `file`, gzip if it ends in .gz; - is standard output")
+	f.StringVarP(&o.out, "out", "o", "-", "output `file`, which is replaced where there is one, gzip if it ends in .gz; - is standard output")
 	f.StringVar(&o.model, "model", "base", "`model` that denoises: base, or a .quell or .onnx file")
 	f.StringVar(&o.filter, "filter", "", "classical `filter` that denoises in place of a model")
 	f.StringVar(&o.time, "time", "", "time `column`; default: ts, time, timestamp or datetime, else the row index makes the time")
