@@ -200,3 +200,19 @@ func TestCheck(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 }
+
+// TestBareVariable: a variable without its braces is no variable, which is told
+// without its text.
+func TestBareVariable(t *testing.T) {
+	for value, want := range map[string]bool{"$MQTT_PASSWORD": true, "$PW2": true, "${PW}": false, "$${PW": false, "$hunter2": false, "hunter$PW": false, "$": false} {
+		text := "version: 1\nsinks: {o: {type: webhook, url: \"https://h\", secret: \"" + value + "\"}}\nstreams: {s: {source: {type: sim}, sinks: [o]}}\n"
+		_, warnings, err := Parse("x", []byte(text), environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := report(warnings, nil)
+		if got := strings.Contains(said, "sinks.o.secret: is taken as it stands"); got != want || want && strings.Contains(said, "MQTT_PASSWORD") {
+			t.Errorf("%s: %q", value, said)
+		}
+	}
+}
