@@ -23,7 +23,7 @@ with its place, the line and what was probably meant. Files and environment
 variables of the target machine need not be here; files of secrets that are here are
 looked at as quell run does. Exits 78 on a mistake.`,
 		Example: "  quell check -c configs/edge-mqtt.yaml",
-		Args:    exactly(0, "no arguments but -c FILE"),
+		Args:    configOnly,
 		RunE: func(*cobra.Command, []string) error {
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to check")
