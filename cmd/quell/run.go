@@ -109,11 +109,15 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
-	told := context.AfterFunc(ctx, func() {
+	told := make(chan struct{})
+	unneeded := context.AfterFunc(ctx, func() {
+		defer close(told)
 		log.Info("stopping: what was read is computed, and waits for the required sinks to have it; a second signal does not wait", "sinks", requiredSinks(cfg))
 	})
 	err = p.Run(ctx)
-	told()
+	if !unneeded() {
+		<-told
+	}
 	if err != nil {
 		return explain(err)
 	}
