@@ -37,7 +37,8 @@ type StreamConfig struct {
 	// IdleFlush is how long a series may send nothing before what waits of it is given
 	// out as provisional records; 0: for ever. It goes by the clock.
 	IdleFlush time.Duration
-	// Now is the clock, by which nothing is decided but what IdleFlush asks for.
+	// Now is the clock, by which nothing is decided but what IdleFlush asks for, and
+	// how often the log tells of dead letters.
 	// Default time.Now.
 	Now func() time.Time
 	// Adapter, when not nil, fine-tunes models in the background.
@@ -87,6 +88,7 @@ type worker struct {
 	seq   int64 // of the batch being filled
 	open  []ingest.Ack
 
+	unread     unread // payloads that were told of in the log, and those that are to be
 	com        *committer
 	lastPoint  time.Time
 	chunkStart time.Time

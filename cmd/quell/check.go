@@ -20,9 +20,10 @@ func checkCmd(s streams) *cobra.Command {
 		Short: "Check a configuration, offline",
 		Long: `Check a configuration without connecting to anything: every mistake at once, each
 with its place, the line and what was probably meant. Files and environment
-variables of the target machine need not be here. Exits 78 on a mistake.`,
+variables of the target machine need not be here; files of secrets that are here are
+looked at as quell run does. Exits 78 on a mistake.`,
 		Example: "  quell check -c configs/edge-mqtt.yaml",
-		Args:    exactly(0, "no arguments but -c FILE"),
+		Args:    configOnly,
 		RunE: func(*cobra.Command, []string) error {
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to check")
@@ -47,7 +48,7 @@ type finding struct {
 func findingOf(e *config.Error) finding { return finding{e.File, e.Line, e.Column, e.Path, e.Msg} }
 
 func checkConfig(s streams, path string, asJSON bool) error {
-	c, warnings, err := config.Load(path)
+	c, warnings, err := config.Check(path)
 	var list config.ErrorList
 	if err != nil && !errors.As(err, &list) {
 		if errors.Is(err, os.ErrNotExist) {

@@ -90,13 +90,13 @@ wavelet always needs all of it.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVarP(&o.out, "out", "o", "-", "output `file`, gzip if it ends in .gz; - is standard output")
+	f.StringVarP(&o.out, "out", "o", "-", "output `file`, which is replaced where there is one, gzip if it ends in .gz; - is standard output")
 	f.StringVar(&o.model, "model", "base", "`model` that denoises: base, or a .quell or .onnx file")
 	f.StringVar(&o.filter, "filter", "", "classical `filter` that denoises in place of a model")
 	f.StringVar(&o.time, "time", "", "time `column`; default: ts, time, timestamp or datetime, else the row index makes the time")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to denoise; default: all numeric ones but labels")
 	f.StringVar(&o.series, "series", "", "`column` that names each row's series; default: all rows are one series")
-	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`; default: learnt from the time column, 1 Hz where there is none")
+	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`, that of the time column where there is one; default: learnt from it, 1 Hz where there is none")
 	f.StringVar(&o.tz, "tz", "UTC", "`zone` of times that name none, such as Europe/Berlin")
 	f.StringVar(&o.lookahead, "lookahead", "", "`samples` of look-ahead, or full; default: 8 where they last no longer than a second, else what fits")
 	f.StringArrayVar(&o.sigma, "sigma", nil, "`X` or CH=X: deviation of the noise, in the unit of the channel (repeatable); default: estimated")
@@ -203,6 +203,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
+	o.tellRate(note, r.TimeColumn(), &rep)
 	if c.Explain {
 		o.explain(note, r, rep.Summary)
 	}
@@ -276,6 +277,14 @@ func tellFates(note func(string), series string, rep *offline.Report) {
 			note("many rows have the same time and other values: if they are of several series, name their column with --series")
 		}
 		note(fmt.Sprintf("not used, as their rows' flags say: %s of %d readings", strings.Join(parts, ", "), rep.Fates.In()))
+	}
+}
+
+// tellRate says that a rate that was given is not that of the times. Where a few steps
+// skip slots readings are missing; where nearly all do the grid is another one.
+func (o *denoiseOptions) tellRate(note func(string), column string, rep *offline.Report) {
+	if o.rateGiven && column != "" && rep.Skips*10 >= rep.Steps*9 && rep.Skips > 0 {
+		note(fmt.Sprintf("the times of column %s are further apart than --rate %g says, so that nearly every reading stands alone and is hardly denoised: leave --rate out, and the rate is learnt from them", column, o.rate))
 	}
 }
 

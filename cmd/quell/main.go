@@ -104,6 +104,15 @@ func root(s streams) *cobra.Command {
 	return cmd
 }
 
+// configOnly refuses arguments of a command that takes a configuration with -c, and
+// says what was probably meant.
+func configOnly(cmd *cobra.Command, args []string) error {
+	if len(args) == 1 && !cmd.Flags().Changed("config") {
+		return usageError("%s takes no arguments but -c FILE: did you mean -c %s?", cmd.CommandPath(), args[0])
+	}
+	return exactly(0, "no arguments but -c FILE")(cmd, args)
+}
+
 // exactly checks the number of arguments with the exit code of wrong usage.
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {

@@ -41,6 +41,24 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cut takes bytes off the end of the last segment of a capture: cut CAPTURE BYTES.
+func cut(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: cut CAPTURE BYTES")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	segs, err := filepath.Glob(filepath.Join(ts.MkAbs(args[0]), "*.seg"))
+	ts.Check(err)
+	if len(segs) == 0 {
+		ts.Fatalf("%s is no capture", args[0])
+	}
+	last := segs[len(segs)-1]
+	info, err := os.Stat(last)
+	ts.Check(err)
+	ts.Check(os.Truncate(last, info.Size()-int64(n)))
+}
+
 // inbox is what a broker was given, a line each.
 type inbox struct {
 	mu    sync.Mutex
@@ -80,7 +98,7 @@ func TestScripts(t *testing.T) {
 	broker := mqtttest.Start(t, mqtttest.Rules{Published: in.add})
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "gen": gen, "genfaults": genFaults},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "cut": cut, "gen": gen, "genfaults": genFaults},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
 			e.Setenv("BROKER", broker.URL)

@@ -45,14 +45,17 @@ A fine-tune takes its time, and what it decides takes effect when it is done. Wi
 capture and configuration give the same bytes each time with the same binary and
 kernel tier. --switches recorded trains nothing, and obeys the switches of the
 captured run at the records where they took effect: the records come out as they did
-then.`,
+then.
+
+A replay writes nothing into the capture. Damage is an error; a capture without its
+last frame, whose process was killed, is played as far as it goes, and a note says so.`,
 		Example: "  quell replay monday -c quell.yaml --deterministic -o monday.jsonl",
 		Args:    exactly(1, "one capture"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return runReplay(cmd.Context(), s, args[0], &o) },
 	}
 	f := cmd.Flags()
 	f.StringVarP(&o.config, "config", "c", "", "configuration `file`")
-	f.StringVarP(&o.out, "output", "o", "-", "JSON lines of records and events; -: standard output")
+	f.StringVarP(&o.out, "output", "o", "-", "`file` of records and events as JSON lines, which is replaced where there is one; -: standard output")
 	f.BoolVar(&o.deterministic, "deterministic", false, "wait for fine-tunes, so that the same bytes come out each time")
 	f.StringVar(&o.switches, "switches", "anew", "`how` models are switched: anew, by training again; recorded, as in the captured run")
 	f.BoolVar(&o.asJSON, "json", false, "print a summary as JSON at the end, with the SHA-256 of what came out")
@@ -83,6 +86,9 @@ func runReplay(ctx context.Context, s streams, dir string, o *replayFlags) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if err := tellExtent(s, dir, r); err != nil {
+		return err
+	}
 	out, err := newOutput(s, o.out)
 	if err != nil {
 		return err
@@ -107,6 +113,15 @@ func runReplay(ctx context.Context, s streams, dir string, o *replayFlags) (err 
 		return nil
 	}
 	return json.NewEncoder(s.out).Encode(sum)
+}
+
+// tellExtent says where a capture was cut short, and up to where it goes.
+func tellExtent(s streams, dir string, r *capture.Reader) error {
+	e, err := r.Extent()
+	if err == nil && !e.Whole {
+		fmt.Fprintf(s.err, "note: %s is not complete: its process was killed, or its end is lost; what there is goes up to %s\n", dir, e)
+	}
+	return err
 }
 
 // stream plays one stream.

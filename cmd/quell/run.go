@@ -46,7 +46,7 @@ way: what was not finished comes again.
 With --json a summary is printed at the end: per stream the number of samples
 that came in, what became of each (the fates add up), and the records handed out.`,
 		Example: "  quell run -c configs/file.yaml",
-		Args:    exactly(0, "no arguments but -c FILE"),
+		Args:    configOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to run")
@@ -109,11 +109,31 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
-	if err := p.Run(ctx); err != nil {
+	told := make(chan struct{})
+	unneeded := context.AfterFunc(ctx, func() {
+		defer close(told)
+		log.Info("stopping: what was read is computed, and waits for the required sinks to have it; a second signal does not wait", "sinks", requiredSinks(cfg))
+	})
+	err = p.Run(ctx)
+	if !unneeded() {
+		<-told
+	}
+	if err != nil {
 		return explain(err)
 	}
 	tellRead(log, cfg, p)
 	return summarise(s.out, log, p, asJSON)
+}
+
+// requiredSinks names the sinks that a stop waits for.
+func requiredSinks(cfg *config.Config) string {
+	var names []string
+	for i := range cfg.Sinks {
+		if s := &cfg.Sinks[i]; s.Required {
+			names = append(names, s.Name)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // tellRead says why a run over a file handed nothing out.

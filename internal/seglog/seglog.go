@@ -10,6 +10,7 @@
 // end that are no whole record) is cut off. Damage anywhere else is never cut
 // off: the segment is set aside as NAME.corrupt-N, its healthy records are
 // carried over under their old indices, and Report says what is missing.
+// OpenReadOnly reports alike and changes nothing.
 //
 // The byte layout is in docs/formats/seglog.md.
 package seglog

@@ -56,12 +56,15 @@ func (c Config) Validate() error {
 		return fmt.Errorf("replay: balanced share is %g, it must be at most 1", c.BalancedShare)
 	case c.HoldoutEvery < 2:
 		return fmt.Errorf("replay: every %d-th window is to be held out, at least every 2nd must be left to train on", c.HoldoutEvery)
-	case c.Bytes < leastWindows*windowBytes(c.Steps, c.Channels):
+	case c.Bytes < LeastBytes(c.Steps, c.Channels):
 		return fmt.Errorf("replay: %d bytes hold fewer than %d windows of %d slots and %d channels, give replay_bytes at least %d",
-			c.Bytes, leastWindows, c.Steps, c.Channels, leastWindows*windowBytes(c.Steps, c.Channels))
+			c.Bytes, leastWindows, c.Steps, c.Channels, LeastBytes(c.Steps, c.Channels))
 	}
 	return nil
 }
+
+// LeastBytes is the least Config.Bytes for windows of so many slots and channels.
+func LeastBytes(steps, channels int) int { return leastWindows * windowBytes(steps, channels) }
 
 // room says how many windows each part of a store holds.
 type room struct{ ring, reservoir, balanced int }

@@ -12,6 +12,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 
 	"github.com/quell-stream/quell/ingest"
@@ -36,6 +37,7 @@ const (
 	kindDelivery   = 3
 	kindSwitch     = 4
 	kindEnd        = 5
+	kindClosed     = 6
 )
 
 // Header says what a capture holds.
@@ -157,20 +159,20 @@ func readDelivery(r *wire.Reader, samples []ingest.Sample, messages bool) (d ing
 	return d, samples
 }
 
-// open opens the log of an existing capture and reads its header. Damage is an
-// error: a replay without what is missing would be another one.
+// open opens the log of an existing capture for reading and reads its header. Damage
+// is an error each time: a replay without what is missing would be another one.
 func open(dir string) (*seglog.Log, Header, error) {
 	var h Header
-	// Opening a log would make one where there is none.
-	if segments, err := filepath.Glob(filepath.Join(dir, "*.seg")); err != nil || len(segments) == 0 {
+	log, err := seglog.OpenReadOnly(dir, seglog.Options{})
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, h, fmt.Errorf("capture: %s: %w", dir, ErrNone)
 	}
-	log, err := seglog.Open(dir, seglog.Options{})
 	if err != nil {
 		return nil, h, fmt.Errorf("capture: %w", err)
 	}
 	if damage := log.Report().Damaged; len(damage) > 0 {
-		return nil, h, errors.Join(fmt.Errorf("capture: %s is damaged: %s: %w", dir, damage[0].Reason, ErrNone), log.Close())
+		d := damage[0]
+		return nil, h, errors.Join(fmt.Errorf("capture: %s is damaged: %s: %s: %w", dir, filepath.Base(d.Segment), d.Reason, ErrNone), log.Close())
 	}
 	first := log.Reader(0)
 	rec, err := first.Next()

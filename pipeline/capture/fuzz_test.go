@@ -48,6 +48,9 @@ func play(t *testing.T, dir string) {
 			t.Error(err)
 		}
 	}()
+	if e, err := r.Extent(); err == nil && (e.Deliveries < 0 || e.Deliveries > 1) {
+		t.Errorf("the extent is %+v", e)
+	}
 	for _, s := range r.h.Streams {
 		if _, err := r.Switches(s.Name); err != nil && err.Error() == "" {
 			t.Error("an error without a word")

@@ -20,8 +20,8 @@ type Reader struct {
 	h   Header
 }
 
-// Open opens the capture in dir. A tail that a crash has torn is cut off; any other
-// damage is an error.
+// Open opens the capture in dir, and writes nothing into it. A tail that a crash has
+// torn is passed over, which Extent tells; any other damage is an error.
 func Open(dir string) (*Reader, error) {
 	log, h, err := open(dir)
 	if err != nil {

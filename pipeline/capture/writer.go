@@ -126,9 +126,14 @@ func (w *Writer) State() string { return filepath.Join(w.dir, state) }
 // Bytes returns the size of the log.
 func (w *Writer) Bytes() int64 { return w.log.Bytes() }
 
-// Close makes the capture durable and closes it. Its sources must be closed.
+// Close ends the capture with a frame that says so, makes it durable and closes it.
+// Its sources must be closed.
 func (w *Writer) Close() error {
-	if err := w.log.Close(); err != nil {
+	_, err := w.log.Append(kindClosed)
+	if errors.Is(err, seglog.ErrFull) || errors.Is(err, seglog.ErrClosed) {
+		err = nil // without room for it the run has ended with the error of a switch
+	}
+	if err = errors.Join(err, w.log.Close()); err != nil {
 		return fmt.Errorf("capture: %w", err)
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/quell-stream/quell/ingest/codec"
 	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -31,11 +32,30 @@ func (d *document) checkStream(c *Config, s *Stream) {
 	if p := at + ".adapt.cpu_share"; s.Adapt.CPUShare <= 0 || s.Adapt.CPUShare > 1 {
 		d.failf(p, "must be above 0 and at most 1 (one core), got %g", s.Adapt.CPUShare)
 	}
-	d.positive(at+".adapt.replay_bytes", s.Adapt.ReplayBytes)
+	d.checkReplay(s, at)
 	d.checkSinkRefs(c, s, at)
 	if len(d.errs) == before && (s.Source.Type == MQTT || s.Source.Type == Kafka) {
 		d.checkCodec(s, join(at, "source"))
 	}
+}
+
+// checkReplay reports a replay buffer that holds too little to learn from.
+func (d *document) checkReplay(s *Stream, at string) {
+	p := at + ".adapt.replay_bytes"
+	before := len(d.errs)
+	if d.positive(p, s.Adapt.ReplayBytes); len(d.errs) > before || s.Adapt.Mode == "off" {
+		return
+	}
+	channels := max(1, len(s.Channels)) // those of a sim or a host are not listed
+	least := replay.LeastBytes(ReplayWindow, channels)
+	if int64(s.Adapt.ReplayBytes) >= int64(least) {
+		return
+	}
+	if !d.has(p) {
+		d.failf(join(at, "channels"), "are too many for the default of adapt.replay_bytes, %s: give it at least %d", DefaultReplayBytes, least)
+		return
+	}
+	d.failf(p, "must be at least %d for this number of channels (%d), or adapt.mode off: less holds too few windows to learn from%s", least, channels, d.got(p, s.Adapt.ReplayBytes.String()))
 }
 
 func (d *document) checkSource(c *Config, s *Stream, at string) {

@@ -26,6 +26,10 @@ const (
 	DefaultResolve      = 5 * time.Minute
 )
 
+// ReplayWindow is the number of slots of a window of the replay buffer, which
+// pipeline/adapt sets; replay_bytes must hold some of them.
+const ReplayWindow = 256
+
 // def sets *field to v where the file has no value for the key.
 func def[T any](d *document, path, key string, field *T, v T) {
 	if !d.has(join(path, key)) {

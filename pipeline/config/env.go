@@ -2,8 +2,13 @@ package config
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 )
+
+// bareVariable matches a value that is written as a shell writes a variable, which
+// is expanded with braces alone.
+var bareVariable = regexp.MustCompile(`^\$[A-Z_][A-Z0-9_]+$`)
 
 // expand replaces ${NAME} and ${NAME:-default} in s. unset lists the names that
 // have neither a value nor a default; they become "". As in a shell, ":-" also

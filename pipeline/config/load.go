@@ -21,6 +21,15 @@ const maxFileBytes = 1 << 20
 // A file that can't be read is an error of package os; one with mistakes is an
 // ErrorList.
 func Load(path string) (*Config, []Warning, error) {
+	d, cfg, err := load(path)
+	if d == nil {
+		return nil, nil, err
+	}
+	return cfg, d.warns, err
+}
+
+// load is Load with the document, nil where the file can't be read.
+func load(path string) (*document, *Config, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)
@@ -31,7 +40,7 @@ func Load(path string) (*Config, []Warning, error) {
 	}
 	d, cfg, err := parse(path, data, os.LookupEnv)
 	d.noteExposed(path)
-	return cfg, d.warns, err
+	return d, cfg, err
 }
 
 // noteExposed warns of a file that spells a secret out and is open to others.

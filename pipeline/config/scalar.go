@@ -64,6 +64,9 @@ func (d *document) decodeScalar(n *yaml.Node, path string, v reflect.Value, enum
 		d.errorAt(n, path, "%s", err)
 		return
 	}
+	if bareVariable.MatchString(n.Value) { // which may be a secret, and is not shown
+		d.note(n, path, "", "is taken as it stands, its $ and all: write ${NAME} if the value of an environment variable is meant")
+	}
 	fromEnv := strings.Contains(n.Value, "${")
 	for _, name := range unset {
 		d.note(n, path, name, "the environment variable "+name+" is not set")

@@ -158,3 +158,61 @@ func TestSecretTooLarge(t *testing.T) {
 		t.Errorf("an endless file: %v", err)
 	}
 }
+
+// TestCheck: what a run would say of the files of secrets that are here is said by a
+// check, with its place; those that are not here are none of its business.
+func TestCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		text  string
+		mode  os.FileMode
+		fails bool
+		want  string
+	}{
+		"well":      {"hunter2", 0o600, false, ""},
+		"open":      {"hunter2", 0o666, false, "sinks.o.secret_file: DIR/secret holds a secret and others than its owner may write it (mode 0666): chmod 600"},
+		"empty":     {"\n", 0o600, true, "sinks.o.secret_file: DIR/secret is empty"},
+		"both":      {"", 0o644, true, "everyone on this machine may read it"},
+		"not there": {"", 0, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			secret, cfg := filepath.Join(dir, "secret"), filepath.Join(dir, "quell.yaml")
+			if c.mode != 0 {
+				if err := errors.Join(os.WriteFile(secret, []byte(c.text), 0o600), os.Chmod(secret, c.mode)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			text := "version: 1\nsinks: {o: {type: webhook, url: \"https://h\", secret_file: " + secret + "}}\nstreams: {s: {source: {type: sim}, sinks: [o]}}\n"
+			if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, warnings, err := Check(cfg)
+			if (err != nil) != c.fails || (got == nil) != c.fails {
+				t.Errorf("got %v, %v", got, err)
+			}
+			said := report(warnings, err)
+			if want := strings.ReplaceAll(c.want, "DIR", dir); !strings.Contains(said, want) || (want == "") != (said == "") {
+				t.Errorf("got %q, want %q", said, want)
+			}
+		})
+	}
+	if _, _, err := Check(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+// TestBareVariable: a variable without its braces is no variable, which is told
+// without its text.
+func TestBareVariable(t *testing.T) {
+	for value, want := range map[string]bool{"$MQTT_PASSWORD": true, "$PW2": true, "${PW}": false, "$${PW": false, "$hunter2": false, "hunter$PW": false, "$": false} {
+		text := "version: 1\nsinks: {o: {type: webhook, url: \"https://h\", secret: \"" + value + "\"}}\nstreams: {s: {source: {type: sim}, sinks: [o]}}\n"
+		_, warnings, err := Parse("x", []byte(text), environment)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := report(warnings, nil)
+		if got := strings.Contains(said, "sinks.o.secret: is taken as it stands"); got != want || want && strings.Contains(said, "MQTT_PASSWORD") {
+			t.Errorf("%s: %q", value, said)
+		}
+	}
+}

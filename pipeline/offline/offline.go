@@ -62,6 +62,9 @@ type Config struct {
 type Report struct {
 	Rows  int64
 	Fates window.Fates // of samples: rows × channels
+	// Steps are those forward in time from a row of a series to its next, and Skips
+	// those of them that leave at least one slot of a grid of a given rate empty.
+	Steps, Skips int64
 	// Summary is nil unless Config.Explain asked for it.
 	Summary *Summary
 }
@@ -80,7 +83,7 @@ func Denoise(ctx context.Context, r *file.Reader, w io.Writer, c Config) (rep Re
 		return Report{}, err
 	}
 	d.finish()
-	rep = Report{Rows: d.rows.end, Fates: d.eng.Fates()}
+	rep = Report{Rows: d.rows.end, Fates: d.eng.Fates(), Steps: d.steps, Skips: d.skips}
 	if d.account != nil {
 		rep.Summary = d.account.summary(d.cfg.Engine.Channels, d.rateHz)
 	}
@@ -100,6 +103,8 @@ type denoiser struct {
 	last    *series  // looked up last
 	rateHz  float64  // of the series that began last
 	account *account // what a summary is made of; nil: none
+
+	steps, skips int64 // as in Report
 
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
@@ -189,6 +194,7 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 		from = ingest.TimeArrival
 	}
 	s := d.of(name)
+	d.step(s, in.Time)
 	number, r := d.rows.push()
 	r.of = s
 	r.line = r.line[:0]
@@ -224,6 +230,19 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 		return err
 	}
 	return d.adapt()
+}
+
+// step counts the way from the latest row of a series to one at time t.
+func (d *denoiser) step(s *series, t int64) {
+	was, begun := s.time, s.begun
+	s.time, s.begun = t, true
+	if !begun || t <= was {
+		return
+	}
+	d.steps++
+	if hz := d.cfg.Engine.Window.RateHz; hz > 0 && float64(t)-float64(was) > 1.5e9/hz {
+		d.skips++
+	}
 }
 
 // finish computes and writes what is left.

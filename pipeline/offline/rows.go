@@ -83,6 +83,9 @@ type series struct {
 	placing []int64 // rows with samples not placed, from head on, oldest first
 	head    int
 
+	time  int64 // of the latest row, if one has begun it
+	begun bool
+
 	fitted int         // rows kept in fit so far
 	fit    [][]float64 // [channel][row], NaN where missing
 
