@@ -72,6 +72,9 @@ func (l *life) feed(n int, x signal, state string, settle bool) {
 
 // Wherever the process is stopped, what is decided afterwards is the same.
 func TestRestart(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it fine-tunes two dozen times")
+	}
 	base := general(t)
 	run := func(stop string) []string {
 		cfg := quick(base)
