@@ -70,9 +70,11 @@ const (
 // tails half to all of the false alarms asked for, of others hardly any; and there is
 // little to win beyond that in --run events.
 func jumpsOpen(rate Rate, channels int) float64 {
-	decades := math.Log10(rate.Between()/DefaultRate.Between()) + math.Log10(float64(channels))
-	return max(openAt+openStep*decades, openLeast)
+	return max(openAt+openStep*(tenths(rate)+math.Log10(float64(channels))), openLeast)
 }
+
+// tenths returns how many times rarer by ten a rate is than the default.
+func tenths(rate Rate) float64 { return math.Log10(rate.Between() / DefaultRate.Between()) }
 
 // NewJumps returns a Jumps for the channels of cfg, whose rate, names, grid and time
 // until a drift is the new normal it uses.
@@ -98,8 +100,8 @@ func (j *Jumps) begin(c int) {
 // takes returns what a jump takes for now.
 func (j *Jumps) takes() float64 {
 	open := jumpsOpen(j.cfg.FalseAlarms, j.cfg.Channels)
-	if !j.learnt {
-		open = min(open, drift.DefaultLocalLevel().Open)
+	if !j.learnt { // what is looked for then is large, and more so where alarms are to be rarer
+		open = min(open, drift.DefaultLocalLevel().Open+openStep*max(0, tenths(j.cfg.FalseAlarms)))
 	}
 	return open
 }
