@@ -73,6 +73,9 @@ func jumpsOpen(rate Rate, channels int) float64 {
 	return max(openAt+openStep*(tenths(rate)+math.Log10(float64(channels))), openLeast)
 }
 
+// month is a month of samples at 1 Hz.
+const month = 30.4 * 86400
+
 // tenths returns how many times rarer by ten a rate is than the default.
 func tenths(rate Rate) float64 { return math.Log10(rate.Between() / DefaultRate.Between()) }
 
@@ -100,8 +103,8 @@ func (j *Jumps) begin(c int) {
 // takes returns what a jump takes for now.
 func (j *Jumps) takes() float64 {
 	open := jumpsOpen(j.cfg.FalseAlarms, j.cfg.Channels)
-	if !j.learnt { // what is looked for then is large, and more so where alarms are to be rarer
-		open = min(open, drift.DefaultLocalLevel().Open+openStep*max(0, tenths(j.cfg.FalseAlarms)))
+	if !j.learnt { // what is looked for then is large, and more so where alarms are to be rarer than a month at 1 Hz
+		open = min(open, drift.DefaultLocalLevel().Open+openStep*max(0, tenths(j.cfg.FalseAlarms)-tenths(1/month)))
 	}
 	return open
 }
