@@ -1,25 +1,16 @@
 package mqttconn_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"io"
-	"math/big"
 	"net"
-	"os"
-	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn"
 	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/internal/certtest"
 )
 
 // TestClientCertificate connects to a broker that wants a certificate of ours, with the
@@ -48,31 +39,11 @@ func TestClientCertificate(t *testing.T) {
 	}
 }
 
-// identity writes a certificate for localhost that signs itself, and its key.
+// identity writes a certificate for localhost and its key.
 func identity(t *testing.T, dir, name string) conn.TLS {
 	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, k.Public(), k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := conn.TLS{CertFile: filepath.Join(dir, name+".pem"), KeyFile: filepath.Join(dir, name+".key")}
-	for path, block := range map[string]*pem.Block{out.CertFile: {Type: "CERTIFICATE", Bytes: der}, out.KeyFile: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return out
+	cert, key := certtest.Issue(t, dir, name)
+	return conn.TLS{CertFile: cert, KeyFile: key}
 }
 
 // inFront listens with TLS in front of a broker and returns where.

@@ -32,7 +32,7 @@ func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.C
 	in := stretches(all, !runs(j.champion))
 	p := a.pacer(j.ctx)
 	gate := GateConfig{Seed: j.seed, Regime: j.regimes(), Pause: p.rest}.defaults()
-	teacher, err := teacher(j.champion, in, all, gate)
+	teacher, err := teacherOf(j.champion, in, all, gate)
 	if err != nil {
 		return nil, c, err
 	}
@@ -131,10 +131,10 @@ func trainingSet(j *job, in []stretch, half []*replay.Window) []train.Window {
 	return ws
 }
 
-// teacher returns the net that makes what is to be learnt of new windows: the base
+// teacherOf returns the net that makes what is to be learnt of new windows: the base
 // model with the largest look-ahead, where it is nearer to the truth than the
 // champion; nil: the champion.
-func teacher(champion *model.Model, in []stretch, all []*replay.Window, cfg GateConfig) (*model.Model, error) {
+func teacherOf(champion *model.Model, in []stretch, all []*replay.Window, cfg GateConfig) (*model.Model, error) {
 	base, err := model.Base(-1)
 	if err != nil {
 		return nil, fmt.Errorf("adapt: %w", err)

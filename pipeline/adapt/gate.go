@@ -164,7 +164,7 @@ func joined(a, b train.Comparison) train.Comparison {
 // remember judges by the windows of earlier regimes.
 func (s *shadow) remember(old []*replay.Window) error {
 	for _, b := range bunches(old, s.cfg.Regime) {
-		c, err := compare(s.champion, s.challenger, b.windows, sigmaOf, s.cfg)
+		c, err := compare(s.champion, s.challenger, b.windows, s.cfg)
 		if err != nil {
 			return err
 		}
@@ -282,12 +282,11 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// compare runs both models over the windows; sigma returns a window's noise
-// level per channel in the channel's unit.
-func compare(champion, challenger *model.Model, windows []*replay.Window, sigma func(*replay.Window) []float64, cfg GateConfig) (train.Comparison, error) {
+// compare runs both models over windows, each by itself and at its own noise level.
+func compare(champion, challenger *model.Model, windows []*replay.Window, cfg GateConfig) (train.Comparison, error) {
 	evidence := make([]train.Evidence, len(windows))
 	for i, w := range windows {
-		evidence[i] = evidenceOf(w, sigma(w), cfg.Seed)
+		evidence[i] = evidenceOf(w, sigmaOf(w), cfg.Seed)
 	}
 	return train.Compare(champion, challenger, evidence, train.CompareConfig{Draws: cfg.Draws, Pause: cfg.Pause})
 }

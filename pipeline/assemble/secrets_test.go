@@ -2,15 +2,8 @@ package assemble
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"log/slog"
-	"math/big"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -21,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quell-stream/quell/conn"
+	"github.com/quell-stream/quell/internal/certtest"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
@@ -30,40 +24,13 @@ type ready struct{}
 
 func (ready) Ready() (bool, []pipeline.Status) { return true, nil }
 
-// issue writes a certificate for localhost that signs itself, and its key.
-func issue(t *testing.T, dir, name string) (cert, key string) {
-	t.Helper()
-	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{"localhost"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature}
-	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, k.Public(), k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, key = filepath.Join(dir, name+".pem"), filepath.Join(dir, name+".key")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key
-}
-
 // TestHTTP serves with a certificate whose key is a credential of systemd, to those
 // who show a certificate of ours, and warns of what is weak.
 func TestHTTP(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := issue(t, dir, "server")
-	mine, mineKey := issue(t, dir, "mine")
-	other, otherKey := issue(t, dir, "other")
+	cert, key := certtest.Issue(t, dir, "server")
+	mine, mineKey := certtest.Issue(t, dir, "mine")
+	other, otherKey := certtest.Issue(t, dir, "other")
 	token := filepath.Join(dir, "token")
 	if err := os.WriteFile(token, []byte("short\n"), 0o600); err != nil {
 		t.Fatal(err)
