@@ -32,8 +32,8 @@ type key struct {
 	partition  int32
 	topic      string // of the source, that the series is of
 	name       string // of a series or model
-	generation int64
-	number     uint64 // of a switch
+	generation int64  // one more than the offset of its claim
+	number     uint64 // of a switch; of a claim, which it tells from others
 	piece      uint64 // 0: the value; else 1 + twice the number of a piece of it + its slot
 }
 

@@ -11,21 +11,26 @@ import (
 
 // sort makes of the newest record of each key what the partition goes on from: the
 // newest generation that has a head, and nothing else.
-func (l *loading) sort(newest map[key][]byte) error {
+func (l *loading) sort(newest map[key]found) error {
 	from := int64(-1)
-	seen := int64(0)
-	for k := range newest {
-		seen = max(seen, k.generation)
-		if k.kind != claim {
+	for k, f := range newest {
+		switch {
+		case k.kind == claim && f.at > l.at:
+			l.t.claimed = true
+		case k.kind == claim && f.at < l.at || k.kind != claim && k.generation < l.t.generation:
 			l.t.old = append(l.t.old, k)
 		}
-		if k.kind == head {
-			from = max(from, k.generation)
+		if k.kind != head {
+			continue
+		}
+		from = max(from, k.generation)
+		if k.generation > l.t.generation {
+			if f.at > l.at {
+				return fmt.Errorf("%w: another process has taken partition %d over", state.ErrStale, l.number)
+			}
+			return refuse(l.s.log, l.number, errors.New("it was copied from another cluster, and its records do not stand where they did"))
 		}
 	}
-	// The sum is above every generation that was there before the claim, and rises
-	// from claim to claim, also in a log that was copied from another cluster.
-	l.t.generation = 1 + seen + l.at
 	slices.SortFunc(l.t.old, compare)
 	if from < 0 {
 		return nil
@@ -33,15 +38,15 @@ func (l *loading) sort(newest map[key][]byte) error {
 	u := new(unpacker)
 	defer u.close()
 	l.states, l.models = map[id]held{}, map[string][]byte{}
-	for _, k := range l.t.old {
-		if k.generation != from || k.piece != 0 {
+	for _, k := range l.t.old { // what counts is older than this tenure
+		if k.generation != from || k.piece != 0 || k.kind == claim {
 			continue
 		}
 		if err := l.take(u, k, newest); err != nil {
 			return refuse(l.s.log, l.number, err)
 		}
 	}
-	l.obey()
+	l.obey(newest, from-1)
 	return l.adopt()
 }
 
@@ -51,10 +56,10 @@ func compare(a, b key) int {
 }
 
 // take reads one value.
-func (l *loading) take(u *unpacker, k key, newest map[key][]byte) (err error) {
-	value := newest[k]
+func (l *loading) take(u *unpacker, k key, newest map[key]found) (err error) {
+	value := newest[k].value
 	open := func(b *blob) ([]byte, error) {
-		return b.open(u, func(i uint64) []byte { return newest[pieceKey(k, i, b.slot)] })
+		return b.open(u, func(i uint64) []byte { return newest[pieceKey(k, i, b.slot)].value })
 	}
 	switch k.kind {
 	case head:
@@ -79,7 +84,7 @@ func (l *loading) take(u *unpacker, k key, newest map[key][]byte) (err error) {
 		if err != nil {
 			return fmt.Errorf("a switch of series %q: %w", k.name, err)
 		}
-		l.choices = append(l.choices, numbered{k, data})
+		l.choices = append(l.choices, numbered{k, newest[k].at, data})
 	case weight:
 		b, err := readBlob(value)
 		if err != nil {
@@ -95,13 +100,25 @@ func (l *loading) take(u *unpacker, k key, newest map[key][]byte) (err error) {
 // numbered is a switch that was read.
 type numbered struct {
 	key
+	at   int64
 	data []byte
 }
 
-// obey keeps the switches that no state holds, in their order.
-func (l *loading) obey() {
+// obey keeps the switches that no state holds, in their order. Those that came behind
+// the claim of another process count for nobody: it may have worked without them.
+// claimed is the offset of the claim of the generation that decided on them.
+func (l *loading) obey(newest map[key]found, claimed int64) {
+	until := l.at
+	for k, f := range newest {
+		if k.kind == claim && f.at > claimed {
+			until = min(until, f.at)
+		}
+	}
 	slices.SortFunc(l.choices, func(a, b numbered) int { return cmp.Compare(a.number, b.number) })
 	for _, c := range l.choices {
+		if c.at > until {
+			continue
+		}
 		if h, ok := l.states[id{c.topic, c.name}]; ok && c.number <= h.v.decided {
 			continue
 		}

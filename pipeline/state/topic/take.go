@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"sync"
 
@@ -51,7 +52,7 @@ func (s *Store) Take(ctx context.Context, parts []state.Partition, confirm func(
 	for _, l := range all {
 		tenures[l.number] = l.t
 	}
-	s.tenures, s.confirm = tenures, confirm
+	s.tenures = tenures
 	taken := make([]state.Taken, len(parts))
 	for i, p := range parts {
 		topic, number, _ := parsePart(p.Name)
@@ -101,6 +102,12 @@ type loading struct {
 	models   map[string][]byte
 }
 
+// found is the newest record of a key.
+type found struct {
+	at    int64
+	value []byte
+}
+
 // held is a state that was read.
 type held struct {
 	v     seriesValue
@@ -110,7 +117,7 @@ type held struct {
 // claim tells all others that the partition is taken over, unless it is this process
 // that had it last.
 func (l *loading) claim(ctx context.Context) error {
-	if t := l.s.tenures[l.number]; t != nil && !t.over && t.stood && t.partitions == l.count && slices.Equal(t.topics, l.topics) {
+	if t := l.s.tenures[l.number]; t != nil && !t.over && !t.claimed && t.stood && t.partitions == l.count && slices.Equal(t.topics, l.topics) {
 		alone, next, err := l.alone(ctx, t)
 		if err != nil {
 			return err
@@ -121,7 +128,8 @@ func (l *loading) claim(ctx context.Context) error {
 			return nil
 		}
 	}
-	k := key{kind: claim, partition: l.number}
+	// A key of its own, so that each claim is there until a head makes it needless.
+	k := key{kind: claim, partition: l.number, number: rand.Uint64()}
 	at, err := l.s.log.Append(ctx, l.number, []Record{{Key: k.append(nil), Value: wire.U8(nil, valueVersion)}})
 	l.at = at
 	return err
@@ -132,7 +140,7 @@ func (l *loading) alone(ctx context.Context, t *tenure) (bool, int64, error) {
 	alone := true
 	next, err := l.s.log.Read(ctx, l.number, t.next, -1, func(r Record) error {
 		k, err := readKey(r.Key)
-		if err == nil && k.kind == claim {
+		if err == nil && r.Value != nil && (k.kind == claim || k.generation > t.generation) {
 			alone = false
 		}
 		return nil // what it is shows when the partition is taken
@@ -140,13 +148,14 @@ func (l *loading) alone(ctx context.Context, t *tenure) (bool, int64, error) {
 	return alone, next, err
 }
 
-// read reads what there was when the partition was claimed.
+// read reads what there is. It goes on until nothing is left: what a compaction has
+// removed on the way stands, newer, further on.
 func (l *loading) read(ctx context.Context) error {
 	if l.kept {
 		return nil
 	}
-	newest := map[key][]byte{}
-	_, err := l.s.log.Read(ctx, l.number, 0, l.at, func(r Record) error {
+	newest := map[key]found{}
+	take := func(r Record) error {
 		k, err := readKey(r.Key)
 		if err != nil {
 			return refuse(l.s.log, l.number, fmt.Errorf("at offset %d: %w", r.Offset, err))
@@ -154,14 +163,25 @@ func (l *loading) read(ctx context.Context) error {
 		if r.Value == nil {
 			delete(newest, k)
 		} else {
-			newest[k] = slices.Clone(r.Value)
+			newest[k] = found{r.Offset, slices.Clone(r.Value)}
 		}
 		return nil
-	})
-	if err != nil {
-		return err
 	}
-	l.t = &tenure{number: l.number, partitions: l.count, generation: 1 + l.at, next: l.at + 1, topics: l.topics,
+	end := int64(0)
+	for {
+		next, err := l.s.log.Read(ctx, l.number, end, -1, take)
+		if err != nil {
+			return err
+		}
+		if next <= end {
+			break
+		}
+		end = next
+	}
+	if end <= l.at {
+		return fmt.Errorf("state topic %s, partition %d ends at %d, before the record that was written at %d", l.s.log.Name(), l.number, end, l.at)
+	}
+	l.t = &tenure{number: l.number, partitions: l.count, generation: 1 + l.at, next: end, topics: l.topics,
 		slots: map[key]uint8{}, models: map[string]bool{}, inherited: map[id]bool{}, ahead: map[id][]place{}}
 	return l.sort(newest)
 }

@@ -64,7 +64,6 @@ type Store struct {
 
 	tenures map[int32]*tenure // by number of the partition
 	decided uint64            // number of the latest switch
-	confirm func(context.Context) error
 }
 
 var _ state.Shared = (*Store)(nil)

@@ -20,6 +20,7 @@ type tenure struct {
 	generation int64
 	next       int64 // the offset behind what this process has written or read
 	over       bool  // nothing may be written any more
+	claimed    bool  // somebody else has claimed it since
 	topics     []string
 
 	stood bool // the first head is in the log
@@ -214,6 +215,8 @@ func (s *Store) Decide(sw state.Switch) error {
 		// Without a head nobody would obey it.
 		return over(s.log, t, errors.New("a switch needs a head before it"))
 	}
+	// What decides is the order of the log: a switch counts that no claim of another
+	// process comes before, and that process finds it.
 	b := batch{s: s, t: t}
 	if sw.Bytes != nil {
 		if err := b.model(sw.Model, func(string) ([]byte, error) { return sw.Bytes() }); err != nil {
@@ -229,17 +232,12 @@ func (s *Store) Decide(sw state.Switch) error {
 	if err := b.flush(); err != nil {
 		return err
 	}
+	if t.claimed {
+		return over(s.log, t, errors.New("another process has claimed it"))
+	}
 	s.decided++
 	k.generation, k.partition = t.generation, t.number
 	t.recent = append(t.recent, k)
-	// Whoever has the partition after this process is confirmed later than it, and so
-	// finds the switch in the log. One who has it already may not: then nothing is to
-	// be served by it here.
-	if s.confirm != nil {
-		if err := s.confirm(s.stop); err != nil {
-			return over(s.log, t, err)
-		}
-	}
 	return nil
 }
 
@@ -308,17 +306,19 @@ func (b *batch) send() {
 	t.next = base + int64(len(recs))
 }
 
-// strangers looks at what others wrote between two writes of this process, up to an
-// offset: a state of a later generation means that the partition is another's.
+// strangers looks at what others wrote since this process did, a record of which stands
+// at an offset: a state of a later generation means that the partition is another's. A claim
+// alone need not, since whoever made it may have lost the partition by then.
 func (s *Store) strangers(ctx context.Context, t *tenure, to int64) error {
 	if to < t.next {
 		return over(s.log, t, fmt.Errorf("the log went back from offset %d to %d", t.next, to))
 	}
 	later := int64(0)
-	_, err := s.log.Read(ctx, t.number, t.next, to, func(r Record) error {
+	_, err := s.log.Read(ctx, t.number, t.next, -1, func(r Record) error {
 		k, err := readKey(r.Key)
 		if err == nil && r.Value != nil {
 			later = max(later, k.generation)
+			t.claimed = t.claimed || k.kind == claim
 		}
 		return nil // what it is shows when the partition is taken
 	})
