@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"sink/kafka":               {"sink", "conn"},
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "sink/spool", "sink/dlq", "internal", "pipeline/state"},
 	"pipeline/state":           {"internal"},
+	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
 	"pipeline/adapt":           {"drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/capture":         {"ingest", "internal"},
 	"pipeline/adapt/adapteval": {"ingest", "model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},

@@ -60,7 +60,7 @@ type Pipeline struct {
 var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
 
 // New sets a pipeline up: it locks the state directory and loads checkpoints,
-// but connects to nothing. The streams' adapters are the pipeline's from then on:
+// but connects to nothing. The streams' adapters and shared stores are the pipeline's from then on:
 // it closes them, after an error too.
 func New(cfg Config) (*Pipeline, error) {
 	if cfg.Drain == 0 {
@@ -68,7 +68,7 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	release, err := state.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, errors.Join(err, closeAdapters(cfg.Streams))
+		return nil, errors.Join(err, closeUnused(cfg.Streams))
 	}
 	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
 	p.hard, p.kill = context.WithCancelCause(context.Background())
@@ -130,7 +130,7 @@ func (p *Pipeline) build() error {
 
 // Close releases a pipeline that is not going to Run.
 func (p *Pipeline) Close() error {
-	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
+	return errors.Join(p.closeWorkers(), closeUnused(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
 }
 
 func (p *Pipeline) closeSpools() error {
@@ -149,11 +149,14 @@ func (p *Pipeline) closeWorkers() error {
 	return errors.Join(errs...)
 }
 
-func closeAdapters(streams []StreamConfig) error {
+func closeUnused(streams []StreamConfig) error {
 	var errs []error
 	for _, s := range streams {
 		if s.Adapter != nil {
 			errs = append(errs, s.Adapter.Close())
+		}
+		if s.Shared != nil {
+			errs = append(errs, s.Shared.Close())
 		}
 	}
 	return errors.Join(errs...)

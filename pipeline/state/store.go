@@ -31,6 +31,8 @@ type Shared interface {
 	// Errors: ErrStale, one that wraps ErrRefused, or one that may pass. After an
 	// error nothing has changed.
 	Take(ctx context.Context, parts []Partition, confirm func(context.Context) error) ([]Taken, error)
+	// Forget has the next Take keep nothing.
+	Forget()
 	// Abandon has writes that are under way fail. It may be called at any time.
 	Abandon()
 }

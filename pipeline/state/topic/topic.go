@@ -85,6 +85,9 @@ func (s *Store) Full(c state.Checkpoint) error { return s.Change(c) }
 // Decided implements state.Store.
 func (s *Store) Decided() uint64 { return s.decided }
 
+// Forget implements state.Shared.
+func (s *Store) Forget() { clear(s.tenures) }
+
 // Abandon implements state.Shared.
 func (s *Store) Abandon() { s.cancel() }
 
