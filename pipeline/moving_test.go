@@ -193,6 +193,7 @@ func TestMovesAnywhere(t *testing.T) {
 			killAt = g.committed + int64(rng.IntN(len(in)/8))
 		}
 		seed := rand.New(rand.NewPCG(uint64(life), 3))
+		again := rand.New(rand.NewPCG(uint64(life), 4)) // for another goroutine
 		out := newSink(uint64(life))
 		client := &memlog.Client{Log: log, Partitions: 1, Max: 60_000, Gate: func(op memlog.Op) memlog.Fate {
 			if log.Pending() > 0 && seed.IntN(4) == 0 {
@@ -228,11 +229,11 @@ func TestMovesAnywhere(t *testing.T) {
 			}
 		}
 		s.gone = func(int64) bool {
-			again := seed.IntN(700) == 0
-			if again {
-				rejoined++
+			if again.IntN(700) != 0 {
+				return false
 			}
-			return again
+			rejoined++
+			return true
 		}
 		err := p.Run(t.Context())
 		got = append(got, out.got...)
