@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/pipeline/state/topic"
 	"github.com/quell-stream/quell/pipeline/state/topic/memlog"
 )
@@ -258,5 +260,123 @@ func TestMovesAnywhere(t *testing.T) {
 	}
 	if g.committed != int64(len(in)) {
 		t.Errorf("%d of %d messages are finished", g.committed, len(in))
+	}
+}
+
+// asking is an adapter that decides what a test asks for.
+type asking struct {
+	idleAdapter
+	asked chan Decision
+}
+
+func (a *asking) Decisions() <-chan Decision { return a.asked }
+
+// TestSwitchMoves switches a series to a model in one process, which is killed, and goes
+// on in another one that has never seen the model: it comes with the state, and no
+// record is told in two ways.
+func TestSwitchMoves(t *testing.T) {
+	in := disorder(900)
+	g, log := &brokers{log: in, finished: map[int64]bool{}}, memlog.New()
+	tuned := testModel(t, 2)
+	var got []string
+	dead := new(atomic.Bool)
+	client := &memlog.Client{Log: log, Partitions: 1, Gate: func(memlog.Op) memlog.Fate {
+		if dead.Load() {
+			return memlog.Dead
+		}
+		return memlog.Done
+	}}
+	out := newSink(1)
+	p, s := moved(t, g, client, out, newSink(2))
+	a := &asking{asked: make(chan Decision)}
+	p.workers[0].cfg.Adapter = a
+	killed := errors.New("killed")
+	s.wake = func(next int64) {
+		switch next {
+		case 1000:
+			a.asked <- Decision{Switch: Switch{Series: "x", Model: tuned, Kind: "model.promoted", Why: "better"}}
+		case 1800:
+			out.mu.Lock()
+			out.done = true
+			out.mu.Unlock()
+			dead.Store(true)
+			p.kill(killed)
+		}
+	}
+	if err := p.Run(t.Context()); !errors.Is(err, killed) {
+		t.Fatal(err)
+	}
+	got = append(got, out.got...)
+	g.serial++
+	out = newSink(3)
+	p, _ = moved(t, g, &memlog.Client{Log: log, Partitions: 1}, out, newSink(4))
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if name := p.workers[0].eng.lanes["x"].modelName(); name != tuned.Name() {
+		t.Errorf("x is served by %s, want %s", name, tuned.Name())
+	}
+	if name := p.workers[0].eng.lanes["y"].modelName(); name == tuned.Name() {
+		t.Error("y is served by the model of x")
+	}
+	whole := newSink(5)
+	p, _ = moved(t, &brokers{log: in, finished: map[int64]bool{}}, &memlog.Client{Log: memlog.New(), Partitions: 1}, whole, newSink(6))
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	have, want := distinct(t, append(got, out.got...)), distinct(t, whole.got)
+	if len(have) != len(want) {
+		t.Errorf("%d records, want %d", len(have), len(want))
+	}
+}
+
+// TestPartitionsAdded adds partitions to the source between two processes: the series
+// of before end, with an event that says so, and begin anew where they are now.
+func TestPartitionsAdded(t *testing.T) {
+	in := disorder(900)
+	g, log := &brokers{log: in, finished: map[int64]bool{}}, memlog.New()
+	p, s := moved(t, g, &memlog.Client{Log: log, Partitions: 1}, newSink(1), newSink(2))
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	s.wake = func(next int64) {
+		if next == 1000 {
+			stop()
+		}
+	}
+	if err := p.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	g.serial++
+	out := newSink(3)
+	p, _ = moved(t, g, &memlog.Client{Log: log, Partitions: 2}, out, newSink(4))
+	p.outlets[0].cfg.Emit = "all"
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	resets := 0
+	for _, line := range out.got {
+		if strings.Contains(line, `"series.reset"`) && strings.Contains(line, "number of partitions") {
+			resets++
+		}
+	}
+	if resets < 2 {
+		t.Errorf("%d events of contexts that end, want one of each series", resets)
+	}
+	if s := p.Summaries()["s"]; s.In != int64(len(in)) {
+		t.Errorf("%d samples in, want %d: %v", s.In, len(in), s.Fates)
+	}
+}
+
+// TestRefusedStateTopic: what is in the way of the state topic ends the run, with what
+// to do.
+func TestRefusedStateTopic(t *testing.T) {
+	log := memlog.New()
+	client := &memlog.Client{Log: log, Partitions: 1}
+	if _, err := client.Append(t.Context(), 0, []topic.Record{{Key: []byte("somebody's"), Value: []byte("x")}}); err != nil {
+		t.Fatal(err)
+	}
+	p, _ := moved(t, &brokers{log: disorder(20), finished: map[int64]bool{}}, client, newSink(1), newSink(2))
+	if err := p.Run(t.Context()); !errors.Is(err, state.ErrRefused) || !strings.Contains(err.Error(), "state_topic") {
+		t.Errorf("got %v", err)
 	}
 }
