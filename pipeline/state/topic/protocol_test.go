@@ -56,7 +56,7 @@ func TestMistakes(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
 			runs := 0
-			for budget := 0; budget <= 3; budget++ {
+			for budget := 0; budget <= 2; budget++ {
 				for _, c := range scenarios {
 					n, found := explore(c, m, budget)
 					if runs += n; found != nil {
