@@ -21,7 +21,7 @@ type scenario struct {
 }
 
 var scenarios = []scenario{
-	{name: "plain", messages: "abca", step: 2, budget: 2},
+	{name: "plain", messages: "abca", step: 2, budget: 1},
 	{name: "forget", messages: "abACb", step: 2, budget: 1},
 	{name: "switch", messages: "abaa", step: 2, decide: 2, budget: 2},
 	{name: "pieces", messages: "aaa", step: 1, max: 500, long: true, budget: 1},
