@@ -36,6 +36,22 @@ func (w *worker) openStore() error {
 	return files.Close()
 }
 
+// Checkpoints that go to a log cost the network every state that has changed, some
+// 60 KB of a series and channel: writing them takes at most one part in restShare of the
+// time, unless that puts them off for longer than restMost.
+const (
+	restShare = 5
+	restMost  = time.Minute
+)
+
+// rest is the time between two checkpoints.
+func (w *worker) rest() time.Duration {
+	if w.cfg.Shared == nil {
+		return w.cfg.Checkpoint
+	}
+	return max(w.cfg.Checkpoint, min(restShare*time.Duration(w.com.took.Load()), restMost))
+}
+
 // rejoin asks the source for another assignment.
 func (w *worker) rejoin() error {
 	r, is := w.cfg.Source.(ingest.Rejoiner)

@@ -278,6 +278,11 @@ func (a *asking) Decisions() <-chan Decision { return a.asked }
 // on in another one that has never seen the model: it comes with the state, and no
 // record is told in two ways.
 func TestSwitchMoves(t *testing.T) {
+	t.Run("in the state", func(t *testing.T) { switchMoves(t, true) })
+	t.Run("by itself", func(t *testing.T) { switchMoves(t, false) })
+}
+
+func switchMoves(t *testing.T, inState bool) {
 	in := disorder(900)
 	g, log := &brokers{log: in, finished: map[int64]bool{}}, memlog.New()
 	tuned := testModel(t, 2)
@@ -293,6 +298,9 @@ func TestSwitchMoves(t *testing.T) {
 	p, s := moved(t, g, client, out, newSink(2))
 	a := &asking{asked: make(chan Decision)}
 	p.workers[0].cfg.Adapter = a
+	if !inState {
+		p.workers[0].cfg.Checkpoint = time.Hour // no state holds the switch
+	}
 	killed := errors.New("killed")
 	s.wake = func(next int64) {
 		switch next {

@@ -314,7 +314,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if time.Since(w.lastPoint) >= w.cfg.Checkpoint {
+		if time.Since(w.lastPoint) >= w.rest() {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func TestTakeOver(t *testing.T) {
 	l.recs = written(t)
 	l.next = int64(len(l.recs))
 	want := state.Taken{Next: 7, Meta: []byte("meta"), Series: map[string][]byte{"a": []byte("short"), "b": noise()}, Ahead: map[string]int64{},
-		Models: map[string][]byte{"m": []byte("weights")}, Switches: []state.Switch{{Part: "t", Series: "a", Data: []byte("switch")}}}
+		Models: map[string][]byte{"m": []byte("weights")}, Switches: []state.Switch{{Part: "t/0", Series: "a", Data: []byte("switch")}}}
 	for range 3 {
 		s := New(l, nopLog)
 		got, err := s.Take(t.Context(), takeAll, nil)
