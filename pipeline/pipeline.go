@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -53,7 +54,15 @@ type Pipeline struct {
 	hard    context.Context
 	kill    context.CancelCauseFunc
 	ready   atomic.Bool
+	began   time.Time
+
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
+	acks    view.Acks
 }
+
+// DeadLetterName is what the dead letter is called among the sinks.
+const DeadLetterName = "dead_letter"
 
 // ErrDrain says that a stop ran out of time before everything was durable.
 // Nothing is lost: what was not acknowledged comes again.
@@ -70,7 +79,8 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeAdapters(cfg.Streams))
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, began: time.Now(),
+		told: view.NewRing[view.Event](mostEvents), letters: view.NewRing[view.Letter](mostLetters)}
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -94,7 +104,7 @@ func (p *Pipeline) build() error {
 		byName[c.Name] = o
 	}
 	c := p.cfg.DeadLetter
-	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
+	c.Name, c.Emit, c.Required = DeadLetterName, "dead", true
 	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
 	spools := filepath.Join(p.cfg.StateDir, "spools")
 	for _, o := range p.outlets {
@@ -119,6 +129,7 @@ func (p *Pipeline) build() error {
 		if err != nil {
 			return err
 		}
+		w.told, w.letters = p.told, p.letters
 		p.workers = append(p.workers, w)
 		if s.Engine.Model != nil {
 			p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
