@@ -45,7 +45,7 @@ export class Live {
     const abort = (this.abort = new AbortController());
     let dog = 0;
     try {
-      const res = await open("live?topics=" + this.topics, { signal: abort.signal });
+      const res = await open("live?topics=" + encodeURIComponent(this.topics), { signal: abort.signal });
       const reader = res.body!.pipeThrough(new TextDecoderStream()).getReader();
       const parser = new Parser((event, data) => this.handle(event, JSON.parse(data)));
       for (;;) {

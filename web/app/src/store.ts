@@ -10,7 +10,9 @@ export const keyOf = (stream: string, series: string): string => stream + "\u000
 
 /** Spark is the short memory of a series that is not looked at closely: its first channel, once a second. */
 export interface Spark { raw: (number | null)[]; clean: (number | null)[] }
-const sparkLength = 90, mostEvents = 2000, mostBuffers = 8;
+const sparkLength = 90, mostEvents = 2000, mostBuffers = 40;
+/** mostSketches bounds the cards whose every point is followed; the server allows 64 series to a stream. */
+export const mostSketches = 24;
 
 export interface Tapped { at: number; text: string; dropped: number }
 
@@ -37,8 +39,10 @@ class Store {
   private pointListeners = new Set<(key: string) => void>();
   private due = false;
   private offset = 0; // what the server's clock is ahead of ours, ms
-  private last = { at: 0, streams: new Map<string, Partial<Stream>>() };
+  private last = { at: 0, streams: new Map<string, Stream>() };
   private closeUp: string[] = [];
+  private sketched: string[] = [];
+  private asked: string[] = []; // series of the stream that is open
   private tap: string | null = null;
   readonly live = new Live((e, d) => this.take(e, d), () => this.changed());
 
@@ -87,16 +91,17 @@ class Store {
     }
   }
 
-  /** refreshStreams asks for the counters and queues of all streams anew. */
-  async refreshStreams(): Promise<void> {
-    this.streams = await get<Streams>("streams");
-    this.changed();
-  }
-
   /** watch says which series are looked at closely; their points come with the stream. */
   watch(keys: string[]): void {
     for (const k of keys) this.buffer(k);
     this.closeUp = keys;
+    this.topics();
+  }
+
+  /** sketch says which series are seen as cards; the first of them come with all their points. */
+  sketch(keys: string[]): void {
+    this.sketched = keys.slice(0, mostSketches);
+    for (const k of this.sketched) this.buffer(k);
     this.topics();
   }
 
@@ -110,7 +115,11 @@ class Store {
     if (!this.loaded) return;
     const t = ["status", "events"];
     for (const s of this.streams?.streams ?? []) t.push("grid:" + encodeURIComponent(s.name));
-    for (const k of this.closeUp) t.push("series:" + at(...k.split("\u0000")));
+    const wanted = [...new Set([...this.closeUp, ...this.sketched])];
+    // A stream that has what is wanted, and a little more, is not opened anew.
+    const has = wanted.length > 0 && this.asked.length <= 2 * mostSketches && wanted.every((k) => this.asked.includes(k));
+    if (!has) this.asked = wanted;
+    for (const k of this.asked) t.push("series:" + at(...k.split("\u0000")));
     if (this.tap) t.push("tap:" + this.tap);
     this.live.watch(t);
   }
@@ -138,10 +147,7 @@ class Store {
   async acknowledge(key: string, id: string): Promise<void> {
     const [stream, series] = key.split("\u0000");
     await post(`series/${at(stream, series)}/acknowledge`, { event: id });
-    for (const e of this.events) if (e.id === id) e.acknowledged = true;
-    const s = this.series.get(key);
-    if (s?.alert?.id === id) s.alert.acknowledged = true;
-    this.tick++;
+    this.events = (await get<{ events: Event[] }>("events?limit=500")).events; // it holds for all events of the alert
     this.changed();
   }
 
@@ -159,21 +165,22 @@ class Store {
     this.offset = at - Date.now();
     const span = (at - this.last.at) / 1000;
     if (s.streams?.length && span > 0.2) {
-      for (const now of s.streams) this.takeRates(now, this.last.streams.get(now.name!), span);
-      this.last = { at, streams: new Map(s.streams.map((x) => [x.name!, x])) };
+      for (const now of s.streams) this.takeRates(now, this.last.streams.get(now.name), span);
+      this.last = { at, streams: new Map(s.streams.map((x) => [x.name, x])) };
     }
     this.status = s;
+    if (!s.streams || !s.sinks) return;
+    this.streams = { streams: s.streams, sinks: s.sinks };
+    if (this.loaded) this.topics(); // a stream may be new
   }
 
-  private takeRates(now: Partial<Stream>, then: Partial<Stream> | undefined, span: number): void {
+  private takeRates(now: Stream, then: Stream | undefined, span: number): void {
     const of: Record<string, number> = {};
     for (const k of ["messages", "records", "events", "dead", "dropped"] as const) {
-      if (then && now[k] !== undefined && then[k] !== undefined) of[k] = Math.max(0, (now[k]! - then[k]!) / span);
+      if (then) of[k] = Math.max(0, (now[k] - then[k]) / span);
     }
-    this.rates.set(now.name!, of);
-    if (of.records !== undefined) this.past.set(now.name!, [...(this.past.get(now.name!) ?? []), of.records].slice(-60));
-    const s = this.streams?.streams.find((x) => x.name === now.name);
-    if (s) Object.assign(s, now);
+    this.rates.set(now.name, of);
+    if (of.records !== undefined) this.past.set(now.name, [...(this.past.get(now.name) ?? []), of.records].slice(-60));
   }
 
   private takeGrid(d: { stream: string; series: Series[]; removed?: string[] }): void {

@@ -42,7 +42,7 @@ export interface Part {
 export interface Status {
   version: string; kernel: string; started: string; now: string; ready: boolean; writes: boolean;
   series: number; viewers: number; parts: Part[]; memory_bytes: number; cpu_seconds: number; goroutines: number;
-  streams?: Partial<Stream>[]; dropped?: number;
+  streams?: Stream[]; sinks?: Sink[]; dropped?: number;
 }
 
 export interface Stream {
@@ -71,8 +71,8 @@ export interface Model {
 
 export interface Adaptation {
   stream: string; series: string; phase: string; windows: number; need: number;
-  evidence: { log_e: number; accept: number; reject: number } | null;
-  curve: { step: number; loss: number; holdout: number | null }[]; challenger: string | null; gain_db: number | null;
+  evidence: { log_e: number | null; accept: number | null; reject: number | null } | null;
+  curve: { step: number; loss: number | null; holdout: number | null }[]; challenger: string | null; gain_db: number | null;
 }
 
 export interface Models { models: Model[]; adaptation: Adaptation[] }

@@ -37,7 +37,7 @@ export function Badges({ s }: { s: Series }) {
       {s.learning && <span class="badge" title="What is usual is still being learnt">baseline {s.learning.have}/{s.learning.need}</span>}
       {c && c.method !== "net" && c.method && <span class="badge" title="A classical filter serves: the readings do not show the network to be better">{c.method}</span>}
       {c && c.quality && c.quality !== "good" && <span class="badge warn">{c.quality}</span>}
-      {s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107}</span>}
+      {s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107.replaceAll("_", " ")}</span>}
       {s.alert?.acknowledged && <span class="badge">acknowledged</span>}
     </span>
   );

@@ -20,7 +20,10 @@ export class View {
 
   get range(): [number, number] {
     const end = this.end ?? this.frozen ?? this.buffer.newest;
-    return isNaN(end) ? [0, this.span] : [end - this.span, end];
+    if (isNaN(end)) return [0, this.span];
+    // Until the span is full the picture grows with what there is.
+    const from = end - this.span, first = this.buffer.t[0];
+    return this.end === null && first > from ? [Math.min(first, end - this.span / 8), end] : [from, end];
   }
 
   /** slice returns the indices of the points within the range, and one beyond on either side. */

@@ -96,6 +96,7 @@ function states(u: uPlot, view: View): void {
     while (j < b && view.buffer.drift[j] === d) j++;
     if (d && state[d]) {
       ctx.fillStyle = colours()[state[d]];
+      ctx.globalAlpha = d === "learning" ? 0.3 : 1;
       ctx.fillRect(x(i), y, Math.max(x(Math.min(j, b - 1)) - x(i), ratio), h);
     }
     i = j;

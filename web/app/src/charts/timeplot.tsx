@@ -57,7 +57,7 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
       if (u.cursor.left === undefined || u.cursor.left! < 0) now.current.onCursor?.(null);
     };
     const ask = (): void => { if (!due) due = requestAnimationFrame(draw); };
-    const size = new ResizeObserver(() => { plot.current!.setSize({ width: box.current!.clientWidth, height: now.current.height }); });
+    const size = new ResizeObserver(() => { if (box.current?.clientWidth) plot.current?.setSize({ width: box.current.clientWidth, height: now.current.height }); });
     size.observe(box.current!);
     const done = [
       view.onChange(ask), onTheme(() => { make(); ask(); }),
@@ -133,7 +133,7 @@ function options(view: View, lane: { current: Lane }, from: { current: number },
       y: { range: (_u, a, b) => calm(lane.current, a, b) },
     },
     axes: [
-      { ...axis, show: true, size: lane.current.axis ? 28 : 0, gap: 6, values: (_u, t) => t.map((x) => (lane.current.axis ? clock(x) : "")), space: 90, grid: { show: false } },
+      { ...axis, show: true, size: lane.current.axis ? 28 : 0, gap: 6, values: (u, t) => t.map((x) => (lane.current.axis && fits(u, x) ? clock(x) : "")), space: 90, grid: { show: false } },
       { ...axis, size: left, gap: 8, space: 36, values: (_u, v) => tidy(v) },
     ],
     series: [{}, ...lane.current.series],
@@ -161,6 +161,9 @@ function options(view: View, lane: { current: Lane }, from: { current: number },
   };
 }
 
+/** fits says whether there is room for a time below x. */
+const fits = (u: uPlot, x: number): boolean => u.valToPos(x, "x") < u.over.clientWidth - 20;
+
 const ids = new WeakMap<View, number>();
 let next = 0;
 function id(v: View): number {
@@ -182,7 +185,8 @@ export function tidy(v: number[]): string[] {
   const step = Math.abs((v[1] ?? v[0]) - v[0]) || Math.abs(v[0]) || 1;
   const big = Math.max(...v.map(Math.abs));
   if (big >= 1e6 || (big > 0 && big < 1e-4)) return v.map((x) => x.toExponential(1).replace("e+", "e"));
-  const digits = Math.max(0, Math.min(6, -Math.floor(Math.log10(step) + 1e-9)));
+  let digits = 0;
+  while (digits < 6 && Math.abs(step * 10 ** digits - Math.round(step * 10 ** digits)) > 1e-6 * step * 10 ** digits) digits++;
   return v.map((x) => x.toFixed(digits).replace(/^-/, "−"));
 }
 

@@ -55,12 +55,13 @@ export function Progress({ a }: { a: Adaptation }) {
 
 /** Evidence places the log of the e-value between the bounds of the gate. */
 function Evidence({ e }: { e: NonNullable<Adaptation["evidence"]> }) {
-  const lo = Math.min(e.reject, e.log_e), hi = Math.max(e.accept, e.log_e), wide = hi - lo || 1;
+  const log = e.log_e ?? 0, accept = e.accept ?? 1;
+  const lo = Math.min(e.reject ?? 0, log, 0), hi = Math.max(accept, log), wide = hi - lo || 1;
   const at = (x: number): string => ((x - lo) / wide) * 100 + "%";
   return (
-    <div class="evidence" role="img" aria-label={`Evidence ${num(e.log_e, 3)}; accepted from ${num(e.accept, 3)}, rejected from ${num(e.reject, 3)}`}>
-      <div class="track"><i class="mark" style={{ left: at(e.log_e) }} /><i class="edge" style={{ left: at(e.accept) }} /><i class="edge bad" style={{ left: at(e.reject) }} /></div>
-      <div class="ends"><span>reject {num(e.reject, 3)}</span><strong>evidence {num(e.log_e, 3)}</strong><span>accept {num(e.accept, 3)}</span></div>
+    <div class="evidence" role="img" aria-label={`Evidence ${num(e.log_e, 3)}; accepted from ${num(e.accept, 3)}, rejected ${e.reject === null ? "when windows run out" : "from " + num(e.reject, 3)}`}>
+      <div class="track"><i class="mark" style={{ left: at(log) }} /><i class="edge" style={{ left: at(accept) }} />{e.reject !== null && <i class="edge bad" style={{ left: at(e.reject) }} />}</div>
+      <div class="ends"><span>{e.reject === null ? "" : `reject ${num(e.reject, 3)}`}</span><strong>evidence {num(e.log_e, 3)}</strong><span>accept {num(e.accept, 3)}</span></div>
     </div>
   );
 }

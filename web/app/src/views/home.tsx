@@ -25,6 +25,7 @@ export function Home() {
   const at = Math.max(0, shown.findIndex((x) => keyOf(x.stream, x.series) === focus));
   const hero = shown[at];
   const key = hero ? keyOf(hero.stream, hero.series) : "";
+  useEffect(() => { if (key && !focus) setFocus(key); }, [key, focus]); // it stays what it is when others get worse
   const list = useRef<{ show: (i: number) => void }>(null);
   const move = (by: number): void => {
     if (!shown.length) return;
@@ -48,7 +49,7 @@ export function Home() {
       <div class="headline"><h1>{lead(all)}</h1><p class="note">{plural(all.length, "series", "series")} in {plural(s.streams?.streams.length ?? 0, "stream")}</p></div>
       {hero && <Hero key={key} s={hero} />}
       <Filters all={all} shown={shown.length} q={q} />
-      {shown.length ? <Grid shown={shown} focus={key} pick={setFocus} handle={list} tick={s.tick} /> : <Empty>{all.length ? "No series matches." : "No series yet: they appear with their first samples."}</Empty>}
+      {shown.length ? <Grid shown={shown} focus={key} pick={setFocus} handle={list} /> : <Empty>{all.length ? "No series matches." : "No series yet: they appear with their first samples."}</Empty>}
     </div>
   );
 }
@@ -128,10 +129,10 @@ function Filters({ all, shown, q }: { all: Series[]; shown: number; q: URLSearch
   );
 }
 
-interface GridProps { shown: Series[]; focus: string; pick: (key: string) => void; handle: { current: { show: (i: number) => void } | null }; tick: number }
+interface GridProps { shown: Series[]; focus: string; pick: (key: string) => void; handle: { current: { show: (i: number) => void } | null }}
 
 /** Grid makes cards for the rows that can be seen and no others. */
-function Grid({ shown, focus, pick, handle, tick }: GridProps) {
+function Grid({ shown, focus, pick, handle }: GridProps) {
   const box = useRef<HTMLDivElement>(null);
   const [win, setWin] = useState({ columns: 4, first: 0, rows: 12 });
   useLayoutEffect(() => {
@@ -158,24 +159,30 @@ function Grid({ shown, focus, pick, handle, tick }: GridProps) {
   const rows = Math.ceil(shown.length / win.columns);
   const first = Math.min(win.first, Math.max(0, rows - 1));
   const from = first * win.columns, to = Math.min(shown.length, (first + win.rows) * win.columns);
+  const seen = shown.slice(from, to).map((s) => keyOf(s.stream, s.series));
+  useEffect(() => {
+    const t = setTimeout(() => store.sketch(seen), 400); // once scrolling has come to rest
+    return () => clearTimeout(t);
+  }, [seen.slice().sort().join()]);
+  useEffect(() => () => store.sketch([]), []);
   const look = { "--columns": win.columns, paddingTop: first * rowHeight + "px", height: rows * rowHeight + "px" };
   return (
     <div class="grid" ref={box} role="list" aria-label="Series" style={look as never}>
       {shown.slice(from, to).map((s, i) => {
         const key = keyOf(s.stream, s.series);
-        return <CardOf key={key} s={s} id={key} on={key === focus} pick={pick} tick={tick} at={from + i + 1} of={shown.length} />;
+        return <CardOf key={key} s={s} id={key} on={key === focus} pick={pick} at={from + i + 1} of={shown.length} />;
       })}
     </div>
   );
 }
 
-function CardOf({ s, id, on, pick, tick, at, of }: { s: Series; id: string; on: boolean; pick: (key: string) => void; tick: number; at: number; of: number }) {
+function CardOf({ s, id, on, pick, at, of }: { s: Series; id: string; on: boolean; pick: (key: string) => void; at: number; of: number }) {
   const c = s.channels[0], state = health(s);
   return (
     <div class={"card " + state + (on ? " on" : "")} role="listitem" aria-posinset={at} aria-setsize={of}>
       <a href={link(["series", s.stream, s.series])} onFocus={() => pick(id)}>
         <span class="top"><Glyph state={state} /><strong>{s.series}</strong><span class="value">{num(c?.clean ?? c?.raw)}<small> {unitOf(s.stream, c?.name)}</small></span></span>
-        <Sparkline spark={store.sparks.get(id)} tick={tick} />
+        <Sparkline id={id} />
         <span class="foot"><span class="word">{state === "normal" ? "" : words[state]}</span><Badges s={s} /></span>
       </a>
     </div>

@@ -16,12 +16,6 @@ export function PipelinePage() {
   const s = useStore();
   const { q } = useRoute();
   const tap = q.get("tap");
-  useEffect(() => {
-    const load = () => { if (!document.hidden && !store.paused) void store.refreshStreams().catch(() => {}); };
-    load();
-    const t = setInterval(load, 2000);
-    return () => clearInterval(t);
-  }, []);
   useEffect(() => { store.watchTap(tap); return () => store.watchTap(null); }, [tap, s.loaded]);
   const st = s.status;
   if (!st || !s.streams) return <Empty>{s.problem || "Connecting …"}</Empty>;
@@ -32,7 +26,7 @@ export function PipelinePage() {
         <h1>{down.length ? `${down.map((p) => p.name).join(", ")} down.` : "Everything flows."}</h1>
         <p class="note">since {moment(st.started)} · {bytes(st.memory_bytes)} · {seconds(st.cpu_seconds)} of CPU · {st.goroutines} goroutines · {st.viewers} watching · {st.version} · {st.kernel}</p>
       </div>
-      {down.map((p) => <p class="alarm" role="alert" key={p.name}><strong>{p.name}</strong> {p.err}{p.spool_items ? `; ${count(p.spool_items)} wait in its spool, ${bytes(p.spool_bytes)}` : ""}</p>)}
+      {down.map((p) => <p class="alert" role="alert" key={p.name}><strong>{p.name}</strong> {p.err}{p.spool_items ? `; ${count(p.spool_items)} wait in its spool, ${bytes(p.spool_bytes)}` : ""}</p>)}
       {s.streams.streams.map((x) => <Flow key={x.name} x={x} sinks={s.streams!.sinks} tap={tap} />)}
       {tap && <Tap tap={tap} />}
       <Part title="Sinks">

@@ -2,7 +2,7 @@
 // must not be learnt can be taken out.
 import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { at, get, post, Refused } from "../api";
+import { at, get, post } from "../api";
 import { bytes, moment, num } from "../format";
 import { colours, onTheme } from "../theme";
 import type { ReplayWindow } from "../types";
@@ -10,19 +10,20 @@ import { Empty, Part, Write } from "../ui";
 
 interface Content { bytes: number; max_bytes: number; windows: ReplayWindow[] }
 
-export function Replay({ stream, series }: { stream: string; series: string }) {
+export function Replay({ stream, series, off }: { stream: string; series: string; off: boolean }) {
   const [content, setContent] = useState<Content | null>(null);
   const [problem, setProblem] = useState("");
   const [picked, setPicked] = useState<ReplayWindow["id"] | null>(null);
   const load = (): Promise<void> => get<Content>("replay/" + at(stream, series)).then((c) => { setContent(c); setProblem(""); }, (e) => {
     setContent(null);
-    setProblem(e instanceof Refused && e.code !== 404 ? e.message : e.message || "Adaptation is off for this stream.");
+    setProblem(e.message);
   });
   useEffect(() => {
+    if (off) return setProblem("Adaptation is off for this stream.");
     void load();
     const t = setInterval(() => { if (!document.hidden) void load(); }, 10_000);
     return () => clearInterval(t);
-  }, [stream, series]);
+  }, [stream, series, off]);
   const windows = content?.windows ?? [];
   const one = windows.find((w) => w.id === picked);
   const move = (e: KeyboardEvent): void => {

@@ -10,7 +10,7 @@ import { health, problemFirst } from "../health";
 import { useKeys } from "../keys";
 import { go, link, setQuery, useRoute } from "../route";
 import { keyOf, store, useStore } from "../store";
-import { Badges, Dialog, Empty, Part, State } from "../ui";
+import { Badges, Dialog, Empty, State } from "../ui";
 import { unitOf } from "../units";
 import { View } from "../view";
 import { AdaptationOf } from "./adaptation";
@@ -104,7 +104,7 @@ export function SeriesPage({ stream, series }: { stream: string; series: string 
         <Serving s={one} detail={detail} channel={channel} />
         <Spectra view={view} seriesKey={key} channel={channel} unit={unit} hz={one.rate_hz} />
         <AdaptationOf stream={stream} series={series} />
-        <Replay stream={stream} series={series} />
+        <Replay stream={stream} series={series} off={s.streams?.streams.find((x) => x.name === stream)?.adapt === "off"} />
       </div>
       {asking && (
         <Dialog title="Export what is shown" close={() => setAsking(false)}>

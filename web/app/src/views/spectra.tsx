@@ -29,7 +29,7 @@ function pieces(view: View, channel: string): { raw: Float64Array; clean: Float6
 }
 
 export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
-  const box = useRef<HTMLDivElement>(null), above = useRef<HTMLCanvasElement>(null), below = useRef<HTMLCanvasElement>(null);
+  const all = useRef<HTMLDivElement>(null), box = useRef<HTMLDivElement>(null), above = useRef<HTMLCanvasElement>(null), below = useRef<HTMLCanvasElement>(null);
   const [said, setSaid] = useState("");
   const [top, setTop] = useState(0);
   const [table, setTable] = useState<[string, string, string][] | null>(null);
@@ -54,8 +54,8 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
       if (wanted.current) setTable(bands(data));
     };
     const seen = new IntersectionObserver((e) => { visible = e[0].isIntersecting; if (visible) draw(); });
-    seen.observe(box.current!);
-    const size = new ResizeObserver(() => plot?.setSize({ width: box.current!.clientWidth, height: 180 }));
+    seen.observe(all.current!);
+    const size = new ResizeObserver(() => box.current && plot?.setSize({ width: box.current.clientWidth, height: 180 }));
     size.observe(box.current!);
     const timer = setInterval(() => { if (visible && !store.paused) draw(); }, 1000);
     const off = onTheme(() => { plot?.destroy(); plot = null; draw(); });
@@ -65,6 +65,7 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
   const toggle = (): void => { wanted.current = !wanted.current; if (!wanted.current) setTable(null); else setTable([]); };
   return (
     <Part title="Spectrum" note={unit ? `dB of ${unit}²/Hz` : "dB per Hz"} tools={<button aria-pressed={!!table} onClick={toggle}>Table</button>}>
+      <div ref={all}>
       <div class="canvas" ref={box} role="img" tabIndex={0} aria-label={`Spectrum of raw and clean ${channel}. ${said}`} />
       {!said && <Empty>Needs 64 readings.</Empty>}
       {said && <p class="note">{said}</p>}
@@ -79,6 +80,7 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
         <figure><figcaption>clean</figcaption><canvas ref={below} role="img" aria-label={`Spectrogram of clean ${channel}, 0 to ${num(top, 3)} Hz, newest at the right`} /></figure>
       </div>
       <p class="note">Spectrograms: 0 to {num(top, 3)} Hz from bottom to top, newest at the right; bright is strong, one scale for both.</p>
+      </div>
     </Part>
   );
 }
