@@ -2,12 +2,10 @@ package browser
 
 import (
 	"context"
-	"encoding/base64"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -170,5 +168,3 @@ func (p *tab) clean(server string) {
 	}
 }
 
-var _ = base64.StdEncoding
-var _ = strings.TrimSpace

@@ -113,6 +113,8 @@ function marks(u: uPlot, seriesKey: string, word: boolean): void {
   const { min, max } = u.scales.x;
   ctx.save();
   ctx.font = `${500} ${11 * ratio}px Inter, system-ui, sans-serif`;
+  ctx.textAlign = "left";
+  ctx.textBaseline = "alphabetic";
   let last = Infinity;
   for (const e of eventsOf(seriesKey)) {
     const t = ms(e.ts) / 1000;

@@ -23,7 +23,7 @@ export function ModelsPage() {
         ))}
       </div>
       <Part title="Models">
-        <div class="scroll" tabIndex={0} role="region" aria-label="Models">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of models">
           <table class="wide">
             <thead><tr><th scope="col">model</th><th scope="col">stream</th><th scope="col">state</th><th scope="col">serves</th><th scope="col">origin</th><th scope="col">made</th><th scope="col">figures</th><th scope="col">by hand</th></tr></thead>
             <tbody>{models.models.map((m) => <Row key={m.stream + m.name} m={m} again={again} />)}</tbody>
@@ -45,7 +45,7 @@ function Row({ m, again }: { m: Model; again: () => void }) {
       <td>{m.origin}</td>
       <td>{moment(m.made)}</td>
       <td>{figures(m.figures)}</td>
-      <td class="actions">
+      <td>
         {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote`)} done={again}>Promote</Write>}
         {m.state !== "kept" && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback`)} done={again}>Roll back</Write>}
       </td>
@@ -55,5 +55,11 @@ function Row({ m, again }: { m: Model; again: () => void }) {
 
 /** figures writes the numbers of a card, the first four of them. */
 function figures(f: Record<string, unknown> | null): string {
-  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").slice(0, 4).map(([k, v]) => `${k.replaceAll("_", " ")} ${num(v as number, 3)}`).join(", ") || "–";
+  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").slice(0, 4).map(([k, v]) => figure(k, v as number)).join(", ") || "–";
+}
+
+/** figure writes the unit behind the number where the name ends with it. */
+function figure(k: string, v: number): string {
+  const words = k.split("_"), db = words[words.length - 1] === "db";
+  return `${(db ? words.slice(0, -1) : words).join(" ")} ${num(v, 3)}${db ? " dB" : ""}`;
 }

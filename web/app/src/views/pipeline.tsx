@@ -30,7 +30,7 @@ export function PipelinePage() {
       {s.streams.streams.map((x) => <Flow key={x.name} x={x} sinks={s.streams!.sinks} tap={tap} />)}
       {tap && <Tap tap={tap} />}
       <Part title="Sinks">
-        <div class="scroll" tabIndex={0} role="region" aria-label="Sinks"><table class="wide">
+        <div class="scroll" tabIndex={0} role="region" aria-label="Table of sinks"><table class="wide">
           <thead><tr><th scope="col">sink</th><th scope="col">type</th><th scope="col">required</th><th scope="col">records</th><th scope="col">pending</th><th scope="col">retries</th><th scope="col">dropped</th></tr></thead>
           <tbody>{s.streams.sinks.map((k) => <tr key={k.name}><th scope="row">{k.name}</th><td>{k.type}</td><td>{k.required ? "yes" : "no"}</td><td>{count(k.records)}</td><td>{count(k.pending)}</td><td>{count(k.retries)}</td><td class={k.dropped ? "bad" : ""}>{count(k.dropped)}</td></tr>)}</tbody>
         </table></div>

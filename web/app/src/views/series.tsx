@@ -94,9 +94,9 @@ export function SeriesPage({ stream, series }: { stream: string; series: string 
       </div>
       <div class="charts">
         <Signal view={view} seriesKey={key} channel={channel} unit={unit} height={innerWidth < 700 ? 220 : 320} table={table} register={(u) => (plots.current[0] = u)} />
-        <h3>Residual <small>raw less clean</small></h3>
+        <h2>Residual <small>raw less clean</small></h2>
         <TimePlot view={view} seriesKey={key} lane={lanes[0]} table={table} register={(u) => (plots.current[1] = u)} />
-        <h3>Detector <small>statistic <i class="swatch accent" /> and threshold <i class="swatch alarm" />; score {num(one.score, 3)}</small></h3>
+        <h2>Detector <small>statistic <i class="swatch accent" /> and threshold <i class="swatch alarm" />; score {num(one.score, 3)}</small></h2>
         <TimePlot view={view} seriesKey={key} lane={lanes[1]} table={table} register={(u) => (plots.current[2] = u)} />
       </div>
       <div class="two">
