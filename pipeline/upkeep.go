@@ -11,8 +11,12 @@ import (
 // counter that comes into being with its first item shows no increase.
 var dropReasons = []string{"sink_behind", "refused", "stopped", "spool_failed", "spool_too_large", spool.Full, spool.Damaged}
 
-// limits shows what bounds the stream, and the dead letters of samples at 0.
+// limits shows what bounds the stream, and at 0 what has not happened yet: a counter
+// that is not there can't be told from one that does not rise.
 func (w *worker) limits() {
+	w.met.ingestMessages.WithLabelValues(w.name)
+	w.met.provisional.WithLabelValues(w.name)
+	w.met.revised.WithLabelValues(w.name)
 	w.met.seriesLimit.WithLabelValues(w.name).Set(float64(w.eng.cfg.MaxSeries))
 	if j, ok := w.cfg.Source.(interface{ JournalLimit() int64 }); ok && j.JournalLimit() > 0 {
 		w.met.journalLimit.WithLabelValues(w.name).Set(float64(j.JournalLimit()))
