@@ -53,6 +53,7 @@ type Pipeline struct {
 	hard    context.Context
 	kill    context.CancelCauseFunc
 	ready   atomic.Bool
+	reading chan struct{} // closed once every source is being read
 }
 
 // ErrDrain says that a stop ran out of time before everything was durable.
@@ -70,7 +71,7 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeAdapters(cfg.Streams))
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{})}
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -221,6 +222,7 @@ func (p *Pipeline) work(ctx context.Context) []error {
 	var wg sync.WaitGroup
 	p.ready.Store(true)
 	defer p.watchHealth()()
+	defer p.awaitReading()()
 	for i, w := range p.workers {
 		wg.Go(func() {
 			if errs[i] = w.run(ctx, p.hard); errs[i] != nil {
@@ -240,6 +242,7 @@ func (p *Pipeline) watchHealth() (stop func()) {
 	var wg sync.WaitGroup
 	quit := make(chan struct{})
 	wg.Go(func() { p.health.run(quit) })
+	wg.Go(func() { p.showUp(quit) })
 	return func() {
 		close(quit)
 		wg.Wait()
