@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/quell-stream/quell/ingest/codec"
 )
 
 // The defaults that are no zero values.
@@ -85,6 +87,7 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 	}
 	if src.Type == MQTT || src.Type == Kafka {
 		def(d, join(p, "codec"), "type", &src.Codec.Type, "json")
+		def(d, join(p, "codec"), "max_bytes", &src.Codec.MaxBytes, codec.DefaultMaxBytes)
 	}
 	for i := range s.Channels {
 		ch := &s.Channels[i]
