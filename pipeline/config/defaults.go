@@ -77,6 +77,9 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 		def(d, p, "group", &src.Group, "quell-"+s.Name)
 		def(d, p, "start", &src.Start, "earliest")
 		def(d, p, "state_topic", &src.StateTopic, "quell."+s.Name+".state")
+	case File:
+		def(d, p, "tz", &src.TZ, "UTC")
+		def(d, p, "rate_hz", &src.RateHz, 1)
 	case Sim:
 		def(d, p, "seed", &src.Seed, 1)
 	case Host:

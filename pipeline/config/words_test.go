@@ -127,45 +127,51 @@ sinks:
 		t.Fatal(report(nil, err))
 	}
 	seen := map[string]bool{}
-	var walk func(v reflect.Value)
-	walk = func(v reflect.Value) {
-		switch {
-		case v.Kind() == reflect.Pointer:
-			if !v.IsNil() {
-				walk(v.Elem())
-			}
-		case v.Kind() == reflect.Slice:
-			for i := range v.Len() {
-				walk(v.Index(i))
-			}
-		case v.Kind() == reflect.Struct && !scalar(v.Type()):
-			typ := ""
-			if f := v.FieldByName("Type"); f.IsValid() {
-				typ = f.String()
-			}
-			for _, k := range keysOf(v.Type()) {
-				f := v.Field(k.index)
-				walk(f)
-				if k.def == "" || k.only != nil && !slices.Contains(k.only, typ) {
-					continue
-				}
-				seen[v.Type().Name()+"."+k.name] = true
-				want, name := k.def, v.FieldByName("Name")
-				if name.IsValid() {
-					want = strings.ReplaceAll(want, "STREAM", name.String())
-				}
-				if got := written(f); got != want && !elsewhere[v.Type().Name()+"."+k.name] {
-					t.Errorf("%s.%s of type %q: the default is %q, the tag says %q", v.Type().Name(), k.name, typ, got, want)
-				}
-			}
+	for _, list := range []any{cfg.Connections, cfg.Streams, cfg.Sinks} {
+		for i := range reflect.ValueOf(list).Len() {
+			e := reflect.ValueOf(list).Index(i)
+			compareDefaults(t, e, e.FieldByName("Name").String(), seen)
 		}
 	}
-	walk(reflect.ValueOf(*cfg))
+	compareDefaults(t, reflect.ValueOf(*cfg), "", seen)
 	for _, s := range sections() {
 		for _, k := range s.keys {
 			if k.def != "" && !seen[s.typ.Name()+"."+k.name] {
 				t.Errorf("%s.%s: nobody looked at its default", s.path, k.name)
 			}
+		}
+	}
+}
+
+// compareDefaults compares the values of what stands under name with the tags, named
+// things within left out, and notes which keys it has seen.
+func compareDefaults(t *testing.T, v reflect.Value, name string, seen map[string]bool) {
+	typ := ""
+	if f := v.FieldByName("Type"); f.IsValid() {
+		typ = f.String()
+	}
+	for _, k := range keysOf(v.Type()) {
+		f := v.Field(k.index)
+		if k.only != nil && !slices.Contains(k.only, typ) {
+			continue
+		}
+		switch {
+		case named(f.Type()) && k.short:
+			for i := range f.Len() {
+				compareDefaults(t, f.Index(i), name, seen)
+			}
+		case f.Kind() == reflect.Pointer && !f.IsNil() && !scalar(f.Type().Elem()):
+			compareDefaults(t, f.Elem(), name, seen)
+		case f.Kind() == reflect.Struct && !scalar(f.Type()):
+			compareDefaults(t, f, name, seen)
+		}
+		if k.def == "" {
+			continue
+		}
+		id := v.Type().Name() + "." + k.name
+		seen[id] = true
+		if got, want := written(f), strings.ReplaceAll(k.def, "STREAM", name); got != want && !elsewhere[id] {
+			t.Errorf("%s of type %q: the default is %q, the tag says %q", id, typ, got, want)
 		}
 	}
 }
