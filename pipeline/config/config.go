@@ -49,6 +49,16 @@ func (c *Config) connectionNames() []string {
 	return out
 }
 
+// Stream returns the stream of that name, nil if there is none.
+func (c *Config) Stream(name string) *Stream {
+	for i := range c.Streams {
+		if c.Streams[i].Name == name {
+			return &c.Streams[i]
+		}
+	}
+	return nil
+}
+
 // Sink returns the sink of that name, nil if there is none.
 func (c *Config) Sink(name string) *Sink {
 	for i := range c.Sinks {
