@@ -40,6 +40,7 @@ type health struct {
 	latest  int64                          // time of the latest event, which no other has
 	unsaved bool                           // the file is not up to date
 	pool    sync.Pool
+	stop    func() // ends run
 }
 
 // component is a source or a sink of one stream.

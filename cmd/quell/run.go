@@ -39,7 +39,9 @@ func runCmd(s streams) *cobra.Command {
 		Long: `Run the streams of a configuration until every source has ended or a signal comes.
 
 Brokers that are away are tried again for ever; /readyz answers 503 meanwhile.
-Refused credentials end the process with exit code 1. SIGTERM and Ctrl-C stop in
+Refused credentials end the process with exit code 1. SIGHUP has the file read again:
+what has changed is replaced, all else goes on, and a file with mistakes changes
+nothing. SIGTERM and Ctrl-C stop in
 order: what was read is computed, written and made durable, then the process
 exits with 0; a second signal does not wait. Nothing acknowledged is lost either
 way: what was not finished comes again.
@@ -102,12 +104,14 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 	if err != nil {
 		return err
 	}
+	reload := reloader(path, cfg, opt, p, log)
+	defer reloadOnHangup(context.WithoutCancel(ctx), reload, log)()
 	if cfg.HTTP.Listen != "" {
 		serve, err := assemble.HTTP(&cfg.HTTP, log)
 		if err != nil {
 			return errors.Join(err, p.Close())
 		}
-		serve.View, serve.Models, serve.Gatherer = p, p, reg
+		serve.View, serve.Models, serve.Gatherer, serve.Reload = p, p, reg, reload
 		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
@@ -181,6 +185,10 @@ func loadConfig(s streams, path string) (*config.Config, error) {
 		return nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
 	case err != nil:
 		return nil, &codeError{exitConfig, err}
+	}
+	if err := config.NeedEnv(warnings); errors.As(err, &list) {
+		fmt.Fprintln(s.err, list.Format())
+		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s not set", path, count(len(list), "environment variable"))}
 	}
 	for i := range warnings {
 		fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
