@@ -66,7 +66,8 @@ func Handler(c Config) http.Handler {
 	})
 	mux.Handle("GET /metrics", c.private(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})))
 	c.models(mux)
-	c.routes(mux)
+	c.api(mux)
+	c.profiles(mux)
 	if err := c.assets(mux); err != nil {
 		panic("web: the files of the page can't be read: " + err.Error()) // they are part of the program
 	}
