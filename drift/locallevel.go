@@ -348,3 +348,16 @@ func (d *LocalLevel) AppendState(dst []byte) []byte {
 func (d *LocalLevel) RestoreState(src []byte) ([]byte, error) {
 	return restoreState(d, "locallevel", localLevelState, src, NewLocalLevel)
 }
+
+// Size returns how far the latest samples are off, in usual sizes, and how far opens a
+// drift; false while it learns.
+func (d *LocalLevel) Size() (size, open float64, ok bool) {
+	if !d.fitted || d.known <= d.span(1) {
+		return 0, 0, false
+	}
+	size = d.v
+	for _, z := range d.z {
+		size = max(size, math.Abs(z))
+	}
+	return size, d.cfg.Open, true
+}

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -56,7 +57,15 @@ type Pipeline struct {
 	ready   atomic.Bool
 	reading chan struct{} // closed once every source is being read
 	change  change
+	began   time.Time
+
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
+	acks    view.Acks
 }
+
+// DeadLetterName is what the dead letter is called among the sinks.
+const DeadLetterName = "dead_letter"
 
 // ErrDrain says that a stop ran out of time before everything was durable.
 // Nothing is lost: what was not acknowledged comes again.
@@ -73,7 +82,8 @@ func New(cfg Config) (*Pipeline, error) {
 	if err != nil {
 		return nil, errors.Join(err, closeAdapters(cfg.Streams))
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{})}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{}), began: time.Now(),
+		told: view.NewRing[view.Event](mostEvents), letters: view.NewRing[view.Letter](mostLetters)}
 	p.change.init()
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
@@ -95,7 +105,7 @@ func (p *Pipeline) build() error {
 		p.outlets = append(p.outlets, newOutlet(c, p.log, p.cfg.Metrics, fatal))
 	}
 	c := p.cfg.DeadLetter
-	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
+	c.Name, c.Emit, c.Required = DeadLetterName, "dead", true
 	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
 	spools := filepath.Join(p.cfg.StateDir, "spools")
 	for _, o := range p.outlets {
@@ -129,10 +139,14 @@ func (p *Pipeline) makeWorker(s StreamConfig) (*worker, error) {
 		outs = append(outs, p.outlets[i])
 	}
 	w, err := newWorker(s, p.log, p.cfg.Metrics, p.bank, append(outs, p.dead))
-	if err == nil && s.Engine.Model != nil {
+	if err != nil {
+		return nil, err
+	}
+	w.told, w.letters = p.told, p.letters
+	if s.Engine.Model != nil {
 		p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
 	}
-	return w, err
+	return w, nil
 }
 
 // Close releases a pipeline that is not going to Run.

@@ -16,6 +16,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -52,6 +53,8 @@ type StreamConfig struct {
 	Obey map[string][]Switch
 	// Decided, when not nil, hears of each switch once it is durable.
 	Decided func(part string, sw Switch) error
+	// About is shown to who looks on.
+	About About
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -102,6 +105,11 @@ type worker struct {
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
+
+	desk    *desk        // where others look on
+	took    atomic.Int64 // deliveries of the latest chunk
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
 }
 
 // part is a partition that the worker owns.
@@ -131,7 +139,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})},
+		lost: map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -180,6 +188,7 @@ func (w *worker) run(ctx, hard context.Context) error {
 
 	err := w.loop(ctx, hard, chunks, free)
 	w.pulse.end()
+	defer w.desk.leave()
 	stopReading()
 	close(quit)
 	reader.Wait()
@@ -280,6 +289,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			}
 			if len(c.deliveries) > 0 {
 				w.heard.Store(time.Now().UnixNano())
+				w.took.Store(int64(len(c.deliveries)))
 			}
 			err := w.work(hard, c)
 			end := c.err
@@ -301,6 +311,8 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.desk.wake:
+			w.attend()
 		case <-idle:
 			if err := w.flushIdle(hard); err != nil {
 				return err
@@ -348,6 +360,9 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 	w.pulse.beat()
 	w.newest = d.Stored
 	p := &w.parts[d.Part]
+	if e := w.eng.eyes; e != nil {
+		e.delivery(w, p.name, d)
+	}
 	switch {
 	case d.Err != nil:
 		w.eng.spare[window.Malformed]++
@@ -395,7 +410,7 @@ func (w *worker) flush(hard context.Context) error {
 	}
 	defer w.stall()()
 	for i, o := range w.outs {
-		if err := o.put(hard, b); err != nil {
+		if err := w.put(hard, o, b); err != nil {
 			for range w.outs[i:] {
 				b.release()
 			}
@@ -418,6 +433,9 @@ func (w *worker) Record(r *sink.Record) {
 	case r.Rev > 0:
 		w.met.revised.WithLabelValues(w.name).Inc()
 	}
+	if e := w.eng.eyes; e != nil {
+		e.record(r)
+	}
 	w.cur.addRecord(r)
 }
 
@@ -425,6 +443,7 @@ func (w *worker) Record(r *sink.Record) {
 func (w *worker) Event(e sink.Event) {
 	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
 	w.events++
+	w.told.Add(view.NewEvent(&e))
 	w.cur.addEvent(e, false)
 }
 

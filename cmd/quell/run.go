@@ -112,6 +112,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 			return errors.Join(err, p.Close())
 		}
 		serve.View, serve.Models, serve.Gatherer, serve.Reload = p, p, reg, reload
+		serve.Version, serve.Kernel = release(), nn.KernelTier()
 		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
