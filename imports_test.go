@@ -74,6 +74,7 @@ var allowed = map[string][]string{
 	"bench":                    {"bench", "model", "model/nn", "model/onnx", "model/train", "drift", "drift/monitor", "ingest", "ingest/codec", "sink"},
 	"cmd":                      {""},
 	"docs":                     {""},
+	"deploy":                   {},
 	"test":                     {},
 	".ci":                      {},
 	".ci/quality":              {"model", "model/eval", "model/classic", "model/noise", "internal"},

@@ -100,6 +100,8 @@ type worker struct {
 	began           time.Time     // when the worker was made
 	stalled         time.Duration // spent waiting for sinks
 	heard           atomic.Int64  // when deliveries came last, Unix ns
+	pulse           pulse         // whether it gets on
+	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
@@ -137,7 +139,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{}, began: cfg.Now(), desk: newDesk(),
+		lost: map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -153,6 +155,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		return nil, errors.Join(err, w.store.Close())
 	}
 	w.refer()
+	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
 	return w, nil
@@ -181,8 +184,10 @@ func (w *worker) run(ctx, hard context.Context) error {
 	quit := make(chan struct{})
 	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
 	w.com.start(hard)
+	w.pulse.begin()
 
 	err := w.loop(ctx, hard, chunks, free)
+	w.pulse.end()
 	defer w.desk.leave()
 	stopReading()
 	close(quit)
@@ -276,6 +281,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		defer w.idle.Stop()
 	}
 	for {
+		w.pulse.beat()
 		select {
 		case c, ok := <-chunks:
 			if !ok {
@@ -351,6 +357,8 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 
 func (w *worker) deliver(d *ingest.Delivery) error {
 	w.met.ingestMessages.WithLabelValues(w.name).Inc()
+	w.pulse.beat()
+	w.newest = d.Stored
 	p := &w.parts[d.Part]
 	if e := w.eng.eyes; e != nil {
 		e.delivery(w, p.name, d)
@@ -586,6 +594,7 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
+		w.pulse.beat()
 		lanes = append(lanes, l)
 		if l.alerts.told {
 			open = append(open, w.driftAlert(series))
@@ -647,6 +656,9 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 			}
 		}
 	}
+	if wait {
+		defer w.pulse.wait()()
+	}
 	return w.com.put(hard, p, wait)
 }
 
@@ -706,6 +718,9 @@ func (w *worker) observe() {
 	w.met.series.WithLabelValues(w.name).Set(float64(w.eng.Series()))
 	w.met.evicted.WithLabelValues(w.name).Add(float64(w.eng.evicted - w.evicted))
 	w.evicted = w.eng.evicted
+	if w.newest != 0 {
+		w.met.behind.WithLabelValues(w.name).Set(w.chunkStart.Sub(time.Unix(0, w.newest)).Seconds())
+	}
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}

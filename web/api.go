@@ -1,6 +1,7 @@
 package web
 
 import (
+	_ "embed" // of the description
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -30,18 +31,53 @@ type shared struct {
 	what any
 }
 
-// routes adds the paths that show something.
-func (c Config) routes(mux *http.ServeMux) {
+// route is a path of the API.
+type route struct {
+	pattern string // method and path
+	serve   http.HandlerFunc
+	changes bool // it needs a token, even where only this machine can connect
+}
+
+// routes are the paths of the API but for those that switch models. openapi.json
+// describes them all.
+func (a *api) routes() []route {
+	return []route{
+		{"GET /api/v1/status", a.status, false},
+		{"GET /api/v1/streams", a.streams, false},
+		{"GET /api/v1/series", a.series, false},
+		{"GET /api/v1/series/{stream}/{series}", a.oneSeries, false},
+		{"POST /api/v1/series/{stream}/{series}/acknowledge", a.acknowledge, true},
+		{"GET /api/v1/events", a.events, false},
+		{"GET /api/v1/dlq", a.letters, false},
+		{"GET /api/v1/models", a.listModels, false},
+		{"GET /api/v1/replay/{stream}/{series}", a.replay, false},
+		{"GET /api/v1/replay/{stream}/{series}/{id}", a.replayWindow, false},
+		{"POST /api/v1/replay/{stream}/{series}/{id}/exclude", a.exclude(true), true},
+		{"POST /api/v1/replay/{stream}/{series}/{id}/include", a.exclude(false), true},
+		{"GET /api/v1/live", a.live, false},
+		{"GET /api/v1/openapi.json", describe, false},
+	}
+}
+
+// api adds the paths of the API.
+func (c Config) api(mux *http.ServeMux) {
 	a := &api{Config: c, began: time.Now(), known: map[string]*shared{}}
-	get := func(path string, h http.HandlerFunc) { mux.Handle("GET /api/v1/"+path, c.private(h)) }
-	get("status", a.status)
-	get("streams", a.streams)
-	get("series", a.series)
-	get("series/{stream}/{series}", a.oneSeries)
-	get("events", a.events)
-	get("dlq", a.letters)
-	get("live", a.live)
-	mux.Handle("POST /api/v1/series/{stream}/{series}/acknowledge", c.writes(http.HandlerFunc(a.acknowledge)))
+	for _, r := range a.routes() {
+		if r.changes {
+			mux.Handle(r.pattern, c.writes(r.serve))
+		} else {
+			mux.Handle(r.pattern, c.private(r.serve))
+		}
+	}
+}
+
+//go:embed openapi.json
+var description []byte
+
+// describe answers with the OpenAPI description.
+func describe(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(description) // an error means that the client has gone
 }
 
 // status is what there is to know of the process.
@@ -113,15 +149,18 @@ func (a *api) oneSeries(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, d)
 }
 
+// eventList is the answer to events.
+type eventList struct {
+	Events []view.Event `json:"events"`
+}
+
 func (a *api) events(w http.ResponseWriter, r *http.Request) {
 	q, err := eventQuery(r.URL.Query())
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	write(w, http.StatusOK, struct {
-		Events []view.Event `json:"events"`
-	}{a.View.Events(q)})
+	write(w, http.StatusOK, eventList{a.View.Events(q)})
 }
 
 func (a *api) letters(w http.ResponseWriter, r *http.Request) {
@@ -133,10 +172,13 @@ func (a *api) letters(w http.ResponseWriter, r *http.Request) {
 	write(w, http.StatusOK, a.View.Letters(limit, before))
 }
 
+// acknowledgement names an event, or an alert that is open, by its id.
+type acknowledgement struct {
+	Event string `json:"event"`
+}
+
 func (a *api) acknowledge(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		Event string `json:"event"`
-	}
+	var body acknowledgement
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil || body.Event == "" {
 		refuse(w, http.StatusBadRequest, errors.New(`the body must be {"event": ID}, the id of an event or of an alert`))
 		return
@@ -145,7 +187,7 @@ func (a *api) acknowledge(w http.ResponseWriter, r *http.Request) {
 		fail(w, err)
 		return
 	}
-	write(w, http.StatusOK, map[string]any{"ok": true})
+	write(w, http.StatusOK, okay{true})
 }
 
 // fail answers with an error of the pipeline.

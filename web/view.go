@@ -16,6 +16,7 @@ type View interface {
 	Catalogue
 	Told
 	Watcher
+	Learner
 }
 
 // Catalogue lists what there is. Errors wrap pipeline.ErrUnknown or pipeline.ErrBusy.
@@ -34,6 +35,15 @@ type Told interface {
 	// comes next; below 0 only that.
 	Told(from int64) (events []view.Event, next, lost int64)
 	Acknowledge(ctx context.Context, stream, series, id string) error
+}
+
+// Learner shows what serves and what is learnt, and takes windows out of what is learnt
+// from. Errors are those of Catalogue.
+type Learner interface {
+	Models(ctx context.Context) (view.Models, error)
+	Replay(ctx context.Context, stream, series string) (*view.Replay, error)
+	ReplayWindow(stream, series, id string) ([]view.Trace, error)
+	ExcludeWindow(stream, series, id string, excluded bool) error
 }
 
 // Watcher has things kept while they are watched. What it returns as stop must be

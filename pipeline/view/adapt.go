@@ -50,13 +50,14 @@ type Adaptation struct {
 	Gain       Number    `json:"gain_db"`
 }
 
-// Evidence is that of a test that goes on: the natural logarithms of its e-value, of
-// what has the model accepted, and of what has it rejected (null: none does, the
-// windows run out).
+// Evidence is that of a test that goes on: the natural logarithms of what betting on the
+// model has made of 1 and must make for it to be accepted, and of what betting on the
+// other has made and must make for it to be rejected.
 type Evidence struct {
-	LogE   Number `json:"log_e"`
-	Accept Number `json:"accept"`
-	Reject Number `json:"reject"`
+	LogE    Number `json:"log_e"`
+	Accept  Number `json:"accept"`
+	Against Number `json:"against"`
+	Reject  Number `json:"reject"`
 }
 
 // Step is a point of a training curve.

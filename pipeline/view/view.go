@@ -8,6 +8,7 @@ package view
 import (
 	"math"
 	"strconv"
+	"time"
 
 	"github.com/quell-stream/quell/sink"
 )
@@ -44,6 +45,20 @@ func (s Stamp) MarshalJSON() ([]byte, error) {
 		return []byte("null"), nil
 	}
 	return append(sink.AppendTime([]byte{'"'}, int64(s)), '"'), nil
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *Stamp) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*s = 0
+		return nil
+	}
+	var t time.Time
+	if err := t.UnmarshalJSON(b); err != nil {
+		return err
+	}
+	*s = Stamp(t.UnixNano())
+	return nil
 }
 
 // Stream is what there is to know of a stream. Counters are since the process began,
