@@ -24,6 +24,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func runCmd(s streams) *cobra.Command {
@@ -112,7 +113,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 			return errors.Join(err, p.Close())
 		}
 		serve.View, serve.Models, serve.Gatherer, serve.Reload = p, p, reg, reload
-		serve.Version, serve.Kernel = release(), nn.KernelTier()
+		serve.Version, serve.Kernel, serve.Assets = release(), nn.KernelTier(), app.Assets()
 		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
