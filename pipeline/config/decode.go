@@ -252,7 +252,14 @@ func (d *document) unknown(kn *yaml.Node, path string, keys []key, there map[str
 	}
 	at := join(path, kn.Value)
 	all := names(keys)
-	absent := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return there[name] })
+	var absent []string // those that are needed first: of two that are as near they are the likelier
+	for _, needed := range []bool{true, false} {
+		for _, k := range keys {
+			if !there[k.name] && slices.Contains(k.required, "all") == needed {
+				absent = append(absent, k.name)
+			}
+		}
+	}
 	if near := nearest(kn.Value, absent); near != "" {
 		d.errorAt(kn, at, "unknown key, did you mean %q?", near)
 		return slices.Index(all, near)

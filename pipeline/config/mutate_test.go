@@ -274,8 +274,8 @@ var kinds = map[string]func(m *mutator) bool{
 		for _, p := range m.paths(func(_ string, _ *key, n place) bool { return n.key.Column > 2 }) {
 			n := m.d.at[p]
 			line := []rune(m.lines[n.key.Line-1])
-			if strings.TrimSpace(string(line[:n.key.Column-1])) != "" {
-				continue
+			if strings.TrimSpace(string(line[:n.key.Column-1])) != "" || strings.HasSuffix(m.lines[n.key.Line-2], ",") {
+				continue // within braces a tab is as good as a space
 			}
 			return m.change("tab", n.key.Line, 1, n.key.Column-1, strings.Repeat("\t", (n.key.Column-1)/2), 1, "spaces, not with tabs")
 		}
