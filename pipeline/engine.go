@@ -156,6 +156,7 @@ type Engine struct {
 	rerun    *model.Stream // of it
 	gonePart []state.Entry // series forgotten since the latest checkpoint
 	evicted  int64         // series forgotten
+	eyes     *eyes         // nil: nobody looks on
 }
 
 // NewEngine returns an engine without series.

@@ -60,6 +60,7 @@ type lane struct {
 
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
+	found  *finding  // of the drift that is open, as this process told it
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps
@@ -289,6 +290,9 @@ func (l *lane) Slot(s *window.Slot) {
 	l.hearColour(s)
 	if l.watch != nil {
 		l.watch.slot(l, s)
+	}
+	if e := l.eng.eyes; e != nil {
+		e.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state
 	if len(l.rebases) > 0 {

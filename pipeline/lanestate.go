@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 6
+const laneVersion = 7
 
 // models is where a lane's models are found by their names.
 type models interface {

@@ -16,6 +16,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -52,6 +53,8 @@ type StreamConfig struct {
 	Obey map[string][]Switch
 	// Decided, when not nil, hears of each switch once it is durable.
 	Decided func(part string, sw Switch) error
+	// About is shown to who looks on.
+	About About
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -99,9 +102,16 @@ type worker struct {
 	began           time.Time     // when the worker was made
 	stalled         time.Duration // spent waiting for sinks
 	heard           atomic.Int64  // when deliveries came last, Unix ns
+	pulse           pulse         // whether it gets on
+	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
+
+	desk    *desk        // where others look on
+	took    atomic.Int64 // deliveries of the latest chunk
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
 }
 
 // part is a partition that the worker owns.
@@ -132,7 +142,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
 		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, began: cfg.Now(),
+		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -148,6 +158,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		return nil, errors.Join(err, w.store.Close())
 	}
 	w.refer()
+	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
 	return w, nil
@@ -176,8 +187,11 @@ func (w *worker) run(ctx, hard context.Context) error {
 	quit := make(chan struct{})
 	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
 	w.com.start(hard)
+	w.pulse.begin()
 
 	err := w.loop(ctx, hard, chunks, free)
+	w.pulse.end()
+	defer w.desk.leave()
 	stopReading()
 	close(quit)
 	reader.Wait()
@@ -270,6 +284,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		defer w.idle.Stop()
 	}
 	for {
+		w.pulse.beat()
 		select {
 		case c, ok := <-chunks:
 			if !ok {
@@ -277,6 +292,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			}
 			if len(c.deliveries) > 0 {
 				w.heard.Store(time.Now().UnixNano())
+				w.took.Store(int64(len(c.deliveries)))
 			}
 			err := w.work(hard, c)
 			end := c.err
@@ -298,6 +314,8 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.desk.wake:
+			w.attend()
 		case <-idle:
 			if err := w.flushIdle(hard); err != nil {
 				return err
@@ -342,7 +360,12 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 
 func (w *worker) deliver(d *ingest.Delivery) error {
 	w.met.ingestMessages.WithLabelValues(w.name).Inc()
+	w.pulse.beat()
+	w.newest = d.Stored
 	p := &w.parts[d.Part]
+	if e := w.eng.eyes; e != nil {
+		e.delivery(w, p.name, d)
+	}
 	switch {
 	case d.Err != nil:
 		w.eng.spare[window.Malformed]++
@@ -390,7 +413,7 @@ func (w *worker) flush(hard context.Context) error {
 	}
 	defer w.stall()()
 	for i, o := range w.outs {
-		if err := o.put(hard, b); err != nil {
+		if err := w.put(hard, o, b); err != nil {
 			for range w.outs[i:] {
 				b.release()
 			}
@@ -413,6 +436,9 @@ func (w *worker) Record(r *sink.Record) {
 	case r.Rev > 0:
 		w.met.revised.WithLabelValues(w.name).Inc()
 	}
+	if e := w.eng.eyes; e != nil {
+		e.record(r)
+	}
 	w.cur.addRecord(r)
 }
 
@@ -420,6 +446,7 @@ func (w *worker) Record(r *sink.Record) {
 func (w *worker) Event(e sink.Event) {
 	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
 	w.events++
+	w.told.Add(view.NewEvent(&e))
 	w.cur.addEvent(e, false)
 }
 
@@ -570,6 +597,7 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("stream %s: %w", w.name, err)
 		}
+		w.pulse.beat()
 		lanes = append(lanes, l)
 		if l.alerts.told {
 			open = append(open, w.driftAlert(series))
@@ -632,6 +660,9 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 			}
 		}
 	}
+	if wait {
+		defer w.pulse.wait()()
+	}
 	return w.com.put(hard, p, wait)
 }
 
@@ -691,6 +722,9 @@ func (w *worker) observe() {
 	w.met.series.WithLabelValues(w.name).Set(float64(w.eng.Series()))
 	w.met.evicted.WithLabelValues(w.name).Add(float64(w.eng.evicted - w.evicted))
 	w.evicted = w.eng.evicted
+	if w.newest != 0 {
+		w.met.behind.WithLabelValues(w.name).Set(w.chunkStart.Sub(time.Unix(0, w.newest)).Seconds())
+	}
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}

@@ -77,7 +77,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dead_letter: %w", err)
 	}
-	p.DeadLetter = pipeline.OutletConfig{Sink: dead}
+	p.DeadLetter = pipeline.OutletConfig{Sink: dead, Type: cfg.DeadLetter.Type}
 	for i := range cfg.Streams {
 		s, err := b.stream(&cfg.Streams[i])
 		if err != nil {
@@ -147,7 +147,11 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData,
+		About: pipeline.About{Scope: s.Model.Scope, FalseAlarms: s.Drift.FalseAlarms.Text, Adapt: s.Adapt.Mode}}
+	for _, c := range channels {
+		out.About.Units = append(out.About.Units, c.Unit)
+	}
 	if !b.opt.Deterministic { // else nothing may hang on the clock
 		out.IdleFlush = s.Window.IdleFlush
 	}
@@ -156,6 +160,9 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	}
 	if out.Adapter, err = b.adapter(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
+	}
+	if out.Adapter == nil {
+		out.About.Adapt = "off"
 	}
 	return out, nil
 }

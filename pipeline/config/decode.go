@@ -24,6 +24,7 @@ type place struct {
 // stands, and what is wrong so far.
 type document struct {
 	src   *source
+	data  []byte // of the file, without a byte order mark
 	env   func(string) (string, bool)
 	at    map[string]place
 	bad   map[string]bool   // paths whose value is wrong or not known: checks leave them alone

@@ -63,17 +63,22 @@ func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, 
 	return cfg, d.warns, err
 }
 
-func parse(name string, data []byte, env func(string) (string, bool)) (*document, *Config, error) {
+// newDocument returns a document that nothing was read of yet.
+func newDocument(name string, data []byte, env func(string) (string, bool)) *document {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	d := &document{
-		src: newSource(name, data), env: env,
+	return &document{
+		src: newSource(name, data), data: data, env: env,
 		at: map[string]place{}, bad: map[string]bool{}, given: map[string]string{},
 	}
+}
+
+func parse(name string, data []byte, env func(string) (string, bool)) (*document, *Config, error) {
+	d := newDocument(name, data, env)
 	cfg := &Config{}
-	if root := d.parse(data); root != nil {
+	if root := d.parse(d.data); root != nil {
 		d.src.hideSecrets(root, len(d.src.lines)+1, 0)
 		d.at[""] = place{nil, root}
 		d.decode(root, "", reflect.ValueOf(cfg).Elem(), key{})
