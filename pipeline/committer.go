@@ -18,6 +18,8 @@ type point struct {
 	after int64 // it may be written once batches up to this one are durable
 	full  bool
 	acks  []ingest.Ack
+	// states is the memory of the entries' states; nil: they have their own.
+	states *arena
 	done  chan struct{}
 }
 
@@ -72,6 +74,10 @@ func (c *committer) start(hard context.Context) {
 				continue
 			}
 			c.count.Inc()
+			if p.states != nil {
+				p.Entries = nil
+				p.states.release()
+			}
 			for _, a := range p.acks {
 				a.Done()
 			}

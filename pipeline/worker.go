@@ -86,6 +86,8 @@ type worker struct {
 	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
 
+	arenas sync.Pool // of states on their way to the committer
+
 	parts []part
 	cur   *batch
 	seq   int64 // of the batch being filled
@@ -139,7 +141,8 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		arenas: sync.Pool{New: func() any { return new(arena) }},
+		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -639,9 +642,10 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 		p.Heads = append(p.Heads, state.Head{Part: q.name, Next: q.next})
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
+	p.states = newArena(&w.arenas)
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)})
+			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.save(p.states)})
 			l.touched = false
 		}
 	}

@@ -108,6 +108,7 @@ it, without the network that gives the score.`,
 		func(ctx context.Context, s streams, o *benchOptions) error {
 			return benchCases(ctx, s, o, "detect", bench.Detectors(o.threads), nil)
 		})
+	cmd.AddCommand(benchPipelineCmd(s))
 	verb("codec", "Payloads in, records out", `json: 200 bytes, three channels by their paths, with series and time. csv: the same as
 a line. plain: a number. record: three channels as a record's JSON.`,
 		func(*cobra.Command, *benchOptions) {},
