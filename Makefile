@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops dashboard
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops docs dashboard
 all: check test
 
 tools: ## fetch modules and the linter
@@ -20,10 +20,12 @@ check: ## format, build, vet, lint, imports, what is generated
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
 	$(GO) vet -tags ops ./test/...
+	$(GO) vet -tags docs ./test/...
 	cd $(KERNELS)/gen && $(GO) vet .
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) run $(STATICCHECK) -tags ops ./test/...
+	$(GO) run $(STATICCHECK) -tags docs ./test/...
 	$(GO) test -run TestImports .
 	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
@@ -91,6 +93,9 @@ integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts
 
 ops: ## rules, dashboard, unit and packages on a real Prometheus and with systemd's and Debian's tools (scripts/tools.sh installs them)
 	$(GO) test -tags ops -count=1 -v -timeout 10m ./test/ops
+
+docs: ## every command, configuration and link of the documentation; needs what scripts/tools.sh installs
+	$(GO) test -tags docs -count=1 -v -timeout 10m ./test/docs
 
 dashboard: ## the Grafana dashboard, from its generator
 	$(GO) run ./deploy/grafana > deploy/grafana/quell.json
