@@ -43,6 +43,8 @@ type Options struct {
 	Keep *capture.Writer
 	// Play, when not nil, stands for every source: what it holds comes in.
 	Play *capture.Reader
+	// Feed, when not nil, gives each stream its source.
+	Feed Feed
 	// Stop is called where a capture ends that was stopped; see capture.Reader.
 	Stop func()
 	// Deterministic has each verdict on a fine-tune take effect where it was called
