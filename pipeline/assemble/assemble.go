@@ -157,19 +157,16 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	if out.Adapter, err = b.adapter(s, &e); err != nil {
-		return pipeline.StreamConfig{}, err
-	}
-	if out.Adapter == nil {
-		out.About.Adapt = "off"
-	}
 	if s.Source.Type == config.Kafka && b.opt.Play == nil {
 		out.Checkpoint = stateTopicCheckpoint
 		if out.Shared, err = b.stateTopic(s); err != nil {
 			return pipeline.StreamConfig{}, err
 		}
 	}
-	return out, nil
+	if out.Adapter, err = b.adapter(s, &e); out.Adapter == nil {
+		out.About.Adapt = "off"
+	}
+	return out, err
 }
 
 func windowOf(s *config.Stream) window.Config {
