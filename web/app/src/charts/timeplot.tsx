@@ -54,7 +54,6 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
         const [min, max] = view.range;
         u.setScale("x", { min, max });
       });
-      if (u.cursor.left === undefined || u.cursor.left! < 0) now.current.onCursor?.(null);
     };
     const ask = (): void => { if (!due) due = requestAnimationFrame(draw); };
     const size = new ResizeObserver(() => { if (box.current?.clientWidth) plot.current?.setSize({ width: box.current.clientWidth, height: now.current.height }); });
@@ -169,7 +168,7 @@ function options(view: View, lane: { current: Lane }, from: { current: number },
 /** fits says whether there is room for a time below x. */
 function fits(u: uPlot, x: number): boolean {
   const at = u.valToPos(x, "x");
-  return at >= 0 && at < u.over.clientWidth - 20;
+  return at >= 0 && at < u.bbox.width / devicePixelRatio - 20;
 }
 
 const ids = new WeakMap<View, number>();
