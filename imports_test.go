@@ -63,6 +63,7 @@ var allowed = map[string][]string{
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "sink/spool", "sink/dlq", "internal", "pipeline/state", "pipeline/view"},
 	"pipeline/view":            {"sink"},
 	"pipeline/state":           {"internal"},
+	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
 	"pipeline/adapt":           {"pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/capture":         {"ingest", "internal"},
 	"pipeline/adapt/adapteval": {"ingest", "model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},

@@ -64,6 +64,13 @@ func (l *lane) appendState(dst []byte) []byte {
 	return dst
 }
 
+// save appends the state to memory of an arena.
+func (l *lane) save(a *arena) []byte {
+	b := a.write(l.saved+l.saved/8, l.appendState)
+	l.saved = len(b)
+	return b
+}
+
 // restoreLane builds a lane from its state.
 func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane, error) {
 	l, err := newLane(e, part, series)
