@@ -20,7 +20,7 @@ type point struct {
 	acks  []ingest.Ack
 	// states is the memory of the entries' states; nil: they have their own.
 	states *arena
-	done  chan struct{}
+	done   chan struct{}
 }
 
 // committer writes checkpoints in order, each once everything emitted before it

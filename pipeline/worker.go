@@ -140,7 +140,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		pool: &sync.Pool{New: func() any { return new(batch) }},
+		pool:   &sync.Pool{New: func() any { return new(batch) }},
 		arenas: sync.Pool{New: func() any { return new(arena) }},
 		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
@@ -429,6 +429,17 @@ func (w *worker) flush(hard context.Context) error {
 
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
+	w.count(r)
+	w.cur.addRecord(r)
+}
+
+// Encoded adds a record whose JSON is written already.
+func (w *worker) Encoded(r *sink.Record, json []byte) {
+	w.count(r)
+	w.cur.addEncoded(r, json)
+}
+
+func (w *worker) count(r *sink.Record) {
 	w.records++
 	switch {
 	case r.Rev < 0:
@@ -439,7 +450,6 @@ func (w *worker) Record(r *sink.Record) {
 	if e := w.eng.eyes; e != nil {
 		e.record(r)
 	}
-	w.cur.addRecord(r)
 }
 
 // Event adds an event to the open batch.
