@@ -29,8 +29,9 @@ type StreamConfig struct {
 	Sinks []string
 	// StateDir holds the stream's checkpoints.
 	StateDir string
-	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
-	// much is computed again after a kill, and changes no value.
+	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
+	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
+	// after a kill, and changes no value.
 	Checkpoint time.Duration
 	// NoData is how long a source that is up may be silent before an event tells
 	// so; 0: for ever.
@@ -96,6 +97,7 @@ type worker struct {
 	unread     unread // payloads that were told of in the log, and those that are to be
 	com        *committer
 	lastPoint  time.Time
+	pointCost  time.Duration // that the latest checkpoint held the worker up
 	chunkStart time.Time
 
 	idle            *time.Timer   // of the next look for idle series; nil: there is none
@@ -325,7 +327,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if time.Since(w.lastPoint) >= w.cfg.Checkpoint {
+		if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}
@@ -673,6 +675,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	if wait {
 		defer w.pulse.wait()()
 	}
+	w.pointCost = time.Since(w.lastPoint)
 	return w.com.put(hard, p, wait)
 }
 
