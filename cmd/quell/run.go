@@ -80,7 +80,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	opt.Log, opt.Registerer, opt.Stdin, opt.Stdout = log, reg, s.in, s.out
+	opt.Log, opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = log, reg, s.in, s.out, clock()
 	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err
