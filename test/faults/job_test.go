@@ -191,9 +191,12 @@ func (j *job) signal() {
 	}
 }
 
-// stop ends the process in order and returns the summary of the stream s, whose
+// stop ends the process in order and returns the summary of the stream s.
+func (j *job) stop(r *row) summary { j.t.Helper(); return j.stopAll(r)["s"] }
+
+// stopAll ends the process in order and returns the summaries of its streams, whose
 // fates must add up.
-func (j *job) stop(r *row) summary {
+func (j *job) stopAll(r *row) map[string]summary {
 	j.t.Helper()
 	j.signal()
 	if code := j.exit(); code != 0 {
@@ -203,15 +206,16 @@ func (j *job) stop(r *row) summary {
 	if err := json.Unmarshal(j.stdout.Bytes(), &all); err != nil {
 		j.t.Fatalf("quell run --json printed %q: %v", j.stdout.String(), err)
 	}
-	s := all.Streams["s"]
-	var sum int64
-	for _, n := range s.Fates {
-		sum += n
+	for name, s := range all.Streams {
+		var sum int64
+		for _, n := range s.Fates {
+			sum += n
+		}
+		if sum != s.In {
+			r.miss("stream %s: the fates %v add up to %d, but %d samples came in", name, s.Fates, sum, s.In)
+		}
 	}
-	if sum != s.In {
-		r.miss("the fates %v add up to %d, but %d samples came in", s.Fates, sum, s.In)
-	}
-	return s
+	return all.Streams
 }
 
 // log returns what all processes of the job have logged.

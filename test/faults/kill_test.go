@@ -31,7 +31,7 @@ connections:
   out: {type: mqtt, url: "mqtt://@OUT@", client_id: "@NAME@-out"}
 streams:
   s:
-    source: {connection: in, topics: ["@NAME@/in/{series}"], codec: {type: json, series: device, time: ts, time_unit: ms}}` + streamConfig + `
+    source: {connection: in, topics: ["@NAME@/in/{series}"]@JOURNAL@, codec: {type: json, series: device, time: ts, time_unit: ms}}` + streamConfig + `
 sinks:
   out: {type: mqtt, connection: out, topic: "@NAME@/out/{series}", emit: @EMIT@@SPOOL@}
 `
@@ -65,7 +65,7 @@ sinks:
 
 // plain are the words of a configuration without anything special.
 func plain(name, in, out string) []string {
-	return []string{"@NAME@", name, "@IN@", in, "@OUT@", out, "@ADAPT@", "off", "@EMIT@", "records", "@SPOOL@", ""}
+	return []string{"@NAME@", name, "@IN@", in, "@OUT@", out, "@ADAPT@", "off", "@EMIT@", "records", "@SPOOL@", "", "@JOURNAL@", ""}
 }
 
 // uninterrupted runs what a ledger has sent from a file, without a fault, and

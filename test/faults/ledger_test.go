@@ -79,7 +79,7 @@ type ledger struct {
 	sent     []sample
 	have     map[slot]float64  // raw values that came, by series and time; NaN: missing
 	items    map[string][]byte // by key; what came first
-	newest   map[string]int64  // of each series, the latest time that came first
+	newest   map[string]int64  // of each series and epoch, the latest time that came first
 	arrived  int               // items, copies included
 	counts   counts            // identical, different, reordered
 	examples []string          // of what should not have come
@@ -148,11 +148,12 @@ func (l *ledger) receive(payload []byte) {
 // first notes a record that comes for the first time.
 func (l *ledger) first(it *item) {
 	at := it.TS.UnixMilli()
-	if newest, ok := l.newest[it.Series]; ok && it.Rev == 0 && at < newest {
+	line := fmt.Sprintf("%s/%s/%d", it.Stream, it.Series, it.Epoch)
+	if newest, ok := l.newest[line]; ok && it.Rev == 0 && at < newest {
 		l.counts.reordered++
 		l.example("%s at %d comes behind %d", it.Series, at, newest)
 	}
-	l.newest[it.Series] = max(l.newest[it.Series], at)
+	l.newest[line] = max(l.newest[line], at)
 	raw := math.NaN()
 	if v := it.Channels["x"].Raw; v != nil {
 		raw = *v

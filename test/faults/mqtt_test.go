@@ -72,15 +72,21 @@ func await(tok mqtt.Token) error {
 	return tok.Error()
 }
 
-// publish sends messages as they are, in order.
-func publish(t *testing.T, topic string, payloads ...[]byte) {
+// publisher returns a client for messages as they are.
+func publisher(t *testing.T) mqtt.Client {
 	t.Helper()
 	o := mqtt.NewClientOptions().AddBroker("tcp://" + harness.Address(lab.MQTTPort))
 	c := mqtt.NewClient(o.SetClientID(fmt.Sprintf("sender-%d", clients.Add(1))))
 	if err := await(c.Connect()); err != nil {
 		t.Fatal(err)
 	}
-	defer c.Disconnect(250)
+	t.Cleanup(func() { c.Disconnect(250) })
+	return c
+}
+
+// publish sends messages in order.
+func publish(t *testing.T, c mqtt.Client, topic string, payloads ...[]byte) {
+	t.Helper()
 	for _, p := range payloads {
 		if err := await(c.Publish(topic, 1, false, p)); err != nil {
 			t.Fatalf("publish %d bytes to %s: %v", len(p), topic, err)
