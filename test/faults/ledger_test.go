@@ -164,8 +164,8 @@ func (l *ledger) first(it *item) {
 }
 
 func (l *ledger) example(format string, args ...any) {
-	if len(l.examples) < 5 {
-		l.examples = append(l.examples, fmt.Sprintf(format, args...))
+	if len(l.examples) < 3 {
+		l.examples = append(l.examples, fmt.Sprintf(format, args...)) // told by balance
 	}
 }
 

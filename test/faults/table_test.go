@@ -21,7 +21,7 @@ type row struct {
 	times    int
 	counts   counts
 	peak     int64 // resident memory at most, bytes; 0: not looked at
-	started  int   // copies that differ since the log said that a state starts cold
+	differ   int   // copies that differ, as the log has said they may
 	problems []string
 	mu       sync.Mutex
 }
@@ -64,11 +64,12 @@ func (r *row) add(times int, c counts, peak int64) {
 	r.peak = max(r.peak, peak)
 }
 
-// cold counts copies that may differ, as the log said that a state starts cold.
-func (r *row) cold(different int) {
+// told counts copies that differ since the disk lost what they were computed from, which
+// the log has told of.
+func (r *row) told(different int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.started += different
+	r.differ += different
 }
 
 // miss notes that a must is broken.
@@ -142,7 +143,7 @@ func (tb *table) print(w io.Writer) (code int) {
 		}
 		v := r.verdict()
 		fmt.Fprintf(w, "| %s | %d | %d | %d | %d | %d | %d | %d | %s | %s |\n",
-			r.fault, r.times, c.sent, c.received, c.lost, c.identical, c.different+r.started, c.reordered, peak, v)
+			r.fault, r.times, c.sent, c.received, c.lost, c.identical, c.different+r.differ, c.reordered, peak, v)
 		if strings.HasPrefix(v, "MISSED") {
 			code = 1
 		}
