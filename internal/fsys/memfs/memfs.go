@@ -66,15 +66,27 @@ func (c change) apply(b []byte) []byte {
 	return b
 }
 
+// sectors are the parts of a write that a disk may write or not.
+func (c change) sectors(size int64) (out []change) {
+	for from := int64(0); from < int64(len(c.data)); {
+		to := min((c.off+from)/size*size+size-c.off, int64(len(c.data)))
+		out = append(out, change{c.off + from, c.data[from:to]})
+		from = to
+	}
+	return out
+}
+
 // Crash forgets what was not durable, apart from whatever the kernel happened
 // to write back by itself: any subset of the pending writes, each perhaps only
-// in part, and any first part of the name changes.
+// in part: its beginning, or some of its sectors. Of the name changes it is any first
+// part. Sectors are smaller than those of disks where writes are.
 func (m *FS) Crash(rng *rand.Rand) {
 	for _, op := range m.pending[:rng.IntN(len(m.pending)+1)] {
 		op(m.safe)
 	}
 	m.pending = nil
 	m.names = maps.Clone(m.safe)
+	sector := int64(16) << rng.IntN(6)
 	for _, name := range slices.Sorted(maps.Keys(m.names)) {
 		n := m.names[name]
 		b := slices.Clone(n.safe)
@@ -92,7 +104,15 @@ func (m *FS) Crash(rng *rand.Rand) {
 					continue
 				}
 			}
-			b = c.apply(b)
+			if c.data == nil || rng.IntN(3) > 0 {
+				b = c.apply(b)
+				continue
+			}
+			for _, s := range c.sectors(sector) {
+				if rng.IntN(3) > 0 {
+					b = s.apply(b)
+				}
+			}
 		}
 		n.data, n.safe, n.pending = b, slices.Clone(b), nil
 	}
