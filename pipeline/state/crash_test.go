@@ -124,6 +124,7 @@ func TestCrash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3))
 		r := &store{disk: memfs.New(), rng: rng, may: []truth{{series: map[string]string{}}}}
+		r.disk.Reorder = rapid.Bool().Draw(t, "reorder")
 		r.open(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"checkpoint": func(t *rapid.T) { r.checkpoint(t) },

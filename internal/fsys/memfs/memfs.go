@@ -28,9 +28,10 @@ type FS struct {
 	safe    map[string]*inode // names as of the last SyncDir
 	pending []func(map[string]*inode)
 
-	Space     int // bytes that may still be written; negative: no bound
-	FailSyncs int // how many of the next Syncs fail
-	FailTrunc int // how many of the next Truncates fail
+	Space     int  // bytes that may still be written; negative: no bound
+	FailSyncs int  // how many of the next Syncs fail
+	FailTrunc int  // how many of the next Truncates fail
+	Reorder   bool // a crash may leave later writes without earlier ones, and any sectors of a write
 }
 
 type inode struct {
@@ -77,9 +78,9 @@ func (c change) sectors(size int64) (out []change) {
 }
 
 // Crash forgets what was not durable, apart from whatever the kernel happened
-// to write back by itself: any subset of the pending writes, each perhaps only
-// in part: its beginning, or some of its sectors. Of the name changes it is any first
-// part. Sectors are smaller than those of disks where writes are.
+// to write back by itself: the first of the pending writes or, with Reorder, any of
+// them, each perhaps only in part; and any first part of the name changes. Sectors are
+// as small as the writes of tests are.
 func (m *FS) Crash(rng *rand.Rand) {
 	for _, op := range m.pending[:rng.IntN(len(m.pending)+1)] {
 		op(m.safe)
@@ -90,7 +91,10 @@ func (m *FS) Crash(rng *rand.Rand) {
 	for _, name := range slices.Sorted(maps.Keys(m.names)) {
 		n := m.names[name]
 		b := slices.Clone(n.safe)
-		mode := rng.IntN(3)
+		mode := rng.IntN(2)
+		if m.Reorder {
+			mode = rng.IntN(3)
+		}
 		for i, c := range n.pending {
 			if mode == 0 || mode == 1 && i >= rng.IntN(len(n.pending)+1) {
 				break
@@ -104,7 +108,7 @@ func (m *FS) Crash(rng *rand.Rand) {
 					continue
 				}
 			}
-			if c.data == nil || rng.IntN(3) > 0 {
+			if c.data == nil || !m.Reorder || rng.IntN(3) > 0 {
 				b = c.apply(b)
 				continue
 			}
