@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table
 all: check test
 
 tools: ## fetch modules and the linter
@@ -19,9 +19,12 @@ check: ## format, build, vet, lint, imports, what is generated
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
+	$(GO) vet -tags faults ./test/...
+	$(GO) vet -tags faultclock ./cmd/quell
 	cd $(KERNELS)/gen && $(GO) vet .
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
+	$(GO) run $(STATICCHECK) -tags faults ./test/...
 	$(GO) test -run TestImports .
 	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
@@ -85,6 +88,20 @@ studies-quick: ## what CI runs of both: a minute
 
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
+
+FAULTSUITE = $(GO) test -tags faults -count=1 -v -timeout 4h ./test/faults
+
+faults: ## every fault in its whole count, and the table of docs/faults.md: over an hour; FAULTS=kill,disk for some, COUNT=N for others
+	FAULTS=$(FAULTS) COUNT=$(COUNT) $(FAULTSUITE)
+
+faults-quick: ## what CI runs of it: every fault a few times, four minutes
+	FAULTS=$(FAULTS) FAULTS_QUICK=1 $(FAULTSUITE)
+
+soak: ## a day of event time in half an hour, 10,000 series; SOAK_MINUTES, SOAK_SERIES, SOAK_RATE
+	FAULTS=soak $(FAULTSUITE)
+
+soak-quick: ## the same for a minute
+	SOAK_MINUTES=1 SOAK_SERIES=2000 FAULTS=soak $(FAULTSUITE)
 
 FUZZTIME ?= 10s
 FUZZ ?=
