@@ -27,6 +27,7 @@ type committer struct {
 	log    *slog.Logger
 	count  prometheus.Counter
 	queue  chan *point
+	open   atomic.Int64 // points that were put and are not done with
 	failed chan error
 
 	mu    sync.Mutex // guards store
@@ -56,30 +57,36 @@ func (c *committer) start(hard context.Context) {
 		defer stop()
 		broken := false
 		for p := range c.queue {
-			// Stopped by force, nothing more becomes durable. After a failed write
-			// nothing may: a later point lacks the series that only the failed one had.
-			if broken || !c.await(p.after) {
-				continue
-			}
-			if err := c.write(p); err != nil {
-				broken = true
-				// A full disk may get room again, but acks must not be given for
-				// what is not on it: the stream stops, and says so.
-				select {
-				case c.failed <- err:
-				default:
-				}
-				continue
-			}
-			c.count.Inc()
-			for _, a := range p.acks {
-				a.Done()
-			}
-			if p.done != nil {
-				close(p.done)
-			}
+			c.commit(p, &broken)
+			c.open.Add(-1)
 		}
 	})
+}
+
+// commit writes a point once everything before it is durable, and gives its acks.
+func (c *committer) commit(p *point, broken *bool) {
+	// Stopped by force, nothing more becomes durable. After a failed write
+	// nothing may: a later point lacks the series that only the failed one had.
+	if *broken || !c.await(p.after) {
+		return
+	}
+	if err := c.write(p); err != nil {
+		*broken = true
+		// A full disk may get room again, but acks must not be given for
+		// what is not on it: the stream stops, and says so.
+		select {
+		case c.failed <- err:
+		default:
+		}
+		return
+	}
+	c.count.Inc()
+	for _, a := range p.acks {
+		a.Done()
+	}
+	if p.done != nil {
+		close(p.done)
+	}
 }
 
 // durable says that every batch up to seq is. Batches become durable in order,
@@ -140,19 +147,23 @@ func (c *committer) wantsFull() bool { return c.full.Load() }
 // decide, makes it grow.
 func (c *committer) decided() uint64 { return c.number.Load() }
 
-// busy says that a checkpoint waits already.
-func (c *committer) busy() bool { return len(c.queue) > 0 }
+// busy says that a checkpoint waits or is being written. With ten thousand series that
+// changed one holds hundreds of megabytes: two at a time would be two of these.
+func (c *committer) busy() bool { return c.open.Load() > 0 }
 
 // put queues a checkpoint; with wait it returns once the acks are given.
 func (c *committer) put(hard context.Context, p *point, wait bool) error {
 	if wait {
 		p.done = make(chan struct{})
 	}
+	c.open.Add(1)
 	select {
 	case c.queue <- p:
 	case err := <-c.failed:
+		c.open.Add(-1)
 		return err
 	case <-hard.Done():
+		c.open.Add(-1)
 		return context.Cause(hard)
 	}
 	if !wait {

@@ -73,6 +73,7 @@ type lane struct {
 	emitted int64 // records handed out since the series began, over all contexts
 
 	queued, touched bool
+	size            int   // of the state as it was last saved
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	scales          []window.Scale

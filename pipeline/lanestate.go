@@ -64,6 +64,14 @@ func (l *lane) appendState(dst []byte) []byte {
 	return dst
 }
 
+// saved returns what appendState appends, in a slice of its own that was made for as
+// much as the last one held: ten thousand that grow to their size are twice the memory.
+func (l *lane) saved() []byte {
+	b := l.appendState(make([]byte, 0, l.size+l.size/16))
+	l.size = len(b)
+	return b
+}
+
 // restoreLane builds a lane from its state.
 func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane, error) {
 	l, err := newLane(e, part, series)

@@ -613,7 +613,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)})
+			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.saved()})
 			l.touched = false
 		}
 	}
