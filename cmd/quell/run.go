@@ -100,7 +100,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	opt.Registerer, opt.Stdin, opt.Stdout = reg, s.in, s.out
+	opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = reg, s.in, s.out, clock()
 	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err

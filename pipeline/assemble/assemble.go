@@ -34,6 +34,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Stdin      io.Reader // of file sources named "-"
 	Stdout     io.Writer // of stdout sinks
+	// Clock stamps what arrives by MQTT; spans of time are never measured by it.
+	// Default: the machine's.
+	Clock func() time.Time
 	// Seed keys every random draw. Default 1.
 	Seed uint64
 	// Calibration is the number of scores that monitors learn from; see
