@@ -170,7 +170,10 @@ var kinds = map[string]func(m *mutator) bool{
 		return false
 	},
 	"wrong type": func(m *mutator) bool {
-		for _, p := range m.paths(func(_ string, k *key, n place) bool { _, ok := m.scalarAt(n); return ok && k.enum == nil && k.name != "version" }) {
+		for _, p := range m.paths(func(_ string, k *key, n place) bool {
+			_, ok := m.scalarAt(n)
+			return ok && k.enum == nil && k.name != "version"
+		}) {
 			k, n := m.key(p), m.d.at[p]
 			w, _ := m.scalarAt(n)
 			text, want := "lots", []string{"must be", "write", "remove the quotes"}
