@@ -41,7 +41,7 @@ const (
 	restMost  = time.Minute
 )
 
-// rest is the time between two checkpoints.
+// rest is the least time between two checkpoints.
 func (w *worker) rest() time.Duration {
 	if w.cfg.Shared == nil {
 		return w.cfg.Checkpoint

@@ -61,8 +61,8 @@ func (w *worker) head(q *part) state.Head {
 
 // entry returns the state of a series, and adds the models that it names to those that
 // the checkpoint has at hand.
-func (w *worker) entry(l *lane, c *state.Checkpoint) state.Entry {
-	e := state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)}
+func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
+	e := state.Entry{Part: l.part, Series: l.series, State: l.save(to)}
 	if w.cfg.Shared == nil {
 		return e
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -33,8 +34,9 @@ type StreamConfig struct {
 	// an error too. What StateDir has of a partition that Shared knows nothing of is
 	// taken over.
 	Shared state.Shared
-	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
-	// much is computed again after a kill, and changes no value.
+	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
+	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
+	// after a kill, and changes no value.
 	Checkpoint time.Duration
 	// NoData is how long a source that is up may be silent before an event tells
 	// so; 0: for ever.
@@ -57,6 +59,8 @@ type StreamConfig struct {
 	Obey map[string][]Switch
 	// Decided, when not nil, hears of each switch once it is durable.
 	Decided func(part string, sw Switch) error
+	// About is shown to who looks on.
+	About About
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -88,6 +92,8 @@ type worker struct {
 	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
 
+	arenas sync.Pool // of states on their way to the committer
+
 	parts []part
 	halt  <-chan struct{} // closed when the worker is to stop reading
 	cur   *batch
@@ -97,15 +103,23 @@ type worker struct {
 	unread     unread // payloads that were told of in the log, and those that are to be
 	com        *committer
 	lastPoint  time.Time
+	pointCost  time.Duration // that the latest checkpoint held the worker up
 	chunkStart time.Time
 
 	idle            *time.Timer   // of the next look for idle series; nil: there is none
 	began           time.Time     // when the worker was made
 	stalled         time.Duration // spent waiting for sinks
 	heard           atomic.Int64  // when deliveries came last, Unix ns
+	pulse           pulse         // whether it gets on
+	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
+
+	desk    *desk        // where others look on
+	took    atomic.Int64 // deliveries of the latest chunk
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
 }
 
 // part is a partition that the worker owns.
@@ -137,8 +151,9 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{}, began: cfg.Now(),
+		pool:   &sync.Pool{New: func() any { return new(batch) }},
+		arenas: sync.Pool{New: func() any { return new(arena) }},
+		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -154,6 +169,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		return nil, errors.Join(err, w.store.Close())
 	}
 	w.refer()
+	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
 	w.com.rejoin = w.rejoin
@@ -183,9 +199,12 @@ func (w *worker) run(ctx, hard context.Context) error {
 	quit := make(chan struct{})
 	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
 	w.com.start(hard)
+	w.pulse.begin()
 	w.halt = ctx.Done()
 
 	err := w.loop(ctx, hard, chunks, free)
+	w.pulse.end()
+	defer w.desk.leave()
 	stopReading()
 	close(quit)
 	reader.Wait()
@@ -278,6 +297,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		defer w.idle.Stop()
 	}
 	for {
+		w.pulse.beat()
 		select {
 		case c, ok := <-chunks:
 			if !ok {
@@ -285,6 +305,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			}
 			if len(c.deliveries) > 0 {
 				w.heard.Store(time.Now().UnixNano())
+				w.took.Store(int64(len(c.deliveries)))
 			}
 			err := w.work(hard, c)
 			end := c.err
@@ -306,6 +327,8 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.desk.wake:
+			w.attend()
 		case <-idle:
 			if err := w.flushIdle(hard); err != nil {
 				return err
@@ -315,7 +338,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if time.Since(w.lastPoint) >= w.rest() {
+		if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}
@@ -353,7 +376,12 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 
 func (w *worker) deliver(d *ingest.Delivery) error {
 	w.met.ingestMessages.WithLabelValues(w.name).Inc()
+	w.pulse.beat()
+	w.newest = d.Stored
 	p := &w.parts[d.Part]
+	if e := w.eng.eyes; e != nil {
+		e.delivery(w, p.name, d)
+	}
 	switch {
 	case d.Err != nil:
 		w.eng.spend(p.name, window.Malformed, 1)
@@ -404,7 +432,7 @@ func (w *worker) flush(hard context.Context) error {
 	}
 	defer w.stall()()
 	for i, o := range w.outs {
-		if err := o.put(hard, b); err != nil {
+		if err := w.put(hard, o, b); err != nil {
 			for range w.outs[i:] {
 				b.release()
 			}
@@ -420,6 +448,17 @@ func (w *worker) flush(hard context.Context) error {
 
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
+	w.count(r)
+	w.cur.addRecord(r)
+}
+
+// Encoded adds a record whose JSON is written already.
+func (w *worker) Encoded(r *sink.Record, json []byte) {
+	w.count(r)
+	w.cur.addEncoded(r, json)
+}
+
+func (w *worker) count(r *sink.Record) {
 	w.records++
 	switch {
 	case r.Rev < 0:
@@ -427,13 +466,16 @@ func (w *worker) Record(r *sink.Record) {
 	case r.Rev > 0:
 		w.met.revised.WithLabelValues(w.name).Inc()
 	}
-	w.cur.addRecord(r)
+	if e := w.eng.eyes; e != nil {
+		e.record(r)
+	}
 }
 
 // Event adds an event to the open batch.
 func (w *worker) Event(e sink.Event) {
 	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
 	w.events++
+	w.told.Add(view.NewEvent(&e))
 	w.cur.addEvent(e, false)
 }
 
@@ -598,6 +640,7 @@ func (w *worker) revive(partName string, states map[string][]byte, switches []st
 		if err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
+		w.pulse.beat()
 		lanes = append(lanes, l)
 		if l.alerts.told {
 			open = append(open, w.driftAlert(series))
@@ -641,9 +684,10 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
+	p.states = newArena(&w.arenas)
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, w.entry(l, &p.Checkpoint))
+			p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))
 			l.touched = false
 		}
 	}
@@ -658,6 +702,10 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 			}
 		}
 	}
+	if wait {
+		defer w.pulse.wait()()
+	}
+	w.pointCost = time.Since(w.lastPoint)
 	return w.com.put(hard, p, wait)
 }
 
@@ -717,6 +765,9 @@ func (w *worker) observe() {
 	w.met.series.WithLabelValues(w.name).Set(float64(w.eng.Series()))
 	w.met.evicted.WithLabelValues(w.name).Add(float64(w.eng.evicted - w.evicted))
 	w.evicted = w.eng.evicted
+	if w.newest != 0 {
+		w.met.behind.WithLabelValues(w.name).Set(w.chunkStart.Sub(time.Unix(0, w.newest)).Seconds())
+	}
 	if j, ok := w.cfg.Source.(interface{ JournalBytes() int64 }); ok {
 		w.met.journalBytes.WithLabelValues(w.name).Set(float64(j.JournalBytes()))
 	}

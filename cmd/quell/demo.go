@@ -11,8 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/cmd/quell/demo"
+	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func demoCmd(s streams) *cobra.Command {
@@ -53,7 +55,7 @@ anything was lost or nothing was gained.`,
 	f.DurationVar(&opt.For, "for", 0, "stop after this `time`; 0: at Ctrl-C")
 	f.BoolVar(&headless, "headless", false, "no HTTP server, nothing but the summary")
 	f.BoolVar(&asJSON, "json", false, "print the summary as JSON")
-	f.StringVar(&opt.Listen, "listen", "127.0.0.1:7070", "`address` of the HTTP server")
+	f.StringVar(&opt.Listen, "listen", defaultListen, "`address` of the HTTP server; where the default is taken, the next free port")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of signals, noise and injections (default: drawn, and printed)")
 	f.BoolVar(&noInject, "no-inject", false, "inject no changes")
 	f.BoolVar(&opt.RealOnly, "real", false, "only this machine's own sensors")
@@ -66,11 +68,12 @@ func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON 
 		began := time.Now()
 		opt.Tell = func(text string) { fmt.Fprintf(s.err, "%6.1f s  %s\n", time.Since(began).Seconds(), text) }
 		opt.Serve = func(p *pipeline.Pipeline, g prometheus.Gatherer) (func(), error) {
-			srv, err := web.Listen(opt.Listen, web.Config{View: p, Gatherer: g}, opt.Log)
+			token := randomToken()
+			srv, err := listenNear(opt.Listen, web.Config{View: p, Models: p, Gatherer: g, Token: token, Version: release(), Kernel: nn.KernelTier(), Assets: app.Assets()}, opt.Log)
 			if err != nil {
 				return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)
 			}
-			fmt.Fprintf(s.err, "metrics: http://%s/metrics, state: http://%s/readyz\n", srv.Addr(), srv.Addr())
+			fmt.Fprintf(s.err, "dashboard: %s/#token=%s\n", srv.URL(), token)
 			return func() {
 				closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 				defer cancel()

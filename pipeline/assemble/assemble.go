@@ -34,6 +34,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Stdin      io.Reader // of file sources named "-"
 	Stdout     io.Writer // of stdout sinks
+	// Clock stamps what arrives by MQTT; spans of time are never measured by it.
+	// Default: the machine's.
+	Clock func() time.Time
 	// Seed keys every random draw. Default 1.
 	Seed uint64
 	// Calibration is the number of scores that monitors learn from; see
@@ -43,6 +46,8 @@ type Options struct {
 	Keep *capture.Writer
 	// Play, when not nil, stands for every source: what it holds comes in.
 	Play *capture.Reader
+	// Feed, when not nil, gives each stream its source.
+	Feed Feed
 	// Stop is called where a capture ends that was stopped; see capture.Reader.
 	Stop func()
 	// Deterministic has each verdict on a fine-tune take effect where it was called
@@ -77,7 +82,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dead_letter: %w", err)
 	}
-	p.DeadLetter = pipeline.OutletConfig{Sink: dead}
+	p.DeadLetter = pipeline.OutletConfig{Sink: dead, Type: cfg.DeadLetter.Type}
 	for i := range cfg.Streams {
 		s, err := b.stream(&cfg.Streams[i])
 		if err != nil {
@@ -144,7 +149,11 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData,
+		About: pipeline.About{Scope: s.Model.Scope, FalseAlarms: s.Drift.FalseAlarms.Text, Adapt: s.Adapt.Mode}}
+	for _, c := range channels {
+		out.About.Units = append(out.About.Units, c.Unit)
+	}
 	if !b.opt.Deterministic { // else nothing may hang on the clock
 		out.IdleFlush = s.Window.IdleFlush
 	}
@@ -157,7 +166,9 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 			return pipeline.StreamConfig{}, err
 		}
 	}
-	out.Adapter, err = b.adapter(s, &e)
+	if out.Adapter, err = b.adapter(s, &e); out.Adapter == nil {
+		out.About.Adapt = "off"
+	}
 	return out, err
 }
 

@@ -206,3 +206,11 @@ func (t *tee) JournalBytes() int64 {
 	}
 	return 0
 }
+
+// JournalLimit is that of the source, 0 if it has none.
+func (t *tee) JournalLimit() int64 {
+	if j, is := t.Source.(interface{ JournalLimit() int64 }); is {
+		return j.JournalLimit()
+	}
+	return 0
+}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/quell-stream/quell/cmd/quell/embedded"
 	"github.com/quell-stream/quell/ingest/sim"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/adapt"
@@ -66,11 +67,11 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b, err := startBroker()
+	b, err := embedded.StartMQTT()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	d := &demo{opt: opt, broker: b, dir: dir, tell: func(string) {}}
 	if opt.Tell != nil {
 		var mu sync.Mutex
@@ -85,7 +86,7 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 
 type demo struct {
 	opt    Options
-	broker *broker
+	broker *embedded.MQTT
 	dir    string
 	tell   func(string)
 
@@ -96,7 +97,7 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context) (*Report, error) {
 	d.prepare()
-	watching, err := dial(d.broker.url, "demo-counter")
+	watching, err := dial(d.broker.URL, "demo-counter")
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +105,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 	if err := d.count.subscribe(watching); err != nil {
 		return nil, err
 	}
-	publishing, err := dial(d.broker.url, "demo-sensors")
+	publishing, err := dial(d.broker.URL, "demo-sensors")
 	if err != nil {
 		return nil, err
 	}
@@ -203,7 +204,7 @@ streams:
     source: {type: host, every: 1s}
     adapt: {mode: off}
     sinks: [clean]
-`, filepath.Join(d.dir, "state"), d.broker.url, filepath.Join(d.dir, "dlq"), machineStream)
+`, filepath.Join(d.dir, "state"), d.broker.URL, filepath.Join(d.dir, "dlq"), machineStream)
 	if d.opt.RealOnly {
 		return text
 	}
