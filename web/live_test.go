@@ -169,7 +169,7 @@ func TestLiveOutlastsTheServersBounds(t *testing.T) {
 	quick.server = s
 	m, stop := quick.listen("status")
 	defer stop()
-	for range 3 { // two seconds
+	for range 2 { // a second
 		next(t, m, "status")
 	}
 }

@@ -100,7 +100,7 @@ func root(s streams) *cobra.Command {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(flagError)
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), captureCmd(s), replayCmd(s), dlqCmd(s), demoCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), captureCmd(s), replayCmd(s), dlqCmd(s), demoCmd(s), topCmd(s), tapCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
 	return cmd
 }
 
