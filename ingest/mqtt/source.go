@@ -382,6 +382,15 @@ func (s *Source) Status() (up bool, err error) {
 	return s.subscribed && s.subRefused == nil, s.subRefused
 }
 
+// JournalBytes returns the size of the journal on disk. It is safe for concurrent use
+// once Open has returned.
+func (s *Source) JournalBytes() int64 {
+	if s.store == nil {
+		return 0
+	}
+	return s.store.Bytes()
+}
+
 // Stats returns the counts so far. It is safe for concurrent use once Open has
 // returned.
 func (s *Source) Stats() Stats {
