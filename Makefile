@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops dashboard
 all: check test
 
 tools: ## fetch modules and the linter
@@ -19,12 +19,15 @@ check: ## format, build, vet, lint, imports, what is generated
 	CGO_ENABLED=0 $(GO) build ./...
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
+	$(GO) vet -tags ops ./test/...
 	cd $(KERNELS)/gen && $(GO) vet .
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
+	$(GO) run $(STATICCHECK) -tags ops ./test/...
 	$(GO) test -run TestImports .
 	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
+	$(GO) run ./deploy/grafana | cmp - deploy/grafana/quell.json
 	@tmp=$$(mktemp -d) && cp $(KERNELS)/*.s $$tmp && $(MAKE) -s generate && \
 	  for f in $(KERNELS)/*.s; do cmp $$f $$tmp/$${f##*/} || { echo "$$f is not what make generate writes"; exit 1; }; done
 
@@ -85,6 +88,12 @@ studies-quick: ## what CI runs of both: a minute
 
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
+
+ops: ## rules, dashboard, unit and packages on a real Prometheus and with systemd's and Debian's tools (scripts/tools.sh installs them)
+	$(GO) test -tags ops -count=1 -v -timeout 10m ./test/ops
+
+dashboard: ## the Grafana dashboard, from its generator
+	$(GO) run ./deploy/grafana > deploy/grafana/quell.json
 
 FUZZTIME ?= 10s
 FUZZ ?=

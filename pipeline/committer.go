@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -18,7 +19,9 @@ type point struct {
 	after int64 // it may be written once batches up to this one are durable
 	full  bool
 	acks  []ingest.Ack
-	done  chan struct{}
+	// states is the memory of the entries' states; nil: they have their own.
+	states *arena
+	done   chan struct{}
 }
 
 // committer writes checkpoints in order, each once everything emitted before it
@@ -29,8 +32,13 @@ type committer struct {
 	queue  chan *point
 	failed chan error
 
+	// over says that the store takes nothing more until the partitions are taken anew,
+	// which rejoin asks for.
+	over   atomic.Bool
+	rejoin func() error
+
 	mu    sync.Mutex // guards store
-	store *state.Stream
+	store state.Store
 	// What the worker asks at each checkpoint, so that it need not wait for mu.
 	full   atomic.Bool
 	number atomic.Uint64
@@ -43,7 +51,7 @@ type committer struct {
 	wg sync.WaitGroup
 }
 
-func newCommitter(store *state.Stream, log *slog.Logger, count prometheus.Counter) *committer {
+func newCommitter(store state.Store, log *slog.Logger, count prometheus.Counter) *committer {
 	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1)}
 	c.cond = sync.NewCond(&c.seqMu)
 	c.mirror()
@@ -61,7 +69,16 @@ func (c *committer) start(hard context.Context) {
 			if broken || !c.await(p.after) {
 				continue
 			}
-			if err := c.write(p); err != nil {
+			err := c.point(p)
+			if err != nil && errors.Is(err, state.ErrOver) {
+				if err = c.lose(err); err == nil {
+					if p.done != nil {
+						close(p.done)
+					}
+					continue
+				}
+			}
+			if err != nil {
 				broken = true
 				// A full disk may get room again, but acks must not be given for
 				// what is not on it: the stream stops, and says so.
@@ -72,6 +89,10 @@ func (c *committer) start(hard context.Context) {
 				continue
 			}
 			c.count.Inc()
+			if p.states != nil {
+				p.Entries = nil
+				p.states.release()
+			}
 			for _, a := range p.acks {
 				a.Done()
 			}
@@ -80,6 +101,23 @@ func (c *committer) start(hard context.Context) {
 			}
 		}
 	})
+}
+
+// point writes a checkpoint, unless the partitions are to be taken anew.
+func (c *committer) point(p *point) error {
+	if c.over.Load() {
+		return state.ErrOver
+	}
+	return c.write(p)
+}
+
+// lose notes that the present assignment can't go on, and asks for another one.
+func (c *committer) lose(err error) error {
+	if c.over.Swap(true) {
+		return nil
+	}
+	c.log.Warn("the state topic did not take a checkpoint for certain, or another process has taken over: the partitions are asked for anew", "err", err)
+	return c.rejoin()
 }
 
 // durable says that every batch up to seq is. Batches become durable in order,
@@ -93,6 +131,9 @@ func (c *committer) durable(seq int64) {
 
 // abandon ends the waiting for sinks: what is not durable by now comes again.
 func (c *committer) abandon() {
+	if s, is := c.store.(state.Shared); is {
+		s.Abandon()
+	}
 	c.seqMu.Lock()
 	c.quit = true
 	c.seqMu.Unlock()

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -220,7 +221,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			return err
 		}
 		if l == nil {
-			i += e.passThrough(samples[i:]) - 1
+			i += e.passThrough(part, samples[i:]) - 1
 			continue
 		}
 		l.touched = true
@@ -250,7 +251,7 @@ type group struct {
 	streams []*model.Stream
 	cols    [][]model.Column
 	ys      [][]float32
-	seconds [][]float32 // see laneGuard.push
+	seconds []int // where the second run of each lane is among streams; -1: it has none
 }
 
 // Run computes everything that is computable and hands it out.
@@ -287,20 +288,31 @@ func (g *group) run() {
 		g.batch = g.m.NewBatch()
 	}
 	for _, l := range g.lanes {
-		g.streams, g.cols, g.ys = append(g.streams, l.stream), append(g.cols, l.cols), append(g.ys, nil)
-		g.seconds = append(g.seconds, l.guard.push(l, l.cols))
+		g.streams, g.cols = append(g.streams, l.stream), append(g.cols, l.cols)
+	}
+	for _, l := range g.lanes {
+		at := -1
+		if st, cols := l.guard.ready(l, l.cols); st != nil {
+			at = len(g.streams)
+			g.streams, g.cols = append(g.streams, st), append(g.cols, cols)
+		}
+		g.seconds = append(g.seconds, at)
 		l.history.add(l.cols)
 	}
+	g.ys = slices.Grow(g.ys, len(g.streams))[:len(g.streams)]
 	g.batch.Push(g.ys, g.streams, g.cols)
 	for i, l := range g.lanes {
-		l.emit(g.ys[i], l.stream.Spread(), g.seconds[i], false)
+		var second []float32
+		if at := g.seconds[i]; at >= 0 {
+			second = g.ys[at]
+		}
+		l.emit(g.ys[i], l.stream.Spread(), second, false)
 		l.cols = l.cols[:0]
 	}
 	clear(g.lanes)
 	clear(g.streams)
 	clear(g.cols)
 	clear(g.ys)
-	clear(g.seconds)
 	g.lanes, g.streams, g.cols, g.ys, g.seconds = g.lanes[:0], g.streams[:0], g.cols[:0], g.ys[:0], g.seconds[:0]
 }
 

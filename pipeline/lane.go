@@ -73,6 +73,7 @@ type lane struct {
 
 	emitted int64 // records handed out since the series began, over all contexts
 
+	saved           int // bytes of its latest state
 	queued, touched bool
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record

@@ -90,6 +90,8 @@ func newOutlet(cfg OutletConfig, log *slog.Logger, met *Metrics, fatal func(erro
 	}
 	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{})}
 	o.spill.room = make(chan struct{}, 1)
+	met.sinkRecords.WithLabelValues(cfg.Name)
+	met.sinkRetries.WithLabelValues(cfg.Name)
 	o.turn(circuitHalfOpen)
 	return o
 }

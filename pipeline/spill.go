@@ -87,6 +87,7 @@ func (o *outlet) openSpool(dir string) error {
 	if n := s.queue.Len(); n > 0 {
 		o.log.Info("the spool holds items of before, they go to the sink first", "items", n)
 	}
+	o.met.spoolLimit.WithLabelValues(o.cfg.Name).Set(float64(s.queue.MaxBytes()))
 	o.observeSpool()
 	return nil
 }

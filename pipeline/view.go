@@ -217,7 +217,7 @@ func (e *eyes) record(r *sink.Record) {
 
 // worker returns the worker of a stream.
 func (p *Pipeline) worker(stream string) (*worker, error) {
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		if w.name == stream {
 			return w, nil
 		}
@@ -264,9 +264,10 @@ func (d *desk) history(series string) *view.Points {
 
 // Streams returns the streams of the pipeline.
 func (p *Pipeline) Streams(ctx context.Context) []view.Stream {
-	all := make([]view.Stream, len(p.workers))
+	crew := p.crew()
+	all := make([]view.Stream, len(crew))
 	var wg sync.WaitGroup
-	for i, w := range p.workers {
+	for i, w := range crew {
 		wg.Go(func() { all[i] = w.show(ctx) })
 	}
 	wg.Wait()

@@ -63,7 +63,7 @@ func (w *worker) adaptationOf(series string) *view.Adaptation {
 // Adapting returns how far adaptation has come where something goes on or went on.
 func (p *Pipeline) Adapting() []view.Adaptation {
 	all := []view.Adaptation{}
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		if s, ok := w.cfg.Adapter.(Shower); ok {
 			for _, a := range s.Adaptations(mostAdaptations) {
 				a.Stream = w.name
@@ -77,7 +77,7 @@ func (p *Pipeline) Adapting() []view.Adaptation {
 // Models returns the models that serve, or may, and how far adaptation has come.
 func (p *Pipeline) Models(ctx context.Context) (view.Models, error) {
 	all := view.Models{Models: []view.Model{}, Adaptation: p.Adapting()}
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		served := map[*model.Model][]string{}
 		if err := w.desk.ask(ctx, func() {
 			for name, l := range w.eng.lanes {

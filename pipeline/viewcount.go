@@ -46,7 +46,7 @@ var driftStates = []string{"learning", "normal", "warning", "noise", "regime", "
 // Sinks returns the sinks of the pipeline, the dead letter last.
 func (p *Pipeline) Sinks() []view.Sink {
 	var all []view.Sink
-	for _, o := range append(append([]*outlet(nil), p.outlets...), p.dead) {
+	for _, o := range append(p.sinks(), p.dead) {
 		s := view.Sink{Name: o.cfg.Name, Type: o.cfg.Type, Required: o.cfg.Required, Dropped: o.dropped.Load(), Pending: int64(len(o.queue))}
 		s.Records = int64(number(o.met.sinkRecords.WithLabelValues(o.cfg.Name)))
 		s.Retries = int64(number(o.met.sinkRetries.WithLabelValues(o.cfg.Name)))

@@ -25,7 +25,7 @@ type finding struct{ kind, fault, why string }
 func (p *Pipeline) Series(ctx context.Context, q view.Query) (total int, page []view.Series, err error) {
 	var rows []view.Row
 	known := q.Stream == ""
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		if q.Stream != "" && q.Stream != w.name {
 			continue
 		}
@@ -47,7 +47,7 @@ func (p *Pipeline) Series(ctx context.Context, q view.Query) (total int, page []
 // fill returns the series of rows, but for those that are gone by now.
 func (p *Pipeline) fill(ctx context.Context, rows []view.Row) ([]view.Series, error) {
 	all := make([]view.Series, len(rows))
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		got := make([]view.Series, len(rows))
 		err := w.desk.ask(ctx, func() {
 			for i := range rows {

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -230,6 +231,7 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 type fitter struct {
 	one  chan struct{}
 	stop chan struct{}
+	done atomic.Int64 // fits that ended
 	wg   sync.WaitGroup
 }
 
@@ -248,6 +250,7 @@ func (f *fitter) do(fit func() (*monitor.Sentinel, error)) *fitJob {
 		select {
 		case f.one <- struct{}{}:
 			j.s, j.err = fit()
+			f.done.Add(1)
 			<-f.one
 		case <-f.stop:
 		}

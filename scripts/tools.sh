@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # tools.sh - install what the tests need, on Debian or Ubuntu, as root or with
 # sudo: for the integration suite Mosquitto, Alertmanager, a Java runtime, Maven,
-# and Kafka's jars; for parity with ONNX Runtime a Python of their own in
+# and Kafka's jars; for `make ops` Prometheus, systemd-analyze and strace; for parity with ONNX Runtime a Python of their own in
 # .cache/python; for `make arm64` an emulator. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -9,10 +9,13 @@ PATH=$PATH:/usr/sbin
 want=()
 command -v mosquitto >/dev/null || want+=(mosquitto)
 command -v prometheus-alertmanager >/dev/null || want+=(prometheus-alertmanager)
+command -v promtool >/dev/null || want+=(prometheus)
 command -v openssl >/dev/null || want+=(openssl)
 command -v java >/dev/null || want+=(default-jre-headless)
 command -v mvn >/dev/null || want+=(maven)
 python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
+command -v systemd-analyze >/dev/null || want+=(systemd) # the tool only
+command -v strace >/dev/null || want+=(strace)
 command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
 if [ ${#want[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo

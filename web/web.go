@@ -25,6 +25,8 @@ type Config struct {
 	Gatherer prometheus.Gatherer
 	// Models switches models by hand; nil: there is nothing to switch.
 	Models Models
+	// Reload has the configuration read again; nil: there is no such path.
+	Reload Reloader
 	// Token, where not empty, must come as a bearer token with every request but
 	// those of /healthz and /readyz, which without it say yes or no and nothing more.
 	Token string
@@ -66,6 +68,7 @@ func Handler(c Config) http.Handler {
 	})
 	mux.Handle("GET /metrics", c.private(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})))
 	c.models(mux)
+	c.reload(mux)
 	c.api(mux)
 	c.profiles(mux)
 	if err := c.assets(mux); err != nil {

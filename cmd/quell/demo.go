@@ -12,6 +12,7 @@ import (
 	"github.com/quell-stream/quell/cmd/quell/demo"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func demoCmd(s streams) *cobra.Command {
@@ -87,7 +88,7 @@ func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON 
 // life, and says where.
 func serveDemo(ctx context.Context, s streams, opt demo.Options, r demo.Running, say *narrator) (stop func(), err error) {
 	token := randomToken()
-	c := web.Config{View: r.Pipeline, Models: r.Pipeline, Gatherer: r.Gatherer, Token: token, Version: release(), Kernel: nn.KernelTier()}
+	c := web.Config{View: r.Pipeline, Models: r.Pipeline, Gatherer: r.Gatherer, Token: token, Version: release(), Kernel: nn.KernelTier(), Assets: app.Assets()}
 	srv, err := listenNear(opt.Listen, c, opt.Log)
 	if err != nil {
 		return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)

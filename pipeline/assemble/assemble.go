@@ -104,9 +104,6 @@ func NotYet(cfg *config.Config) []string {
 		say := func(format string, args ...any) {
 			out = append(out, fmt.Sprintf("streams.%s: ", s.Name)+fmt.Sprintf(format, args...))
 		}
-		if s.Source.Type == config.Kafka {
-			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
-		}
 		if s.Model.Use != "" && s.Model.Use != "base" && s.Adapt.Mode != "off" {
 			// Whether the file is there and intact is found out when it is used.
 			if m, err := Load(s.Model.Use); err == nil && cannotLearn(m) != "" {
@@ -163,6 +160,12 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	}
 	if out.Adapter == nil {
 		out.About.Adapt = "off"
+	}
+	if s.Source.Type == config.Kafka && b.opt.Play == nil {
+		out.Checkpoint = stateTopicCheckpoint
+		if out.Shared, err = b.stateTopic(s); err != nil {
+			return pipeline.StreamConfig{}, err
+		}
 	}
 	return out, nil
 }

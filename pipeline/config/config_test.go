@@ -178,7 +178,7 @@ func TestEdge(t *testing.T) {
 			Name: "pumps",
 			Source: Source{
 				Connection: "plant", Type: MQTT, Topics: []string{"sensors/{series}/telemetry"}, QoS: 1, JournalBytes: 1 << 30, NoData: 5 * time.Minute,
-				Codec: Codec{Type: "json", Time: "ts", TimeUnit: "ms"},
+				Codec: Codec{Type: "json", Time: "ts", TimeUnit: "ms", MaxBytes: 1 << 20},
 			},
 			Channels: []Channel{
 				{Name: "temp", Path: "temp_c", Unit: "°C", Min: &lo, Max: &hi, Missing: []float64{-127}},

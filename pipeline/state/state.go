@@ -31,7 +31,8 @@ var ErrCorrupt = errors.New("corrupt")
 type Entry struct {
 	Part   string // name of its partition
 	Series string
-	State  []byte // nil: the series is gone
+	State  []byte   // nil: the series is gone
+	Models []string // that the state names; what is on this disk needs none
 }
 
 // Head is how far a partition has been applied: Next is the first offset that
@@ -39,6 +40,7 @@ type Entry struct {
 type Head struct {
 	Part string
 	Next int64
+	Meta []byte // what else is to be known of the partition, opaque; files have it in Extra
 }
 
 // Switch is a durable decision between checkpoints, opaque to this package.
@@ -46,7 +48,10 @@ type Switch struct {
 	Part   string
 	Series string
 	Data   []byte
+	Model  string // that Data names
 	number uint64
+	// Bytes returns those of Model, for stores that others read.
+	Bytes func() ([]byte, error)
 }
 
 // Checkpoint is one transaction: all of it is restored or none.
@@ -55,6 +60,8 @@ type Checkpoint struct {
 	Entries []Entry
 	Extra   []byte // the stream's own state, opaque
 	Decided uint64 // Decided() as of the moment the checkpoint was taken
+	// Model returns the bytes of a model that an entry names, for stores that others read.
+	Model func(name string) ([]byte, error)
 }
 
 // Snapshot is what a stream is restored from.

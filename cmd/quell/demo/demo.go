@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/quell-stream/quell/cmd/quell/embedded"
 	"github.com/quell-stream/quell/ingest/sim"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/adapt"
@@ -73,11 +74,11 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b, err := startBroker()
+	b, err := embedded.StartMQTT()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	d := &demo{opt: opt, broker: b, dir: dir, tell: func(string) {}}
 	if opt.Tell != nil {
 		var mu sync.Mutex
@@ -92,7 +93,7 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 
 type demo struct {
 	opt    Options
-	broker *broker
+	broker *embedded.MQTT
 	dir    string
 	tell   func(string)
 
@@ -103,7 +104,7 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context) (*Report, error) {
 	d.prepare()
-	watching, err := dial(d.broker.url, "demo-counter")
+	watching, err := dial(d.broker.URL, "demo-counter")
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 	if err := d.count.subscribe(watching); err != nil {
 		return nil, err
 	}
-	publishing, err := dial(d.broker.url, "demo-sensors")
+	publishing, err := dial(d.broker.URL, "demo-sensors")
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if d.opt.Serve != nil {
-		stop, err := d.opt.Serve(Running{p, reg, d.broker.url})
+		stop, err := d.opt.Serve(Running{p, reg, d.broker.URL})
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -210,7 +211,7 @@ streams:
     source: {type: host, every: 1s}
     adapt: {mode: off}
     sinks: [clean]
-`, filepath.Join(d.dir, "state"), d.broker.url, filepath.Join(d.dir, "dlq"), machineStream)
+`, filepath.Join(d.dir, "state"), d.broker.URL, filepath.Join(d.dir, "dlq"), machineStream)
 	if d.opt.RealOnly {
 		return text
 	}
