@@ -109,9 +109,6 @@ func (p *tab) wait(what, expression string, patience time.Duration) {
 
 func (p *tab) press(keys string) { p.t.Helper(); p.do(chromedp.KeyEvent(keys)) }
 
-// text returns what the page shows.
-func (p *tab) text() string { p.t.Helper(); return eval[string](p, `document.body.innerText`) }
-
 // dark says what the system would: dark or light.
 func (p *tab) dark(on bool) {
 	p.t.Helper()
@@ -167,4 +164,3 @@ func (p *tab) clean(server string) {
 		p.t.Error("no request was seen: the test looks at nothing")
 	}
 }
-
