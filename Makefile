@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops dashboard page browser
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
@@ -62,6 +62,10 @@ page: ## the dashboard, from its sources: web/app/dist
 
 browser: ## the dashboard in Chromium (scripts/tools.sh installs it); SCREENS=FOLDER keeps pictures of what was seen
 	cd test/browser && $(GO) test -count=1 -timeout 20m -v ./...
+
+screens: ## the README's pictures of the dashboard, of the demo as it is now
+	@tmp=$$(mktemp -d) && (cd test/browser && SCREENS=$$tmp $(GO) test -count=1 -run TestDemo .) && \
+	  for f in drift series series-below; do mv $$tmp/demo-$$f.png docs/screens/$$f.png; done && rm -r $$tmp
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quell ./cmd/quell

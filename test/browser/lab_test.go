@@ -136,6 +136,9 @@ func (p *tab) shot(name string) {
 	}
 	b, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
+		b, err = shrink(b)
+	}
+	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644)
 	}
 	if err != nil {
