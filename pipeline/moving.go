@@ -100,7 +100,7 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 }
 
 // takeWait is how long the store is left alone after an error that may pass.
-const takeWait = time.Second
+const takeWait = 100 * time.Millisecond
 
 // takeAll asks the store until it answers, the assignment is over, or the worker is to
 // stop.
@@ -153,6 +153,7 @@ func (w *worker) discard(given map[string]bool) (marks []sink.Mark) {
 		delete(w.lost, p.name) // its samples are counted anew: see Engine.regain
 	}
 	w.eng.gonePart = nil
+	w.seq-- // the batch that was being filled never was
 	w.parts, w.cur, w.open = w.parts[:0], w.newBatch(), nil
 	clear(w.eng.dirty)
 	w.eng.dirty = w.eng.dirty[:0]
