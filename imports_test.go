@@ -63,6 +63,7 @@ var allowed = map[string][]string{
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "sink/spool", "sink/dlq", "internal", "pipeline/state", "pipeline/view"},
 	"pipeline/view":            {"sink"},
 	"pipeline/state":           {"internal"},
+	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
 	"pipeline/adapt":           {"pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/capture":         {"ingest", "internal"},
 	"pipeline/adapt/adapteval": {"ingest", "model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},
@@ -76,6 +77,8 @@ var allowed = map[string][]string{
 	"docs":                     {""},
 	"deploy":                   {},
 	"test":                     {},
+	"test/integration":         {"test/harness"},
+	"test/faults":              {"test/harness"},
 	".ci":                      {},
 	".ci/quality":              {"model", "model/eval", "model/classic", "model/noise", "internal"},
 }
@@ -84,6 +87,7 @@ var allowed = map[string][]string{
 var drivers = map[string][]string{
 	"github.com/eclipse/paho.mqtt.golang": {"conn/mqttconn", "ingest/mqtt", "sink/mqtt", "cmd", "test"},
 	"github.com/segmentio/kafka-go":       {"conn/kafkaconn", "ingest/kafka", "sink/kafka", "test"},
+	"github.com/Shopify/toxiproxy":        {"test"},
 	"go.yaml.in/yaml":                     {"pipeline/config", "cmd"},
 	"github.com/spf13/cobra":              {"cmd"},
 }

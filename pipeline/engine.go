@@ -222,7 +222,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			return err
 		}
 		if l == nil {
-			i += e.passThrough(samples[i:]) - 1
+			i += e.passThrough(part, samples[i:]) - 1
 			continue
 		}
 		l.touched = true

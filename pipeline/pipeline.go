@@ -72,7 +72,7 @@ const DeadLetterName = "dead_letter"
 var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
 
 // New sets a pipeline up: it locks the state directory and loads checkpoints,
-// but connects to nothing. The streams' adapters are the pipeline's from then on:
+// but connects to nothing. The streams' adapters and shared stores are the pipeline's from then on:
 // it closes them, after an error too.
 func New(cfg Config) (*Pipeline, error) {
 	if cfg.Drain == 0 {
@@ -80,7 +80,7 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	release, err := state.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, errors.Join(err, closeAdapters(cfg.Streams))
+		return nil, errors.Join(err, closeUnused(cfg.Streams))
 	}
 	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{}), began: time.Now(),
 		told: view.NewRing[view.Event](mostEvents), letters: view.NewRing[view.Letter](mostLetters)}
@@ -151,7 +151,7 @@ func (p *Pipeline) makeWorker(s StreamConfig) (*worker, error) {
 
 // Close releases a pipeline that is not going to Run.
 func (p *Pipeline) Close() error {
-	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
+	return errors.Join(p.closeWorkers(), closeUnused(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
 }
 
 func (p *Pipeline) closeSpools() error {
@@ -170,11 +170,14 @@ func (p *Pipeline) closeWorkers() error {
 	return errors.Join(errs...)
 }
 
-func closeAdapters(streams []StreamConfig) error {
+func closeUnused(streams []StreamConfig) error {
 	var errs []error
 	for _, s := range streams {
 		if s.Adapter != nil {
 			errs = append(errs, s.Adapter.Close())
+		}
+		if s.Shared != nil {
+			errs = append(errs, s.Shared.Close())
 		}
 	}
 	return errors.Join(errs...)

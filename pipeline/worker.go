@@ -29,6 +29,11 @@ type StreamConfig struct {
 	Sinks []string
 	// StateDir holds the stream's checkpoints.
 	StateDir string
+	// Shared, when not nil, takes the checkpoints in the place of StateDir: the
+	// partitions of the source go from process to process. The pipeline closes it, after
+	// an error too. What StateDir has of a partition that Shared knows nothing of is
+	// taken over.
+	Shared state.Shared
 	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
 	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
 	// after a kill, and changes no value.
@@ -82,7 +87,7 @@ type worker struct {
 	bank  *Bank
 	eng   *Engine
 	outs  []*outlet // the stream's sinks, then the dead letter
-	store *state.Stream
+	store state.Store
 	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
@@ -90,6 +95,7 @@ type worker struct {
 	arenas sync.Pool // of states on their way to the committer
 
 	parts []part
+	halt  <-chan struct{} // closed when the worker is to stop reading
 	cur   *batch
 	seq   int64 // of the batch being filled
 	open  []ingest.Ack
@@ -118,8 +124,10 @@ type worker struct {
 
 // part is a partition that the worker owns.
 type part struct {
-	name string
-	next int64 // first offset not applied
+	name  string
+	next  int64            // first offset not applied
+	from  int64            // next, when it was taken over
+	ahead map[string]int64 // of series that had more applied then: up to which offset
 }
 
 // chunk is what the reader collected while the worker was busy: its batch size
@@ -153,7 +161,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if w.eng, err = NewEngine(cfg.Engine, w); err != nil {
 		return nil, err
 	}
-	if w.store, w.snap, err = state.Open(cfg.StateDir, w.log); err != nil {
+	if err = w.openStore(); err != nil {
 		return nil, err
 	}
 	if err := w.restoreExtra(w.snap.Extra); err != nil {
@@ -163,6 +171,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
+	w.com.rejoin = w.rejoin
 	return w, nil
 }
 
@@ -190,6 +199,7 @@ func (w *worker) run(ctx, hard context.Context) error {
 	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
 	w.com.start(hard)
 	w.pulse.begin()
+	w.halt = ctx.Done()
 
 	err := w.loop(ctx, hard, chunks, free)
 	w.pulse.end()
@@ -348,6 +358,9 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 			}
 			continue
 		}
+		if w.com.over.Load() {
+			continue // it comes again, under the next assignment
+		}
 		if err := w.deliver(d); err != nil {
 			return err
 		}
@@ -370,13 +383,13 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 	}
 	switch {
 	case d.Err != nil:
-		w.eng.spare[window.Malformed]++
+		w.eng.spend(p.name, window.Malformed, 1)
 		w.malformed(d)
 	case d.Skip:
-		w.eng.spare[window.NotMine] += int64(max(1, len(d.Samples)))
+		w.eng.spend(p.name, window.NotMine, int64(max(1, len(d.Samples))))
 	default:
 		stored := d.Stored
-		if err := w.eng.Push(p.name, d.Samples, stored); err != nil {
+		if err := w.eng.Push(p.name, w.unapplied(p, d), stored); err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		if n := len(d.Samples); n > 0 && stored != 0 {
@@ -390,6 +403,9 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 
 // flush hands everything computed so far to the sinks.
 func (w *worker) flush(hard context.Context) error {
+	if w.com.over.Load() {
+		return nil // what is computed now is computed again, from the newest checkpoint
+	}
 	w.eng.Run()
 	b := w.cur
 	if b.len() == 0 {
@@ -483,6 +499,9 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if l == nil {
 			return nil
 		}
+		if w.com.over.Load() {
+			return nil
+		}
 		if w.com.wantsFull() {
 			if err := w.flush(hard); err != nil {
 				return err
@@ -499,7 +518,10 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if !ok {
 			return nil
 		}
-		if err := w.com.decide(state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, &sw)}); err != nil {
+		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
+			w.com.lose(err) // and the switch with it
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.refer()
@@ -522,6 +544,9 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 	}
 	if err := w.checkpoint(hard, true); err != nil {
 		return err
+	}
+	if w.cfg.Shared != nil {
+		return w.take(hard, a)
 	}
 	had := make(map[string]int64, len(w.parts))
 	for _, p := range w.parts {
@@ -602,12 +627,18 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		}
 		return -1, nil
 	}
+	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
+	return next, w.revive(partName, states, switches)
+}
+
+// revive brings the series of a partition back, and has their switches obeyed.
+func (w *worker) revive(partName string, states map[string][]byte, switches []state.Switch) error {
 	var open []string // alerts
 	var lanes []*lane
 	for _, series := range slices.Sorted(maps.Keys(states)) {
 		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
 		if err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.pulse.beat()
 		lanes = append(lanes, l)
@@ -626,14 +657,13 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		}
 		sw, err := readSwitch(s.Series, s.Data, w.bank)
 		if err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		if err := w.eng.Obey(partName, sw); err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 	}
-	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
-	return next, nil
+	return nil
 }
 
 // checkpoint takes a checkpoint of the present state and hands it to the
@@ -651,13 +681,13 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
 	w.open = nil
 	for _, q := range w.parts {
-		p.Heads = append(p.Heads, state.Head{Part: q.name, Next: q.next})
+		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
 	p.states = newArena(&w.arenas)
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.save(p.states)})
+			p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))
 			l.touched = false
 		}
 	}

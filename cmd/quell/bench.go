@@ -48,6 +48,8 @@ middle round, and says how noisy the machine was. % peak is the share of what th
 multiply-add units could do; n/a where they can't be measured.
 
 QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
+		Example: `  quell bench infer --model base
+  quell bench stream --series 100 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec, pipeline", args[0])
@@ -60,6 +62,7 @@ QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
 		var o benchOptions
 		c := &cobra.Command{
 			Use: use, Short: short, Long: short + ".\n\n" + long, Args: exactly(0, "no arguments"),
+			Example: "  quell bench " + use + " --rounds 20 --json",
 			RunE: func(c *cobra.Command, _ []string) error {
 				if err := o.check(); err != nil {
 					return err

@@ -14,6 +14,7 @@ import (
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func demoCmd(s streams) *cobra.Command {
@@ -68,7 +69,7 @@ func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON 
 		opt.Tell = func(text string) { fmt.Fprintf(s.err, "%6.1f s  %s\n", time.Since(began).Seconds(), text) }
 		opt.Serve = func(p *pipeline.Pipeline, g prometheus.Gatherer) (func(), error) {
 			token := randomToken()
-			srv, err := listenNear(opt.Listen, web.Config{View: p, Models: p, Gatherer: g, Token: token, Version: release(), Kernel: nn.KernelTier()}, opt.Log)
+			srv, err := listenNear(opt.Listen, web.Config{View: p, Models: p, Gatherer: g, Token: token, Version: release(), Kernel: nn.KernelTier(), Assets: app.Assets()}, opt.Log)
 			if err != nil {
 				return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)
 			}

@@ -132,7 +132,12 @@ func (d *document) parse(data []byte) *yaml.Node {
 			break
 		}
 		if err != nil {
-			return fail(d.syntax(err))
+			root, ok := d.mend(data, err)
+			if !ok {
+				return nil
+			}
+			docs = [2]yaml.Node{*root}
+			break
 		}
 	}
 	switch {
@@ -146,6 +151,29 @@ func (d *document) parse(data []byte) *yaml.Node {
 		return fail(1, 1, "is empty: see configs/quickstart-mqtt.yaml for a small example")
 	}
 	return root
+}
+
+// mend records what is wrong with a file that is no YAML and returns what it is without
+// that, where one can tell.
+func (d *document) mend(data []byte, err error) (*yaml.Node, bool) {
+	slipOf := func(_ []byte, err error) slip {
+		line, column, msg := d.syntax(err)
+		return slip{line, column, msg}
+	}
+	root, slips, m := mend(data, slipOf(data, err), slipOf)
+	d.src.plain = true
+	if root != nil {
+		m.restore(root)
+		d.partial = m.lost
+		d.src.hideSecrets(root, len(d.src.lines)+1, 0)
+		clear(d.src.views)
+	}
+	for _, s := range slips {
+		e := &Error{Line: max(1, s.line), Column: max(1, s.column), Msg: s.msg}
+		d.src.place(e, 1)
+		d.errs = append(d.errs, e)
+	}
+	return root, root != nil
 }
 
 // bareBraces matches a placeholder outside quotes, as far as one line tells.

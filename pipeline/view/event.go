@@ -54,7 +54,6 @@ type Acks struct {
 	mu    sync.Mutex
 	known map[string]bool
 	order []string
-	count int64 // of changes
 }
 
 // Add remembers an id or the key of an alert.
@@ -73,7 +72,6 @@ func (a *Acks) Add(key string) {
 	}
 	a.known[key] = true
 	a.order = append(a.order, key)
-	a.count++
 }
 
 // Has says whether one of the keys is remembered.
