@@ -66,7 +66,7 @@ const payloadBound = memoryBound + 8*100_000_000
 // TestPayload sends what can't be read, and what can but should not be.
 func TestPayload(t *testing.T) {
 	scenario(t, "payload")
-	n := count(t, 100, 5)
+	n := count(t, 100, 3)
 	t.Run("mqtt", func(t *testing.T) { payloadMQTT(t, n) })
 	t.Run("kafka", func(t *testing.T) { payloadKafka(t, n) })
 	t.Run("yaml", yamlBombs)
