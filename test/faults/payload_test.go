@@ -76,7 +76,8 @@ func payloadMQTT(t *testing.T, n int) {
 	r := newRow(t, "rubbish and 100 MB by MQTT")
 	l := newLedger()
 	collectMQTT(t, l, "rubbish/out/#")
-	j := newJob(t, mqttConfig, plain("rubbish", "@MQTT@", "@MQTT@")...)
+	// Room for all of it: the oldest would go first.
+	j := newJob(t, mqttConfig+"dead_letter: {type: file, max_bytes: 2GiB}\n", plain("rubbish", "@MQTT@", "@MQTT@")...)
 	j.startReady()
 	c, g, s := publisher(t), &signal{prefix: "p", series: 2}, &mqttSender{topic: "rubbish/in"}
 	rnd := rand.New(rand.NewPCG(19, 1))
