@@ -250,7 +250,7 @@ func (p *Pipeline) endOutlet(o *outlet) {
 func (p *Pipeline) add(build func() (Parts, error)) error {
 	parts, err := build()
 	if err != nil {
-		return errors.Join(err, closeAdapters(parts.Streams))
+		return errors.Join(err, closeUnused(parts.Streams))
 	}
 	var outlets []*outlet
 	for _, s := range parts.Sinks {
@@ -272,7 +272,7 @@ func (p *Pipeline) add(build func() (Parts, error)) error {
 	if err == nil {
 		workers, err = p.makeWorkers(parts.Streams)
 	} else {
-		err = errors.Join(err, closeAdapters(parts.Streams))
+		err = errors.Join(err, closeUnused(parts.Streams))
 	}
 	if err != nil {
 		p.retireSinks(outletNames(outlets))
@@ -293,7 +293,7 @@ func (p *Pipeline) makeWorkers(streams []StreamConfig) ([]*worker, error) {
 	for i, s := range streams {
 		w, err := p.makeWorker(s)
 		if err != nil {
-			errs := []error{err, closeAdapters(streams[i:])}
+			errs := []error{err, closeUnused(streams[i:])}
 			for _, w := range workers {
 				errs = append(errs, w.close())
 			}

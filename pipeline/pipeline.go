@@ -16,10 +16,12 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -53,15 +55,24 @@ type Pipeline struct {
 	hard    context.Context
 	kill    context.CancelCauseFunc
 	ready   atomic.Bool
+	reading chan struct{} // closed once every source is being read
 	change  change
+	began   time.Time
+
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
+	acks    view.Acks
 }
+
+// DeadLetterName is what the dead letter is called among the sinks.
+const DeadLetterName = "dead_letter"
 
 // ErrDrain says that a stop ran out of time before everything was durable.
 // Nothing is lost: what was not acknowledged comes again.
 var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
 
 // New sets a pipeline up: it locks the state directory and loads checkpoints,
-// but connects to nothing. The streams' adapters are the pipeline's from then on:
+// but connects to nothing. The streams' adapters and shared stores are the pipeline's from then on:
 // it closes them, after an error too.
 func New(cfg Config) (*Pipeline, error) {
 	if cfg.Drain == 0 {
@@ -69,9 +80,10 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	release, err := state.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, errors.Join(err, closeAdapters(cfg.Streams))
+		return nil, errors.Join(err, closeUnused(cfg.Streams))
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{}), began: time.Now(),
+		told: view.NewRing[view.Event](mostEvents), letters: view.NewRing[view.Letter](mostLetters)}
 	p.change.init()
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
@@ -93,7 +105,7 @@ func (p *Pipeline) build() error {
 		p.outlets = append(p.outlets, newOutlet(c, p.log, p.cfg.Metrics, fatal))
 	}
 	c := p.cfg.DeadLetter
-	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
+	c.Name, c.Emit, c.Required = DeadLetterName, "dead", true
 	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
 	spools := filepath.Join(p.cfg.StateDir, "spools")
 	for _, o := range p.outlets {
@@ -127,15 +139,19 @@ func (p *Pipeline) makeWorker(s StreamConfig) (*worker, error) {
 		outs = append(outs, p.outlets[i])
 	}
 	w, err := newWorker(s, p.log, p.cfg.Metrics, p.bank, append(outs, p.dead))
-	if err == nil && s.Engine.Model != nil {
+	if err != nil {
+		return nil, err
+	}
+	w.told, w.letters = p.told, p.letters
+	if s.Engine.Model != nil {
 		p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
 	}
-	return w, err
+	return w, nil
 }
 
 // Close releases a pipeline that is not going to Run.
 func (p *Pipeline) Close() error {
-	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
+	return errors.Join(p.closeWorkers(), closeUnused(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
 }
 
 func (p *Pipeline) closeSpools() error {
@@ -154,11 +170,14 @@ func (p *Pipeline) closeWorkers() error {
 	return errors.Join(errs...)
 }
 
-func closeAdapters(streams []StreamConfig) error {
+func closeUnused(streams []StreamConfig) error {
 	var errs []error
 	for _, s := range streams {
 		if s.Adapter != nil {
 			errs = append(errs, s.Adapter.Close())
+		}
+		if s.Shared != nil {
+			errs = append(errs, s.Shared.Close())
 		}
 	}
 	return errors.Join(errs...)
@@ -225,6 +244,7 @@ func (p *Pipeline) work(ctx context.Context) []error {
 	})
 	context.AfterFunc(p.hard, stop)
 	p.ready.Store(true)
+	defer p.awaitReading()()
 	p.watchHealth()
 	errs := p.runWorkers(ctx, stop)
 	p.health.stop()
@@ -239,7 +259,10 @@ func (p *Pipeline) watchHealth() {
 	h, quit, done := p.health, make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
+		var wg sync.WaitGroup
+		wg.Go(func() { p.showUp(quit) })
 		h.run(quit)
+		wg.Wait()
 	}()
 	h.stop = func() {
 		close(quit)

@@ -37,7 +37,7 @@ const (
 
 func benchCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bench {infer|stream|train|detect|codec}",
+		Use:   "bench {infer|stream|train|detect|codec|pipeline}",
 		Short: "Measure how fast this machine runs what Quell is made of",
 		Long: `Measure how fast this machine runs what Quell is made of.
 
@@ -52,9 +52,9 @@ QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
   quell bench stream --series 100 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec", args[0])
+				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec, pipeline", args[0])
 			}
-			return usageError("quell bench takes one of infer, stream, train, detect, codec")
+			return usageError("quell bench takes one of infer, stream, train, detect, codec, pipeline")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
@@ -108,6 +108,7 @@ it, without the network that gives the score.`,
 		func(ctx context.Context, s streams, o *benchOptions) error {
 			return benchCases(ctx, s, o, "detect", bench.Detectors(o.threads), nil)
 		})
+	cmd.AddCommand(benchPipelineCmd(s))
 	verb("codec", "Payloads in, records out", `json: 200 bytes, three channels by their paths, with series and time. csv: the same as
 a line. plain: a number. record: three channels as a record's JSON.`,
 		func(*cobra.Command, *benchOptions) {},
