@@ -11,8 +11,8 @@ import (
 	"github.com/quell-stream/quell/ingest/file"
 )
 
-// barWidth is the number of its fields.
-const barWidth = 24
+// barFields is the number of fields of a bar.
+const barFields = 24
 
 // bar shows how far long work is and how long it will take, on a terminal only.
 type bar struct {
@@ -46,8 +46,8 @@ func (b *bar) at(done, whole float64) {
 // barLine returns the line for a share of the work that took so long.
 func barLine(what string, share float64, took time.Duration) string {
 	share = min(max(share, 0), 1)
-	full := int(share * barWidth)
-	line := fmt.Sprintf("%s %s%s %3.0f%%", what, strings.Repeat("█", full), strings.Repeat("░", barWidth-full), 100*share)
+	full := int(share * barFields)
+	line := fmt.Sprintf("%s %s%s %3.0f%%", what, strings.Repeat("█", full), strings.Repeat("░", barFields-full), 100*share)
 	if share > .01 && took > time.Second {
 		left := time.Duration(float64(took) * (1 - share) / share)
 		line += fmt.Sprintf("  %s left", left.Round(time.Second))

@@ -100,7 +100,7 @@ func runExample(t *testing.T, path string, s situation) {
 			published++
 		}
 	}})
-	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "telemetry.raw", "telemetry.clean", "quell.events", "quell.dlq", "quell.turbines.state"))
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "telemetry.raw", "telemetry.clean", "quell.events", "quell.dlq"))
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer other.Close()
 	data, err := os.ReadFile(path)
