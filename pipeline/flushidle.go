@@ -17,7 +17,11 @@ func (w *worker) tick() { w.eng.Tick(int64(w.cfg.Now().Sub(w.began) - w.stalled)
 // stall measures a time spent waiting for sinks, until what it returns is called.
 func (w *worker) stall() (end func()) {
 	start := w.cfg.Now()
-	return func() { w.stalled += w.cfg.Now().Sub(start) }
+	moving := w.pulse.wait()
+	return func() {
+		moving()
+		w.stalled += w.cfg.Now().Sub(start)
+	}
 }
 
 // watchIdle starts the timer of the looks for idle series, and returns its channel;

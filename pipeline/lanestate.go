@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 6
+const laneVersion = 7
 
 // models is where a lane's models are found by their names.
 type models interface {
@@ -64,11 +64,10 @@ func (l *lane) appendState(dst []byte) []byte {
 	return dst
 }
 
-// saved returns what appendState appends, in a slice of its own that was made for as
-// much as the last one held: ten thousand that grow to their size are twice the memory.
-func (l *lane) saved() []byte {
-	b := l.appendState(make([]byte, 0, l.size+l.size/16))
-	l.size = len(b)
+// save appends the state to memory of an arena.
+func (l *lane) save(a *arena) []byte {
+	b := a.write(l.saved+l.saved/8, l.appendState)
+	l.saved = len(b)
 	return b
 }
 

@@ -12,6 +12,9 @@ type Metrics struct {
 	sinkCircuit    *prometheus.GaugeVec
 	spoolBytes     *prometheus.GaugeVec
 	spoolItems     *prometheus.GaugeVec
+	spoolLimit     *prometheus.GaugeVec
+	sourceUp       *prometheus.GaugeVec
+	sinkUp         *prometheus.GaugeVec
 	dropped        *prometheus.CounterVec
 	deadLetter     *prometheus.CounterVec
 	muted          *prometheus.CounterVec
@@ -19,11 +22,14 @@ type Metrics struct {
 	revised        *prometheus.CounterVec
 	evicted        *prometheus.CounterVec
 	series         *prometheus.GaugeVec
+	seriesLimit    *prometheus.GaugeVec
 	lag            *prometheus.GaugeVec
+	behind         *prometheus.GaugeVec
 	latency        *prometheus.HistogramVec
 	driftSeries    *prometheus.GaugeVec
 	modelInfo      *prometheus.GaugeVec
 	journalBytes   *prometheus.GaugeVec
+	journalLimit   *prometheus.GaugeVec
 	checkpoints    *prometheus.CounterVec
 }
 
@@ -45,7 +51,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		Buckets: []float64{.001, .002, .005, .01, .02, .05, .1, .2, .5, 1, 2, 5, 10, 30},
 	}, []string{"stream"})
 	reg.MustRegister(latency)
-	return &Metrics{
+	m := &Metrics{
 		ingestMessages: counter("quell_ingest_messages_total", "Messages taken off the source.", "stream"),
 		// A gauge, since pending samples come and go; all other fates only rise.
 		samples:      gauge("quell_samples_total", "Input samples by what became of them. The fates add up to what came in.", "stream", "fate"),
@@ -54,6 +60,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		sinkCircuit:  gauge("quell_sink_circuit", "1 for the state that the sink's circuit is in: closed, open (left alone after a failure) or half_open (being tried).", "sink", "state"),
 		spoolBytes:   gauge("quell_spool_bytes", "Size on disk of what waits for the sink in its spool.", "sink"),
 		spoolItems:   gauge("quell_spool_items", "Records and events that wait for the sink in its spool.", "sink"),
+		spoolLimit:   gauge("quell_spool_limit_bytes", "How large the spool of the sink may become.", "sink"),
+		sourceUp:     gauge("quell_source_up", "1 while the source of the stream is up.", "stream"),
+		sinkUp:       gauge("quell_sink_up", "1 while the sink takes what it is given.", "sink"),
 		dropped:      counter("quell_dropped_total", "Items that a sink will never get, by why: an optional one was behind or refused them, its spool was full, a disk damaged what was in a spool.", "reason"),
 		deadLetter:   counter("quell_dead_letter_total", "Messages and samples sent to the dead letter.", "stream", "reason"),
 		muted:        counter("quell_events_muted_total", "Events kept back, or told only by a later one, because a series had too many.", "stream"),
@@ -61,11 +70,38 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		revised:      counter("quell_revised_records_total", "Records given out again because samples came late.", "stream"),
 		evicted:      counter("quell_series_evicted_total", "Series forgotten after state_ttl without a sample.", "stream"),
 		series:       gauge("quell_series", "Series whose state is held.", "stream"),
+		seriesLimit:  gauge("quell_series_limit", "How many series the stream may hold; samples of further ones pass raw.", "stream"),
 		lag:          gauge("quell_lag_seconds", "How far the newest event time lies behind the stored stamp of its message.", "stream"),
+		behind:       gauge("quell_behind_seconds", "How old the newest message was, by its stored stamp, when it was taken off the source.", "stream"),
 		latency:      latency,
 		driftSeries:  gauge("quell_drift_series", "Series by the state of their drift monitor.", "stream", "state"),
 		modelInfo:    gauge("quell_model_info", "The model that new series start with.", "stream", "model"),
 		journalBytes: gauge("quell_journal_bytes", "Size of the local journal.", "stream"),
+		journalLimit: gauge("quell_journal_limit_bytes", "How large the local journal may become.", "stream"),
 		checkpoints:  counter("quell_checkpoints_total", "Checkpoints made durable.", "stream"),
+	}
+	for _, why := range dropReasons {
+		m.dropped.WithLabelValues(why)
+	}
+	return m
+}
+
+// forgetStream removes what is shown of a stream that is no more.
+func (m *Metrics) forgetStream(name string) {
+	of := prometheus.Labels{"stream": name}
+	for _, v := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.ingestMessages, m.samples, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.sourceUp, m.seriesLimit, m.journalLimit} {
+		v.DeletePartialMatch(of)
+	}
+}
+
+// forgetSink removes what is shown of a sink that is no more.
+func (m *Metrics) forgetSink(name string) {
+	of := prometheus.Labels{"sink": name}
+	for _, v := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.sinkRecords, m.sinkRetries, m.sinkCircuit, m.spoolBytes, m.spoolItems, m.spoolLimit, m.sinkUp} {
+		v.DeletePartialMatch(of)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"hash/fnv"
 	"math"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -113,6 +114,9 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	}
 	if d.Channel >= 0 {
 		data["channel"] = l.eng.cfg.Channels[d.Channel]
+	}
+	if l.found = nil; !d.Resolved {
+		l.found = &finding{d.Kind, d.Fault, d.Why}
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
 	if t := l.eng.cfg.Tap; t != nil {
@@ -227,6 +231,7 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 type fitter struct {
 	one  chan struct{}
 	stop chan struct{}
+	done atomic.Int64 // fits that ended
 	wg   sync.WaitGroup
 }
 
@@ -245,6 +250,7 @@ func (f *fitter) do(fit func() (*monitor.Sentinel, error)) *fitJob {
 		select {
 		case f.one <- struct{}{}:
 			j.s, j.err = fit()
+			f.done.Add(1)
 			<-f.one
 		case <-f.stop:
 		}

@@ -24,6 +24,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func runCmd(s streams) *cobra.Command {
@@ -31,6 +32,7 @@ func runCmd(s streams) *cobra.Command {
 		path   string
 		length time.Duration
 		asJSON bool
+		logs   logFlags
 	)
 	cmd := &cobra.Command{
 		Use:   "run -c FILE",
@@ -38,10 +40,19 @@ func runCmd(s streams) *cobra.Command {
 		Long: `Run the streams of a configuration until every source has ended or a signal comes.
 
 Brokers that are away are tried again for ever; /readyz answers 503 meanwhile.
-Refused credentials end the process with exit code 1. SIGTERM and Ctrl-C stop in
+Refused credentials end the process with exit code 1. SIGHUP has the file read again:
+what has changed is replaced, all else goes on, and a file with mistakes changes
+nothing. SIGTERM and Ctrl-C stop in
 order: what was read is computed, written and made durable, then the process
 exits with 0; a second signal does not wait. Nothing acknowledged is lost either
 way: what was not finished comes again.
+
+Where systemd started it (Type=notify) it is told when every source is being read,
+how things are, and, with WatchdogSec, that every stream gets on.
+
+The log goes to standard error, one line for what changed and what to do. Lines
+that are alike are written 30 times a minute at most, and how many were left out is
+said. --log-format json is for machines.
 
 With --json a summary is printed at the end: per stream the number of samples
 that came in, what became of each (the fates add up), and the records handed out.`,
@@ -54,13 +65,19 @@ that came in, what became of each (the fates add up), and the records handed out
 			if length < 0 {
 				return usageError("--for must not be negative, got %s", length)
 			}
-			return runConfig(cmd.Context(), s, path, length, asJSON, assemble.Options{})
+			log, flush, err := logs.logger(s.err)
+			if err != nil {
+				return err
+			}
+			defer flush()
+			return runConfig(cmd.Context(), s, path, length, asJSON, assemble.Options{Log: log})
 		},
 	}
 	f := cmd.Flags()
 	f.StringVarP(&path, "config", "c", "", "configuration `file`")
 	f.DurationVar(&length, "for", 0, "stop after this `time`; 0: never")
 	f.BoolVar(&asJSON, "json", false, "print a summary as JSON at the end")
+	logs.add(f)
 	return cmd
 }
 
@@ -74,23 +91,29 @@ func runConfig(ctx context.Context, s streams, path string, length time.Duration
 }
 
 func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, length time.Duration, asJSON bool, opt assemble.Options) (err error) {
-	log := slog.New(slog.NewTextHandler(s.err, nil))
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.NewTextHandler(s.err, nil))
+	}
+	log := opt.Log
 	log.Info("starting", "version", release(), "kernel", nn.KernelTier(), "config", path)
 	for _, text := range assemble.NotYet(cfg) {
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	opt.Log, opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = log, reg, s.in, s.out, clock()
+	opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = reg, s.in, s.out, clock()
 	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err
 	}
+	reload := reloader(path, cfg, opt, p, log)
+	defer reloadOnHangup(context.WithoutCancel(ctx), reload, log)()
 	if cfg.HTTP.Listen != "" {
 		serve, err := assemble.HTTP(&cfg.HTTP, log)
 		if err != nil {
 			return errors.Join(err, p.Close())
 		}
-		serve.View, serve.Models, serve.Gatherer = p, p, reg
+		serve.View, serve.Models, serve.Gatherer, serve.Reload = p, p, reg, reload
+		serve.Version, serve.Kernel, serve.Assets = release(), nn.KernelTier(), app.Assets()
 		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
@@ -109,6 +132,11 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
+	unwatched, err := supervise(ctx, p, log)
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
+	defer unwatched()
 	told := make(chan struct{})
 	unneeded := context.AfterFunc(ctx, func() {
 		defer close(told)
@@ -147,18 +175,17 @@ func tellRead(log *slog.Logger, cfg *config.Config, p *pipeline.Pipeline) {
 	}
 }
 
-// loadConfig reads a configuration; mistakes are printed with their places.
+// loadConfig reads a configuration to run it; mistakes, and environment variables that
+// are not set, are printed with their places.
 func loadConfig(s streams, path string) (*config.Config, error) {
-	cfg, warnings, err := config.Load(path)
-	var list config.ErrorList
-	switch {
-	case errors.As(err, &list):
-		fmt.Fprintln(s.err, list.Format())
-		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
-	case err != nil:
-		return nil, &codeError{exitConfig, err}
+	cfg, warnings, err := readConfig(s, path)
+	if err != nil {
+		return nil, err
+	}
+	var unset config.ErrorList
+	if err := config.NeedEnv(warnings); errors.As(err, &unset) {
+		fmt.Fprintln(s.err, unset.Format())
+		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s not set", path, count(len(unset), "environment variable"))}
 	}
 	for i := range warnings {
 		fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
@@ -166,11 +193,30 @@ func loadConfig(s streams, path string) (*config.Config, error) {
 	return cfg, nil
 }
 
+// readConfig reads a configuration for something that connects to nothing.
+func readConfig(s streams, path string) (*config.Config, []config.Warning, error) {
+	cfg, warnings, err := config.Load(path)
+	var list config.ErrorList
+	switch {
+	case errors.As(err, &list):
+		fmt.Fprintln(s.err, list.Format())
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
+	case err != nil:
+		return nil, nil, &codeError{exitConfig, err}
+	}
+	return cfg, warnings, nil
+}
+
 // newRegistry returns a registry with the metrics of the process and the
 // runtime on it.
 func newRegistry() *prometheus.Registry {
 	reg := prometheus.NewRegistry()
-	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "quell_build_info", Help: "1, with the version and the kernels in use.",
+		ConstLabels: prometheus.Labels{"version": release(), "kernel": nn.KernelTier()}})
+	build.Set(1)
+	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build)
 	return reg
 }
 

@@ -382,6 +382,20 @@ func (s *Source) Status() (up bool, err error) {
 	return s.subscribed && s.subRefused == nil, s.subRefused
 }
 
+// JournalBytes returns the size of the journal on disk, 0 before Open. It is safe for
+// concurrent use.
+func (s *Source) JournalBytes() int64 {
+	s.subMu.Lock()
+	defer s.subMu.Unlock()
+	if s.journal == nil {
+		return 0
+	}
+	return s.journal.log.Bytes()
+}
+
+// JournalLimit returns what the journal is bounded to, in bytes.
+func (s *Source) JournalLimit() int64 { return s.cfg.JournalBytes }
+
 // Stats returns the counts so far. It is safe for concurrent use once Open has
 // returned.
 func (s *Source) Stats() Stats {

@@ -31,7 +31,8 @@ var ErrCorrupt = errors.New("corrupt")
 type Entry struct {
 	Part   string // name of its partition
 	Series string
-	State  []byte // nil: the series is gone
+	State  []byte   // nil: the series is gone
+	Models []string // that the state names; what is on this disk needs none
 }
 
 // Head is how far a partition has been applied: Next is the first offset that
@@ -39,6 +40,7 @@ type Entry struct {
 type Head struct {
 	Part string
 	Next int64
+	Meta []byte // what else is to be known of the partition, opaque; files have it in Extra
 }
 
 // Switch is a durable decision between checkpoints, opaque to this package.
@@ -46,7 +48,10 @@ type Switch struct {
 	Part   string
 	Series string
 	Data   []byte
+	Model  string // that Data names
 	number uint64
+	// Bytes returns those of Model, for stores that others read.
+	Bytes func() ([]byte, error)
 }
 
 // Checkpoint is one transaction: all of it is restored or none.
@@ -55,6 +60,8 @@ type Checkpoint struct {
 	Entries []Entry
 	Extra   []byte // the stream's own state, opaque
 	Decided uint64 // Decided() as of the moment the checkpoint was taken
+	// Model returns the bytes of a model that an entry names, for stores that others read.
+	Model func(name string) ([]byte, error)
 }
 
 // Snapshot is what a stream is restored from.
@@ -315,6 +322,7 @@ func (snap *Snapshot) apply(payload []byte) error {
 }
 
 func appendChange(dst []byte, c Checkpoint) []byte {
+	dst = slices.Grow(dst, sizeOf(&c))
 	from := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = wire.U8(dst, kindChange)
@@ -331,6 +339,20 @@ func appendChange(dst []byte, c Checkpoint) []byte {
 	dst = wire.U64(dst, c.Decided)
 	closeFrame(dst, from)
 	return dst
+}
+
+// sizeOf returns about how long a checkpoint is going to be, and no less: what grows by
+// append is copied again and again, and states are the most of what is written.
+func sizeOf(c *Checkpoint) int {
+	const field = 16 // a number, or a length and what goes with it
+	n := 8*field + len(c.Extra)
+	for _, h := range c.Heads {
+		n += 2*field + len(h.Part)
+	}
+	for _, e := range c.Entries {
+		n += 4*field + len(e.Part) + len(e.Series) + len(e.State)
+	}
+	return n
 }
 
 // WantsFull says that the changes have outgrown the full snapshot, so that the

@@ -352,6 +352,9 @@ func (q *Queue) Len() int64 {
 	return q.log.Durable() - q.head
 }
 
+// MaxBytes returns the bound of the queue on disk.
+func (q *Queue) MaxBytes() int64 { return q.opts.MaxBytes }
+
 // Bytes returns the room that the queue takes on disk, 0 where it is empty.
 func (q *Queue) Bytes() int64 {
 	q.mu.Lock()

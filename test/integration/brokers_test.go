@@ -97,11 +97,17 @@ func subscribe(t *testing.T, id string, topics ...string) *arrivals {
 // createTopic makes a topic of one partition.
 func createTopic(t *testing.T, name string) {
 	t.Helper()
+	createTopicOf(t, name, 1)
+}
+
+// createTopicOf makes a topic of so many partitions.
+func createTopicOf(t *testing.T, name string, partitions int) {
+	t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	c := &kafka.Client{Addr: kafka.TCP(address(lab.KafkaPort)), Timeout: patience, Transport: transport}
 	resp, err := c.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{
-		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: 1, ReplicationFactor: 1}}})
+		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}})
 	if err == nil {
 		err = resp.Errors[name]
 	}
