@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops dashboard
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs dashboard
 all: check test
 
 tools: ## fetch modules and the linter
@@ -20,10 +20,15 @@ check: ## format, build, vet, lint, imports, what is generated
 	$(GO) vet ./...
 	$(GO) vet -tags integration ./test/...
 	$(GO) vet -tags ops ./test/...
+	$(GO) vet -tags docs ./test/...
+	$(GO) vet -tags faults ./test/...
+	$(GO) vet -tags faultclock ./cmd/quell
 	cd $(KERNELS)/gen && $(GO) vet .
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) run $(STATICCHECK) -tags ops ./test/...
+	$(GO) run $(STATICCHECK) -tags docs ./test/...
+	$(GO) run $(STATICCHECK) -tags faults ./test/...
 	$(GO) test -run TestImports .
 	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
@@ -92,8 +97,25 @@ integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts
 ops: ## rules, dashboard, unit and packages on a real Prometheus and with systemd's and Debian's tools (scripts/tools.sh installs them)
 	$(GO) test -tags ops -count=1 -v -timeout 10m ./test/ops
 
+docs: ## every command, configuration and link of the documentation; needs what scripts/tools.sh installs
+	$(GO) test -tags docs -count=1 -v -timeout 10m ./test/docs
+
 dashboard: ## the Grafana dashboard, from its generator
 	$(GO) run ./deploy/grafana > deploy/grafana/quell.json
+
+FAULTSUITE = $(GO) test -tags faults -count=1 -v -timeout 4h ./test/faults
+
+faults: ## every fault in its whole count, and the table of docs/faults.md: over an hour; FAULTS=kill,disk for some, COUNT=N for others
+	FAULTS=$(FAULTS) COUNT=$(COUNT) $(FAULTSUITE)
+
+faults-quick: ## what CI runs of it: every fault a few times, four minutes
+	FAULTS=$(FAULTS) FAULTS_QUICK=1 $(FAULTSUITE)
+
+soak: ## a day of event time in half an hour, 10,000 series; SOAK_MINUTES, SOAK_SERIES, SOAK_RATE
+	FAULTS=soak $(FAULTSUITE)
+
+soak-quick: ## the same for a minute
+	SOAK_MINUTES=1 SOAK_SERIES=2000 FAULTS=soak $(FAULTSUITE)
 
 FUZZTIME ?= 10s
 FUZZ ?=

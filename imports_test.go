@@ -77,6 +77,8 @@ var allowed = map[string][]string{
 	"docs":                     {""},
 	"deploy":                   {},
 	"test":                     {},
+	"test/integration":         {"test/harness"},
+	"test/faults":              {"test/harness"},
 	".ci":                      {},
 	".ci/quality":              {"model", "model/eval", "model/classic", "model/noise", "internal"},
 }
@@ -85,6 +87,7 @@ var allowed = map[string][]string{
 var drivers = map[string][]string{
 	"github.com/eclipse/paho.mqtt.golang": {"conn/mqttconn", "ingest/mqtt", "sink/mqtt", "cmd", "test"},
 	"github.com/segmentio/kafka-go":       {"conn/kafkaconn", "ingest/kafka", "sink/kafka", "test"},
+	"github.com/Shopify/toxiproxy":        {"test"},
 	"go.yaml.in/yaml":                     {"pipeline/config", "cmd"},
 	"github.com/spf13/cobra":              {"cmd"},
 }

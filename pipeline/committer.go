@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -30,11 +31,13 @@ type committer struct {
 	log    *slog.Logger
 	count  prometheus.Counter
 	queue  chan *point
+	open   atomic.Int64 // points that were put and are not done with
 	failed chan error
 
 	// over says that the store takes nothing more until the partitions are taken anew,
 	// which rejoin asks for.
 	over   atomic.Bool
+	took   atomic.Int64 // how long the latest write lasted, ns
 	rejoin func() error
 
 	mu    sync.Mutex // guards store
@@ -64,41 +67,8 @@ func (c *committer) start(hard context.Context) {
 		defer stop()
 		broken := false
 		for p := range c.queue {
-			// Stopped by force, nothing more becomes durable. After a failed write
-			// nothing may: a later point lacks the series that only the failed one had.
-			if broken || !c.await(p.after) {
-				continue
-			}
-			err := c.point(p)
-			if err != nil && errors.Is(err, state.ErrOver) {
-				if err = c.lose(err); err == nil {
-					if p.done != nil {
-						close(p.done)
-					}
-					continue
-				}
-			}
-			if err != nil {
-				broken = true
-				// A full disk may get room again, but acks must not be given for
-				// what is not on it: the stream stops, and says so.
-				select {
-				case c.failed <- err:
-				default:
-				}
-				continue
-			}
-			c.count.Inc()
-			if p.states != nil {
-				p.Entries = nil
-				p.states.release()
-			}
-			for _, a := range p.acks {
-				a.Done()
-			}
-			if p.done != nil {
-				close(p.done)
-			}
+			c.commit(p, &broken)
+			c.open.Add(-1)
 		}
 	})
 }
@@ -108,7 +78,10 @@ func (c *committer) point(p *point) error {
 	if c.over.Load() {
 		return state.ErrOver
 	}
-	return c.write(p)
+	begun := time.Now()
+	err := c.write(p)
+	c.took.Store(int64(time.Since(begun)))
+	return err
 }
 
 // lose notes that the present assignment can't go on, and asks for another one.
@@ -118,6 +91,48 @@ func (c *committer) lose(err error) error {
 	}
 	c.log.Warn("the state topic did not take a checkpoint for certain, or another process has taken over: the partitions are asked for anew", "err", err)
 	return c.rejoin()
+}
+
+// commit writes a point once everything before it is durable, and gives its acks.
+func (c *committer) commit(p *point, broken *bool) {
+	// Stopped by force, nothing more becomes durable. After a failed write
+	// nothing may: a later point lacks the series that only the failed one had.
+	if *broken || !c.await(p.after) {
+		return
+	}
+	err := c.point(p)
+	if err != nil && errors.Is(err, state.ErrOver) {
+		if err = c.lose(err); err == nil {
+			p.end()
+			return
+		}
+	}
+	if err != nil {
+		*broken = true
+		// A full disk may get room again, but acks must not be given for
+		// what is not on it: the stream stops, and says so.
+		select {
+		case c.failed <- err:
+		default:
+		}
+		return
+	}
+	c.count.Inc()
+	if p.states != nil {
+		p.Entries = nil
+		p.states.release()
+	}
+	for _, a := range p.acks {
+		a.Done()
+	}
+	p.end()
+}
+
+// end says that the point is done with.
+func (p *point) end() {
+	if p.done != nil {
+		close(p.done)
+	}
 }
 
 // durable says that every batch up to seq is. Batches become durable in order,
@@ -181,19 +196,23 @@ func (c *committer) wantsFull() bool { return c.full.Load() }
 // decide, makes it grow.
 func (c *committer) decided() uint64 { return c.number.Load() }
 
-// busy says that a checkpoint waits already.
-func (c *committer) busy() bool { return len(c.queue) > 0 }
+// busy says that a checkpoint waits or is being written. With ten thousand series that
+// changed one holds hundreds of megabytes: two at a time would be two of these.
+func (c *committer) busy() bool { return c.open.Load() > 0 }
 
 // put queues a checkpoint; with wait it returns once the acks are given.
 func (c *committer) put(hard context.Context, p *point, wait bool) error {
 	if wait {
 		p.done = make(chan struct{})
 	}
+	c.open.Add(1)
 	select {
 	case c.queue <- p:
 	case err := <-c.failed:
+		c.open.Add(-1)
 		return err
 	case <-hard.Done():
+		c.open.Add(-1)
 		return context.Cause(hard)
 	}
 	if !wait {

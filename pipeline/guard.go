@@ -87,13 +87,9 @@ func (l *lane) guardOf(m *model.Model) error {
 		return nil
 	}
 	ahead := min(m.Lookahead(), guard.MaxLookahead)
-	p := l.eng.panels[ahead]
-	if p == nil {
-		var err error
-		if p, err = guard.NewPanel(ahead); err != nil {
-			return err
-		}
-		l.eng.panels[ahead] = p
+	p, err := l.eng.shards[l.shard].panel(ahead)
+	if err != nil {
+		return err
 	}
 	if l.guard != nil {
 		l.guard.Renew(p)

@@ -77,6 +77,10 @@ type lane struct {
 	queued, touched bool
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
+	shard           int
+	kept            *outbox // where its records go in this Run; nil: straight out
+	keptFrom        int     // which of them are its own, up to keptTo-1
+	keptTo          int
 	scales          []window.Scale
 	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
@@ -119,6 +123,8 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
+	l.shard = e.made % len(e.shards)
+	e.made++
 	l.waiting.channels = c
 	l.mark = noMark
 	for i := range l.colours {

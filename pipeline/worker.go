@@ -34,8 +34,9 @@ type StreamConfig struct {
 	// an error too. What StateDir has of a partition that Shared knows nothing of is
 	// taken over.
 	Shared state.Shared
-	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
-	// much is computed again after a kill, and changes no value.
+	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
+	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
+	// after a kill, and changes no value.
 	Checkpoint time.Duration
 	// NoData is how long a source that is up may be silent before an event tells
 	// so; 0: for ever.
@@ -102,6 +103,7 @@ type worker struct {
 	unread     unread // payloads that were told of in the log, and those that are to be
 	com        *committer
 	lastPoint  time.Time
+	pointCost  time.Duration // that the latest checkpoint held the worker up
 	chunkStart time.Time
 
 	idle            *time.Timer   // of the next look for idle series; nil: there is none
@@ -335,7 +337,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if time.Since(w.lastPoint) >= w.cfg.Checkpoint {
+		if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}
@@ -445,6 +447,17 @@ func (w *worker) flush(hard context.Context) error {
 
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
+	w.count(r)
+	w.cur.addRecord(r)
+}
+
+// Encoded adds a record whose JSON is written already.
+func (w *worker) Encoded(r *sink.Record, json []byte) {
+	w.count(r)
+	w.cur.addEncoded(r, json)
+}
+
+func (w *worker) count(r *sink.Record) {
 	w.records++
 	switch {
 	case r.Rev < 0:
@@ -455,7 +468,6 @@ func (w *worker) Record(r *sink.Record) {
 	if e := w.eng.eyes; e != nil {
 		e.record(r)
 	}
-	w.cur.addRecord(r)
 }
 
 // Event adds an event to the open batch.
@@ -693,6 +705,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	if wait {
 		defer w.pulse.wait()()
 	}
+	w.pointCost = time.Since(w.lastPoint)
 	return w.com.put(hard, p, wait)
 }
 

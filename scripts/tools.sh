@@ -1,13 +1,17 @@
 #!/usr/bin/env bash
 # tools.sh - install what the tests need, on Debian or Ubuntu, as root or with
 # sudo: for the integration suite Mosquitto, Alertmanager, a Java runtime, Maven,
-# and Kafka's jars; for `make ops` Prometheus, systemd-analyze and strace; for parity with ONNX Runtime a Python of their own in
-# .cache/python; for `make arm64` an emulator. What is there already is left alone.
+# and Kafka's jars; for `make ops` Prometheus, systemd-analyze, strace and rpm; for
+# `make docs` Mosquitto's clients too; for parity with ONNX Runtime a Python of their
+# own in .cache/python; for `make arm64` an emulator. What is there already is left
+# alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
 want=()
 command -v mosquitto >/dev/null || want+=(mosquitto)
+command -v mosquitto_pub >/dev/null || want+=(mosquitto-clients)
+command -v curl >/dev/null || want+=(curl)
 command -v prometheus-alertmanager >/dev/null || want+=(prometheus-alertmanager)
 command -v promtool >/dev/null || want+=(prometheus)
 command -v openssl >/dev/null || want+=(openssl)
@@ -15,6 +19,7 @@ command -v java >/dev/null || want+=(default-jre-headless)
 command -v mvn >/dev/null || want+=(maven)
 python3 -c 'import ensurepip' 2>/dev/null || want+=(python3-venv)
 command -v systemd-analyze >/dev/null || want+=(systemd) # the tool only
+command -v rpm2cpio >/dev/null || want+=(rpm rpm2cpio cpio)
 command -v strace >/dev/null || want+=(strace)
 command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
 if [ ${#want[@]} -gt 0 ]; then

@@ -37,7 +37,7 @@ const (
 
 func benchCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bench {infer|stream|train|detect|codec}",
+		Use:   "bench {infer|stream|train|detect|codec|pipeline}",
 		Short: "Measure how fast this machine runs what Quell is made of",
 		Long: `Measure how fast this machine runs what Quell is made of.
 
@@ -52,9 +52,9 @@ QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
   quell bench stream --series 100 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec", args[0])
+				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec, pipeline", args[0])
 			}
-			return usageError("quell bench takes one of infer, stream, train, detect, codec")
+			return usageError("quell bench takes one of infer, stream, train, detect, codec, pipeline")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}

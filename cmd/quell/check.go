@@ -28,7 +28,7 @@ what came out of the environment filled in, secrets masked.`,
 		Example: `  quell check -c configs/edge-mqtt.yaml
   quell check -c configs/edge-mqtt.yaml --json
   quell check -c configs/edge-mqtt.yaml --print`,
-		Args:    configOnly,
+		Args: configOnly,
 		RunE: func(*cobra.Command, []string) error {
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to check")

@@ -115,6 +115,29 @@ func (b *inbox) published(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("cat", "published"))
 }
 
+// talk has two devices publish below look/ for as long as the test goes on, ten times a
+// second by their own clocks.
+func talk(t *testing.T, b *mqtttest.Broker) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(quit); <-done })
+	go func() {
+		defer close(done)
+		for i := int64(0); ; i++ {
+			for _, device := range []string{"d1", "d2"} {
+				text := fmt.Sprintf(`{"ts":%d,"v":{"temp":%d.5},"state":"on"}`, 1_780_000_000_000+100*i, 20+i%3)
+				if err := b.Server.Publish("look/"+device+"/t", []byte(text), false, 0); err != nil {
+					return // the broker has ended
+				}
+			}
+			select {
+			case <-quit:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+}
+
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
 // user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
 // the model packages with their golden files, $BROKER the URL of an MQTT broker.
@@ -129,6 +152,7 @@ func TestScripts(t *testing.T) {
 	}
 	in := &inbox{}
 	broker := mqtttest.Start(t, mqtttest.Rules{Published: in.add})
+	talk(t, broker)
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "cut": cut, "gen": gen, "genfaults": genFaults, "freeport": freePort, "await": await},

@@ -100,7 +100,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	opt.Registerer, opt.Stdin, opt.Stdout = reg, s.in, s.out
+	opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = reg, s.in, s.out, clock()
 	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err
@@ -175,27 +175,38 @@ func tellRead(log *slog.Logger, cfg *config.Config, p *pipeline.Pipeline) {
 	}
 }
 
-// loadConfig reads a configuration; mistakes are printed with their places.
+// loadConfig reads a configuration to run it; mistakes, and environment variables that
+// are not set, are printed with their places.
 func loadConfig(s streams, path string) (*config.Config, error) {
-	cfg, warnings, err := config.Load(path)
-	var list config.ErrorList
-	switch {
-	case errors.As(err, &list):
-		fmt.Fprintln(s.err, list.Format())
-		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
-	case err != nil:
-		return nil, &codeError{exitConfig, err}
+	cfg, warnings, err := readConfig(s, path)
+	if err != nil {
+		return nil, err
 	}
-	if err := config.NeedEnv(warnings); errors.As(err, &list) {
-		fmt.Fprintln(s.err, list.Format())
-		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s not set", path, count(len(list), "environment variable"))}
+	var unset config.ErrorList
+	if err := config.NeedEnv(warnings); errors.As(err, &unset) {
+		fmt.Fprintln(s.err, unset.Format())
+		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s not set", path, count(len(unset), "environment variable"))}
 	}
 	for i := range warnings {
 		fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
 	}
 	return cfg, nil
+}
+
+// readConfig reads a configuration for something that connects to nothing.
+func readConfig(s streams, path string) (*config.Config, []config.Warning, error) {
+	cfg, warnings, err := config.Load(path)
+	var list config.ErrorList
+	switch {
+	case errors.As(err, &list):
+		fmt.Fprintln(s.err, list.Format())
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
+	case err != nil:
+		return nil, nil, &codeError{exitConfig, err}
+	}
+	return cfg, warnings, nil
 }
 
 // newRegistry returns a registry with the metrics of the process and the

@@ -34,6 +34,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Stdin      io.Reader // of file sources named "-"
 	Stdout     io.Writer // of stdout sinks
+	// Clock stamps what arrives by MQTT; spans of time are never measured by it.
+	// Default: the machine's.
+	Clock func() time.Time
 	// Seed keys every random draw. Default 1.
 	Seed uint64
 	// Calibration is the number of scores that monitors learn from; see
@@ -43,6 +46,8 @@ type Options struct {
 	Keep *capture.Writer
 	// Play, when not nil, stands for every source: what it holds comes in.
 	Play *capture.Reader
+	// Feed, when not nil, gives each stream its source.
+	Feed Feed
 	// Stop is called where a capture ends that was stopped; see capture.Reader.
 	Stop func()
 	// Deterministic has each verdict on a fine-tune take effect where it was called
@@ -155,19 +160,16 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	if out.Adapter, err = b.adapter(s, &e); err != nil {
-		return pipeline.StreamConfig{}, err
-	}
-	if out.Adapter == nil {
-		out.About.Adapt = "off"
-	}
 	if s.Source.Type == config.Kafka && b.opt.Play == nil {
 		out.Checkpoint = stateTopicCheckpoint
 		if out.Shared, err = b.stateTopic(s); err != nil {
 			return pipeline.StreamConfig{}, err
 		}
 	}
-	return out, nil
+	if out.Adapter, err = b.adapter(s, &e); out.Adapter == nil {
+		out.About.Adapt = "off"
+	}
+	return out, err
 }
 
 func windowOf(s *config.Stream) window.Config {

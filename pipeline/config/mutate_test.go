@@ -38,11 +38,19 @@ type mutator struct {
 func newMutator(t *testing.T, path string, rng *rand.Rand) *mutator {
 	t.Helper()
 	data := read(t, path)
-	d, cfg, err := parse(path, data, func(string) (string, bool) { return "secret", true })
+	d, cfg, err := parse(path, data, setFor)
 	if err != nil {
 		t.Fatal(report(nil, err))
 	}
 	return &mutator{rng: rng, d: d, cfg: cfg, lines: strings.Split(string(data), "\n"), used: map[int]bool{}}
+}
+
+// setFor is an environment in which the examples are right.
+func setFor(name string) (string, bool) {
+	if name == "SHARD" {
+		return "0", true
+	}
+	return "hunter2", !strings.HasPrefix(name, "file:")
 }
 
 // change replaces width characters of a line and notes what was done.

@@ -90,7 +90,7 @@ func structNode(v reflect.Value, path string) *yaml.Node {
 				}
 				appendPair(n, k.name, list)
 			}
-		case f.Kind() == reflect.Pointer && !f.IsNil(), f.IsZero() && k.def != "" && f.Kind() != reflect.String && f.Kind() != reflect.Pointer, !f.IsZero(), p == "http":
+		case f.Kind() == reflect.Pointer && !f.IsNil(), f.IsZero() && k.def != "" && f.Kind() != reflect.String && f.Kind() != reflect.Pointer, !f.IsZero(), p == "http", f.Kind() == reflect.Int && k.required != nil:
 			if e := nodeOf(f, p); e != nil && (e.Kind == yaml.ScalarNode || len(e.Content) > 0 || f.Kind() == reflect.Pointer || named(v.Type())) {
 				appendPair(n, k.name, e)
 			}

@@ -86,8 +86,7 @@ func TestSchemaRefuses(t *testing.T) {
 func TestYAML(t *testing.T) {
 	for _, pattern := range []string{"testdata/*.good.yaml", "../../configs/*.yaml"} {
 		for _, path := range files(t, pattern) {
-			env := func(name string) (string, bool) { return "hunter2", !strings.HasPrefix(name, "file:") }
-			cfg, _, err := Parse(path, read(t, path), env)
+			cfg, _, err := Parse(path, read(t, path), setFor)
 			if err != nil {
 				t.Fatal(report(nil, err))
 			}

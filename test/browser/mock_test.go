@@ -48,6 +48,8 @@ func TestThousandSeries(t *testing.T) {
 		t.Errorf("%d cards are in the page at its end", n)
 	}
 	p.press("/")
+	p.wait("the search has the focus", `document.activeElement.id === "find"`, 3*time.Second)
+	eval[string](p, `(document.activeElement.select(), "")`)
 	p.press("unit-777")
 	p.wait("one card", cards+` === 1 && document.querySelector(".card strong").textContent === "unit-777"`, 10*time.Second)
 	p.wait("the search in the address", `location.hash.includes("q=unit-777")`, 5*time.Second)
@@ -75,20 +77,20 @@ func TestHundredSeriesStaySmooth(t *testing.T) {
 	p.visit(address)
 	p.wait("cards", cards+" > 8", 20*time.Second)
 	time.Sleep(2 * time.Second)
-	live, still, longest := 0, 0, 0.0
-	for range 3 { // in turns, since the machine has other things to do
-		n, slowest := smoothFor(p, 3*time.Second)
-		live, longest = live+n, max(longest, slowest)
+	var shares []float64
+	for range 5 { // in turns: the machine may have other things to do
+		live, longest := smoothFor(p, 3*time.Second)
 		p.press(" ")
 		p.wait("paused", `document.querySelector(".live").textContent === "paused"`, 5*time.Second)
-		n, _ = smoothFor(p, 3*time.Second)
-		still += n
+		still, _ := smoothFor(p, 3*time.Second)
 		p.press(" ")
 		p.wait("live", `document.querySelector(".live").textContent === "live"`, 5*time.Second)
+		t.Logf("%d frames in 3 s live, %d paused: %.0f %%; the longest took %.0f ms", live, still, 100*float64(live)/float64(still), longest)
+		shares = append(shares, float64(live)/float64(still))
 	}
-	t.Logf("%d frames in 9 s live, %d paused: %.0f %%; the longest took %.0f ms", live, still, 100*float64(live)/float64(still), longest)
-	if float64(live) < 0.7*float64(still) {
-		t.Errorf("%d frames live, %d paused: more than 30 %% are dropped", live, still)
+	slices.Sort(shares)
+	if median := shares[len(shares)/2]; median < 0.7 {
+		t.Errorf("%.0f %% of the frames of a page that is paused, in the median: more than 30 %% are dropped", 100*median)
 	}
 	p.clean(address)
 }
@@ -100,7 +102,7 @@ func TestToken(t *testing.T) {
 	p.visit(address)
 	p.wait("the question", `document.querySelector("dialog[open] input")`, 10*time.Second)
 	p.press("wrong" + kb.Enter)
-	p.wait("the refusal", `document.querySelector("dialog[open]").innerText.includes("not taken")`, 10*time.Second)
+	p.wait("the refusal", `document.querySelector("dialog[open]")?.innerText.includes("not taken")`, 10*time.Second)
 	p.press("open sesame" + kb.Enter)
 	p.wait("cards", cards+" === 3", 10*time.Second)
 	p.visit("about:blank")

@@ -46,12 +46,12 @@ func (f *Fleet) Append(dst []byte, device, k int) []byte {
 	dst = append(append(dst, `{"device":"`...), f.Name(device)...)
 	dst = strconv.AppendInt(append(dst, `","ts":`...), t, 10)
 	dst = strconv.AppendInt(append(dst, `,"seq":`...), int64(k), 10)
-	dst = strconv.AppendFloat(append(dst, `,"value":`...), f.value(device, k), 'f', 4, 64)
+	dst = strconv.AppendFloat(append(dst, `,"value":`...), f.Value(device, k), 'f', 4, 64)
 	return append(dst, `,"fw":"2.4.1","site":"north-hall","line":7,"rssi":-67,"battery":3.71,"status":"running","uptime_s":86412,"heap":48211,"tz":"UTC","q":1}`...)
 }
 
-// value is a slow wave of the device's own with white noise of deviation 1.
-func (f *Fleet) value(device, k int) float64 {
+// Value is reading k of a device: a slow wave of the device's own with white noise of deviation 1.
+func (f *Fleet) Value(device, k int) float64 {
 	x := uint64(device)<<32 | uint64(k)
 	noise := -6.
 	for range 12 { // the sum of twelve uniform draws is near enough to normal

@@ -18,7 +18,7 @@ type Options struct {
 	Rate    float64       // messages per second after that
 	Steady  time.Duration // for how long
 	Threads int           // of the pipeline
-	Model   string        // settings of the model besides its look-ahead, as "scope: shared"
+	Model   string        // settings of the model besides its look-ahead, as ", scope: shared"
 	Tell    func(format string, args ...any)
 }
 
@@ -142,7 +142,9 @@ func (r *runner) all(ctx context.Context, address string) error {
 		r.tell("%s: %d messages at once: %.0f messages a second and core", r.Broker, r.BurstSent, r.PerCore())
 	}
 	if r.o.Steady > 0 {
-		if r.SteadyCPU, _, err = r.weigh(ctx, func() error { return r.steady(ctx) }); err != nil {
+		late := watchSleep()
+		r.SteadyCPU, _, err = r.weigh(ctx, func() error { return r.steady(ctx) })
+		if r.Late99 = late(); err != nil {
 			return err
 		}
 		r.P50, r.P99 = r.tally.quantile(.5), r.tally.quantile(.99)

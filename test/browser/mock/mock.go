@@ -215,7 +215,7 @@ func (s *Server) models() obj {
 	return obj{"models": []obj{
 		{"name": "base@3f2a91", "stream": "plant", "series": []string{}, "serves": s.Series, "origin": "base", "made": nil, "parent": nil, "figures": obj{"gain_db": 6.1}, "state": "serving"},
 		{"name": "tune@77ab01", "stream": "plant", "series": []string{name(7)}, "serves": 0, "origin": "fine-tune", "made": s.at(s.slot()), "parent": "base@3f2a91", "figures": obj{"gain_db": 7.4}, "state": "challenger"}},
-		"adaptation": []obj{{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "reject": nil}, "curve": curve, "challenger": "tune@77ab01", "gain_db": 1.3}}}
+		"adaptation": []obj{{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "against": 0.3, "reject": 4.6}, "curve": curve, "challenger": "tune@77ab01", "gain_db": 1.3}}}
 }
 
 func (s *Server) replay() obj {

@@ -1,5 +1,5 @@
 // Keys. Each view adds its own while it is shown; help lists what there is.
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string; // as KeyboardEvent.key gives it
@@ -9,7 +9,8 @@ export interface Key {
   group?: string;
 }
 
-const layers: Key[][] = [];
+interface Layer { keys: Key[] }
+const layers: Layer[] = [];
 const off = "quell.keys.off";
 const held = new Map<string, Key>();
 
@@ -23,7 +24,7 @@ export function setKeysOff(on: boolean): void {
 }
 
 /** known returns all keys, the newest layer's first. */
-export const known = (): Key[] => layers.slice().reverse().flat();
+export const known = (): Key[] => layers.slice().reverse().flatMap((l) => l.keys);
 
 function find(name: string): Key | undefined {
   for (const k of known()) if (k.key === name) return k;
@@ -56,10 +57,13 @@ function letGo(name: string): void {
 addEventListener("keyup", (e) => letGo(e.key));
 addEventListener("blur", () => [...held.keys()].forEach(letGo));
 
-/** useKeys adds keys while the component is shown. */
-export function useKeys(keys: Key[], deps: unknown[]): void {
+/** useKeys adds keys while the component is shown; they do what its newest rendering says. */
+export function useKeys(keys: Key[]): void {
+  const layer = useRef<Layer>({ keys });
+  layer.current.keys = keys;
   useEffect(() => {
-    layers.push(keys);
-    return () => void layers.splice(layers.indexOf(keys), 1);
-  }, deps);
+    const mine = layer.current;
+    layers.push(mine);
+    return () => void layers.splice(layers.indexOf(mine), 1);
+  }, []);
 }

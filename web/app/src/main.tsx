@@ -40,7 +40,7 @@ function App() {
     { key: "t", help: "theme: system, light, dark", run: theme },
     { key: "u", help: "times in UTC or local", run: () => { setUTC(!inUTC()); store.changed(); } },
     ...pages.map(([p, name], i) => ({ key: String(i + 1), help: name, group: "Go to", run: () => go(p ? [p] : []) })),
-  ], [page]);
+  ]);
   return (
     <div class="app">
       <a class="skip" href="#main" onClick={(e) => { e.preventDefault(); document.getElementById("main")!.focus(); }}>Skip to content</a>

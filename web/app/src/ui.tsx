@@ -28,16 +28,16 @@ export function State({ state }: { state: Drift }) {
 }
 
 /** Badges say what a reader must know before trusting a line. */
-export function Badges({ s }: { s: Series }) {
+export function Badges({ s, brief }: { s: Series; brief?: boolean }) {
   const a = age(s);
   const c = s.channels?.[0];
   return (
     <span class="badges">
       {isStale(s) && <span class="badge stale">stale {seconds(Math.round(a!))}</span>}
       {s.learning && <span class="badge" title="What is usual is still being learnt">baseline {s.learning.have}/{s.learning.need}</span>}
-      {c && c.method !== "net" && c.method && <span class="badge" title="A classical filter serves: the readings do not show the network to be better">{c.method}</span>}
+      {c && c.method && c.method !== "net" && !(brief && s.learning) && <span class="badge" title="A classical filter serves: the readings do not show the network to be better">{c.method.replaceAll("_", " ")}</span>}
       {c && c.quality && c.quality !== "good" && <span class="badge warn">{c.quality}</span>}
-      {s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107.replaceAll("_", " ")}</span>}
+      {!brief && s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107.replaceAll("_", " ")}</span>}
       {s.alert?.acknowledged && <span class="badge">acknowledged</span>}
     </span>
   );
@@ -55,12 +55,13 @@ export function Part({ title, note, tools, children, id }: { title: string; note
   );
 }
 
-/** Dialog is a modal one; it closes with Escape, and the focus goes back to where it was. */
+/** Dialog is a modal one; what has data-first gets the focus. It closes with Escape, and the focus goes back to where it was. */
 export function Dialog({ title, close, children }: { title: string; close: () => void; children: ComponentChildren }) {
   const ref = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     const before = document.activeElement as HTMLElement | null;
     ref.current!.showModal();
+    ref.current!.querySelector<HTMLElement>("[data-first]")?.focus();
     return () => before?.focus?.();
   }, []);
   return (

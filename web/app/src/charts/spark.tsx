@@ -7,7 +7,8 @@ import { colours, onTheme, reduced } from "../theme";
 const shown = 240; // points
 
 /** All of them are drawn by one clock, those that have changed. */
-const drawn = new Map<HTMLCanvasElement, { id: string; version: number; lo: number; hi: number }>();
+interface Drawn { id: string; version: number; lo: number; hi: number; w: number; tall: number }
+const drawn = new Map<HTMLCanvasElement, Drawn>();
 let clock = 0, turn = 0;
 
 function run(): void {
@@ -22,12 +23,13 @@ function run(): void {
 }
 
 onTheme(() => { for (const cv of drawn.keys()) draw(cv, true); });
+addEventListener("resize", () => { for (const [cv, d] of drawn) { d.w = cv.clientWidth; d.tall = cv.clientHeight; } });
 
 export function Sparkline({ id }: { id: string }) {
   const ref = useRef<HTMLCanvasElement>(null);
   useEffect(() => {
     const cv = ref.current!;
-    drawn.set(cv, { id, version: -1, lo: NaN, hi: NaN });
+    drawn.set(cv, { id, version: -1, lo: NaN, hi: NaN, w: cv.clientWidth, tall: cv.clientHeight });
     draw(cv, true);
     run();
     return () => void drawn.delete(cv);
@@ -48,7 +50,7 @@ function draw(cv: HTMLCanvasElement, anyway: boolean): void {
   const { of, version } = newest(at.id);
   if (!of || (version === at.version && !anyway)) return;
   at.version = version;
-  const ratio = devicePixelRatio, w = cv.clientWidth * ratio, tall = cv.clientHeight * ratio;
+  const ratio = devicePixelRatio, w = Math.round(at.w * ratio), tall = Math.round(at.tall * ratio);
   if (!w || !tall) return;
   if (cv.width !== w || cv.height !== tall) { cv.width = w; cv.height = tall; }
   const ctx = cv.getContext("2d")!;

@@ -54,7 +54,6 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
         const [min, max] = view.range;
         u.setScale("x", { min, max });
       });
-      if (u.cursor.left === undefined || u.cursor.left! < 0) now.current.onCursor?.(null);
     };
     const ask = (): void => { if (!due) due = requestAnimationFrame(draw); };
     const size = new ResizeObserver(() => { if (box.current?.clientWidth) plot.current?.setSize({ width: box.current.clientWidth, height: now.current.height }); });
@@ -92,7 +91,7 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
     e.preventDefault();
     e.stopPropagation();
     const i = Math.min(Math.max((u.cursor.idx ?? n - 1) + by * (e.shiftKey ? 10 : 1), 0), n - 1);
-    u.setCursor({ left: u.valToPos(u.data[0][i], "x"), top: u.over.clientHeight / 2 });
+    setCursor(u, { left: u.valToPos(u.data[0][i], "x"), top: u.over.clientHeight / 2 });
     speak(i);
   };
   return (
@@ -102,6 +101,11 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
       {table && <Table view={view} lane={lane} />}
     </figure>
   );
+}
+
+/** setCursor moves the cursor of a chart and of those that go with it; uPlot's types leave out the third argument, which says so. */
+function setCursor(u: uPlot, at: { left: number; top: number }): void {
+  (u.setCursor as (at: { left: number; top: number }, fire: boolean, publish: boolean) => void)(at, true, true);
 }
 
 function throttle(f: (i: number) => void, wait: number): (i: number) => void {
@@ -162,7 +166,10 @@ function options(view: View, lane: { current: Lane }, from: { current: number },
 }
 
 /** fits says whether there is room for a time below x. */
-const fits = (u: uPlot, x: number): boolean => u.valToPos(x, "x") < u.over.clientWidth - 20;
+function fits(u: uPlot, x: number): boolean {
+  const at = u.valToPos(x, "x");
+  return at >= 0 && at < u.bbox.width / devicePixelRatio - 20;
+}
 
 const ids = new WeakMap<View, number>();
 let next = 0;

@@ -53,15 +53,23 @@ export function Progress({ a }: { a: Adaptation }) {
   );
 }
 
-/** Evidence places the log of the e-value between the bounds of the gate. */
+/** Evidence is two bets that go on: that the challenger is better, and that it is not. Each has its bound. */
 function Evidence({ e }: { e: NonNullable<Adaptation["evidence"]> }) {
-  const log = e.log_e ?? 0, accept = e.accept ?? 1;
-  const lo = Math.min(e.reject ?? 0, log, 0), hi = Math.max(accept, log), wide = hi - lo || 1;
-  const at = (x: number): string => ((x - lo) / wide) * 100 + "%";
   return (
-    <div class="evidence" role="img" aria-label={`Evidence ${num(e.log_e, 3)}; accepted from ${num(e.accept, 3)}, rejected ${e.reject === null ? "when windows run out" : "from " + num(e.reject, 3)}`}>
-      <div class="track"><i class="mark" style={{ left: at(log) }} /><i class="edge" style={{ left: at(accept) }} />{e.reject !== null && <i class="edge bad" style={{ left: at(e.reject) }} />}</div>
-      <div class="ends"><span>{e.reject === null ? "" : `reject ${num(e.reject, 3)}`}</span><strong>evidence {num(e.log_e, 3)}</strong><span>accept {num(e.accept, 3)}</span></div>
+    <div class="evidence">
+      <Bet name="for it" at={e.log_e} bound={e.accept} word="accepted" />
+      {e.reject !== null && <Bet name="against" at={e.against} bound={e.reject} word="rejected" />}
+    </div>
+  );
+}
+
+function Bet({ name, at, bound, word }: { name: string; at: number | null; bound: number | null; word: string }) {
+  const most = bound ?? 1;
+  return (
+    <div class="meter-row">
+      <span>{name}</span>
+      <meter min={0} max={most} value={Math.max(0, Math.min(at ?? 0, most))} aria-label={`Evidence ${name}, a logarithm: ${num(at, 3)}, ${word} from ${num(bound, 3)}`} />
+      <span>{num(at, 3)} of {num(bound, 3)}</span>
     </div>
   );
 }

@@ -18,7 +18,7 @@ export function EventsPage() {
   useKeys([{ key: "d", help: "open the newest drift", group: "Series", run: () => {
     const e = shown.find((x) => x.kind === "drift.opened");
     if (e) go(["series", e.stream, e.series], { at: String(ms(e.ts)) });
-  } }], [shown.length]);
+  } }]);
   return (
     <div class="page">
       <div class="headline"><h1>{plural(s.events.length, "event")}.</h1><p class="note">{plural(open, "drift")} not acknowledged; the newest 2,000 are kept</p></div>

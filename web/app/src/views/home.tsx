@@ -42,7 +42,7 @@ export function Home() {
       const i = bad >= 0 ? bad : shown.findIndex((x) => order.indexOf(health(x)) < 4);
       if (i >= 0) { setFocus(keyOf(shown[i].stream, shown[i].series)); list.current?.show(i); }
     } },
-  ], [shown, at]);
+  ]);
   if (!s.loaded) return <Empty>{s.problem || "Connecting …"}</Empty>;
   return (
     <div class="home">
@@ -77,7 +77,7 @@ function Hero({ s }: { s: Series }) {
     return () => store.watch([]);
   }, [key]);
   useEffect(() => { view.freeze(store.paused); }, [store.paused]);
-  useKeys([{ key: "b", help: "hold: bypass, raw only", group: "Charts", run: () => view.setBypass(true), release: () => view.setBypass(false) }], [view]);
+  useKeys([{ key: "b", help: "hold: bypass, raw only", group: "Charts", run: () => view.setBypass(true), release: () => view.setBypass(false) }]);
   return (
     <article class="spot" aria-label={"Series in focus: " + s.series}>
       <header>
@@ -183,7 +183,7 @@ function CardOf({ s, id, on, pick, at, of }: { s: Series; id: string; on: boolea
       <a href={link(["series", s.stream, s.series])} onFocus={() => pick(id)}>
         <span class="top"><Glyph state={state} /><strong>{s.series}</strong><span class="value">{num(c?.clean ?? c?.raw)}<small> {unitOf(s.stream, c?.name)}</small></span></span>
         <Sparkline id={id} />
-        <span class="foot"><span class="word">{state === "normal" ? "" : words[state]}</span><Badges s={s} /></span>
+        <span class="foot"><span class={"word " + state}>{state === "normal" ? "" : words[state]}</span><Badges s={s} brief /></span>
       </a>
     </div>
   );

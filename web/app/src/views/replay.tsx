@@ -43,7 +43,7 @@ export function Replay({ stream, series, off }: { stream: string; series: string
             aria-pressed={w.id === picked} tabIndex={w.id === picked || (picked === null && i === 0) ? 0 : -1} onClick={() => setPicked(w.id)} aria-label={word(w)} title={word(w)}>{w.regime}</button>
         ))}
       </div>
-      {windows.length > 0 && <p class="note">Number: regime. Hatched: held out. Struck: quarantined or excluded.</p>}
+      {windows.length > 0 && <p class="note">Number: regime. Dashed: held out. Struck: quarantined or excluded.</p>}
       {one && <One key={one.id} stream={stream} series={series} w={one} changed={load} />}
     </Part>
   );

@@ -74,7 +74,7 @@ export function SeriesPage({ stream, series }: { stream: string; series: string 
     { key: "<", help: "back in time", group: "Charts", run: () => view.pan(-0.25) },
     { key: ">", help: "forward in time", group: "Charts", run: () => view.pan(0.25) },
     { key: "Escape", help: "all series", group: "Go to", run: () => go([]) },
-  ], [view, key, channel, table, one, names.join()]);
+  ]);
   const lanes = useMemo(() => [residual(view, channel, key), statistic(view, key)], [view, channel, key]);
   if (!one) return <Empty>{!s.loaded ? s.problem || "Connecting …" : missing || "Loading …"}</Empty>;
   const state = health(one), unit = unitOf(stream, channel), detail = s.details.get(key);
@@ -109,7 +109,7 @@ export function SeriesPage({ stream, series }: { stream: string; series: string 
       {asking && (
         <Dialog title="Export what is shown" close={() => setAsking(false)}>
           <div class="actions">
-            <button autofocus onClick={() => { exportPNG(series, channel, unit, plots.current); setAsking(false); }}>Picture (PNG)</button>
+            <button data-first onClick={() => { exportPNG(series, channel, unit, plots.current); setAsking(false); }}>Picture (PNG)</button>
             <button onClick={() => { exportCSV(series, view); setAsking(false); }}>Values (CSV)</button>
           </div>
         </Dialog>

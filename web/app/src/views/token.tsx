@@ -15,7 +15,7 @@ export function TokenPrompt({ done, wrong }: { done: () => void; wrong: boolean 
     <Dialog title="A token is needed" close={() => {}}>
       <form onSubmit={submit}>
         <p>{wrong ? "The token was not taken. " : ""}It is the content of <code>http.token_file</code>; the demo prints its own. It stays in this tab.</p>
-        <label>Token <input ref={input} type="password" autocomplete="off" autofocus required /></label>
+        <label>Token <input ref={input} type="password" autocomplete="off" data-first required /></label>
         <button type="submit">Continue</button>
       </form>
     </Dialog>
