@@ -109,9 +109,6 @@ func (p *tab) wait(what, expression string, patience time.Duration) {
 
 func (p *tab) press(keys string) { p.t.Helper(); p.do(chromedp.KeyEvent(keys)) }
 
-// text returns what the page shows.
-func (p *tab) text() string { p.t.Helper(); return eval[string](p, `document.body.innerText`) }
-
 // dark says what the system would: dark or light.
 func (p *tab) dark(on bool) {
 	p.t.Helper()
@@ -138,6 +135,9 @@ func (p *tab) shot(name string) {
 		return
 	}
 	b, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		b, err = shrink(b)
+	}
 	if err == nil {
 		err = os.WriteFile(filepath.Join(dir, name+".png"), b, 0o644)
 	}
@@ -167,4 +167,3 @@ func (p *tab) clean(server string) {
 		p.t.Error("no request was seen: the test looks at nothing")
 	}
 }
-

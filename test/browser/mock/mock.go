@@ -43,7 +43,11 @@ func New(c Config) *Server {
 }
 
 // Posts returns the paths that were posted to.
-func (s *Server) Posts() []string { s.mu.Lock(); defer s.mu.Unlock(); return append([]string(nil), s.posts...) }
+func (s *Server) Posts() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string(nil), s.posts...)
+}
 
 // Opened returns how many live streams were opened.
 func (s *Server) Opened() int { s.mu.Lock(); defer s.mu.Unlock(); return s.streams }

@@ -5,6 +5,8 @@ type Col<T> = (T | null)[];
 
 export interface Columns { raw: Col<number>; clean: Col<number>; lo: Col<number>; hi: Col<number>; method: Col<string>; quality: Col<string> }
 
+const broken = Infinity; // the revision of a row that stands for a break
+
 const empty = (): Columns => ({ raw: [], clean: [], lo: [], hi: [], method: [], quality: [] });
 
 /** Buffer holds the newest points of one series. */
@@ -25,7 +27,12 @@ export class Buffer {
   add(p: Points): void {
     if (!p?.t_ms?.length) return;
     for (const name of Object.keys(p.channels)) if (!this.channels[name]) this.grow(name);
-    for (let i = 0; i < p.t_ms.length; i++) this.put(this.place(p.t_ms[i] / 1000), p, i);
+    this.unbreak(p.t_ms[0] / 1000, p.t_ms[p.t_ms.length - 1] / 1000);
+    for (let i = 0; i < p.t_ms.length; i++) {
+      const t = p.t_ms[i] / 1000;
+      if (t - this.newest > this.longest()) this.break(t);
+      this.put(this.place(t), p, i);
+    }
     this.trim();
     this.version++;
   }
@@ -41,6 +48,39 @@ export class Buffer {
       if (this.t[mid] < t) lo = mid + 1; else hi = mid;
     }
     return lo;
+  }
+
+  /** run returns where the newest points without a break begin. */
+  run(): number { return this.rev.lastIndexOf(broken) + 1; }
+
+  /** isBreak says whether row i stands for a stretch of which nothing came, or nobody watched it. */
+  isBreak(i: number): boolean { return this.rev[i] === broken; }
+
+  /** longest is for how long nothing may come before lines are not drawn across it: twelve steps, and a second. */
+  private longest(): number {
+    const n = this.t.length, d: number[] = [];
+    for (let i = Math.max(1, n - 32); i < n; i++) d.push(this.t[i] - this.t[i - 1]);
+    if (d.length < 4) return Infinity;
+    return Math.max(1, 12 * d.sort((a, b) => a - b)[d.length >> 1]);
+  }
+
+  /** break puts a row of nothing between the newest point and t. */
+  private break(t: number): void {
+    this.rev[this.place((this.newest + t) / 2)] = broken;
+  }
+
+  /** unbreak takes out the breaks between two times, as what was missing comes. */
+  private unbreak(from: number, to: number): void {
+    for (let i = this.rev.lastIndexOf(broken); i >= 0; i = i ? this.rev.lastIndexOf(broken, i - 1) : -1) {
+      if (this.t[i] < from || this.t[i] > to) continue;
+      for (const c of this.all()) c.splice(i, 1);
+    }
+  }
+
+  private all(): unknown[][] {
+    const all: unknown[][] = [this.t, this.score, this.stat, this.threshold, this.drift, this.rev];
+    for (const ch of Object.values(this.channels)) all.push(...Object.values(ch));
+    return all;
   }
 
   /** place makes room for time t and returns where. */
@@ -79,8 +119,6 @@ export class Buffer {
   private trim(): void {
     const over = this.t.length - this.most;
     if (over < this.most / 10) return; // seldom, since it moves everything
-    const all: unknown[][] = [this.t, this.score, this.stat, this.threshold, this.drift, this.rev];
-    for (const ch of Object.values(this.channels)) all.push(...Object.values(ch));
-    for (const c of all) c.splice(0, over);
+    for (const c of this.all()) c.splice(0, over);
   }
 }

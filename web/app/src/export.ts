@@ -43,6 +43,7 @@ export function csvOf(view: View): string {
   const out = [head.map(quote).join(",")];
   const [from, to] = view.range;
   for (let i = b.index(from); i < b.length && b.t[i] <= to; i++) {
+    if (b.isBreak(i)) continue;
     const row: (string | number | null)[] = [new Date(b.t[i] * 1000).toISOString()];
     for (const n of names) { const c = b.channels[n]; row.push(c.raw[i], c.clean[i], c.lo[i], c.hi[i], c.quality[i], c.method[i]); }
     row.push(b.score[i], b.stat[i], b.threshold[i], b.drift[i]);

@@ -7,7 +7,7 @@ export function num(x: number | null | undefined, digits = 4): string {
   if (x === null || x === undefined || !Number.isFinite(x)) return "–";
   if (x === 0) return "0";
   const a = Math.abs(x);
-  if (a >= 1e6 || a < 1e-3) return x.toExponential(2).replace("e+", "e");
+  if (a >= 1e6 || a < 1e-3) return x.toExponential(2).replace("e+", "e").replaceAll("-", "−");
   return x.toFixed(Math.max(0, Math.min(6, digits - 1 - Math.floor(Math.log10(a))))).replace(/^-/, "−");
 }
 

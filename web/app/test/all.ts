@@ -87,6 +87,15 @@ test("points that come late go where they belong", () => {
   b.add(points([2000], [2], [2]));
   equal([b.t, b.channels.temp.raw], [[1, 2, 3], [1, 2, 3]]);
 });
+test("what nobody watched is a break, until it comes after all", () => {
+  const b = new Buffer();
+  const some = (from: number) => points(Array.from({ length: 10 }, (_, i) => (from + i) * 1000), Array(10).fill(1), Array(10).fill(1));
+  b.add(some(0));
+  b.add(some(100));
+  equal([b.length, b.channels.temp.raw[10], b.isBreak(10), b.run()], [21, null, true, 11]);
+  b.add(points(Array.from({ length: 92 }, (_, i) => (9 + i) * 1000), Array(92).fill(1), Array(92).fill(1)));
+  equal([b.length, b.run(), b.channels.temp.raw.includes(null)], [110, 0, false]);
+});
 test("a channel that comes later has nothing before", () => {
   const b = new Buffer();
   b.add(points([1000], [1], [1]));
@@ -142,7 +151,7 @@ test("drifts are bars from what opened to what resolved", () => {
   equal(got.map((s) => [s.from, s.to, s.word]), [[40_000, 50_000, "fault"], [10_000, 20_000, "noise"]]);
 });
 test("numbers and times are short", () => {
-  equal([num(21.3456), num(-0.01234), num(0), num(null), num(NaN), num(1234567), num(1e-9)], ["21.35", "−0.01234", "0", "–", "–", "1.23e6", "1.00e-9"]);
+  equal([num(21.3456), num(-0.01234), num(0), num(null), num(NaN), num(1234567), num(1e-9)], ["21.35", "−0.01234", "0", "–", "–", "1.23e6", "1.00e−9"]);
   equal([count(999), count(12_345), count(3.2e6)].map((s) => s.replace("\u202f", " ")), ["999", "12.3 k", "3.2 M"]);
   equal([bytes(512), bytes(1536), bytes(8 << 20)].map((s) => s.replace("\u202f", " ")), ["512 B", "1.5 KiB", "8.0 MiB"]);
   equal([seconds(0.0021), seconds(12), seconds(600), seconds(null)].map((s) => s.replace("\u202f", " ")), ["2.1 ms", "12 s", "10 min", "–"]);

@@ -75,6 +75,7 @@ export function statistic(view: View, seriesKey: string): Lane {
       { stroke: () => colours().alarm, width: 1.5, dash: [6, 4], points: { show: false } },
     ],
     columns: (x, y) => [column(b.stat, x, y), column(b.threshold, x, y)],
+    range: (min, max) => [Math.min(0, min), max > 0 ? 1.1 * max : 1],
     draw: (u) => marks(u, seriesKey, false),
   };
 }

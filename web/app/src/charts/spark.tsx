@@ -40,7 +40,10 @@ export function Sparkline({ id }: { id: string }) {
 /** newest returns the points of a series that come one by one, else what was seen of it once a second. */
 function newest(id: string): { of: Spark | undefined; version: number } {
   const b = store.buffers.get(id), c = b && Object.values(b.channels)[0];
-  if (b && c && b.length > 24) return { of: { raw: c.raw.slice(-shown), clean: c.clean.slice(-shown) }, version: b.version };
+  if (b && c && b.length - b.run() > 24) {
+    const from = Math.max(b.run(), b.length - shown);
+    return { of: { raw: c.raw.slice(from), clean: c.clean.slice(from) }, version: b.version };
+  }
   const s = store.sparks.get(id);
   return { of: s, version: -2 - store.tick };
 }

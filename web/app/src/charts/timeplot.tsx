@@ -219,7 +219,7 @@ function Table({ view, lane }: { view: View; lane: Lane }) {
   }, []);
   const [a, b] = view.slice();
   const rows: number[] = [];
-  for (let i = b - 1; i >= a && rows.length < 60; i--) rows.push(i);
+  for (let i = b - 1; i >= a && rows.length < 60; i--) if (!view.buffer.isBreak(i)) rows.push(i);
   return (
     <div class="scroll" tabIndex={0} role="region" aria-label={lane.name + ", newest first"}>
       <table>

@@ -44,7 +44,7 @@ export function Progress({ a }: { a: Adaptation }) {
     <div class="progress">
       <ol class="steps">{phases.map((p, i) => <li key={p} class={i < at ? "past" : i === at ? "now" : ""} aria-current={i === at ? "step" : undefined}>{p}</li>)}</ol>
       {a.need > 0 && a.phase !== "idle" && (
-        <div class="meter-row"><span>windows</span><meter min={0} max={a.need} value={Math.min(a.windows, a.need)} aria-label="Windows collected" /><span>{a.windows} of {a.need}</span></div>
+        <div class="meter-row"><span>windows</span><meter min={0} max={a.need} value={Math.min(a.windows, a.need)} aria-label="Windows collected" /><span>{a.windows < a.need ? `${a.windows} of ${a.need}` : a.windows}</span></div>
       )}
       {a.evidence && <Evidence e={a.evidence} />}
       {a.gain_db !== null && a.gain_db !== undefined && <p>Gain over what serves: <strong>{a.gain_db > 0 ? "+" : ""}{num(a.gain_db, 3)} dB</strong></p>}

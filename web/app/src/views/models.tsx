@@ -36,6 +36,7 @@ export function ModelsPage() {
 }
 
 function Row({ m, again }: { m: Model; again: () => void }) {
+  const all = figures(m.figures);
   return (
     <tr>
       <th scope="row">{m.name}{m.parent && <small> from {m.parent}</small>}</th>
@@ -44,7 +45,7 @@ function Row({ m, again }: { m: Model; again: () => void }) {
       <td title={m.series?.join(", ")}>{m.serves}</td>
       <td>{m.origin}</td>
       <td>{moment(m.made)}</td>
-      <td>{figures(m.figures)}</td>
+      <td title={all.join(", ")}>{all.slice(0, 2).join(", ") || "–"}{all.length > 2 && <small> and {all.length - 2} more</small>}</td>
       <td>
         {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote`)} done={again}>Promote</Write>}
         {m.state !== "kept" && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback`)} done={again}>Roll back</Write>}
@@ -53,13 +54,13 @@ function Row({ m, again }: { m: Model; again: () => void }) {
   );
 }
 
-/** figures writes the numbers of a card, the first four of them. */
-function figures(f: Record<string, unknown> | null): string {
-  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").slice(0, 4).map(([k, v]) => figure(k, v as number)).join(", ") || "–";
+/** figures writes the numbers of a card. */
+function figures(f: Record<string, unknown> | null): string[] {
+  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").map(([k, v]) => figure(k, v as number));
 }
 
-/** figure writes the unit behind the number where the name ends with it. */
+/** figure writes the unit behind the number where the name has it. */
 function figure(k: string, v: number): string {
-  const words = k.split("_"), db = words[words.length - 1] === "db";
-  return `${(db ? words.slice(0, -1) : words).join(" ")} ${num(v, 3)}${db ? " dB" : ""}`;
+  const words = k.split("_"), db = words.includes("db");
+  return `${words.filter((w) => w !== "db").join(" ")} ${num(v, 3)}${db ? " dB" : ""}`;
 }

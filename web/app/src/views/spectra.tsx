@@ -22,7 +22,7 @@ function pieces(view: View, channel: string): { raw: Float64Array; clean: Float6
   if (!c) return null;
   let to = b.length;
   while (to > 0 && c.clean[to - 1] === null) to--; // what waits for its look-ahead
-  const from = Math.max(0, to - most), t = b.t.slice(from, to);
+  const from = Math.max(b.run(), to - most), t = b.t.slice(from, to);
   const hz = rate(t);
   if (!hz) return null;
   return { raw: even(t, c.raw.slice(from, to), hz), clean: even(t, c.clean.slice(from, to), hz), hz };
@@ -103,7 +103,7 @@ function spectrumOptions(box: HTMLElement): uPlot.Options {
   const c = colours(), font = "12px Inter, system-ui, sans-serif";
   const axis = { stroke: c.muted, font, grid: { stroke: c.line, width: 1 }, ticks: { show: false } };
   return {
-    width: box.clientWidth || 400, height: 180, legend: { show: false }, padding: [8, 12, 0, 0],
+    width: box.clientWidth || 400, height: 180, legend: { show: false }, padding: [8, 26, 0, 0],
     scales: { x: { time: false } },
     axes: [{ ...axis, size: 28, gap: 6, grid: { show: false }, values: (_u, v) => tidy(v).map((t) => t + " Hz"), space: 80 }, { ...axis, size: 48, gap: 8, space: 36, values: (_u, v) => tidy(v) }],
     series: [{}, { stroke: () => colours().raw, width: 1, points: { show: false } }, { stroke: () => colours().clean, width: 2, points: { show: false } }],
