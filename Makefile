@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs dashboard page browser screens
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs scale scale-quick dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
@@ -102,6 +102,16 @@ adapt: ## every row of the adaptation targets: half an hour
 studies-quick: ## what CI runs of both: a minute
 	$(STUDIES) drift --quick --data $(SHARED)/data --open .ci/open-drift.txt
 	$(STUDIES) adapt --quick --run '^(recovery|gate|return)$$' --data $(SHARED)/data --open .ci/open-adapt.txt
+
+# With a Kafka broker inside, which the program that is delivered does without.
+SCALE = CGO_ENABLED=0 $(GO) build -trimpath -tags kfake -o bin/quell-scale ./cmd/quell && bin/quell-scale bench pipeline
+
+scale: ## throughput, latency, memory and disk of one process beside their targets: five minutes, on a quiet machine
+	$(SCALE) $(SCALE_FLAGS)
+
+scale-quick: ## what CI runs of it, held against what it measures itself: a minute
+	$(GO) vet -tags kfake ./cmd/quell/...
+	$(SCALE) --quick
 
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration

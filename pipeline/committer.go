@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -36,6 +37,7 @@ type committer struct {
 	// over says that the store takes nothing more until the partitions are taken anew,
 	// which rejoin asks for.
 	over   atomic.Bool
+	took   atomic.Int64 // how long the latest write lasted, ns
 	rejoin func() error
 
 	mu    sync.Mutex // guards store
@@ -76,7 +78,10 @@ func (c *committer) point(p *point) error {
 	if c.over.Load() {
 		return state.ErrOver
 	}
-	return c.write(p)
+	begun := time.Now()
+	err := c.write(p)
+	c.took.Store(int64(time.Since(begun)))
+	return err
 }
 
 // lose notes that the present assignment can't go on, and asks for another one.

@@ -36,6 +36,22 @@ func (w *worker) openStore() error {
 	return files.Close()
 }
 
+// Checkpoints that go to a log cost the network every state that has changed, some
+// 60 KB of a series and channel: writing them takes at most one part in restShare of the
+// time, unless that puts them off for longer than restMost.
+const (
+	restShare = 5
+	restMost  = time.Minute
+)
+
+// rest is the least time between two checkpoints.
+func (w *worker) rest() time.Duration {
+	if w.cfg.Shared == nil {
+		return w.cfg.Checkpoint
+	}
+	return max(w.cfg.Checkpoint, min(restShare*time.Duration(w.com.took.Load()), restMost))
+}
+
 // rejoin asks the source for another assignment.
 func (w *worker) rejoin() error {
 	r, is := w.cfg.Source.(ingest.Rejoiner)
@@ -59,7 +75,7 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	taken, err := w.takeAll(hard, a)
 	if errors.Is(err, state.ErrStale) {
 		w.com.over.Store(true) // until the next assignment, which is on its way
-		a.Resume(make([]int64, len(a.Parts)))
+		a.Resume(fromCommitted(len(a.Parts)))
 		return nil
 	}
 	if err != nil {
@@ -94,9 +110,22 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	if err := w.checkpoint(hard, true); err != nil {
 		return err
 	}
+	if w.com.over.Load() { // it may not stand
+		first = fromCommitted(len(first))
+	}
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
+}
+
+// fromCommitted is the answer to an assignment of which nothing may be finished: each partition
+// from where the group has it.
+func fromCommitted(n int) []int64 {
+	first := make([]int64, n)
+	for i := range first {
+		first[i] = -1
+	}
+	return first
 }
 
 // takeWait is how long the store is left alone after an error that may pass.

@@ -91,6 +91,9 @@ func (s *member) Next(ctx context.Context) (ingest.Delivery, error) {
 		select {
 		case s.next = <-s.resume:
 			s.g.mu.Lock()
+			if s.next < 0 {
+				s.next = s.g.committed
+			}
 			s.g.committed = max(s.g.committed, s.next)
 			s.g.mu.Unlock()
 		case <-ctx.Done():
@@ -275,6 +278,11 @@ func (a *asking) Decisions() <-chan Decision { return a.asked }
 // on in another one that has never seen the model: it comes with the state, and no
 // record is told in two ways.
 func TestSwitchMoves(t *testing.T) {
+	t.Run("in the state", func(t *testing.T) { switchMoves(t, true) })
+	t.Run("by itself", func(t *testing.T) { switchMoves(t, false) })
+}
+
+func switchMoves(t *testing.T, inState bool) {
 	in := disorder(900)
 	g, log := &brokers{log: in, finished: map[int64]bool{}}, memlog.New()
 	tuned := testModel(t, 2)
@@ -290,6 +298,9 @@ func TestSwitchMoves(t *testing.T) {
 	p, s := moved(t, g, client, out, newSink(2))
 	a := &asking{asked: make(chan Decision)}
 	p.workers[0].cfg.Adapter = a
+	if !inState {
+		p.workers[0].cfg.Checkpoint = time.Hour // no state holds the switch
+	}
 	killed := errors.New("killed")
 	s.wake = func(next int64) {
 		switch next {
@@ -378,5 +389,51 @@ func TestRefusedStateTopic(t *testing.T) {
 	p, _ := moved(t, &brokers{log: disorder(20), finished: map[int64]bool{}}, client, newSink(1), newSink(2))
 	if err := p.Run(t.Context()); !errors.Is(err, state.ErrRefused) || !strings.Contains(err.Error(), "state_topic") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestStateOfFilesIsTakenOver runs the first part with checkpoints in files, as versions
+// before did, and the rest with a log: the stream goes on without a seam, and then goes by the log.
+func TestStateOfFilesIsTakenOver(t *testing.T) {
+	in := disorder(900)
+	whole := newSink(1)
+	p, _ := moved(t, &brokers{log: in, finished: map[int64]bool{}}, &memlog.Client{Log: memlog.New(), Partitions: 1}, whole, newSink(2))
+	if err := p.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	dir, g, log := t.TempDir(), &brokers{log: in, finished: map[int64]bool{}}, memlog.New()
+	var got []string
+	for _, end := range []int64{800, 1600, int64(len(in)) + 1} {
+		out := newSink(uint64(end))
+		p := testPipeline(t, dir, &memSource{}, out, newSink(4))
+		s := &member{g: g}
+		w := p.workers[0]
+		w.cfg.Source = s
+		if end > 800 {
+			if err := w.store.Close(); err != nil {
+				t.Fatal(err)
+			}
+			w.cfg.Shared = topic.New(&memlog.Client{Log: log, Partitions: 1}, nothing)
+			if err := w.openStore(); err != nil {
+				t.Fatal(err)
+			}
+			w.com = newCommitter(w.store, w.log, w.met.checkpoints.WithLabelValues(w.name))
+			w.com.rejoin = w.rejoin
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		s.wake = func(next int64) {
+			if next == end {
+				stop()
+			}
+		}
+		if err := p.Run(ctx); err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		g.serial++
+		got = append(got, out.got...)
+	}
+	if d := cmp.Diff(distinct(t, whole.got), distinct(t, got)); d != "" {
+		t.Errorf("%.2000s", d)
 	}
 }

@@ -16,8 +16,8 @@ const (
 
 // pointDue says whether it is time for a checkpoint.
 func (w *worker) pointDue(now time.Time) bool {
-	least := w.cfg.Checkpoint
-	pause := min(max(pointShare*w.pointCost, least), mostPauses*least)
+	least := w.rest()
+	pause := max(least, min(pointShare*w.pointCost, mostPauses*w.cfg.Checkpoint))
 	if len(w.open) >= mostOpen {
 		pause = least
 	}

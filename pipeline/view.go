@@ -45,6 +45,8 @@ type desk struct {
 	taps  [5]*watchedTap      // by arrow
 	bytes int                 // of the feeds
 	last  view.Stream         // latest answer of what only the worker knows
+
+	latency latencies
 }
 
 // watched is a feed, and how many watch it.

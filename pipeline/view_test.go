@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/pipeline/view"
@@ -306,5 +307,34 @@ type seenNowhere struct {
 func (s *seenNowhere) Record(r *sink.Record) {
 	if s.e.eyes != nil {
 		s.e.eyes.record(r)
+	}
+}
+
+// TestLatencies: what is told is of the latest minute, once somebody has looked for long
+// enough, and of all time before.
+func TestLatencies(t *testing.T) {
+	h := NewMetrics(prometheus.NewRegistry()).latency.WithLabelValues("s").(prometheus.Histogram)
+	var l latencies
+	now := time.Unix(0, 0)
+	if q := l.look(h, now); q != nil {
+		t.Errorf("of nothing: %v", q)
+	}
+	for range 100 {
+		h.Observe(20) // in a backlog, long ago
+	}
+	now = now.Add(5 * time.Second)
+	if q := l.look(h, now); q.P50 != 20 || q.P99 < 29 {
+		t.Errorf("of all: %v", *q)
+	}
+	for range 100 {
+		now = now.Add(2 * time.Second)
+		h.Observe(.0015)
+		l.look(h, now)
+	}
+	if q := l.look(h, now); !(q.P50 > .001 && q.P99 <= .002) {
+		t.Errorf("of the latest minute: %v", *q)
+	}
+	if len(l.past) > 8 {
+		t.Errorf("%d pasts are kept", len(l.past))
 	}
 }

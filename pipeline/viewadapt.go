@@ -60,9 +60,23 @@ func (w *worker) adaptationOf(series string) *view.Adaptation {
 	return a
 }
 
+// Adapting returns how far adaptation has come where something goes on or went on.
+func (p *Pipeline) Adapting() []view.Adaptation {
+	all := []view.Adaptation{}
+	for _, w := range p.crew() {
+		if s, ok := w.cfg.Adapter.(Shower); ok {
+			for _, a := range s.Adaptations(mostAdaptations) {
+				a.Stream = w.name
+				all = append(all, a)
+			}
+		}
+	}
+	return all
+}
+
 // Models returns the models that serve, or may, and how far adaptation has come.
 func (p *Pipeline) Models(ctx context.Context) (view.Models, error) {
-	all := view.Models{Models: []view.Model{}, Adaptation: []view.Adaptation{}}
+	all := view.Models{Models: []view.Model{}, Adaptation: p.Adapting()}
 	for _, w := range p.crew() {
 		served := map[*model.Model][]string{}
 		if err := w.desk.ask(ctx, func() {
@@ -77,10 +91,6 @@ func (p *Pipeline) Models(ctx context.Context) (view.Models, error) {
 		var known []KnownModel
 		if s, ok := w.cfg.Adapter.(Shower); ok {
 			known = s.Known()
-			for _, a := range s.Adaptations(mostAdaptations) {
-				a.Stream = w.name
-				all.Adaptation = append(all.Adaptation, a)
-			}
 		}
 		all.Models = append(all.Models, w.showModels(served, known)...)
 	}

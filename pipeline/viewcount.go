@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"math"
+	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
@@ -36,7 +38,7 @@ func (w *worker) counters(s *view.Stream) {
 	for _, n := range deadByReason(m, w.name) {
 		s.Dead += n
 	}
-	s.Latency = quantiles(m.latency.WithLabelValues(w.name).(prometheus.Histogram))
+	s.Latency = w.desk.latency.look(m.latency.WithLabelValues(w.name).(prometheus.Histogram), time.Now())
 }
 
 var driftStates = []string{"learning", "normal", "warning", "noise", "regime", "fault", "unknown"}
@@ -89,25 +91,68 @@ func deadByReason(m *Metrics, stream string) map[string]int64 {
 	return count
 }
 
-// quantiles reads the median and the 99th percentile off a histogram, as Prometheus's
-// histogram_quantile does: evenly spread within a bucket. nil where it is empty.
-func quantiles(h prometheus.Histogram) *view.Quantiles {
-	var d dto.Metric
-	if h.Write(&d) != nil || d.Histogram.GetSampleCount() == 0 {
-		return nil
-	}
-	return &view.Quantiles{P50: quantile(d.Histogram, .5), P99: quantile(d.Histogram, .99)}
+// latencies tell the quantiles of a histogram over the latest minute, as far as somebody
+// has looked for so long: each look keeps what the histogram was. The zero value is ready.
+type latencies struct {
+	mu   sync.Mutex
+	past []past60 // oldest first
 }
 
-func quantile(h *dto.Histogram, q float64) view.Number {
-	rank := q * float64(h.GetSampleCount())
-	from, below := 0., 0.
-	for _, b := range h.Bucket {
-		n := float64(b.GetCumulativeCount())
-		if n >= rank {
-			return view.Number(from + (b.GetUpperBound()-from)*(rank-below)/(n-below))
+// past60 is what a histogram was, at most about a minute ago.
+type past60 struct {
+	at    time.Time
+	count []uint64 // by bucket, those below included; the total is the last
+}
+
+// keepEvery and keepFor are the times from one past that is kept to the next, and for
+// how long.
+const keepEvery, keepFor = 10 * time.Second, time.Minute
+
+// look returns the median and the 99th percentile since the oldest past, as Prometheus's
+// histogram_quantile does: evenly spread within a bucket. nil where there is nothing.
+func (l *latencies) look(h prometheus.Histogram, now time.Time) *view.Quantiles {
+	var d dto.Metric
+	if h.Write(&d) != nil {
+		return nil
+	}
+	var bounds []float64
+	var count []uint64
+	for _, b := range d.Histogram.Bucket {
+		bounds, count = append(bounds, b.GetUpperBound()), append(count, b.GetCumulativeCount())
+	}
+	count = append(count, d.Histogram.GetSampleCount())
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for len(l.past) > 1 && now.Sub(l.past[1].at) >= keepEvery && now.Sub(l.past[0].at) > keepFor {
+		l.past = l.past[1:]
+	}
+	if n := len(l.past); n == 0 || now.Sub(l.past[n-1].at) >= keepEvery {
+		l.past = append(l.past, past60{now, count})
+	}
+	since := make([]uint64, len(count))
+	if old := &l.past[0]; now.Sub(old.at) >= keepEvery {
+		for i := range since {
+			since[i] = count[i] - old.count[i]
 		}
-		from, below = b.GetUpperBound(), n
+	}
+	if since[len(since)-1] == 0 { // a first look, or a quiet minute: since the beginning
+		since = count
+	}
+	if since[len(since)-1] == 0 {
+		return nil
+	}
+	return &view.Quantiles{P50: quantile(bounds, since, .5), P99: quantile(bounds, since, .99)}
+}
+
+func quantile(bounds []float64, count []uint64, q float64) view.Number {
+	rank := q * float64(count[len(count)-1])
+	from, below := 0., 0.
+	for i, bound := range bounds {
+		n := float64(count[i])
+		if n >= rank && n > below {
+			return view.Number(from + (bound-from)*(rank-below)/(n-below))
+		}
+		from, below = bound, n
 	}
 	return view.Number(from) // beyond the last bound
 }

@@ -132,7 +132,7 @@ var anyRecord = rapid.Custom(func(t *rapid.T) *Record {
 	r := &Record{
 		Time:   rapid.Int64Range(-9e18, 9e18).Draw(t, "time"),
 		Stream: rapid.String().Draw(t, "stream"), Series: rapid.String().Draw(t, "series"),
-		Epoch: rapid.IntRange(0, 1<<40).Draw(t, "epoch"), Rev: rapid.IntRange(-1, 9).Draw(t, "rev"),
+		Epoch: rapid.IntRange(0, math.MaxInt>>23).Draw(t, "epoch"), Rev: rapid.IntRange(-1, 9).Draw(t, "rev"),
 		Channels: names, Score: f.Draw(t, "score"), Interval: f.Draw(t, "interval"),
 		Drift: rapid.SampledFrom([]string{"learning", "normal", "fault"}).Draw(t, "drift"),
 		Model: rapid.String().Draw(t, "model"), Lookahead: rapid.IntRange(0, 64).Draw(t, "lookahead"), TimeSource: "payload",

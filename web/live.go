@@ -48,11 +48,14 @@ type follow struct {
 	stream, series string
 	feed           *view.Feed
 	next           int64
+	stop           func()
 }
 
 type drip struct {
-	tap  *view.Tap
-	next int64
+	stream, arrow string
+	tap           *view.Tap
+	next          int64
+	stop          func()
 }
 
 // live is GET /api/v1/live: events as they come, until the viewer or the server goes.
@@ -70,9 +73,8 @@ func (a *api) live(w http.ResponseWriter, r *http.Request) {
 	}
 	defer a.viewers.Add(-1)
 	v := &viewer{api: a, ctx: r.Context(), out: http.NewResponseController(w), w: w, topics: t, grids: map[string]*grid{}}
-	stop, err := v.open()
-	defer stop()
-	if err != nil {
+	defer v.close()
+	if err := v.open(); err != nil {
 		fail(w, err)
 		return
 	}
@@ -88,33 +90,76 @@ func (a *api) live(w http.ResponseWriter, r *http.Request) {
 	_ = v.run(a.quit)
 }
 
-// open has what the topics name kept. stop is to be called after an error too.
-func (v *viewer) open() (stop func(), err error) {
-	var stops []func()
-	stop = func() {
-		for _, s := range stops {
-			s()
-		}
-	}
+// open has what the topics name kept. close is to be called after an error too.
+func (v *viewer) open() error {
 	for _, s := range v.topics.series {
-		f, s1, err := v.api.View.Watch(s[0], s[1])
-		if err != nil {
-			return stop, err
+		f := &follow{stream: s[0], series: s[1]}
+		if err := f.renew(v.api.View); err != nil {
+			return err
 		}
-		stops = append(stops, s1)
-		_, next, _ := f.Since(0, 1)
-		v.feeds = append(v.feeds, &follow{s[0], s[1], f, max(0, next-pointsAtFirst)})
+		v.feeds = append(v.feeds, f)
 	}
 	for _, s := range v.topics.taps {
-		t, s1, err := v.api.View.Tap(s[0], s[1])
-		if err != nil {
-			return stop, err
+		d := &drip{stream: s[0], arrow: s[1]}
+		if err := d.renew(v.api.View); err != nil {
+			return err
 		}
-		stops = append(stops, s1)
-		v.taps = append(v.taps, &drip{t, t.Next()})
+		v.taps = append(v.taps, d)
 	}
 	_, v.event, _ = v.api.View.Told(-1)
-	return stop, nil
+	return nil
+}
+
+func (v *viewer) close() {
+	for _, f := range v.feeds {
+		f.stop()
+	}
+	for _, d := range v.taps {
+		d.stop()
+	}
+}
+
+// renew looks where the series is kept now: a stream that was made anew keeps it anew.
+func (f *follow) renew(from Watcher) error {
+	feed, stop, err := from.Watch(f.stream, f.series)
+	switch {
+	case err != nil:
+		return err
+	case feed == f.feed:
+		stop()
+		return nil
+	case f.feed != nil:
+		f.stop()
+	}
+	_, next, _ := feed.Since(0, 1)
+	f.feed, f.stop, f.next = feed, stop, max(0, next-pointsAtFirst)
+	return nil
+}
+
+func (d *drip) renew(from Watcher) error {
+	tap, stop, err := from.Tap(d.stream, d.arrow)
+	switch {
+	case err != nil:
+		return err
+	case tap == d.tap:
+		stop()
+		return nil
+	case d.tap != nil:
+		d.stop()
+	}
+	d.tap, d.stop, d.next = tap, stop, tap.Next()
+	return nil
+}
+
+// renew follows streams that were made anew. One that is gone for now, or for good, is
+// waited for.
+func (v *viewer) renew() {
+	for _, f := range v.feeds {
+		_ = f.renew(v.api.View)
+	}
+	for _, d := range v.taps {
+		_ = d.renew(v.api.View)
+	}
 }
 
 // run writes what is new until the viewer goes, or quit is closed.
@@ -202,6 +247,7 @@ func (v *viewer) points(f *follow) error {
 
 // slow writes what comes once a second.
 func (v *viewer) slow() error {
+	v.renew()
 	ctx, cancel := context.WithTimeout(v.ctx, askFor)
 	defer cancel()
 	if v.topics.status {

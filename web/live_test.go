@@ -169,7 +169,7 @@ func TestLiveOutlastsTheServersBounds(t *testing.T) {
 	quick.server = s
 	m, stop := quick.listen("status")
 	defer stop()
-	for range 3 { // two seconds
+	for range 2 { // a second
 		next(t, m, "status")
 	}
 }
@@ -201,10 +201,11 @@ func TestCloseEndsLiveStreams(t *testing.T) {
 // quiet is a view of a pipeline in which nothing happens.
 type quiet struct{ fake }
 
-func (*quiet) Told(int64) ([]view.Event, int64, int64)   { return nil, 0, 0 }
-func (*quiet) Streams(context.Context) []view.Stream     { return []view.Stream{} }
-func (*quiet) Sinks() []view.Sink                        { return []view.Sink{} }
-func (*quiet) Events(q pipeline.EventQuery) []view.Event { return []view.Event{} }
+func (*quiet) Watch(string, string) (*view.Feed, func(), error) { return nil, nil, pipeline.ErrUnknown }
+func (*quiet) Told(int64) ([]view.Event, int64, int64)          { return nil, 0, 0 }
+func (*quiet) Streams(context.Context) []view.Stream            { return []view.Stream{} }
+func (*quiet) Sinks() []view.Sink                               { return []view.Sink{} }
+func (*quiet) Events(q pipeline.EventQuery) []view.Event        { return []view.Event{} }
 
 // TestSlowViewer: one that is slow gets the newest points and is told how many it missed.
 func TestSlowViewer(t *testing.T) {
@@ -217,7 +218,7 @@ func TestSlowViewer(t *testing.T) {
 	fill(0, 10)
 	w := httptest.NewRecorder()
 	a := &api{Config: Config{View: &quiet{}}, known: map[string]*shared{}}
-	v := &viewer{api: a, ctx: t.Context(), out: http.NewResponseController(w), w: w, topics: topics{status: true}, feeds: []*follow{{"s", "x", f, 10}}}
+	v := &viewer{api: a, ctx: t.Context(), out: http.NewResponseController(w), w: w, topics: topics{status: true}, feeds: []*follow{{stream: "s", series: "x", feed: f, next: 10, stop: func() {}}}}
 	fill(10, 5000)
 	if err := v.look(true); err != nil {
 		t.Fatal(err)

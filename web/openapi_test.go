@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -66,8 +67,17 @@ var descriptions = map[string]described{
 	"GET /api/v1/replay/{stream}/{series}/{id}":          {"The readings of a window, in the channels' units.", nil, nil, traces{}, 200, found},
 	"POST /api/v1/replay/{stream}/{series}/{id}/exclude": {"Takes a window out of what is learnt from.", nil, nil, okay{}, 200, found},
 	"POST /api/v1/replay/{stream}/{series}/{id}/include": {"Takes it back in.", nil, nil, okay{}, 200, found},
+	"POST /api/v1/reload":                                {"Reads the configuration again, and puts what changed into effect.", nil, nil, reloaded{}, 200, []int{503}},
 	"GET /api/v1/live":                                   {"What is new, as server-sent events, until the client goes.", []parameter{{"topics", "string", "status, events, grid:STREAM, series:STREAM/SERIES, tap:STREAM/ARROW, with commas between; names percent-encoded"}}, nil, nil, 200, []int{400, 404, 503}},
 	"GET /api/v1/openapi.json":                           {"This description.", nil, nil, map[string]any{}, 200, nil},
+}
+
+// failures are answers other than success that say more than an error, by code.
+func (d *described) failures() map[int]any {
+	if _, is := d.answer.(reloaded); is {
+		return map[int]any{422: mistaken{}, 500: unmade{}}
+	}
+	return nil
 }
 
 // schemas makes JSON schemas of types, those of structs once under their names.
@@ -196,11 +206,8 @@ func document() map[string]any {
 var inPath = regexp.MustCompile(`\{(\w+)\}`)
 
 func operation(method, path string) string {
-	words := []string{strings.ToLower(method)}
-	for _, w := range strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1/"), func(r rune) bool { return r == '/' || r == '{' || r == '}' || r == '.' }) {
-		words = append(words, w)
-	}
-	return strings.Join(words, "_")
+	apart := func(r rune) bool { return strings.ContainsRune("/{}.", r) }
+	return strings.Join(append([]string{strings.ToLower(method)}, strings.FieldsFunc(strings.TrimPrefix(path, "/api/v1/"), apart)...), "_")
 }
 
 func parameters(path string, query []parameter) []any {
@@ -225,6 +232,9 @@ func responses(s schemas, method string, d described) map[string]any {
 	if method == http.MethodPost {
 		all["403"] = map[string]any{"description": "no token is configured, or a page of another site asks"}
 	}
+	for code, v := range d.failures() {
+		all[fmt.Sprint(code)] = map[string]any{"description": strings.ToLower(http.StatusText(code)), "content": content(s.of(reflect.TypeOf(v)))}
+	}
 	for _, code := range d.errors {
 		all[fmt.Sprint(code)] = map[string]any{"description": strings.ToLower(http.StatusText(code)), "content": content(map[string]any{"$ref": "#/components/schemas/Error"})}
 	}
@@ -242,7 +252,7 @@ func TestOpenAPI(t *testing.T) {
 	for _, r := range (&api{}).routes() {
 		served = append(served, r.pattern)
 	}
-	served = append(served, "POST /api/v1/models/{name}/promote", "POST /api/v1/models/{name}/rollback")
+	served = append(served, "POST /api/v1/models/{name}/promote", "POST /api/v1/models/{name}/rollback", "POST /api/v1/reload")
 	slices.Sort(served)
 	if known := slices.Sorted(maps.Keys(descriptions)); !slices.Equal(known, served) {
 		t.Errorf("described are %q, served %q", known, served)
@@ -329,10 +339,17 @@ func ofType(kind, v any) bool {
 		v != nil && kind == map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Slice: "array", reflect.Map: "object"}[reflect.TypeOf(v).Kind()]
 }
 
+// nothingNew is a Reloader of a file that is as it was.
+type nothingNew struct{}
+
+func (nothingNew) Reload(context.Context) (changed, needsRestart []string, err error) {
+	return nil, nil, nil
+}
+
 // TestAnswers compares what a pipeline that runs answers, after a drift and with a dead
 // letter, with openapi.json.
 func TestAnswers(t *testing.T) {
-	r := runPipeline(t, 2000, Config{Version: "1.0", Kernel: "generic"})
+	r := runPipeline(t, 2000, Config{Version: "1.0", Kernel: "generic", Reload: nothingNew{}})
 	wait(t, "a drift", func() bool { return len(r.Events(pipeline.EventQuery{Kind: "drift", Limit: 1})) > 0 })
 	_, stop, err := r.Watch("pumps", "jumps/1")
 	if err != nil {
@@ -370,7 +387,7 @@ func TestAnswers(t *testing.T) {
 		op := doc["paths"].(map[string]any)[path].(map[string]any)[strings.ToLower(method)].(map[string]any)
 		answer, ok := op["responses"].(map[string]any)[fmt.Sprint(res.StatusCode)].(map[string]any)
 		if !ok || res.StatusCode != d.code && !strings.Contains(path, "{name}") {
-			t.Errorf("%s: %d, which is not described: %s", pattern, res.StatusCode, b)
+			t.Errorf("%s: %d, which is not described: %.500s", pattern, res.StatusCode, b)
 			continue
 		}
 		var v any
@@ -380,7 +397,7 @@ func TestAnswers(t *testing.T) {
 		}
 		schema := answer["content"].(map[string]any)["application/json"].(map[string]any)["schema"].(map[string]any)
 		if said := check(doc, schema, v, ""); said != "" {
-			t.Errorf("%s: %s\n%s", pattern, said, b)
+			t.Errorf("%s: %s\n%.500s", pattern, said, b)
 		}
 	}
 }

@@ -12,6 +12,6 @@ func (c Config) profiles(mux *http.ServeMux) {
 	for path, h := range map[string]http.HandlerFunc{
 		"": pprof.Index, "cmdline": pprof.Cmdline, "profile": pprof.Profile, "symbol": pprof.Symbol, "trace": pprof.Trace,
 	} {
-		mux.Handle("GET /debug/pprof/"+path, c.writes(h))
+		mux.Handle("GET /debug/pprof/"+path, c.tokenOnly("to see profiles", h))
 	}
 }

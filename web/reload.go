@@ -57,15 +57,32 @@ func (c Config) reload(mux *http.ServeMux) {
 		var wrong *Mistakes
 		switch {
 		case errors.As(err, &wrong):
-			write(w, http.StatusUnprocessableEntity, map[string]any{"error": "the configuration has mistakes; what ran before runs on", "mistakes": wrong.List})
+			write(w, http.StatusUnprocessableEntity, mistaken{"the configuration has mistakes; what ran before runs on", wrong.List})
 		case errors.Is(err, pipeline.ErrNotRunning):
 			write(w, http.StatusServiceUnavailable, map[string]any{"error": err.Error()})
 		case err != nil:
-			write(w, http.StatusInternalServerError, map[string]any{"error": err.Error(), "needs_restart": list(restart)})
+			write(w, http.StatusInternalServerError, unmade{err.Error(), list(restart)})
 		default:
-			write(w, http.StatusOK, map[string]any{"changed": list(changed), "needs_restart": list(restart)})
+			write(w, http.StatusOK, reloaded{list(changed), list(restart)})
 		}
 	})))
+}
+
+// reloaded is the answer to a reload, mistaken that to one of a file with mistakes, and
+// unmade that where a part could not be made.
+type reloaded struct {
+	Changed      []string `json:"changed"`
+	NeedsRestart []string `json:"needs_restart"`
+}
+
+type unmade struct {
+	Error        string   `json:"error"`
+	NeedsRestart []string `json:"needs_restart"`
+}
+
+type mistaken struct {
+	Error    string    `json:"error"`
+	Mistakes []Mistake `json:"mistakes"`
 }
 
 // list is never null in JSON.

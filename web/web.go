@@ -87,9 +87,10 @@ func write(w http.ResponseWriter, code int, v any) {
 
 // Server is a running HTTP server.
 type Server struct {
-	srv  *http.Server
-	addr string
-	done chan struct{}
+	srv    *http.Server
+	addr   string
+	secure bool // with TLS; http.Server gives itself a TLSConfig, whatever is served
+	done   chan struct{}
 }
 
 // Listen starts to serve on addr, host:port. c.Loopback is set from it.
@@ -103,7 +104,7 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 		return nil, errors.Join(fmt.Errorf("http: %s can be reached from other machines: set http.token_file", addr), ln.Close())
 	}
 	c.quit = make(chan struct{})
-	s := &Server{addr: ln.Addr().String(), done: make(chan struct{}), srv: &http.Server{
+	s := &Server{addr: ln.Addr().String(), secure: c.TLS != nil, done: make(chan struct{}), srv: &http.Server{
 		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, TLSConfig: c.TLS, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
@@ -129,7 +130,7 @@ func (s *Server) Addr() string { return s.addr }
 
 // URL returns the address with its scheme.
 func (s *Server) URL() string {
-	if s.srv.TLSConfig != nil {
+	if s.secure {
 		return "https://" + s.addr
 	}
 	return "http://" + s.addr

@@ -71,7 +71,7 @@ func own(dst, z []float64, spans []span, y, clean []float64, p Params) {
 type span struct{ from, to int }
 
 // beyond lies further out than any filter looks.
-const beyond = 1 << 40
+const beyond = math.MaxInt / 4
 
 // spansOf returns the span of each slot of y, whose first is a value. The span
 // of a missing one is empty.

@@ -269,6 +269,30 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// TestFromFile: a value may be what a file holds.
+func TestFromFile(t *testing.T) {
+	dir := t.TempDir()
+	file, main := filepath.Join(dir, "site"), filepath.Join(dir, "q.yaml")
+	text := "version: 1\nstate_dir: \"/var/${file:" + file + "}/q\"\nstreams: {s: {source: {type: sim}, sinks: [o]}}\nsinks: {o: {type: stdout}}\n"
+	if err := errors.Join(os.WriteFile(file, []byte("north\n"), 0o600), os.WriteFile(main, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := Load(main)
+	if err != nil || cfg.StateDir != "/var/north/q" {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	_, warnings, err := Load(main)
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Msg, "is not there") || NeedEnv(warnings) == nil {
+		t.Errorf("without the file: %v, %v", warnings, err)
+	}
+	if _, _, err := Parse("x", []byte(strings.Replace(text, file, "", 1)), nil); err == nil || !strings.Contains(err.Error(), "${file:PATH}") {
+		t.Errorf("without a path: %v", err)
+	}
+}
+
 func TestNeedEnv(t *testing.T) {
 	_, warnings, err := Parse("edge", read(t, "../../configs/edge-mqtt.yaml"), nil)
 	if err != nil {

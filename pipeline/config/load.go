@@ -38,7 +38,7 @@ func load(path string) (*document, *Config, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)
 	}
-	d, cfg, err := parse(path, data, os.LookupEnv)
+	d, cfg, err := parse(path, data, surroundings)
 	d.noteExposed(path)
 	return d, cfg, err
 }
@@ -56,7 +56,8 @@ func (d *document) noteExposed(path string) {
 }
 
 // Parse reads and checks a file's content. name is what errors call it. env
-// looks environment variables up; nil stands for an empty environment. The
+// looks environment variables up, and as "file:PATH" what files hold; nil stands for an
+// empty environment. The
 // error, if any, is an ErrorList, and the Config then nil.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
 	d, cfg, err := parse(name, data, env)

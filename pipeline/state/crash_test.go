@@ -91,7 +91,7 @@ func (r *store) checkpoint(t rapid.TB) {
 	next.head++
 	next.switches = nil
 	full := r.s.WantsFull() || r.rng.IntN(4) == 0
-	c := Checkpoint{Heads: []Head{{"p/0", next.head}}, Decided: r.s.Decided()}
+	c := Checkpoint{Heads: []Head{{Part: "p/0", Next: next.head}}, Decided: r.s.Decided()}
 	for k := range 1 + r.rng.IntN(3) {
 		name := fmt.Sprint("s", r.rng.IntN(5))
 		if slices.ContainsFunc(c.Entries, func(e Entry) bool { return e.Series == name }) {

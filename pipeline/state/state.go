@@ -322,6 +322,7 @@ func (snap *Snapshot) apply(payload []byte) error {
 }
 
 func appendChange(dst []byte, c Checkpoint) []byte {
+	dst = slices.Grow(dst, sizeOf(&c))
 	from := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = wire.U8(dst, kindChange)
@@ -338,6 +339,20 @@ func appendChange(dst []byte, c Checkpoint) []byte {
 	dst = wire.U64(dst, c.Decided)
 	closeFrame(dst, from)
 	return dst
+}
+
+// sizeOf returns about how long a checkpoint is going to be, and no less: what grows by
+// append is copied again and again, and states are the most of what is written.
+func sizeOf(c *Checkpoint) int {
+	const field = 16 // a number, or a length and what goes with it
+	n := 8*field + len(c.Extra)
+	for _, h := range c.Heads {
+		n += 2*field + len(h.Part)
+	}
+	for _, e := range c.Entries {
+		n += 4*field + len(e.Part) + len(e.Series) + len(e.State)
+	}
+	return n
 }
 
 // WantsFull says that the changes have outgrown the full snapshot, so that the

@@ -40,7 +40,6 @@ type Feed struct {
 	next     int64        // number of the point that comes next
 	stats    [mostStats]stat
 	told     int64 // statistics told
-	watchers int   // guarded by who hands feeds out
 }
 
 type point struct {

@@ -41,8 +41,7 @@ const (
 type Tap struct {
 	stream, arrow string
 	now           func() time.Time
-	wanted        func(series string) bool // nil: all
-	passed        atomic.Int64             // since the latest one shown
+	passed        atomic.Int64 // since the latest one shown
 
 	mu   sync.Mutex
 	last time.Time

@@ -81,7 +81,7 @@ type Stream struct {
 	Dropped     int64            `json:"dropped"` // items that its sinks will never get
 	Lag         Number           `json:"lag_s"`
 	Journal     int64            `json:"journal_bytes"`
-	Latency     *Quantiles       `json:"latency_s"`
+	Latency     *Quantiles       `json:"latency_s"` // of the latest minute, as far as somebody looked
 	Queues      Queues           `json:"queues"`
 	Sinks       []string         `json:"sinks"`
 }

@@ -36,12 +36,19 @@ type Options struct {
 	RealOnly bool   // only this machine's own sensors
 	Listen   string // of the HTTP server; "off": none
 	Log      *slog.Logger
-	// Serve, when not nil, is called with the pipeline before it runs, and what it
+	// Serve, when not nil, is called with what is about to run, and what it
 	// returns when the demo ends.
-	Serve func(*pipeline.Pipeline, prometheus.Gatherer) (stop func(), err error)
+	Serve func(Running) (stop func(), err error)
 	// Tell, when not nil, hears what happens, a sentence each, from one goroutine
 	// at a time.
 	Tell func(string)
+}
+
+// Running is a demo that is about to run.
+type Running struct {
+	Pipeline *pipeline.Pipeline
+	Gatherer prometheus.Gatherer
+	Broker   string // URL of the embedded MQTT broker
 }
 
 const (
@@ -118,7 +125,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if d.opt.Serve != nil {
-		stop, err := d.opt.Serve(p, reg)
+		stop, err := d.opt.Serve(Running{p, reg, d.broker.URL})
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -171,7 +178,7 @@ func (d *demo) prepare() {
 	start := time.Now().Truncate(time.Second).Add(-historySeconds * time.Second).UnixNano()
 	d.count = newCounter(counting, start, d.injected)
 	d.feed = &feed{fleet: feeding, start: start, count: d.count, sent: make([]int64, len(feeding)), live: make(chan struct{})}
-	d.count.told = func(e event) { d.tell(fmt.Sprintf("%s: %s: %s", e.series, e.kind, e.why)) }
+	d.count.told = func(e event) { d.tell(sentence(&e)) }
 }
 
 // pipeline sets the pipeline up, from text, as a user would.
@@ -235,7 +242,10 @@ func (d *demo) sense(ctx context.Context, p *pipeline.Pipeline, began time.Time)
 	wg.Go(func() {
 		select {
 		case <-d.feed.live:
-			d.tell(fmt.Sprintf("%d seconds of history are through after %.1f s; from here on it is live", historySeconds, time.Since(began).Seconds()))
+			d.tell(fmt.Sprintf("%d seconds of history are through after %.1f s; from here on it is live: raw → clean, gain against the truth", historySeconds, time.Since(began).Seconds()))
+			for _, line := range d.count.portraits() {
+				d.tell("  " + line)
+			}
 		case <-stopped:
 		}
 	})

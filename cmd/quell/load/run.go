@@ -32,6 +32,7 @@ type Result struct {
 	SteadySent             int64
 	SteadyCPU              time.Duration
 	P50, P99               time.Duration // of the steady part, beyond look-ahead
+	Late99                 time.Duration // p99 by which a process that only sleeps was late then
 	Resident, PeakResident int64
 	StartResident, Disk    int64 // memory before the first message; state_dir at the end
 	WarmSent               int64

@@ -80,14 +80,16 @@ func (r *rig) step(slots int) error {
 	return nil
 }
 
-// floor returns what decoding a message and running the net take, in µs: the best of
-// several rounds on one core.
+// floor returns what decoding a message and running the net take, in µs of processor
+// time: the best of several rounds on one core.
 func (o *Options) floor() (float64, error) {
 	decode, err := jsonNanoseconds(5)
 	if err != nil {
 		return 0, err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	r, err := newRig(o.Series, true)
 	if err != nil {
 		return 0, err
@@ -98,11 +100,11 @@ func (o *Options) floor() (float64, error) {
 	}
 	best := math.Inf(1)
 	for range 15 {
-		began := time.Now()
+		began := threadTime()
 		if err := r.step(2); err != nil {
 			return 0, err
 		}
-		best = min(best, time.Since(began).Seconds()*1e6/float64(2*o.Series))
+		best = min(best, (threadTime()-began).Seconds()*1e6/float64(2*o.Series))
 	}
 	return decode/1e3 + best, nil
 }
@@ -134,7 +136,9 @@ func (o *Options) codec(_ context.Context, so *scoreboard.Options) ([]scoreboard
 
 // cores times two engines in turn over the same values, one made on one core and one
 // on two. Both have run until their guards gather evidence, which is when there is most
-// to compute.
+// to compute. The second figure goes by the processor time of the goroutine that drives
+// the engine, which waits for the others: what the first comes to where nobody else
+// wants the cores.
 func (o *Options) cores(_ context.Context, so *scoreboard.Options) ([]scoreboard.Row, error) {
 	row := scoreboard.Row{Name: "two cores ÷ one, engine", Must: scoreboard.AtLeast(1.7), Aim: scoreboard.AtLeast(1.9), Got: nan}
 	if runtime.NumCPU() < 2 {
@@ -146,33 +150,43 @@ func (o *Options) cores(_ context.Context, so *scoreboard.Options) ([]scoreboard
 		rounds, row.Must, row.Aim = 10, scoreboard.Bound{}, scoreboard.Bound{}
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	var rigs [2]*rig
-	for i := range rigs {
-		runtime.GOMAXPROCS(i + 1)
-		r, err := newRig(series, false)
-		if err != nil {
-			return nil, err
-		}
-		defer r.eng.Close()
-		if err := r.step(300); err != nil {
-			return nil, err
-		}
-		rigs[i] = r
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	rigs, err := coreRigs(series)
+	if err != nil {
+		return nil, err
 	}
-	best := [2]float64{math.Inf(1), math.Inf(1)}
+	passed, had := [2]float64{math.Inf(1), math.Inf(1)}, [2]float64{math.Inf(1), math.Inf(1)}
 	for range rounds {
 		for i, r := range rigs {
 			runtime.GOMAXPROCS(i + 1)
-			began := time.Now()
+			began, begun := time.Now(), threadTime()
 			if err := r.step(4); err != nil {
 				return nil, err
 			}
-			best[i] = min(best[i], time.Since(began).Seconds())
+			passed[i], had[i] = min(passed[i], time.Since(began).Seconds()), min(had[i], (threadTime()-begun).Seconds())
 		}
 	}
-	row.Got = best[0] / best[1]
-	row.Note = fmt.Sprintf("%d series, best of %d interleaved rounds; one core: %.1f µs a sample", series, rounds, best[0]*1e6/float64(4*series))
-	return []scoreboard.Row{row}, nil
+	for _, r := range rigs {
+		r.eng.Close()
+	}
+	row.Got = passed[0] / passed[1]
+	row.Note = fmt.Sprintf("%d series, best of %d interleaved rounds; one core: %.1f µs of processor time a sample", series, rounds, had[0]*1e6/float64(4*series))
+	return []scoreboard.Row{row, {Name: "two cores ÷ one, engine, by processor time of its goroutine", Got: had[0] / had[1], Note: "what a quiet machine would come to"}}, nil
+}
+
+// coreRigs returns engines that were made on one core, two, and have run for a while.
+func coreRigs(series int) (rigs [2]*rig, err error) {
+	for i := range rigs {
+		runtime.GOMAXPROCS(i + 1)
+		if rigs[i], err = newRig(series, false); err != nil {
+			return rigs, err
+		}
+		if err := rigs[i].step(300); err != nil {
+			return rigs, err
+		}
+	}
+	return rigs, nil
 }
 
 // state weighs series by what the heap grows by.

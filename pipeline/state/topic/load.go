@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/quell-stream/quell/pipeline/state"
 )
@@ -191,6 +192,7 @@ func (l *loading) taken(topic string) state.Taken {
 	}
 	for _, sw := range l.switches {
 		if sw.Part == topic {
+			sw.Part = topic + "/" + strconv.Itoa(int(l.number))
 			out.Switches = append(out.Switches, sw)
 		}
 	}

@@ -1,6 +1,7 @@
 package topic_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -15,14 +16,15 @@ type scenario struct {
 	step     int  // messages between two checkpoints
 	max      int  // bytes of an append; 0: all fits
 	long     bool // states take several pieces then
+	budget   int  // how many times runs leave the course
 	decide   int  // offset from which on an owner switches series a to a model; 0: never
 }
 
 var scenarios = []scenario{
-	{name: "plain", messages: "abca", step: 2},
-	{name: "forget", messages: "abACb", step: 2},
-	{name: "switch", messages: "abaa", step: 2, decide: 2},
-	{name: "pieces", messages: "aaa", step: 1, max: 500, long: true},
+	{name: "plain", messages: "abca", step: 2, budget: 1},
+	{name: "forget", messages: "abACb", step: 2, budget: 1},
+	{name: "switch", messages: "abaa", step: 2, decide: 2, budget: 2},
+	{name: "pieces", messages: "aaa", step: 1, max: 500, long: true, budget: 1},
 }
 
 // world is the log, the group and the processes of one run, and what came of it.
@@ -51,6 +53,9 @@ func newWorld(c scenario, m mistake) *world {
 	return w
 }
 
+// errNever is what a run ends with that does not come to an end.
+var errNever = errors.New("it never ends")
+
 // action is something that may happen next.
 type action struct {
 	name string
@@ -65,7 +70,7 @@ func (w *world) run() error {
 			break
 		}
 		if steps > 2000 {
-			w.fail("it never ends")
+			w.err = errNever
 			break
 		}
 		all := w.actions(p)
