@@ -138,8 +138,11 @@ type chunk struct {
 	err        error
 }
 
-// maxChunk bounds the deliveries of a chunk.
-const maxChunk = 512
+// What bounds a chunk: deliveries, and bytes of payloads beside the last one's.
+const (
+	maxChunk      = 512
+	maxChunkBytes = 4 << 20
+)
 
 func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
 	if cfg.Checkpoint == 0 {
@@ -250,7 +253,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 			return
 		}
 		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
-		for c.err == nil && len(c.deliveries) < maxChunk {
+		for bytes := 0; c.err == nil && len(c.deliveries) < maxChunk && bytes < maxChunkBytes; {
 			when := ctx
 			if len(c.deliveries) > 0 {
 				when = poll
@@ -264,6 +267,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 				break
 			}
 			from := len(c.samples)
+			bytes += len(d.Payload)
 			c.samples = append(c.samples, d.Samples...)
 			d.Samples = c.samples[from:len(c.samples):len(c.samples)]
 			c.deliveries = append(c.deliveries, d)
