@@ -3,6 +3,7 @@
 package ops
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -30,7 +31,10 @@ func TestImageRoot(t *testing.T) {
 	}
 	command(t, "chmod", "755", at)
 	command(t, "cp", quell, filepath.Join(at, "usr/bin/quell"))
-	command(t, "cp", "deploy/packages/quell.yaml", filepath.Join(at, "etc/quell/quell.yaml"))
+	free := strings.Replace(read(t, "deploy/packages/quell.yaml"), "127.0.0.1:7070", fmt.Sprintf("127.0.0.1:%d", freePort(t)), 1)
+	if err := os.WriteFile(filepath.Join(at, "etc/quell/quell.yaml"), []byte(free), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	command(t, "chown", "-R", user[1], filepath.Join(at, "var/lib/quell"))
 	entry := regexp.MustCompile(`(?m)^ENTRYPOINT \["([^"]+)"\]$`).FindStringSubmatch(image)
 	cmd := regexp.MustCompile(`(?m)^CMD \[(.*)\]$`).FindStringSubmatch(image)

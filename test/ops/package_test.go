@@ -3,6 +3,7 @@
 package ops
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -63,11 +64,15 @@ func TestPackages(t *testing.T) {
 
 	// StateDirectory= of the unit makes this folder.
 	command(t, "chroot", at, "/bin/sh", "-c", "mkdir -m 700 /var/lib/quell && chown quell:quell /var/lib/quell")
+	free := strings.Replace(slurp(t, at, "etc/quell/quell.yaml"), "127.0.0.1:7070", fmt.Sprintf("127.0.0.1:%d", freePort(t)), 1)
+	if err := os.WriteFile(filepath.Join(at, "tmp/quell.yaml"), []byte(free), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	out := command(t, "chroot", "--userspec=quell:quell", at, "/usr/bin/quell", "check", "-c", "/etc/quell/quell.yaml")
 	if !strings.Contains(out, "fine") {
 		t.Errorf("quell check: %s", out)
 	}
-	out = command(t, "chroot", "--userspec=quell:quell", at, "/usr/bin/quell", "run", "-c", "/etc/quell/quell.yaml", "--for", "2s", "--json")
+	out = command(t, "chroot", "--userspec=quell:quell", at, "/usr/bin/quell", "run", "-c", "/tmp/quell.yaml", "--for", "2s", "--json")
 	if !regexp.MustCompile(`"records":[1-9]`).MatchString(out) {
 		t.Errorf("quell run: %s", out)
 	}
