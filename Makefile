@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration compare perf-table ops docs dashboard
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs scale scale-quick dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
@@ -21,11 +21,16 @@ check: ## format, build, vet, lint, imports, what is generated
 	$(GO) vet -tags integration ./test/...
 	$(GO) vet -tags ops ./test/...
 	$(GO) vet -tags docs ./test/...
+	$(GO) vet -tags faults ./test/...
+	$(GO) vet -tags faultclock ./cmd/quell
 	cd $(KERNELS)/gen && $(GO) vet .
+	cd web/app/gen && $(GO) vet . && $(GO) run . -check
+	cd test/browser && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) run $(STATICCHECK) -tags ops ./test/...
 	$(GO) run $(STATICCHECK) -tags docs ./test/...
+	$(GO) run $(STATICCHECK) -tags faults ./test/...
 	$(GO) test -run TestImports .
 	cd bench/compare && python3 -m unittest -q
 	$(GO) run ./docs/picture | cmp - docs/picture/ecg.svg
@@ -56,6 +61,16 @@ cross: ## the other first-class platform
 
 arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh installs qemu-user-static)
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 20m -exec qemu-aarch64-static $(ARM64)
+
+page: ## the dashboard, from its sources: web/app/dist
+	$(GO) generate ./web/app
+
+browser: ## the dashboard in Chromium (scripts/tools.sh installs it); SCREENS=FOLDER keeps pictures of what was seen
+	cd test/browser && $(GO) test -count=1 -timeout 20m -v ./...
+
+screens: ## the README's pictures of the dashboard, of the demo as it is now
+	@tmp=$$(mktemp -d) && (cd test/browser && SCREENS=$$tmp $(GO) test -count=1 -run TestDemo .) && \
+	  for f in drift series series-below; do mv $$tmp/demo-$$f.png docs/screens/$$f.png; done && rm -r $$tmp
 
 build: ## the binary, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/quell ./cmd/quell
@@ -88,6 +103,16 @@ studies-quick: ## what CI runs of both: a minute
 	$(STUDIES) drift --quick --data $(SHARED)/data --open .ci/open-drift.txt
 	$(STUDIES) adapt --quick --run '^(recovery|gate|return)$$' --data $(SHARED)/data --open .ci/open-adapt.txt
 
+# With a Kafka broker inside, which the program that is delivered does without.
+SCALE = CGO_ENABLED=0 $(GO) build -trimpath -tags kfake -o bin/quell-scale ./cmd/quell && bin/quell-scale bench pipeline
+
+scale: ## throughput, latency, memory and disk of one process beside their targets: five minutes, on a quiet machine
+	$(SCALE) $(SCALE_FLAGS)
+
+scale-quick: ## what CI runs of it, held against what it measures itself: a minute
+	$(GO) vet -tags kfake ./cmd/quell/...
+	$(SCALE) --quick
+
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
 
@@ -99,6 +124,20 @@ docs: ## every command, configuration and link of the documentation; needs what 
 
 dashboard: ## the Grafana dashboard, from its generator
 	$(GO) run ./deploy/grafana > deploy/grafana/quell.json
+
+FAULTSUITE = $(GO) test -tags faults -count=1 -v -timeout 4h ./test/faults
+
+faults: ## every fault in its whole count, and the table of docs/faults.md: over an hour; FAULTS=kill,disk for some, COUNT=N for others
+	FAULTS=$(FAULTS) COUNT=$(COUNT) $(FAULTSUITE)
+
+faults-quick: ## what CI runs of it: every fault a few times, four minutes
+	FAULTS=$(FAULTS) FAULTS_QUICK=1 $(FAULTSUITE)
+
+soak: ## a day of event time in half an hour, 10,000 series; SOAK_MINUTES, SOAK_SERIES, SOAK_RATE
+	FAULTS=soak $(FAULTSUITE)
+
+soak-quick: ## the same for a minute
+	SOAK_MINUTES=1 SOAK_SERIES=2000 FAULTS=soak $(FAULTSUITE)
 
 FUZZTIME ?= 10s
 FUZZ ?=

@@ -90,6 +90,8 @@ type LocalLevel struct {
 
 	mellows bool
 	peak    [means]float64 // largest |z| since all were below Close
+
+	habit habit
 }
 
 // means is the number of means that are compared with the level, each of a
@@ -143,11 +145,18 @@ func (d *LocalLevel) Update(x float64) State {
 	most := max(soon, math.Abs(d.z[0]))
 	switch {
 	case d.state == Drift:
+		if d.habit.on {
+			d.habit.rise(d)
+		}
 		if soon < d.cfg.Close {
+			if d.habit.on {
+				d.habit.over(d)
+			}
 			d.resume()
 		}
 	case most > d.cfg.Open:
 		d.state = Drift
+		d.habit.begin(d)
 		old := &d.past[d.at]
 		d.level, d.variance = old.level, old.variance+float64(d.cfg.Window)*d.hold
 		d.before = d.variance
@@ -312,6 +321,7 @@ func (d *LocalLevel) code(c *codec) {
 	c.f64s(&d.cal)
 	c.bool(&d.fitted)
 	c.bool(&d.mellows)
+	d.habit.code(c)
 	c.f64(&d.centre, &d.scale, &d.q, &d.r, &d.hold, &d.rough, &d.devR, &d.level, &d.variance, &d.before, &d.v)
 	for k := range d.z {
 		c.f64(&d.size[k], &d.z[k], &d.peak[k])
@@ -326,8 +336,8 @@ func (d *LocalLevel) code(c *codec) {
 	}
 }
 
-// localLevelState marks a snapshot of a LocalLevel, version 2.
-const localLevelState = 0x10c02
+// localLevelState marks a snapshot of a LocalLevel, version 3.
+const localLevelState = 0x10c03
 
 // AppendState appends a snapshot, parameters included.
 func (d *LocalLevel) AppendState(dst []byte) []byte {
@@ -337,4 +347,17 @@ func (d *LocalLevel) AppendState(dst []byte) []byte {
 // RestoreState reads a snapshot back. On an error the detector is unchanged.
 func (d *LocalLevel) RestoreState(src []byte) ([]byte, error) {
 	return restoreState(d, "locallevel", localLevelState, src, NewLocalLevel)
+}
+
+// Size returns how far the latest samples are off, in usual sizes, and how far opens a
+// drift; false while it learns.
+func (d *LocalLevel) Size() (size, open float64, ok bool) {
+	if !d.fitted || d.known <= d.span(1) {
+		return 0, 0, false
+	}
+	size = d.v
+	for _, z := range d.z {
+		size = max(size, math.Abs(z))
+	}
+	return size, d.cfg.Open, true
 }

@@ -205,3 +205,31 @@ func TestLocalLevelSetOpen(t *testing.T) {
 	}()
 	d.SetOpen(3)
 }
+
+// TestLocalLevelHabituates has a pulse of 16 samples come every 200, as a heart beats,
+// and at last a level that stays.
+func TestLocalLevelHabituates(t *testing.T) {
+	xs := steps(11, 4600, 0)
+	for at := 600; at < 4400; at += 200 {
+		for i := range 16 {
+			xs[at+i] += 12
+		}
+	}
+	for i := 4500; i < len(xs); i++ {
+		xs[i] += 12
+	}
+	plain, habit := NewLocalLevel(DefaultLocalLevel()), NewLocalLevel(DefaultLocalLevel())
+	habit.Habituate()
+	if opened, _ := openings(plain, xs); len(opened) < 15 {
+		t.Errorf("opened at %v, want most of the 20 times without Habituate: this shows nothing", opened)
+	}
+	opened, _ := openings(habit, xs[:700])
+	half := NewLocalLevel(DefaultLocalLevel())
+	if _, err := half.RestoreState(habit.AppendState(nil)); err != nil {
+		t.Fatal(err)
+	}
+	more, _ := openings(half, xs[700:])
+	if opened = append(opened, more...); len(opened) != 3 || opened[2]+700 < 4500 {
+		t.Errorf("opened at %v, of those the latter from 700 on: want the first two and the level that stays", opened)
+	}
+}

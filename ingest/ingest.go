@@ -107,6 +107,21 @@ type Partition struct {
 type Assignment struct {
 	Parts  []Partition
 	Resume func(first []int64)
+	// Confirm, where it is not nil, says by the word of whoever gave the assignment
+	// whether it still holds: ErrStale that it does not. It may be called before
+	// Resume.
+	Confirm func(ctx context.Context) error
+}
+
+// ErrStale says that an assignment does not hold any more: another one follows.
+var ErrStale = errors.New("the assignment is over")
+
+// Rejoiner is implemented by sources that can give their assignment back and ask for
+// another one.
+type Rejoiner interface {
+	// Rejoin ends the present assignment. It does not wait for the next one, and may
+	// be called at any time.
+	Rejoin()
 }
 
 // Delivery is one message on its way through the pipeline, or (Assignment not

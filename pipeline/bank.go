@@ -21,6 +21,9 @@ type Bank struct {
 	mu    sync.Mutex
 	known map[string]weak.Pointer[model.Model]
 
+	once  sync.Once
+	bases map[string]bool // names of the embedded models
+
 	streams int                          // that have to Refer before anything is removed; 0: nothing is
 	used    map[string][]map[string]bool // what streams referred to lately
 }
@@ -104,4 +107,41 @@ func (b *Bank) read(name string) (*model.Model, error) {
 		return nil, fmt.Errorf("model bank: the file of %s holds %s", name, m.Name())
 	}
 	return m, nil
+}
+
+// put keeps a model that came as bytes, unless it is here already.
+func (b *Bank) put(name string, raw []byte) error {
+	if _, err := b.Load(name); err == nil {
+		return nil
+	}
+	m, err := model.Decode(raw)
+	if err != nil {
+		return fmt.Errorf("model bank: %s: %w", name, err)
+	}
+	if m.Name() != name {
+		return fmt.Errorf("model bank: the bytes of %s are those of %s", name, m.Name())
+	}
+	return b.Save(m)
+}
+
+// bytes returns those of a model that is in use or in the bank.
+func (b *Bank) bytes(name string) ([]byte, error) {
+	m, err := b.Load(name)
+	if err != nil {
+		return nil, err
+	}
+	return m.Encode()
+}
+
+// embedded says that a model is one of those that every process has.
+func (b *Bank) embedded(m *model.Model) bool {
+	b.once.Do(func() {
+		b.bases = make(map[string]bool)
+		for _, l := range model.BaseVariants() {
+			if base, err := model.Base(l); err == nil {
+				b.bases[base.Name()] = true
+			}
+		}
+	})
+	return b.bases[m.Name()]
 }

@@ -22,6 +22,16 @@ const (
 	remembered = 3
 )
 
+// await has nothing removed before so many more streams have said what they need,
+// unless nothing is removed anyway.
+func (b *Bank) await(streams int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.streams > 0 {
+		b.streams += streams
+	}
+}
+
 // Refer says which of the models that the bank has files of a stream may still
 // need, and removes those that no stream needs any more, nor any model in use
 // descends from closely. Nothing is removed before each of the bank's streams has

@@ -39,6 +39,20 @@ func (b *batch) len() int { return len(b.spans) }
 
 // addRecord copies a record in.
 func (b *batch) addRecord(r *sink.Record) {
+	b.keep(r)
+	b.json = sink.AppendRecord(b.json, r)
+	b.spans[len(b.spans)-1].to = len(b.json)
+}
+
+// addEncoded copies a record and its JSON in.
+func (b *batch) addEncoded(r *sink.Record, json []byte) {
+	b.keep(r)
+	b.json = append(b.json, json...)
+	b.spans[len(b.spans)-1].to = len(b.json)
+}
+
+// keep is addRecord but for the JSON, which is to follow.
+func (b *batch) keep(r *sink.Record) {
 	n := len(b.records)
 	if n < cap(b.records) {
 		b.records = b.records[:n+1]
@@ -51,9 +65,7 @@ func (b *batch) addRecord(r *sink.Record) {
 	b.values[n] = append(b.values[n][:0], r.Values...)
 	b.records[n] = *r
 	b.records[n].Values = b.values[n]
-	from := len(b.json)
-	b.json = sink.AppendRecord(b.json, r)
-	b.spans = append(b.spans, span{from: from, to: len(b.json), record: n})
+	b.spans = append(b.spans, span{from: len(b.json), record: n})
 }
 
 func (b *batch) addEvent(e sink.Event, dead bool) {

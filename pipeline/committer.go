@@ -2,9 +2,11 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -18,7 +20,9 @@ type point struct {
 	after int64 // it may be written once batches up to this one are durable
 	full  bool
 	acks  []ingest.Ack
-	done  chan struct{}
+	// states is the memory of the entries' states; nil: they have their own.
+	states *arena
+	done   chan struct{}
 }
 
 // committer writes checkpoints in order, each once everything emitted before it
@@ -27,10 +31,17 @@ type committer struct {
 	log    *slog.Logger
 	count  prometheus.Counter
 	queue  chan *point
+	open   atomic.Int64 // points that were put and are not done with
 	failed chan error
 
+	// over says that the store takes nothing more until the partitions are taken anew,
+	// which rejoin asks for.
+	over   atomic.Bool
+	took   atomic.Int64 // how long the latest write lasted, ns
+	rejoin func() error
+
 	mu    sync.Mutex // guards store
-	store *state.Stream
+	store state.Store
 	// What the worker asks at each checkpoint, so that it need not wait for mu.
 	full   atomic.Bool
 	number atomic.Uint64
@@ -43,7 +54,7 @@ type committer struct {
 	wg sync.WaitGroup
 }
 
-func newCommitter(store *state.Stream, log *slog.Logger, count prometheus.Counter) *committer {
+func newCommitter(store state.Store, log *slog.Logger, count prometheus.Counter) *committer {
 	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1)}
 	c.cond = sync.NewCond(&c.seqMu)
 	c.mirror()
@@ -56,30 +67,72 @@ func (c *committer) start(hard context.Context) {
 		defer stop()
 		broken := false
 		for p := range c.queue {
-			// Stopped by force, nothing more becomes durable. After a failed write
-			// nothing may: a later point lacks the series that only the failed one had.
-			if broken || !c.await(p.after) {
-				continue
-			}
-			if err := c.write(p); err != nil {
-				broken = true
-				// A full disk may get room again, but acks must not be given for
-				// what is not on it: the stream stops, and says so.
-				select {
-				case c.failed <- err:
-				default:
-				}
-				continue
-			}
-			c.count.Inc()
-			for _, a := range p.acks {
-				a.Done()
-			}
-			if p.done != nil {
-				close(p.done)
-			}
+			c.commit(p, &broken)
+			c.open.Add(-1)
 		}
 	})
+}
+
+// point writes a checkpoint, unless the partitions are to be taken anew.
+func (c *committer) point(p *point) error {
+	if c.over.Load() {
+		return state.ErrOver
+	}
+	begun := time.Now()
+	err := c.write(p)
+	c.took.Store(int64(time.Since(begun)))
+	return err
+}
+
+// lose notes that the present assignment can't go on, and asks for another one.
+func (c *committer) lose(err error) error {
+	if c.over.Swap(true) {
+		return nil
+	}
+	c.log.Warn("the state topic did not take a checkpoint for certain, or another process has taken over: the partitions are asked for anew", "err", err)
+	return c.rejoin()
+}
+
+// commit writes a point once everything before it is durable, and gives its acks.
+func (c *committer) commit(p *point, broken *bool) {
+	// Stopped by force, nothing more becomes durable. After a failed write
+	// nothing may: a later point lacks the series that only the failed one had.
+	if *broken || !c.await(p.after) {
+		return
+	}
+	err := c.point(p)
+	if err != nil && errors.Is(err, state.ErrOver) {
+		if err = c.lose(err); err == nil {
+			p.end()
+			return
+		}
+	}
+	if err != nil {
+		*broken = true
+		// A full disk may get room again, but acks must not be given for
+		// what is not on it: the stream stops, and says so.
+		select {
+		case c.failed <- err:
+		default:
+		}
+		return
+	}
+	c.count.Inc()
+	if p.states != nil {
+		p.Entries = nil
+		p.states.release()
+	}
+	for _, a := range p.acks {
+		a.Done()
+	}
+	p.end()
+}
+
+// end says that the point is done with.
+func (p *point) end() {
+	if p.done != nil {
+		close(p.done)
+	}
 }
 
 // durable says that every batch up to seq is. Batches become durable in order,
@@ -93,6 +146,9 @@ func (c *committer) durable(seq int64) {
 
 // abandon ends the waiting for sinks: what is not durable by now comes again.
 func (c *committer) abandon() {
+	if s, is := c.store.(state.Shared); is {
+		s.Abandon()
+	}
 	c.seqMu.Lock()
 	c.quit = true
 	c.seqMu.Unlock()
@@ -140,19 +196,23 @@ func (c *committer) wantsFull() bool { return c.full.Load() }
 // decide, makes it grow.
 func (c *committer) decided() uint64 { return c.number.Load() }
 
-// busy says that a checkpoint waits already.
-func (c *committer) busy() bool { return len(c.queue) > 0 }
+// busy says that a checkpoint waits or is being written. With ten thousand series that
+// changed one holds hundreds of megabytes: two at a time would be two of these.
+func (c *committer) busy() bool { return c.open.Load() > 0 }
 
 // put queues a checkpoint; with wait it returns once the acks are given.
 func (c *committer) put(hard context.Context, p *point, wait bool) error {
 	if wait {
 		p.done = make(chan struct{})
 	}
+	c.open.Add(1)
 	select {
 	case c.queue <- p:
 	case err := <-c.failed:
+		c.open.Add(-1)
 		return err
 	case <-hard.Done():
+		c.open.Add(-1)
 		return context.Cause(hard)
 	}
 	if !wait {

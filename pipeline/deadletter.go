@@ -35,6 +35,7 @@ func (w *worker) malformed(d *ingest.Delivery) {
 	for _, h := range d.Headers {
 		l.Headers = append(l.Headers, dlq.Header(h))
 	}
+	w.keep(&l)
 	w.cur.addEvent(l.Event(), true)
 }
 
@@ -43,6 +44,7 @@ func (w *worker) Dead(s ingest.Sample, why window.Fate) {
 	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
 	l := dlq.Letter{Time: s.Time, Stream: w.name, Series: s.Series, Reason: why.String(), Channel: w.cfg.Engine.Channels[s.Channel], Value: s.Value, Missing: s.Missing.String()}
 	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, s.Series, l.Reason, l.Channel, s.Time)
+	w.keep(&l)
 	w.cur.addEvent(l.Event(), true)
 }
 

@@ -141,10 +141,12 @@ type Engine struct {
 	groups map[*model.Model]*group // by the model that serves
 	active []*group                // with lanes of this Run
 	fits   *fitter
-	panels map[int]*guard.Panel // by look-ahead
-	muted  int64                // events that the bounds of their series kept back
-	spare  window.Fates         // fates of samples that no lane holds
-	gone   window.Fates         // fates of dropped lanes' samples
+	shards []*shard
+	made   int          // lanes so far: they are dealt out to the shards in turn
+	order  []*lane      // of the records of this Run, where they are kept
+	muted  int64        // events that the bounds of their series kept back
+	spare  window.Fates // fates of samples that no lane holds
+	gone   window.Fates // fates of dropped lanes' samples
 
 	recent   map[string]*recency // by partition
 	now      int64               // of the latest Tick
@@ -155,6 +157,7 @@ type Engine struct {
 	rerun    *model.Stream // of it
 	gonePart []state.Entry // series forgotten since the latest checkpoint
 	evicted  int64         // series forgotten
+	eyes     *eyes         // nil: nobody looks on
 }
 
 // NewEngine returns an engine without series.
@@ -180,7 +183,7 @@ func NewEngine(cfg EngineConfig, out Out) (*Engine, error) {
 				cfg.Stream, cfg.Channels[i], n.Sigma, n.Colour)
 		}
 	}
-	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), panels: make(map[int]*guard.Panel), recent: make(map[string]*recency)}, nil
+	return &Engine{cfg: cfg, out: out, lanes: make(map[string]*lane), groups: make(map[*model.Model]*group), fits: newFitter(), shards: newShards(processors()), recent: make(map[string]*recency)}, nil
 }
 
 // noise returns what is known of the noise of a channel.
@@ -219,7 +222,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			return err
 		}
 		if l == nil {
-			i += e.passThrough(samples[i:]) - 1
+			i += e.passThrough(part, samples[i:]) - 1
 			continue
 		}
 		l.touched = true
@@ -237,90 +240,6 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 	clear(e.amended)
 	e.amended = e.amended[:0]
 	return nil
-}
-
-// group are the lanes that one model serves. Those of them that have something
-// to compute in a Run go through its net together.
-type group struct {
-	m       *model.Model
-	refs    int // lanes
-	batch   *model.Batch
-	lanes   []*lane // of this Run
-	streams []*model.Stream
-	cols    [][]model.Column
-	ys      [][]float32
-	seconds [][]float32 // see laneGuard.push
-}
-
-// Run computes everything that is computable and hands it out.
-func (e *Engine) Run() {
-	for _, l := range e.dirty {
-		l.queued = false
-		g := l.group
-		if g == nil || g.refs == 1 || l.stream == nil || len(l.switches) > 0 || len(l.cols) == 0 {
-			l.run()
-			continue
-		}
-		if len(g.lanes) == 0 {
-			e.active = append(e.active, g)
-		}
-		g.lanes = append(g.lanes, l)
-	}
-	clear(e.dirty)
-	e.dirty = e.dirty[:0]
-	for _, g := range e.active {
-		g.run()
-	}
-	clear(e.active)
-	e.active = e.active[:0]
-}
-
-func (g *group) run() {
-	if len(g.lanes) == 1 {
-		g.lanes[0].run()
-		g.lanes[0] = nil
-		g.lanes = g.lanes[:0]
-		return
-	}
-	if g.batch == nil {
-		g.batch = g.m.NewBatch()
-	}
-	for _, l := range g.lanes {
-		g.streams, g.cols, g.ys = append(g.streams, l.stream), append(g.cols, l.cols), append(g.ys, nil)
-		g.seconds = append(g.seconds, l.guard.push(l, l.cols))
-		l.history.add(l.cols)
-	}
-	g.batch.Push(g.ys, g.streams, g.cols)
-	for i, l := range g.lanes {
-		l.emit(g.ys[i], l.stream.Spread(), g.seconds[i], false)
-		l.cols = l.cols[:0]
-	}
-	clear(g.lanes)
-	clear(g.streams)
-	clear(g.cols)
-	clear(g.ys)
-	clear(g.seconds)
-	g.lanes, g.streams, g.cols, g.ys, g.seconds = g.lanes[:0], g.streams[:0], g.cols[:0], g.ys[:0], g.seconds[:0]
-}
-
-// regroup puts a lane among those that m serves; nil: none.
-func (e *Engine) regroup(l *lane, m *model.Model) {
-	if g := l.group; g != nil {
-		if g.refs--; g.refs == 0 {
-			delete(e.groups, g.m)
-		}
-		l.group = nil
-	}
-	if m == nil {
-		return
-	}
-	g := e.groups[m]
-	if g == nil {
-		g = &group{m: m}
-		e.groups[m] = g
-	}
-	g.refs++
-	l.group = g
 }
 
 // Finish ends the input of all series: what waits is computed without its

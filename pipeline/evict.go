@@ -42,12 +42,20 @@ func (e *Engine) expired(r *recency, l *lane) bool {
 // evict finalises what waits of a series, as a long gap would, and forgets it. Its
 // samples stay counted; t is the event time at which that is found.
 func (e *Engine) evict(l *lane, t int64) error {
-	l.win.End(fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL), l)
+	return e.end(l, t, fmt.Sprintf("forgotten after more than %v without a sample", e.cfg.StateTTL),
+		fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
+}
+
+// end finalises what waits of a series, and forgets it: reset tells why its context
+// ends, and resolved why an open alert is over.
+func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
+	l.win.End(reset, l)
 	l.run()
-	l.retire(t, fmt.Sprintf("the series sent nothing for %v and is forgotten", time.Duration(t-l.win.Newest()).Round(time.Second)))
+	l.retire(t, resolved)
 	e.partition(l.part).left.add(l)
 	f := l.fates()
 	e.spare.Add(&f)
+	e.partition(l.part).spare.Add(&f)
 	l.switches, l.rebases = nil, nil // the lane may still be among those that Run looks at
 	e.remove(l)
 	e.gonePart = append(e.gonePart, state.Entry{Part: l.part, Series: l.series})

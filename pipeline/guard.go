@@ -87,13 +87,9 @@ func (l *lane) guardOf(m *model.Model) error {
 		return nil
 	}
 	ahead := min(m.Lookahead(), guard.MaxLookahead)
-	p := l.eng.panels[ahead]
-	if p == nil {
-		var err error
-		if p, err = guard.NewPanel(ahead); err != nil {
-			return err
-		}
-		l.eng.panels[ahead] = p
+	p, err := l.eng.shards[l.shard].panel(ahead)
+	if err != nil {
+		return err
 	}
 	if l.guard != nil {
 		l.guard.Renew(p)
@@ -111,14 +107,24 @@ func (l *lane) guardOf(m *model.Model) error {
 // wanted. They stay valid until the next call. The columns are not yet part of
 // the lane's history.
 func (g *laneGuard) push(l *lane, cols []model.Column) []float32 {
-	if g == nil {
+	st, nudged := g.ready(l, cols)
+	if st == nil {
 		return nil
+	}
+	return st.Push(nudged)
+}
+
+// ready is push but for the run itself: it returns the second stream and what is to be
+// pushed to it; nil where its values are not wanted.
+func (g *laneGuard) ready(l *lane, cols []model.Column) (*model.Stream, []model.Column) {
+	if g == nil {
+		return nil, nil
 	}
 	c := len(l.scalers)
 	in, out := l.stream.Position()
 	if !g.Wants(out, in+int64(len(cols)/c)) {
 		g.second = nil
-		return nil
+		return nil, nil
 	}
 	if g.second == nil {
 		st, err := l.mod.NewStream(c)
@@ -129,7 +135,7 @@ func (g *laneGuard) push(l *lane, cols []model.Column) []float32 {
 		st.Warm(g.nudge(l, past, in-int64(len(past)/c)), in)
 		g.second = st
 	}
-	return g.second.Push(g.nudge(l, cols, in))
+	return g.second, g.nudge(l, cols, in)
 }
 
 // nudge returns the columns of slots from a number on with their readings moved

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 )
 
@@ -40,6 +41,8 @@ type health struct {
 	latest  int64                          // time of the latest event, which no other has
 	unsaved bool                           // the file is not up to date
 	pool    sync.Pool
+	stop    func() // ends run
+	shown   *view.Ring[view.Event]
 }
 
 // component is a source or a sink of one stream.
@@ -59,10 +62,10 @@ type condition struct {
 }
 
 func newHealth(p *Pipeline) (*health, error) {
-	h := &health{log: p.log, path: filepath.Join(p.cfg.StateDir, "outages.json"), now: time.Now,
+	h := &health{shown: p.told, log: p.log, path: filepath.Join(p.cfg.StateDir, "outages.json"), now: time.Now,
 		links: map[string]string{}, waiting: map[*outlet]map[string]*notice{}, told: map[string]outage{}}
 	h.pool.New = func() any { return new(batch) }
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		h.links[w.name] = w.cfg.Engine.Link
 		var outs []*outlet
 		for _, o := range w.outs {
@@ -162,6 +165,7 @@ func (h *health) tell(c *component, e *sink.Event, now time.Time) {
 	e.Time = h.latest
 	e.ID = sink.EventKey(e.Stream, "", 0, e.Kind, e.Time)
 	e.Link = sink.FillLink(h.links[e.Stream], e)
+	h.shown.Add(view.NewEvent(e))
 	h.log.Info("event", "stream", e.Stream, "kind", e.Kind, "sink", c.sink, "why", e.Why)
 	for _, o := range c.outs {
 		h.post(o, e)

@@ -60,6 +60,7 @@ type lane struct {
 
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
+	found  *finding  // of the drift that is open, as this process told it
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps
@@ -72,9 +73,14 @@ type lane struct {
 
 	emitted int64 // records handed out since the series began, over all contexts
 
+	saved           int // bytes of its latest state
 	queued, touched bool
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
+	shard           int
+	kept            *outbox // where its records go in this Run; nil: straight out
+	keptFrom        int     // which of them are its own, up to keptTo-1
+	keptTo          int
 	scales          []window.Scale
 	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
@@ -117,6 +123,8 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
+	l.shard = e.made % len(e.shards)
+	e.made++
 	l.waiting.channels = c
 	l.mark = noMark
 	for i := range l.colours {
@@ -288,6 +296,9 @@ func (l *lane) Slot(s *window.Slot) {
 	l.hearColour(s)
 	if l.watch != nil {
 		l.watch.slot(l, s)
+	}
+	if e := l.eng.eyes; e != nil {
+		e.slot(l, s)
 	}
 	w.score, w.state = l.score, l.state
 	if len(l.rebases) > 0 {

@@ -11,7 +11,7 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state.
-const laneVersion = 6
+const laneVersion = 7
 
 // models is where a lane's models are found by their names.
 type models interface {
@@ -62,6 +62,13 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.watch.appendState(dst)
 	}
 	return dst
+}
+
+// save appends the state to memory of an arena.
+func (l *lane) save(a *arena) []byte {
+	b := a.write(l.saved+l.saved/8, l.appendState)
+	l.saved = len(b)
+	return b
 }
 
 // restoreLane builds a lane from its state.

@@ -36,7 +36,7 @@ func (p *Pipeline) switchAll(f func(Switcher) ([]string, error)) ([]string, erro
 	var all []string
 	var errs []error
 	asked := false
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		s, ok := w.cfg.Adapter.(Switcher)
 		if !ok {
 			continue

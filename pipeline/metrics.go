@@ -85,3 +85,23 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	return m
 }
+
+// forgetStream removes what is shown of a stream that is no more.
+func (m *Metrics) forgetStream(name string) {
+	of := prometheus.Labels{"stream": name}
+	for _, v := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.ingestMessages, m.samples, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.sourceUp, m.seriesLimit, m.journalLimit} {
+		v.DeletePartialMatch(of)
+	}
+}
+
+// forgetSink removes what is shown of a sink that is no more.
+func (m *Metrics) forgetSink(name string) {
+	of := prometheus.Labels{"sink": name}
+	for _, v := range []interface {
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.sinkRecords, m.sinkRetries, m.sinkCircuit, m.spoolBytes, m.spoolItems, m.spoolLimit, m.sinkUp} {
+		v.DeletePartialMatch(of)
+	}
+}

@@ -18,6 +18,8 @@ import (
 type OutletConfig struct {
 	Name string
 	Sink sink.Sink
+	// Type is the kind of the sink, such as mqtt, for who looks on.
+	Type string
 	// Emit is records, events or all; "dead" is the dead letter's own.
 	Emit string
 	// Required sinks hold checkpoints, and so acks, back until they are durable, in
@@ -41,8 +43,10 @@ type outlet struct {
 	state atomic.Pointer[string] // of the circuit
 	last  atomic.Pointer[string] // latest error, for /readyz
 	told  bool                   // that it is down
-	fatal func(error)
-	spill spill
+	// Items that the sink will never get.
+	dropped atomic.Int64
+	fatal   func(error)
+	spill   spill
 
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
@@ -334,6 +338,7 @@ func (o *outlet) refused(ctx context.Context, items []sink.Item, patience time.D
 }
 
 func (o *outlet) drop(items int, why string) {
+	o.dropped.Add(int64(items))
 	o.met.dropped.WithLabelValues(why).Add(float64(items))
 }
 

@@ -11,7 +11,7 @@ import (
 // passThrough gives the first of the samples, of a series beyond MaxSeries, out as it
 // is, in one record with those that follow it at the same time, and returns how many
 // that are.
-func (e *Engine) passThrough(samples []ingest.Sample) int {
+func (e *Engine) passThrough(part string, samples []ingest.Sample) int {
 	first := &samples[0]
 	r := sink.Record{Time: first.Time, Stream: e.cfg.Stream, Series: first.Series,
 		Score: nan, Drift: "learning", Interval: e.cfg.Interval, TimeSource: first.TimeSource.String()}
@@ -25,7 +25,7 @@ func (e *Engine) passThrough(samples []ingest.Sample) int {
 		r.Channels, r.Values = append(r.Channels, e.cfg.Channels[samples[n].Channel]), append(r.Values, v)
 		n++
 	}
-	e.spare[window.Raw] += int64(n)
+	e.spend(part, window.Raw, int64(n))
 	e.out.Record(&r)
 	return n
 }

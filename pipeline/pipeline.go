@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -45,7 +47,7 @@ type Pipeline struct {
 	cfg     Config
 	log     *slog.Logger
 	bank    *Bank
-	workers []*worker
+	workers []*worker // these two are replaced, never written into: see crew and sinks
 	outlets []*outlet
 	dead    *outlet
 	health  *health
@@ -54,14 +56,23 @@ type Pipeline struct {
 	kill    context.CancelCauseFunc
 	ready   atomic.Bool
 	reading chan struct{} // closed once every source is being read
+	change  change
+	began   time.Time
+
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
+	acks    view.Acks
 }
+
+// DeadLetterName is what the dead letter is called among the sinks.
+const DeadLetterName = "dead_letter"
 
 // ErrDrain says that a stop ran out of time before everything was durable.
 // Nothing is lost: what was not acknowledged comes again.
 var ErrDrain = errors.New("stopped before everything was durable; what was not acknowledged will be delivered again")
 
 // New sets a pipeline up: it locks the state directory and loads checkpoints,
-// but connects to nothing. The streams' adapters are the pipeline's from then on:
+// but connects to nothing. The streams' adapters and shared stores are the pipeline's from then on:
 // it closes them, after an error too.
 func New(cfg Config) (*Pipeline, error) {
 	if cfg.Drain == 0 {
@@ -69,9 +80,11 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	release, err := state.Lock(cfg.StateDir)
 	if err != nil {
-		return nil, errors.Join(err, closeAdapters(cfg.Streams))
+		return nil, errors.Join(err, closeUnused(cfg.Streams))
 	}
-	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{})}
+	p := &Pipeline{cfg: cfg, log: cfg.Log, release: release, reading: make(chan struct{}), began: time.Now(),
+		told: view.NewRing[view.Event](mostEvents), letters: view.NewRing[view.Letter](mostLetters)}
+	p.change.init()
 	p.hard, p.kill = context.WithCancelCause(context.Background())
 	if err := p.build(); err != nil {
 		return nil, errors.Join(err, p.Close())
@@ -88,14 +101,11 @@ func (p *Pipeline) build() error {
 		p.bank.streams = len(p.cfg.Streams)
 	}
 	fatal := func(err error) { p.kill(err) }
-	byName := map[string]*outlet{}
 	for _, c := range p.cfg.Sinks {
-		o := newOutlet(c, p.log, p.cfg.Metrics, fatal)
-		p.outlets = append(p.outlets, o)
-		byName[c.Name] = o
+		p.outlets = append(p.outlets, newOutlet(c, p.log, p.cfg.Metrics, fatal))
 	}
 	c := p.cfg.DeadLetter
-	c.Name, c.Emit, c.Required = "dead_letter", "dead", true
+	c.Name, c.Emit, c.Required = DeadLetterName, "dead", true
 	p.dead = newOutlet(c, p.log, p.cfg.Metrics, fatal)
 	spools := filepath.Join(p.cfg.StateDir, "spools")
 	for _, o := range p.outlets {
@@ -105,33 +115,43 @@ func (p *Pipeline) build() error {
 	}
 	p.strandedSpools(spools)
 	for _, s := range p.cfg.Streams {
-		if s.StateDir == "" {
-			s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
-		}
-		var outs []*outlet
-		for _, name := range s.Sinks {
-			o := byName[name]
-			if o == nil {
-				return fmt.Errorf("stream %s: there is no sink %q", s.Engine.Stream, name)
-			}
-			outs = append(outs, o)
-		}
-		w, err := newWorker(s, p.log, p.cfg.Metrics, p.bank, append(outs, p.dead))
+		w, err := p.makeWorker(s)
 		if err != nil {
 			return err
 		}
 		p.workers = append(p.workers, w)
-		if s.Engine.Model != nil {
-			p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
-		}
 	}
 	p.health, err = newHealth(p)
 	return err
 }
 
+// makeWorker makes the worker of a stream, which starts from its checkpoint.
+func (p *Pipeline) makeWorker(s StreamConfig) (*worker, error) {
+	if s.StateDir == "" {
+		s.StateDir = filepath.Join(p.cfg.StateDir, "streams", s.Engine.Stream)
+	}
+	var outs []*outlet
+	for _, name := range s.Sinks {
+		i := slices.IndexFunc(p.outlets, func(o *outlet) bool { return o.cfg.Name == name })
+		if i < 0 {
+			return nil, fmt.Errorf("stream %s: there is no sink %q", s.Engine.Stream, name)
+		}
+		outs = append(outs, p.outlets[i])
+	}
+	w, err := newWorker(s, p.log, p.cfg.Metrics, p.bank, append(outs, p.dead))
+	if err != nil {
+		return nil, err
+	}
+	w.told, w.letters = p.told, p.letters
+	if s.Engine.Model != nil {
+		p.cfg.Metrics.modelInfo.WithLabelValues(s.Engine.Stream, s.Engine.Model.Name()).Set(1)
+	}
+	return w, nil
+}
+
 // Close releases a pipeline that is not going to Run.
 func (p *Pipeline) Close() error {
-	return errors.Join(p.closeWorkers(), closeAdapters(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
+	return errors.Join(p.closeWorkers(), closeUnused(p.cfg.Streams[len(p.workers):]), p.closeSpools(), p.release())
 }
 
 func (p *Pipeline) closeSpools() error {
@@ -150,11 +170,14 @@ func (p *Pipeline) closeWorkers() error {
 	return errors.Join(errs...)
 }
 
-func closeAdapters(streams []StreamConfig) error {
+func closeUnused(streams []StreamConfig) error {
 	var errs []error
 	for _, s := range streams {
 		if s.Adapter != nil {
 			errs = append(errs, s.Adapter.Close())
+		}
+		if s.Shared != nil {
+			errs = append(errs, s.Shared.Close())
 		}
 	}
 	return errors.Join(errs...)
@@ -165,7 +188,7 @@ func closeAdapters(streams []StreamConfig) error {
 // back and returns nil. An error means that the work can't go on, or (ErrDrain)
 // that the time for draining was not enough. Run may be called once.
 func (p *Pipeline) Run(ctx context.Context) error {
-	all := append(append([]*outlet(nil), p.outlets...), p.dead)
+	all := append(slices.Clone(p.outlets), p.dead)
 	var errs []error
 	started := 0
 	for _, o := range all {
@@ -177,6 +200,8 @@ func (p *Pipeline) Run(ctx context.Context) error {
 	}
 	if len(errs) == 0 {
 		errs = append(errs, p.work(ctx)...)
+		all = append(slices.Clone(p.outlets), p.dead) // those that are there by now
+		started = len(all)
 	} else {
 		errs = append(errs, p.closeWorkers())
 	}
@@ -218,34 +243,30 @@ func (p *Pipeline) work(ctx context.Context) []error {
 		}
 	})
 	context.AfterFunc(p.hard, stop)
-	errs := make([]error, len(p.workers))
-	var wg sync.WaitGroup
 	p.ready.Store(true)
-	defer p.watchHealth()()
 	defer p.awaitReading()()
-	for i, w := range p.workers {
-		wg.Go(func() {
-			if errs[i] = w.run(ctx, p.hard); errs[i] != nil {
-				stop() // one stream that can't go on stops the process: a supervisor sees it
-			}
-		})
-	}
-	wg.Wait()
+	p.watchHealth()
+	errs := p.runWorkers(ctx, stop)
+	p.health.stop()
 	if cause := context.Cause(p.hard); cause != nil && !errors.Is(cause, ErrDrain) {
 		return []error{cause}
 	}
 	return errs
 }
 
-// watchHealth tells of outages until the function that it returns is called.
-func (p *Pipeline) watchHealth() (stop func()) {
-	var wg sync.WaitGroup
-	quit := make(chan struct{})
-	wg.Go(func() { p.health.run(quit) })
-	wg.Go(func() { p.showUp(quit) })
-	return func() {
-		close(quit)
+// watchHealth tells of outages until health is stopped.
+func (p *Pipeline) watchHealth() {
+	h, quit, done := p.health, make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		var wg sync.WaitGroup
+		wg.Go(func() { p.showUp(quit) })
+		h.run(quit)
 		wg.Wait()
+	}()
+	h.stop = func() {
+		close(quit)
+		<-done
 	}
 }
 
@@ -260,16 +281,22 @@ type Summary struct {
 
 // Summaries returns the summary of each stream, once Run has returned.
 func (p *Pipeline) Summaries() map[string]Summary {
-	all := make(map[string]Summary, len(p.workers))
-	for _, w := range p.workers {
-		f := w.eng.Fates()
-		s := Summary{In: f.In(), Fates: make(map[string]int64, len(f)), Records: w.records, Events: w.events, Series: w.eng.Series()}
-		for i, n := range f {
-			s.Fates[window.Fate(i).String()] = n
-		}
+	all := maps.Clone(p.change.past)
+	for _, w := range p.crew() {
+		s, was := w.summary(), all[w.name]
+		s.Records, s.Events = s.Records+was.Records, s.Events+was.Events
 		all[w.name] = s
 	}
 	return all
+}
+
+func (w *worker) summary() Summary {
+	f := w.eng.Fates()
+	s := Summary{In: f.In(), Fates: make(map[string]int64, len(f)), Records: w.records, Events: w.events, Series: w.eng.Series()}
+	for i, n := range f {
+		s.Fates[window.Fate(i).String()] = n
+	}
+	return s
 }
 
 // Status is a read-only view of a component.
@@ -290,7 +317,7 @@ type Status struct {
 func (p *Pipeline) Ready() (bool, []Status) {
 	ok := p.ready.Load()
 	var all []Status
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		if r, is := w.cfg.Source.(interface{ Status() (bool, error) }); is {
 			up, err := r.Status()
 			s := Status{Name: "source " + w.name, Up: up}
@@ -301,7 +328,7 @@ func (p *Pipeline) Ready() (bool, []Status) {
 			all = append(all, s)
 		}
 	}
-	for _, o := range append(slices.Clone(p.outlets), p.dead) {
+	for _, o := range append(p.sinks(), p.dead) {
 		s := o.status()
 		ok = ok && (s.Up || !o.cfg.Required)
 		all = append(all, s)

@@ -30,7 +30,11 @@ func (p *pulse) begin() {
 	p.once.Do(func() { close(p.begun) })
 }
 
-func (p *pulse) end() { p.state.Store(pulseEnds) }
+// end says that the source is read no more, which nobody need wait for any longer.
+func (p *pulse) end() {
+	p.state.Store(pulseEnds)
+	p.once.Do(func() { close(p.begun) })
+}
 
 // wait says that the worker waits for sinks or the disk until the function that it
 // returns is called.
@@ -54,12 +58,12 @@ type Progress struct {
 // whose beats are what they were some seconds ago is stuck. It is safe for concurrent
 // use.
 func (p *Pipeline) Progress() []Progress {
-	all := make([]Progress, len(p.workers))
-	for i, w := range p.workers {
-		all[i] = Progress{
+	var all []Progress
+	for _, w := range p.crew() {
+		all = append(all, Progress{
 			Stream: w.name, Beats: w.pulse.beats.Load() + w.eng.fits.done.Load(),
 			Held: w.pulse.waiting.Load() > 0 || w.pulse.state.Load() != pulseReads,
-		}
+		})
 	}
 	return all
 }
@@ -74,7 +78,7 @@ func (p *Pipeline) awaitReading() (stop func()) {
 	quit := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		for _, w := range p.workers {
+		for _, w := range p.crew() {
 			select {
 			case <-w.pulse.begun:
 			case <-quit:

@@ -7,17 +7,19 @@ import (
 	"strings"
 
 	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/window"
 )
 
 // recency keeps the series of one partition in the order in which they were heard
 // of last, and how far the event time of the partition has come. The order and the
 // time follow from the partition's samples alone.
 type recency struct {
-	front, back *lane // heard of longest ago, and last
-	fresh       *lane // the first that was heard of since it was flushed; those before it are flushed
-	newest      int64 // largest event time, Unix ns; noMark: none yet
-	turn        int64 // counts the times that a lane was heard of
-	left        left  // by the series that were forgotten
+	front, back *lane        // heard of longest ago, and last
+	fresh       *lane        // the first that was heard of since it was flushed; those before it are flushed
+	newest      int64        // largest event time, Unix ns; noMark: none yet
+	turn        int64        // counts the times that a lane was heard of
+	left        left         // by the series that were forgotten
+	spare       window.Fates // of samples that no lane holds; part of Engine.spare
 }
 
 // left is what bounds the keys of the records of all series that a partition forgot.

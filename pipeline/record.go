@@ -18,7 +18,7 @@ func (l *lane) record(w *waitSlot, served, early bool) {
 	}
 	fill(&l.rec, w, l.estimates, served, early, l.eng.cfg.Noise)
 	l.emitted++
-	l.eng.out.Record(&l.rec)
+	l.give()
 	l.past.add(l, w, served)
 }
 

@@ -108,6 +108,7 @@ func (o *outlet) closeSpool() error {
 
 // lost counts what the spool loses, and says so once an outage.
 func (o *outlet) lost(items int64, why string) {
+	o.dropped.Add(items)
 	o.met.dropped.WithLabelValues(why).Add(float64(items))
 	if why == spool.Full && !o.spill.losing.Swap(true) {
 		o.log.Warn("the spool of an optional sink is full and drops its oldest items", "items", items)

@@ -16,7 +16,7 @@ func (p *Pipeline) strandedSpools(dir string) {
 		p.log.Warn("spools of sinks that are not configured any more can't be looked for", "err", err)
 	}
 	known := map[string]bool{}
-	for _, o := range p.outlets {
+	for _, o := range p.sinks() {
 		known[o.cfg.Name] = true
 	}
 	for _, e := range entries {

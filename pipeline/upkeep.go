@@ -49,10 +49,10 @@ func (p *Pipeline) observeUp() {
 		}
 		return 1
 	}
-	for _, w := range p.workers {
+	for _, w := range p.crew() {
 		p.cfg.Metrics.sourceUp.WithLabelValues(w.name).Set(is(w.condition()))
 	}
-	for _, o := range append(p.outlets[:len(p.outlets):len(p.outlets)], p.dead) {
+	for _, o := range append(p.sinks(), p.dead) {
 		p.cfg.Metrics.sinkUp.WithLabelValues(o.cfg.Name).Set(is(o.condition()))
 	}
 }

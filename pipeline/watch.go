@@ -115,6 +115,9 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	if d.Channel >= 0 {
 		data["channel"] = l.eng.cfg.Channels[d.Channel]
 	}
+	if l.found = nil; !d.Resolved {
+		l.found = &finding{d.Kind, d.Fault, d.Why}
+	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
 	if t := l.eng.cfg.Tap; t != nil {
 		if d.Opened || d.Updated {

@@ -16,6 +16,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -28,8 +29,14 @@ type StreamConfig struct {
 	Sinks []string
 	// StateDir holds the stream's checkpoints.
 	StateDir string
-	// Checkpoint is the time between checkpoints. Default 1 s. It bounds how
-	// much is computed again after a kill, and changes no value.
+	// Shared, when not nil, takes the checkpoints in the place of StateDir: the
+	// partitions of the source go from process to process. The pipeline closes it, after
+	// an error too. What StateDir has of a partition that Shared knows nothing of is
+	// taken over.
+	Shared state.Shared
+	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
+	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
+	// after a kill, and changes no value.
 	Checkpoint time.Duration
 	// NoData is how long a source that is up may be silent before an event tells
 	// so; 0: for ever.
@@ -52,6 +59,8 @@ type StreamConfig struct {
 	Obey map[string][]Switch
 	// Decided, when not nil, hears of each switch once it is durable.
 	Decided func(part string, sw Switch) error
+	// About is shown to who looks on.
+	About About
 }
 
 // Adapter watches the slots of a stream and decides on switches of models.
@@ -78,12 +87,15 @@ type worker struct {
 	bank  *Bank
 	eng   *Engine
 	outs  []*outlet // the stream's sinks, then the dead letter
-	store *state.Stream
+	store state.Store
 	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
 
+	arenas sync.Pool // of states on their way to the committer
+
 	parts []part
+	halt  <-chan struct{} // closed when the worker is to stop reading
 	cur   *batch
 	seq   int64 // of the batch being filled
 	open  []ingest.Ack
@@ -91,6 +103,7 @@ type worker struct {
 	unread     unread // payloads that were told of in the log, and those that are to be
 	com        *committer
 	lastPoint  time.Time
+	pointCost  time.Duration // that the latest checkpoint held the worker up
 	chunkStart time.Time
 
 	idle            *time.Timer   // of the next look for idle series; nil: there is none
@@ -102,12 +115,19 @@ type worker struct {
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
+
+	desk    *desk        // where others look on
+	took    atomic.Int64 // deliveries of the latest chunk
+	told    *view.Ring[view.Event]
+	letters *view.Ring[view.Letter]
 }
 
 // part is a partition that the worker owns.
 type part struct {
-	name string
-	next int64 // first offset not applied
+	name  string
+	next  int64            // first offset not applied
+	from  int64            // next, when it was taken over
+	ahead map[string]int64 // of series that had more applied then: up to which offset
 }
 
 // chunk is what the reader collected while the worker was busy: its batch size
@@ -118,8 +138,11 @@ type chunk struct {
 	err        error
 }
 
-// maxChunk bounds the deliveries of a chunk.
-const maxChunk = 512
+// What bounds a chunk: deliveries, and bytes of payloads beside the last one's.
+const (
+	maxChunk      = 512
+	maxChunkBytes = 4 << 20
+)
 
 func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
 	if cfg.Checkpoint == 0 {
@@ -130,8 +153,9 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		pool: &sync.Pool{New: func() any { return new(batch) }},
-		lost: map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})},
+		pool:   &sync.Pool{New: func() any { return new(batch) }},
+		arenas: sync.Pool{New: func() any { return new(arena) }},
+		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -140,7 +164,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if w.eng, err = NewEngine(cfg.Engine, w); err != nil {
 		return nil, err
 	}
-	if w.store, w.snap, err = state.Open(cfg.StateDir, w.log); err != nil {
+	if err = w.openStore(); err != nil {
 		return nil, err
 	}
 	if err := w.restoreExtra(w.snap.Extra); err != nil {
@@ -150,6 +174,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
+	w.com.rejoin = w.rejoin
 	return w, nil
 }
 
@@ -177,9 +202,11 @@ func (w *worker) run(ctx, hard context.Context) error {
 	reader.Go(func() { read(readCtx, w.cfg.Source, chunks, free, quit) })
 	w.com.start(hard)
 	w.pulse.begin()
+	w.halt = ctx.Done()
 
 	err := w.loop(ctx, hard, chunks, free)
 	w.pulse.end()
+	defer w.desk.leave()
 	stopReading()
 	close(quit)
 	reader.Wait()
@@ -226,7 +253,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 			return
 		}
 		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
-		for c.err == nil && len(c.deliveries) < maxChunk {
+		for bytes := 0; c.err == nil && len(c.deliveries) < maxChunk && bytes < maxChunkBytes; {
 			when := ctx
 			if len(c.deliveries) > 0 {
 				when = poll
@@ -240,6 +267,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 				break
 			}
 			from := len(c.samples)
+			bytes += len(d.Payload)
 			c.samples = append(c.samples, d.Samples...)
 			d.Samples = c.samples[from:len(c.samples):len(c.samples)]
 			c.deliveries = append(c.deliveries, d)
@@ -280,6 +308,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			}
 			if len(c.deliveries) > 0 {
 				w.heard.Store(time.Now().UnixNano())
+				w.took.Store(int64(len(c.deliveries)))
 			}
 			err := w.work(hard, c)
 			end := c.err
@@ -301,6 +330,8 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.desk.wake:
+			w.attend()
 		case <-idle:
 			if err := w.flushIdle(hard); err != nil {
 				return err
@@ -310,7 +341,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if time.Since(w.lastPoint) >= w.cfg.Checkpoint {
+		if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}
@@ -331,6 +362,9 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 			}
 			continue
 		}
+		if w.com.over.Load() {
+			continue // it comes again, under the next assignment
+		}
 		if err := w.deliver(d); err != nil {
 			return err
 		}
@@ -348,15 +382,18 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 	w.pulse.beat()
 	w.newest = d.Stored
 	p := &w.parts[d.Part]
+	if e := w.eng.eyes; e != nil {
+		e.delivery(w, p.name, d)
+	}
 	switch {
 	case d.Err != nil:
-		w.eng.spare[window.Malformed]++
+		w.eng.spend(p.name, window.Malformed, 1)
 		w.malformed(d)
 	case d.Skip:
-		w.eng.spare[window.NotMine] += int64(max(1, len(d.Samples)))
+		w.eng.spend(p.name, window.NotMine, int64(max(1, len(d.Samples))))
 	default:
 		stored := d.Stored
-		if err := w.eng.Push(p.name, d.Samples, stored); err != nil {
+		if err := w.eng.Push(p.name, w.unapplied(p, d), stored); err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		if n := len(d.Samples); n > 0 && stored != 0 {
@@ -370,6 +407,9 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 
 // flush hands everything computed so far to the sinks.
 func (w *worker) flush(hard context.Context) error {
+	if w.com.over.Load() {
+		return nil // what is computed now is computed again, from the newest checkpoint
+	}
 	w.eng.Run()
 	b := w.cur
 	if b.len() == 0 {
@@ -395,7 +435,7 @@ func (w *worker) flush(hard context.Context) error {
 	}
 	defer w.stall()()
 	for i, o := range w.outs {
-		if err := o.put(hard, b); err != nil {
+		if err := w.put(hard, o, b); err != nil {
 			for range w.outs[i:] {
 				b.release()
 			}
@@ -411,6 +451,17 @@ func (w *worker) flush(hard context.Context) error {
 
 // Record adds a record to the open batch.
 func (w *worker) Record(r *sink.Record) {
+	w.count(r)
+	w.cur.addRecord(r)
+}
+
+// Encoded adds a record whose JSON is written already.
+func (w *worker) Encoded(r *sink.Record, json []byte) {
+	w.count(r)
+	w.cur.addEncoded(r, json)
+}
+
+func (w *worker) count(r *sink.Record) {
 	w.records++
 	switch {
 	case r.Rev < 0:
@@ -418,13 +469,16 @@ func (w *worker) Record(r *sink.Record) {
 	case r.Rev > 0:
 		w.met.revised.WithLabelValues(w.name).Inc()
 	}
-	w.cur.addRecord(r)
+	if e := w.eng.eyes; e != nil {
+		e.record(r)
+	}
 }
 
 // Event adds an event to the open batch.
 func (w *worker) Event(e sink.Event) {
 	w.log.Info("event", "kind", e.Kind, "series", e.Series, "why", e.Why)
 	w.events++
+	w.told.Add(view.NewEvent(&e))
 	w.cur.addEvent(e, false)
 }
 
@@ -449,6 +503,9 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if l == nil {
 			return nil
 		}
+		if w.com.over.Load() {
+			return nil
+		}
 		if w.com.wantsFull() {
 			if err := w.flush(hard); err != nil {
 				return err
@@ -465,7 +522,10 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 		if !ok {
 			return nil
 		}
-		if err := w.com.decide(state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, &sw)}); err != nil {
+		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
+			w.com.lose(err) // and the switch with it
+			return nil
+		} else if err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.refer()
@@ -488,6 +548,9 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 	}
 	if err := w.checkpoint(hard, true); err != nil {
 		return err
+	}
+	if w.cfg.Shared != nil {
+		return w.take(hard, a)
 	}
 	had := make(map[string]int64, len(w.parts))
 	for _, p := range w.parts {
@@ -568,12 +631,18 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		}
 		return -1, nil
 	}
+	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
+	return next, w.revive(partName, states, switches)
+}
+
+// revive brings the series of a partition back, and has their switches obeyed.
+func (w *worker) revive(partName string, states map[string][]byte, switches []state.Switch) error {
 	var open []string // alerts
 	var lanes []*lane
 	for _, series := range slices.Sorted(maps.Keys(states)) {
 		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
 		if err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		w.pulse.beat()
 		lanes = append(lanes, l)
@@ -592,14 +661,13 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		}
 		sw, err := readSwitch(s.Series, s.Data, w.bank)
 		if err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		if err := w.eng.Obey(partName, sw); err != nil {
-			return 0, fmt.Errorf("stream %s: %w", w.name, err)
+			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 	}
-	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
-	return next, nil
+	return nil
 }
 
 // checkpoint takes a checkpoint of the present state and hands it to the
@@ -617,12 +685,13 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
 	w.open = nil
 	for _, q := range w.parts {
-		p.Heads = append(p.Heads, state.Head{Part: q.name, Next: q.next})
+		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
+	p.states = newArena(&w.arenas)
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, state.Entry{Part: l.part, Series: l.series, State: l.appendState(nil)})
+			p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))
 			l.touched = false
 		}
 	}
@@ -640,6 +709,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	if wait {
 		defer w.pulse.wait()()
 	}
+	w.pointCost = time.Since(w.lastPoint)
 	return w.com.put(hard, p, wait)
 }
 

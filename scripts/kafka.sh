@@ -10,7 +10,8 @@
 #
 # PORT takes anyone; PORT+2 is the broker's own. With KAFKA_SECURE=1, PORT+1 asks
 # for TLS (authority: DIR/tls/ca.pem) and SASL SCRAM-SHA-512: user app, password
-# app-secret.
+# app-secret. With KAFKA_PROXY=1, PORT+3 takes anyone, too, and sends clients to
+# PORT+4, where a test has a proxy. With KAFKA_ACL=1 the user app may do nothing.
 # KAFKA_VERSION, KAFKA_JARS (folder for the jars) and KAFKA_HEAP may be set.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
@@ -51,6 +52,18 @@ sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location=$dir/tls/kafka.pem
+EOF
+  fi
+  local advertised=$listeners
+  if [ "${KAFKA_PROXY:-}" = 1 ]; then
+    listeners+=",PROXY://127.0.0.1:$(($1 + 3))"
+    advertised+=",PROXY://127.0.0.1:$(($1 + 4))"
+    protocols+=",PROXY:PLAINTEXT"
+  fi
+  if [ "${KAFKA_ACL:-}" = 1 ]; then
+    cat <<EOF
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 EOF
   fi
   cat <<EOF

@@ -7,7 +7,8 @@
 #
 # PORT takes anyone. With MOSQUITTO_SECURE=1, PORT+1 asks for TLS (authority:
 # DIR/tls/ca.pem) and a password: user app, password app-secret.
-# MOSQUITTO_EXTRA holds more lines of configuration for PORT.
+# MOSQUITTO_EXTRA holds more lines of configuration for PORT. With MOSQUITTO_ACL=1
+# app may use no topic but those below open/.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 [ $# -ge 2 ] || die "usage: mosquitto.sh up|down|kill DIR [PORT]"
@@ -38,6 +39,9 @@ certfile $dir/tls/server.pem
 keyfile $dir/tls/server.key
 tls_version tlsv1.2
 EOF
+  [ "${MOSQUITTO_ACL:-}" = 1 ] || return 0
+  echo "acl_file $dir/acl"
+  printf 'user app\ntopic readwrite open/#\n' >"$dir/acl"
 }
 
 up() { # up PORT

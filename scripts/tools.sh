@@ -3,8 +3,8 @@
 # sudo: for the integration suite Mosquitto, Alertmanager, a Java runtime, Maven,
 # and Kafka's jars; for `make ops` Prometheus, systemd-analyze, strace and rpm; for
 # `make docs` Mosquitto's clients too; for parity with ONNX Runtime a Python of their
-# own in .cache/python; for `make arm64` an emulator. What is there already is left
-# alone.
+# own in .cache/python; for `make arm64` an emulator; for `make browser` Chromium and
+# axe-core. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -22,6 +22,9 @@ command -v systemd-analyze >/dev/null || want+=(systemd) # the tool only
 command -v rpm2cpio >/dev/null || want+=(rpm rpm2cpio cpio)
 command -v strace >/dev/null || want+=(strace)
 command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
+command -v chromium >/dev/null || want+=(chromium)
+axe=../.cache/axe.min.js axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
+[ -f $axe ] || command -v npm >/dev/null || want+=(npm)
 if [ ${#want[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get -qq update
@@ -32,4 +35,10 @@ py=../.cache/python
 if ! $py/bin/python -c 'import onnx, onnxruntime' 2>/dev/null; then
   python3 -m venv $py
   $py/bin/pip install -q --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0
+fi
+if ! sha256sum -c --quiet <<<"$axe_sum  $axe" >/dev/null 2>&1; then
+  tmp=$(mktemp -d)
+  (cd "$tmp" && npm pack --silent axe-core@4.14.1 >/dev/null && tar xzf axe-core-4.14.1.tgz package/axe.min.js)
+  sha256sum -c --quiet <<<"$axe_sum  $tmp/package/axe.min.js"
+  mkdir -p ../.cache && mv "$tmp/package/axe.min.js" $axe && rm -r "$tmp"
 fi

@@ -19,7 +19,7 @@ import (
 
 func handler(c Config) (http.Handler, *models) {
 	m := &models{}
-	c.View, c.Models, c.Gatherer = &view{true}, m, prometheus.NewRegistry()
+	c.View, c.Models, c.Gatherer = &fake{ready: true}, m, prometheus.NewRegistry()
 	return Handler(c), m
 }
 
@@ -117,7 +117,7 @@ func TestPaths(t *testing.T) {
 // network behind.
 func TestReadyTellsLittle(t *testing.T) {
 	for auth, want := range map[string]bool{"": false, "Bearer no": false, "Bearer s3cret": true, "bearer s3cret": true, "Basic s3cret": false, "Bearer": false, "s3cret": false} {
-		get := serve(t, &view{}, "s3cret")
+		get := serve(t, &fake{}, "s3cret")
 		code, body := get("/readyz", "", auth)
 		if code != http.StatusServiceUnavailable || strings.Contains(body, "source pumps") != want {
 			t.Errorf("%q: %d %s", auth, code, body)
@@ -127,7 +127,7 @@ func TestReadyTellsLittle(t *testing.T) {
 
 // TestLimits: large headers and bodies, and requests that never end.
 func TestLimits(t *testing.T) {
-	s, err := Listen("127.0.0.1:0", Config{View: &view{true}, Models: &models{}, Token: "t", Gatherer: prometheus.NewRegistry()}, slog.New(slog.DiscardHandler))
+	s, err := Listen("127.0.0.1:0", Config{View: &fake{ready: true}, Models: &models{}, Token: "t", Gatherer: prometheus.NewRegistry()}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestTLS(t *testing.T) {
 		if !want {
 			c.ClientAuth = tls.RequireAnyClientCert
 		}
-		s, err := Listen("127.0.0.1:0", Config{View: &view{true}, Gatherer: prometheus.NewRegistry(), TLS: c}, slog.New(slog.DiscardHandler))
+		s, err := Listen("127.0.0.1:0", Config{View: &fake{ready: true}, Gatherer: prometheus.NewRegistry(), TLS: c}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -38,12 +38,17 @@ func (c Config) models(mux *http.ServeMux) {
 	handle("rollback", c.Models.RollBack)
 }
 
-// writes lets a request through that has the token, and none where there is no
-// token to have.
+// writes lets a request that changes something through where it has the token, and
+// none where there is no token to have.
 func (c Config) writes(next http.Handler) http.Handler {
+	return c.tokenOnly("to change anything", next)
+}
+
+// tokenOnly lets a request through that has the token, and none where there is none.
+func (c Config) tokenOnly(what string, next http.Handler) http.Handler {
 	if c.Token == "" {
 		return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			http.Error(w, "to change anything a token is needed, and none is configured: set http.token_file", http.StatusForbidden)
+			http.Error(w, what+" a token is needed, and none is configured: set http.token_file", http.StatusForbidden)
 		})
 	}
 	return c.private(next)

@@ -48,7 +48,7 @@ func TestModels(t *testing.T) {
 		{"s3cret", "POST", "/api/v1/models/base@3f2a91/delete", "Bearer s3cret", "", http.StatusNotFound, "", 0},
 	} {
 		m := &models{}
-		h := Handler(Config{View: &view{}, Models: m, Gatherer: prometheus.NewRegistry(), Token: c.token, Loopback: true})
+		h := Handler(Config{View: &fake{}, Models: m, Gatherer: prometheus.NewRegistry(), Token: c.token, Loopback: true})
 		req := httptest.NewRequest(c.method, "http://127.0.0.1:7070"+c.path, nil)
 		if c.host != "" {
 			req.Host = c.host

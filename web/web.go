@@ -1,5 +1,6 @@
-// Package web serves what an operator asks a running Quell: /healthz, /readyz
-// and /metrics, and takes the switches of models that one makes by hand.
+// Package web serves what an operator asks a running Quell: the dashboard, the API
+// that it uses (docs/api.md), /healthz, /readyz and /metrics; and takes what one
+// changes by hand.
 package web
 
 import (
@@ -8,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,17 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
-
-	"github.com/quell-stream/quell/pipeline"
 )
-
-// View is what the handlers may know of a pipeline. Its methods must be safe
-// for concurrent use.
-type View interface {
-	// Ready says whether every source and every required sink is up, and the
-	// status of each.
-	Ready() (bool, []pipeline.Status)
-}
 
 // Config says what is served, and to whom.
 type Config struct {
@@ -33,6 +25,8 @@ type Config struct {
 	Gatherer prometheus.Gatherer
 	// Models switches models by hand; nil: there is nothing to switch.
 	Models Models
+	// Reload has the configuration read again; nil: there is no such path.
+	Reload Reloader
 	// Token, where not empty, must come as a bearer token with every request but
 	// those of /healthz and /readyz, which without it say yes or no and nothing more.
 	Token string
@@ -46,6 +40,12 @@ type Config struct {
 	Hosts []string
 	// TLS, where not nil, secures the listener.
 	TLS *tls.Config
+	// Version and Kernel are those of the program, to be shown.
+	Version, Kernel string
+	// Assets are the files of the page, with an index.html; nil: there is no page.
+	Assets fs.FS
+
+	quit chan struct{} // closed when the server ends: live streams end with it
 }
 
 // Handler returns the handler of all paths.
@@ -68,6 +68,12 @@ func Handler(c Config) http.Handler {
 	})
 	mux.Handle("GET /metrics", c.private(promhttp.HandlerFor(c.Gatherer, promhttp.HandlerOpts{})))
 	c.models(mux)
+	c.reload(mux)
+	c.api(mux)
+	c.profiles(mux)
+	if err := c.assets(mux); err != nil {
+		panic("web: the files of the page can't be read: " + err.Error()) // they are part of the program
+	}
 	return c.guard(mux)
 }
 
@@ -81,9 +87,10 @@ func write(w http.ResponseWriter, code int, v any) {
 
 // Server is a running HTTP server.
 type Server struct {
-	srv  *http.Server
-	addr string
-	done chan struct{}
+	srv    *http.Server
+	addr   string
+	secure bool // with TLS; http.Server gives itself a TLSConfig, whatever is served
+	done   chan struct{}
 }
 
 // Listen starts to serve on addr, host:port. c.Loopback is set from it.
@@ -96,10 +103,12 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 	if !c.Loopback && c.Token == "" {
 		return nil, errors.Join(fmt.Errorf("http: %s can be reached from other machines: set http.token_file", addr), ln.Close())
 	}
-	s := &Server{addr: ln.Addr().String(), done: make(chan struct{}), srv: &http.Server{
+	c.quit = make(chan struct{})
+	s := &Server{addr: ln.Addr().String(), secure: c.TLS != nil, done: make(chan struct{}), srv: &http.Server{
 		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
 		MaxHeaderBytes: 16 << 10, TLSConfig: c.TLS, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
+	s.srv.RegisterOnShutdown(func() { close(c.quit) })
 	if !c.Loopback && c.TLS == nil {
 		log.Warn("the token travels in the clear: add http.tls, or put a proxy in front that has it", "listen", s.addr)
 	}
@@ -121,7 +130,7 @@ func (s *Server) Addr() string { return s.addr }
 
 // URL returns the address with its scheme.
 func (s *Server) URL() string {
-	if s.srv.TLSConfig != nil {
+	if s.secure {
 		return "https://" + s.addr
 	}
 	return "http://" + s.addr

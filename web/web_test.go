@@ -15,11 +15,12 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-type view struct {
+type fake struct {
+	View
 	ready bool
 }
 
-func (v *view) Ready() (bool, []pipeline.Status) {
+func (v *fake) Ready() (bool, []pipeline.Status) {
 	return v.ready, []pipeline.Status{{Name: "source pumps", Up: v.ready}}
 }
 
@@ -64,7 +65,7 @@ func serve(t *testing.T, v View, token string) func(path, host, auth string) (in
 }
 
 func TestHandler(t *testing.T) {
-	v := &view{}
+	v := &fake{}
 	get := serve(t, v, "")
 	if code, _ := get("/healthz", "", ""); code != http.StatusOK {
 		t.Errorf("healthz: %d", code)
@@ -88,7 +89,7 @@ func TestHandler(t *testing.T) {
 }
 
 func TestToken(t *testing.T) {
-	get := serve(t, &view{true}, "s3cret")
+	get := serve(t, &fake{ready: true}, "s3cret")
 	for auth, want := range map[string]int{"": 401, "Bearer no": 401, "Basic s3cret": 401, "Bearer s3cret": 200} {
 		if code, _ := get("/metrics", "", auth); code != want {
 			t.Errorf("Authorization %q: %d, want %d", auth, code, want)
@@ -100,7 +101,7 @@ func TestToken(t *testing.T) {
 }
 
 func TestBeyondLoopbackWantsToken(t *testing.T) {
-	_, err := Listen("0.0.0.0:0", Config{View: &view{}, Gatherer: prometheus.NewRegistry()}, slog.New(slog.DiscardHandler))
+	_, err := Listen("0.0.0.0:0", Config{View: &fake{}, Gatherer: prometheus.NewRegistry()}, slog.New(slog.DiscardHandler))
 	if err == nil || !strings.Contains(err.Error(), "token_file") {
 		t.Errorf("listening for everyone without a token: %v", err)
 	}

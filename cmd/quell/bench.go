@@ -37,7 +37,7 @@ const (
 
 func benchCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "bench {infer|stream|train|detect|codec}",
+		Use:   "bench {infer|stream|train|detect|codec|pipeline}",
 		Short: "Measure how fast this machine runs what Quell is made of",
 		Long: `Measure how fast this machine runs what Quell is made of.
 
@@ -48,11 +48,13 @@ middle round, and says how noisy the machine was. % peak is the share of what th
 multiply-add units could do; n/a where they can't be measured.
 
 QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
+		Example: `  quell bench infer --model base
+  quell bench stream --series 100 --json`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec", args[0])
+				return usageError("there is no quell bench %s: choose one of infer, stream, train, detect, codec, pipeline", args[0])
 			}
-			return usageError("quell bench takes one of infer, stream, train, detect, codec")
+			return usageError("quell bench takes one of infer, stream, train, detect, codec, pipeline")
 		},
 		RunE: func(*cobra.Command, []string) error { return nil },
 	}
@@ -60,6 +62,7 @@ QUELL_KERNEL=avx512, avx2, neon or generic forces a kernel tier.`,
 		var o benchOptions
 		c := &cobra.Command{
 			Use: use, Short: short, Long: short + ".\n\n" + long, Args: exactly(0, "no arguments"),
+			Example: "  quell bench " + use + " --rounds 20 --json",
 			RunE: func(c *cobra.Command, _ []string) error {
 				if err := o.check(); err != nil {
 					return err
@@ -105,6 +108,7 @@ it, without the network that gives the score.`,
 		func(ctx context.Context, s streams, o *benchOptions) error {
 			return benchCases(ctx, s, o, "detect", bench.Detectors(o.threads), nil)
 		})
+	cmd.AddCommand(benchPipelineCmd(s))
 	verb("codec", "Payloads in, records out", `json: 200 bytes, three channels by their paths, with series and time. csv: the same as
 a line. plain: a number. record: three channels as a record's JSON.`,
 		func(*cobra.Command, *benchOptions) {},

@@ -14,25 +14,37 @@ import (
 
 func checkCmd(s streams) *cobra.Command {
 	var path string
-	var asJSON bool
+	var asJSON, print bool
 	cmd := &cobra.Command{
 		Use:   "check -c FILE",
 		Short: "Check a configuration, offline",
 		Long: `Check a configuration without connecting to anything: every mistake at once, each
 with its place, the line and what was probably meant. Files and environment
 variables of the target machine need not be here; files of secrets that are here are
-looked at as quell run does. Exits 78 on a mistake.`,
-		Example: "  quell check -c configs/edge-mqtt.yaml",
-		Args:    configOnly,
+looked at as quell run does. Exits 78 on a mistake.
+
+With --print a file without mistakes is printed as it is understood: every default and
+what came out of the environment filled in, secrets masked.`,
+		Example: `  quell check -c configs/edge-mqtt.yaml
+  quell check -c configs/edge-mqtt.yaml --json
+  quell check -c configs/edge-mqtt.yaml --print`,
+		Args: configOnly,
 		RunE: func(*cobra.Command, []string) error {
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to check")
+			}
+			if print && asJSON {
+				return usageError("--print prints YAML: leave --json out")
+			}
+			if print {
+				return printConfig(s, path)
 			}
 			return checkConfig(s, path, asJSON)
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration `file`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&print, "print", false, "print the configuration with all defaults, secrets masked")
 	return cmd
 }
 
@@ -46,6 +58,19 @@ type finding struct {
 }
 
 func findingOf(e *config.Error) finding { return finding{e.File, e.Line, e.Column, e.Path, e.Msg} }
+
+// printConfig prints a configuration as it is understood.
+func printConfig(s streams, path string) error {
+	c, _, err := config.Check(path)
+	if err != nil {
+		return checkConfig(s, path, false)
+	}
+	text, err := c.YAML()
+	if err == nil {
+		_, err = s.out.Write(text)
+	}
+	return err
+}
 
 func checkConfig(s streams, path string, asJSON bool) error {
 	c, warnings, err := config.Check(path)

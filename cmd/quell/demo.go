@@ -7,12 +7,12 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/cmd/quell/demo"
-	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func demoCmd(s streams) *cobra.Command {
@@ -53,7 +53,7 @@ anything was lost or nothing was gained.`,
 	f.DurationVar(&opt.For, "for", 0, "stop after this `time`; 0: at Ctrl-C")
 	f.BoolVar(&headless, "headless", false, "no HTTP server, nothing but the summary")
 	f.BoolVar(&asJSON, "json", false, "print the summary as JSON")
-	f.StringVar(&opt.Listen, "listen", "127.0.0.1:7070", "`address` of the HTTP server")
+	f.StringVar(&opt.Listen, "listen", defaultListen, "`address` of the HTTP server; where the default is taken, the next free port")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of signals, noise and injections (default: drawn, and printed)")
 	f.BoolVar(&noInject, "no-inject", false, "inject no changes")
 	f.BoolVar(&opt.RealOnly, "real", false, "only this machine's own sensors")
@@ -63,23 +63,12 @@ anything was lost or nothing was gained.`,
 func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON bool) error {
 	opt.Log = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	if !headless {
-		began := time.Now()
-		opt.Tell = func(text string) { fmt.Fprintf(s.err, "%6.1f s  %s\n", time.Since(began).Seconds(), text) }
-		opt.Serve = func(p *pipeline.Pipeline, g prometheus.Gatherer) (func(), error) {
-			srv, err := web.Listen(opt.Listen, web.Config{View: p, Gatherer: g}, opt.Log)
-			if err != nil {
-				return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)
-			}
-			fmt.Fprintf(s.err, "metrics: http://%s/metrics, state: http://%s/readyz\n", srv.Addr(), srv.Addr())
-			return func() {
-				closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-				defer cancel()
-				// What is still open belongs to a reader that was told to go.
-				_ = srv.Close(closing)
-			}, nil
-		}
+		say := newNarrator(s.err)
+		defer say.end()
+		opt.Tell = say.line
+		opt.Serve = func(r demo.Running) (func(), error) { return serveDemo(ctx, s, opt, r, say) }
 	}
-	fmt.Fprintf(s.err, "seed %d\n", opt.Seed)
+	fmt.Fprintf(s.err, "quell %s  demo  %s  seed %d\n", release(), nn.KernelTier(), opt.Seed)
 	rep, err := demo.Run(ctx, opt)
 	if err != nil {
 		return err
@@ -93,4 +82,30 @@ func runDemo(ctx context.Context, s streams, opt demo.Options, headless, asJSON 
 		return err
 	}
 	return rep.Err()
+}
+
+// serveDemo serves the dashboard of a demo to who has the token, which is made for its
+// life, and says where.
+func serveDemo(ctx context.Context, s streams, opt demo.Options, r demo.Running, say *narrator) (stop func(), err error) {
+	token := randomToken()
+	c := web.Config{View: r.Pipeline, Models: r.Pipeline, Gatherer: r.Gatherer, Token: token, Version: release(), Kernel: nn.KernelTier(), Assets: app.Assets()}
+	srv, err := listenNear(opt.Listen, c, opt.Log)
+	if err != nil {
+		return nil, fmt.Errorf("%w: choose another --listen, or --headless", err)
+	}
+	fmt.Fprintf(s.err, "✔ %s   ✔ dashboard %s/#token=%s\n", r.Broker, srv.URL(), token)
+	following, done := context.WithCancel(ctx)
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		say.follow(following, r.Pipeline)
+	}()
+	return func() {
+		done()
+		<-followed
+		closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		// What is still open belongs to a reader that was told to go.
+		_ = srv.Close(closing)
+	}, nil
 }

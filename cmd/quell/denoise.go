@@ -160,7 +160,11 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if err != nil {
 		return usageError("--tz %s: there is no such zone: write one like Europe/Berlin", o.tz)
 	}
-	note := func(text string) { fmt.Fprintln(s.err, "note:", text) }
+	far := newBar(s.err, "denoise")
+	note := func(text string) {
+		far.clear()
+		fmt.Fprintln(s.err, "note:", text)
+	}
 	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || onTerminal(s.err)}
 	if err := o.denoiser(&c, note); err != nil {
 		return err
@@ -170,14 +174,14 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 			return err
 		}
 	}
-	r, err := openTable(s, in, file.Options{Time: o.time, Zone: zone, RateHz: o.rate, Series: o.series, Channels: file.Named(o.channels...)})
+	r, closeFile, err := openTableWithBar(s, in, file.Options{Time: o.time, Zone: zone, RateHz: o.rate, Series: o.series, Channels: file.Named(o.channels...)}, far)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no file %s", in)
 	}
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, r.Close()) }()
+	defer func() { err = errors.Join(err, r.Close(), closeFile()) }()
 	c.Engine.Window = window.Config{RateHz: o.rate}
 	if c.Engine.Window.RateHz == 0 && r.TimeColumn() == "" {
 		c.Engine.Window.RateHz = 1
@@ -194,6 +198,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	err = writeTo(s, o.out, func(w io.Writer) error {
 		var err error
 		rep, err = offline.Denoise(ctx, r, w, c)
+		far.clear()
 		return err
 	})
 	if ctx.Err() != nil && err != nil {

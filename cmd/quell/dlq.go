@@ -30,6 +30,8 @@ func dlqCmd(s streams) *cobra.Command {
 		Long: `The dead letter of a configuration holds messages that could not be read, with the
 original, and samples that could not be used, each with the reason. list shows them,
 replay sends originals back to where they came from.`,
+		Example: `  quell dlq list -c quell.yaml --since 24h
+  quell dlq replay -c quell.yaml --reason json --dry-run`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("there is no command %q: see quell dlq --help", args[0])

@@ -137,7 +137,7 @@ func runEval(s streams, in string, o *evalOptions) error {
 			return err
 		}
 	}
-	e := evaluation{evalOptions: o, in: in, kind: kind, models: models}
+	e := evaluation{evalOptions: o, in: in, kind: kind, models: models, far: newBar(s.err, "eval")}
 	if err := e.read(s); err != nil {
 		return err
 	}

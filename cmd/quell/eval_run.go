@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -15,6 +16,7 @@ type evaluation struct {
 	*evalOptions
 	in        string
 	kind      eval.Kind
+	far       *bar // nil: none
 	models    []*model.Model
 	subjects  []subject
 	trueBeats []int     // samples of the recording
@@ -53,6 +55,10 @@ func (e *evaluation) run() error {
 		e.pictures = append(e.pictures, &picture{})
 	}
 	shown := e.shown(levels)
+	if e.far == nil {
+		e.far = newBar(io.Discard, "")
+	}
+	defer e.far.clear()
 	for l, snr := range levels {
 		for i := range e.subjects {
 			e.levels[i] = append(e.levels[i], level{Channel: e.subjects[i].name})
@@ -66,6 +72,7 @@ func (e *evaluation) run() error {
 			}
 		}
 		for k := range seeds {
+			e.far.at(float64(l*seeds+k), float64(len(levels)*seeds))
 			trials, err := e.trials(snr, uint64(k))
 			if err != nil {
 				return err

@@ -33,10 +33,11 @@ func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobr
 		fmt.Fprintf(&long, "  %-14s %s\n", st.Name, st.Doc)
 	}
 	cmd := &cobra.Command{
-		Use:   name,
-		Short: short,
-		Long:  long.String(),
-		Args:  exactly(0, "no arguments"),
+		Use:     name,
+		Short:   short,
+		Long:    long.String(),
+		Example: "  quell eval " + name + " --quick --data ../shared/data --json",
+		Args:    exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			pick, err := regexp.Compile(run)
 			if err != nil {

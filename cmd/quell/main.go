@@ -100,7 +100,9 @@ func root(s streams) *cobra.Command {
 	cmd.SetOut(s.out)
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(flagError)
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), captureCmd(s), replayCmd(s), dlqCmd(s), demoCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
+	cmd.CompletionOptions.DisableDefaultCmd = true // there is one of our own
+	cmd.AddCommand(schemaCmd(s), initCmd(s), doctorCmd(s), testCmd(s), completionCmd(s), manCmd(s))
+	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), captureCmd(s), replayCmd(s), dlqCmd(s), demoCmd(s), topCmd(s), tapCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
 	return cmd
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -11,6 +13,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -59,6 +62,36 @@ func cut(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(last, info.Size()-int64(n)))
 }
 
+// freePort puts a port that nobody listens on into the environment: freeport NAME.
+func freePort(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: freeport NAME")
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	_, port, err := net.SplitHostPort(ln.Addr().String())
+	ts.Check(err)
+	ts.Check(ln.Close())
+	ts.Setenv(args[0], port)
+}
+
+// await waits until a URL answers: await URL.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: await URL")
+	}
+	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		res, err := http.Get(args[0])
+		if err == nil {
+			ts.Check(res.Body.Close())
+			return
+		}
+		if time.Now().After(end) {
+			ts.Fatalf("%v", err)
+		}
+	}
+}
+
 // inbox is what a broker was given, a line each.
 type inbox struct {
 	mu    sync.Mutex
@@ -82,6 +115,29 @@ func (b *inbox) published(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(ts.Exec("cat", "published"))
 }
 
+// talk has two devices publish below look/ for as long as the test goes on, ten times a
+// second by their own clocks.
+func talk(t *testing.T, b *mqtttest.Broker) {
+	quit, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(quit); <-done })
+	go func() {
+		defer close(done)
+		for i := int64(0); ; i++ {
+			for _, device := range []string{"d1", "d2"} {
+				text := fmt.Sprintf(`{"ts":%d,"v":{"temp":%d.5},"state":"on"}`, 1_780_000_000_000+100*i, 20+i%3)
+				if err := b.Server.Publish("look/"+device+"/t", []byte(text), false, 0); err != nil {
+					return // the broker has ended
+				}
+			}
+			select {
+			case <-quit:
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+}
+
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
 // user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
 // the model packages with their golden files, $BROKER the URL of an MQTT broker.
@@ -96,9 +152,10 @@ func TestScripts(t *testing.T) {
 	}
 	in := &inbox{}
 	broker := mqtttest.Start(t, mqtttest.Rules{Published: in.add})
+	talk(t, broker)
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "cut": cut, "gen": gen, "genfaults": genFaults},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "cut": cut, "gen": gen, "genfaults": genFaults, "freeport": freePort, "await": await},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
 			e.Setenv("BROKER", broker.URL)

@@ -12,6 +12,8 @@ func modelCmd(s streams) *cobra.Command {
 		Short: "Look into models, import and export them, make int8 ones and such for a condition",
 		Long: `Look into models, import and export them, make int8 ones and such for a condition.
 Wherever a model is asked for it may be base, a .quell file or an .onnx file.`,
+		Example: `  quell model inspect base
+  quell model export base -o base.onnx`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return usageError("there is no command %q: see quell model --help", args[0])

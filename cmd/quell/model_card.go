@@ -11,8 +11,10 @@ import (
 
 func modelCardCmd(s streams) *cobra.Command {
 	return &cobra.Command{
-		Use:     "card MODEL",
-		Short:   "Print a model's card: what it is for and where it comes from",
+		Use:   "card MODEL",
+		Short: "Print a model's card: what it is for and where it comes from",
+		Long: `Print a model's card: what it is for, where it comes from, how it was trained and what it
+reached, and its licence.`,
 		Example: "  quell model card base",
 		Args:    exactly(1, "one model"),
 		RunE: func(_ *cobra.Command, args []string) error {

@@ -24,6 +24,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
+	"github.com/quell-stream/quell/web/app"
 )
 
 func runCmd(s streams) *cobra.Command {
@@ -39,7 +40,9 @@ func runCmd(s streams) *cobra.Command {
 		Long: `Run the streams of a configuration until every source has ended or a signal comes.
 
 Brokers that are away are tried again for ever; /readyz answers 503 meanwhile.
-Refused credentials end the process with exit code 1. SIGTERM and Ctrl-C stop in
+Refused credentials end the process with exit code 1. SIGHUP has the file read again:
+what has changed is replaced, all else goes on, and a file with mistakes changes
+nothing. SIGTERM and Ctrl-C stop in
 order: what was read is computed, written and made durable, then the process
 exits with 0; a second signal does not wait. Nothing acknowledged is lost either
 way: what was not finished comes again.
@@ -97,17 +100,20 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		log.Warn(text)
 	}
 	reg := newRegistry()
-	opt.Registerer, opt.Stdin, opt.Stdout = reg, s.in, s.out
+	opt.Registerer, opt.Stdin, opt.Stdout, opt.Clock = reg, s.in, s.out, clock()
 	p, err := assemble.Pipeline(cfg, opt)
 	if err != nil {
 		return err
 	}
+	reload := reloader(path, cfg, opt, p, log)
+	defer reloadOnHangup(context.WithoutCancel(ctx), reload, log)()
 	if cfg.HTTP.Listen != "" {
 		serve, err := assemble.HTTP(&cfg.HTTP, log)
 		if err != nil {
 			return errors.Join(err, p.Close())
 		}
-		serve.View, serve.Models, serve.Gatherer = p, p, reg
+		serve.View, serve.Models, serve.Gatherer, serve.Reload = p, p, reg, reload
+		serve.Version, serve.Kernel, serve.Assets = release(), nn.KernelTier(), app.Assets()
 		srv, err := web.Listen(cfg.HTTP.Listen, serve, log)
 		if err != nil {
 			return errors.Join(fmt.Errorf("%w: choose another http.listen, or off", err), p.Close())
@@ -169,23 +175,38 @@ func tellRead(log *slog.Logger, cfg *config.Config, p *pipeline.Pipeline) {
 	}
 }
 
-// loadConfig reads a configuration; mistakes are printed with their places.
+// loadConfig reads a configuration to run it; mistakes, and environment variables that
+// are not set, are printed with their places.
 func loadConfig(s streams, path string) (*config.Config, error) {
-	cfg, warnings, err := config.Load(path)
-	var list config.ErrorList
-	switch {
-	case errors.As(err, &list):
-		fmt.Fprintln(s.err, list.Format())
-		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
-	case errors.Is(err, os.ErrNotExist):
-		return nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
-	case err != nil:
-		return nil, &codeError{exitConfig, err}
+	cfg, warnings, err := readConfig(s, path)
+	if err != nil {
+		return nil, err
+	}
+	var unset config.ErrorList
+	if err := config.NeedEnv(warnings); errors.As(err, &unset) {
+		fmt.Fprintln(s.err, unset.Format())
+		return nil, &codeError{exitConfig, fmt.Errorf("%s: %s not set", path, count(len(unset), "environment variable"))}
 	}
 	for i := range warnings {
 		fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
 	}
 	return cfg, nil
+}
+
+// readConfig reads a configuration for something that connects to nothing.
+func readConfig(s streams, path string) (*config.Config, []config.Warning, error) {
+	cfg, warnings, err := config.Load(path)
+	var list config.ErrorList
+	switch {
+	case errors.As(err, &list):
+		fmt.Fprintln(s.err, list.Format())
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	case errors.Is(err, os.ErrNotExist):
+		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
+	case err != nil:
+		return nil, nil, &codeError{exitConfig, err}
+	}
+	return cfg, warnings, nil
 }
 
 // newRegistry returns a registry with the metrics of the process and the

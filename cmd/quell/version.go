@@ -20,7 +20,10 @@ func versionCmd(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version, the kernel tier and the models in the binary",
-		Args:  exactly(0, "no arguments"),
+		Long: `Print the version, the kernel tier in use and those that this machine could use, and the
+models in the binary.`,
+		Example: "  quell version --json",
+		Args:    exactly(0, "no arguments"),
 		RunE: func(*cobra.Command, []string) error {
 			v := map[string]any{"version": release(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH,
 				"kernel": nn.KernelTier(), "kernels": nn.KernelTiers(), "models": baseNames()}

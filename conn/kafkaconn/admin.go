@@ -49,6 +49,21 @@ func (k *Client) CreateTopic(ctx context.Context, t Topic) error {
 	return nil
 }
 
+// DeleteTopics deletes topics; one that does not exist is no error.
+func (k *Client) DeleteTopics(ctx context.Context, topics ...string) error {
+	r, err := k.Requests(adminTimeout).DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: topics})
+	if err != nil {
+		return fmt.Errorf("kafka: delete topics: %w", k.Explain(ctx, err))
+	}
+	k.Refresh()
+	for _, name := range topics {
+		if err := r.Errors[name]; err != nil && !errors.Is(err, kafka.UnknownTopicOrPartition) {
+			return fmt.Errorf("kafka: delete topic %s: %w", name, k.Explain(ctx, err))
+		}
+	}
+	return nil
+}
+
 // Partitions returns how many partitions each of the topics has, 0 for one that
 // does not exist. The answer is fresh. It creates nothing.
 func (k *Client) Partitions(ctx context.Context, topics ...string) (map[string]int, error) {

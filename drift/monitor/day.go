@@ -164,6 +164,15 @@ func (l *level) mellow() {
 	}
 }
 
+// habituate has the channel learn from short jumps that come again.
+func (l *level) habituate() {
+	for _, d := range [...]*drift.LocalLevel{l.plain, l.rest} {
+		if d != nil {
+			d.Habituate()
+		}
+	}
+}
+
 // gap says that the next reading does not follow the latest.
 func (l *level) gap() {
 	for _, d := range [...]*drift.LocalLevel{l.plain, l.rest} {

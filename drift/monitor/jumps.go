@@ -15,7 +15,7 @@ import (
 //
 // It takes as much for a jump as leaves half of the rate of false alarms that is
 // asked for, by what jumpsOpen says, and more where the series has shown more without a
-// jump since. Until Learnt says that a Monitor watches too it takes no more than
+// jump since, or the same short jump twice. Until Learnt says that a Monitor watches too it takes no more than
 // LocalLevel's default, and a channel whose readings are missing
 // for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut.
 //
@@ -95,6 +95,7 @@ func (j *Jumps) begin(c int) {
 	cfg := drift.DefaultLocalLevel()
 	cfg.Open = j.takes()
 	j.levels[c], j.open[c] = newLevel(cfg, j.cfg.Every), false
+	j.levels[c].habituate()
 	if j.learnt {
 		j.levels[c].mellow()
 	}

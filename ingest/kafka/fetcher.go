@@ -74,7 +74,7 @@ func (f *fetcher) run(ctx context.Context) {
 // each good answer.
 func (f *fetcher) session(ctx context.Context, since time.Time, ok func()) error {
 	s := f.gen.src
-	c, err := s.dialLeader(ctx, f.part, since)
+	c, err := s.layout.dialLeader(ctx, f.part, since, &s.cfg.tune)
 	if err != nil {
 		return err
 	}

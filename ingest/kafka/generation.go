@@ -137,7 +137,7 @@ func (g *generation) announce(ctx context.Context) bool {
 		case g.resume <- slices.Clone(first):
 		default: // answered before
 		}
-	}}
+	}, Confirm: g.confirm}
 	for _, p := range g.parts {
 		a.Parts = append(a.Parts, ingest.Partition{Name: p.name, Number: int32(p.number), Committed: p.start})
 	}
@@ -146,6 +146,41 @@ func (g *generation) announce(ctx context.Context) bool {
 		return true
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// confirm asks the group whether the generation is the present one: it commits what the
+// group holds already, which is taken of a member of the present generation only.
+func (g *generation) confirm(ctx context.Context) error {
+	if g.ended() {
+		return fmt.Errorf("kafka: group %s: %w", g.src.cfg.Group, ingest.ErrStale)
+	}
+	if len(g.parts) == 0 {
+		return nil
+	}
+	offsets := make(map[string]map[int]int64)
+	put(offsets, g.parts[0], g.parts[0].start)
+	err := g.group.CommitOffsets(offsets)
+	if err != nil {
+		g.commitFailed(err)
+		for _, stale := range passedOn {
+			if errors.Is(err, stale) {
+				return fmt.Errorf("kafka: group %s: %w", g.src.cfg.Group, ingest.ErrStale)
+			}
+		}
+		return fmt.Errorf("kafka: group %s: %w", g.src.cfg.Group, err)
+	}
+	return ctx.Err()
+}
+
+// passedOn are the answers that a member gets whose generation is over.
+var passedOn = [...]kafka.Error{kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.RebalanceInProgress}
+
+// Rejoin implements ingest.Rejoiner.
+func (s *Source) Rejoin() {
+	if g := s.live.Load(); g != nil {
+		g.over.Store(true)
+		g.end()
 	}
 }
 
@@ -246,7 +281,7 @@ func (g *generation) commit() {
 // owner's, covers it.
 func (g *generation) commitFailed(err error) {
 	log := g.src.cfg.Logger.Warn
-	for _, stale := range [...]kafka.Error{kafka.IllegalGeneration, kafka.UnknownMemberId, kafka.RebalanceInProgress} {
+	for _, stale := range passedOn {
 		if errors.Is(err, stale) {
 			log = g.src.cfg.Logger.Debug // the group has moved on: expected
 		}

@@ -32,16 +32,16 @@ type leaderConn struct {
 }
 
 // dialLeader connects to the leader of a partition, as known after since.
-func (s *Source) dialLeader(ctx context.Context, p *part, since time.Time) (*leaderConn, error) {
-	led, err := s.layout.leader(ctx, p.topic, p.number, since)
+func (l *layout) dialLeader(ctx context.Context, p *part, since time.Time, t *tuning) (*leaderConn, error) {
+	led, err := l.leader(ctx, p.topic, p.number, since)
 	if err != nil {
 		return nil, err
 	}
-	c := &leaderConn{wait: s.cfg.tune.fetchWait, answer: s.cfg.tune.answer}
-	d := s.client.Dialer()
+	c := &leaderConn{wait: t.fetchWait, answer: t.answer}
+	d := l.client.Dialer()
 	c.client = d.ClientID
 	d.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
-		n, err := s.client.Dial(ctx, network, addr)
+		n, err := l.client.Dial(ctx, network, addr)
 		c.net = n
 		return n, err
 	}

@@ -43,6 +43,7 @@ var (
 	_ ingest.Source         = (*Source)(nil)
 	_ ingest.Acker          = (*Source)(nil)
 	_ ingest.StatusReporter = (*Source)(nil)
+	_ ingest.Rejoiner       = (*Source)(nil)
 )
 
 // errClosed is what Next says after Close.

@@ -285,6 +285,9 @@ func TestBackPressure(t *testing.T) {
 	}
 	eventually(t, "the journal fills", func() bool { return src.Stats().Full })
 	st := src.Stats()
+	if src.JournalBytes() != st.Bytes || st.Bytes == 0 {
+		t.Errorf("the journal has %d bytes, %d by its stats", src.JournalBytes(), st.Bytes)
+	}
 	if st.Journalled < 10 || st.Journalled >= n || st.Bytes > 1<<20 {
 		t.Errorf("stats of a full journal: %+v", st)
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
 )
@@ -104,4 +105,57 @@ func RemoveIfThere(f FS, path string) error {
 		return err
 	}
 	return nil
+}
+
+// ReadFile returns what a file holds.
+func ReadFile(f FS, path string) ([]byte, error) {
+	file, err := f.OpenRead(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := ReadAll(file)
+	return b, errors.Join(err, file.Close())
+}
+
+// ReadAll returns what an open file holds.
+func ReadAll(file File) ([]byte, error) {
+	n, err := file.Size()
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	if k, err := file.ReadAt(b, 0); err != nil && (err != io.EOF || int64(k) < n) {
+		return nil, err
+	}
+	return b, nil
+}
+
+// WriteFile replaces a file by one that holds data, or leaves the old one as it is.
+// When it returns nil, the content and the name are durable. One caller at a time may
+// write to a path.
+func WriteFile(f FS, path string, data []byte) (err error) {
+	temp := path + ".tmp"
+	if err := RemoveIfThere(f, temp); err != nil { // of a crash
+		return err
+	}
+	file, err := f.Create(temp)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, RemoveIfThere(f, temp))
+		}
+	}()
+	if _, err := file.WriteAt(data, 0); err != nil {
+		return errors.Join(err, file.Close())
+	}
+	// Without this the name may reach the disk before the content does.
+	if err := errors.Join(file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	if err := f.Rename(temp, path); err != nil {
+		return err
+	}
+	return f.SyncDir(filepath.Dir(path))
 }

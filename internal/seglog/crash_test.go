@@ -89,6 +89,7 @@ func TestCrash(t *testing.T) {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			m := memfs.New()
+			m.Reorder = true
 			opts := Options{SegmentBytes: 300, MaxBytes: []int64{0, 16 << 10}[rng.IntN(2)]}
 			l := openMem(t, m, opts)
 			want := &model{content: map[int64][]byte{}, tried: map[int64][][]byte{}}

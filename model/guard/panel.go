@@ -20,6 +20,7 @@ type Panel struct {
 	raw       []float64
 	sums      []float64 // of an impulse response
 	spectra   spectra
+	print     uint64 // of the filters, see fingerprint
 }
 
 // families are those whose settings are on a panel: they run on a stream, and it
@@ -63,6 +64,7 @@ func NewPanel(lookahead int) (*Panel, error) {
 		p.params, p.filters = append(p.params, c), append(p.filters, f)
 		p.own, p.ranks = append(p.own, own), append(p.ranks, !linear)
 	}
+	p.print = fingerprint(p.params)
 	return p, nil
 }
 

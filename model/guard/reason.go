@@ -1,5 +1,7 @@
 package guard
 
+import "math"
+
 // Reason is why a channel is served by what serves it.
 type Reason uint8
 
@@ -53,4 +55,21 @@ func (g *Guard) Reason(channel int) Reason {
 		return Early
 	}
 	return Better
+}
+
+// Losses returns what is known of a channel: the estimated squared errors, in units of
+// σ̂², of the network and of the filter that serves or would, and the family of that
+// filter. They are NaN, and the family is "", where there is no evidence yet. They are
+// sums over about the same slots, but what decides is their difference slot by slot.
+func (g *Guard) Losses(channel int) (network, filter float64, family string) {
+	c := &g.channels[channel]
+	if c.filter < 0 || c.net.slots == 0 {
+		return math.NaN(), math.NaN(), ""
+	}
+	n := &c.net
+	network = (n.squares - n.rho*n.slots + 2*n.rho*n.weights) / n.slots
+	if filter = c.tally[c.filter].mean(n.rho); math.IsInf(filter, 0) {
+		filter = math.NaN()
+	}
+	return network, filter, g.panel.params[c.filter].Family
 }

@@ -12,9 +12,9 @@ import (
 )
 
 // fingerprint tells panels of different filters apart.
-func (p *Panel) fingerprint() uint64 {
+func fingerprint(params []classic.Params) uint64 {
 	h := fnv.New64a()
-	for _, c := range p.params {
+	for _, c := range params {
 		io.WriteString(h, c.String()+"\n") // a hash takes everything
 	}
 	return h.Sum64()
@@ -22,7 +22,7 @@ func (p *Panel) fingerprint() uint64 {
 
 // AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
 func (g *Guard) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, g.panel.fingerprint())
+	dst = wire.U64(dst, g.panel.print)
 	for _, v := range g.counters() {
 		dst = wire.I64(dst, *v)
 	}
@@ -41,7 +41,7 @@ func (g *Guard) counters() [5]*int64 {
 // channels, and returns the rest of src. After an error the guard is as new.
 func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
-	if r.U64() != g.panel.fingerprint() {
+	if r.U64() != g.panel.print {
 		r.Fail(errors.New("it was made with other filters"))
 	}
 	for _, v := range g.counters() {

@@ -72,7 +72,7 @@ func (b *Buffer) AddMarked(series string, start int64, values []float32, missing
 		return false
 	}
 	b.added++
-	b.side(start).add(entry{w, quarantined}, b.cfg.Seed)
+	b.side(start).add(entry{w: w, quarantined: quarantined}, b.cfg.Seed)
 	return true
 }
 
@@ -158,7 +158,7 @@ func (b *Buffer) Snapshot() Snapshot {
 	var s Snapshot
 	collect := func(to *[]*Window) func(e *entry) {
 		return func(e *entry) {
-			if !e.quarantined {
+			if !e.quarantined && !e.excluded {
 				*to = append(*to, e.w)
 			}
 		}

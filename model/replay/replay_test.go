@@ -386,3 +386,41 @@ func TestConfigErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestExclude: a window that is excluded is out of sight whatever becomes of quarantine,
+// over a restart too, and does not outlive the latest windows.
+func TestExclude(t *testing.T) {
+	b := build(t, Config{Steps: 2, Channels: 1, Bytes: 40 * windowBytes(2, 1)})
+	var f feeder
+	for range 6 {
+		f.add(b, "a", nil, false)
+	}
+	seen := func(b *Buffer) int { s := b.Snapshot(); return len(s.Old) + len(s.Recent) + len(s.Holdout) }
+	if b.Exclude("a", 1, true) || b.Exclude("b", 2, true) || !b.Exclude("a", 2, true) || seen(b) != 5 {
+		t.Fatalf("%d windows are to be seen", seen(b))
+	}
+	b.Quarantine("a", 0, 6)
+	b.Release("a", 0, 6)
+	if seen(b) != 5 {
+		t.Error("the end of a quarantine brought it back")
+	}
+	c := build(t, b.cfg)
+	if _, err := c.RestoreState(b.AppendState(nil)); err != nil || seen(c) != 5 {
+		t.Errorf("restored: %d, %v", seen(c), err)
+	}
+	all := c.Windows("a")
+	if len(all) != 6 || !all[1].Excluded || all[1].Start != 2 || all[0].Excluded {
+		t.Errorf("%+v", all)
+	}
+	if !c.Exclude("a", 2, false) || seen(c) != 6 {
+		t.Error("it did not come back")
+	}
+	for range 200 {
+		f.add(b, "a", nil, false)
+	}
+	for _, w := range b.Windows("a") {
+		if w.Start == 2 {
+			t.Error("it outlived the latest windows")
+		}
+	}
+}

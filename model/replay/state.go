@@ -8,8 +8,9 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// Version 1 has neither regimes nor a balanced part; it is still read.
-const stateVersion = 2
+// Version 1 has neither regimes nor a balanced part, version 2 no windows that were
+// excluded; both are still read.
+const stateVersion = 3
 
 // AppendState appends a snapshot to dst. Equal buffers give equal bytes.
 func (b *Buffer) AppendState(dst []byte) []byte {
@@ -49,7 +50,7 @@ func (b *balance) append(dst []byte) []byte {
 
 func (e *entry) append(dst []byte) []byte {
 	w := e.w
-	dst = wire.I64(wire.String(wire.Bool(dst, e.quarantined), w.Series), w.Start)
+	dst = wire.I64(wire.String(wire.U8(dst, e.marks()), w.Series), w.Start)
 	dst = wire.I64(dst, int64(w.Regime))
 	dst = wire.F32s(dst, w.Values)
 	for _, s := range w.Scales {
@@ -125,7 +126,7 @@ func (p *parser) entries(take func(i, n int, e entry)) {
 		if p.version == 1 {
 			e = readUnlabelled(p.Reader, p.cfg, p.names)
 		} else {
-			e = readEntry(p.Reader, p.cfg, p.names)
+			e = readEntry(p.Reader, p.version, p.cfg, p.names)
 		}
 		if p.Err() != nil {
 			return
@@ -210,8 +211,28 @@ func (b *balance) adopt(seen []count, r *wire.Reader) {
 	}
 }
 
-func readEntry(r *wire.Reader, cfg Config, names map[string]string) entry {
-	e := entry{quarantined: r.Bool(), w: &Window{Series: readName(r, names), Start: r.I64(), Regime: r.Int()}}
+// The marks of an entry, as bits.
+const (
+	markQuarantined = 1 << iota
+	markExcluded
+)
+
+func (e *entry) marks() (m uint8) {
+	if e.quarantined {
+		m |= markQuarantined
+	}
+	if e.excluded {
+		m |= markExcluded
+	}
+	return m
+}
+
+func readEntry(r *wire.Reader, version uint8, cfg Config, names map[string]string) entry {
+	m := r.U8()
+	if most := uint8(markQuarantined | markExcluded); r.Err() == nil && (m > most || version < 3 && m > markQuarantined) {
+		r.Fail(fmt.Errorf("a window with marks %#x", m))
+	}
+	e := entry{quarantined: m&markQuarantined != 0, excluded: m&markExcluded != 0, w: &Window{Series: readName(r, names), Start: r.I64(), Regime: r.Int()}}
 	readWindow(r, cfg, e.w)
 	return e
 }

@@ -10,6 +10,7 @@ import (
 type entry struct {
 	w           *Window
 	quarantined bool
+	excluded    bool // by hand
 }
 
 // store is a ring of the latest windows. Of those that the ring let go it keeps a
@@ -40,7 +41,7 @@ func (s *store) add(e entry, seed uint64) {
 	if s.head++; s.head == s.ringCap {
 		s.head = 0
 	}
-	if old.quarantined { // never released: it does not outlive the ring
+	if old.quarantined || old.excluded { // never released: it does not outlive the ring
 		return
 	}
 	s.retire(old, seed)

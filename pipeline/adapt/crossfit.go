@@ -43,7 +43,7 @@ func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.C
 	var halves [folds]*model.Model
 	for i := range halves {
 		cfg := train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Peak: peak, Length: min(512, a.cfg.Window), Seed: j.seed + uint64(i)<<32, Workers: 1, Teacher: teacher,
-			Progress: func(train.Progress) { p.rest() }} // a closed context ends the training by itself
+			Progress: func(is train.Progress) { a.progress(j, i*a.cfg.Steps*a.cfg.Rounds, is); p.rest() }} // a closed context ends the training by itself
 		if len(j.old) == 0 && j.champion.Header().Channels == 0 {
 			cfg.Rehearse = rehearse
 		}

@@ -3,6 +3,7 @@ package adapt
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
@@ -127,7 +128,7 @@ func (a *Adapter) decode(name string, src []byte) (*group, []*track, error) {
 		g.job = r.job(g, by)
 	}
 	if r.Bool() {
-		p := &probation{group: g, model: r.must(), previous: r.must(), seed: r.U64(), regime: r.Int(), since: r.I64(), series: map[string]bool{}}
+		p := &probation{group: g, model: r.must(), previous: r.must(), seed: r.U64(), regime: r.Int(), since: r.I64(), series: map[string]bool{}, shown: unjudged(rollbackLevel), gain: math.NaN()}
 		for range r.Len(8) {
 			p.series[r.String()] = true
 		}

@@ -58,6 +58,8 @@ const (
 	// leastOfRegime is the number of windows that a regime is judged by itself
 	// with. The estimate of fewer scatters by more than what may be lost.
 	leastOfRegime = 2
+	// hopelessLevel is that of the test on the champion, which ends a challenger.
+	hopelessLevel = .05
 	// mostOfRegime and mostOfPast bound what a gate looks at of the past.
 	mostOfRegime, mostOfPast = 16, 64
 )
@@ -256,7 +258,7 @@ func (s *shadow) verdict() Verdict {
 // its champion has made 1/hopelessLevel of 1, or enough windows show no gain that
 // a switch is worth.
 func (s *shadow) hopeless(v *Verdict) bool {
-	const hopelessLevel, enough = .05, 12
+	const enough = 12
 	return v.OldDB < -s.cfg.Forget || s.other.p() <= hopelessLevel || v.Recent >= enough && v.RecentDB < leastGain/2
 }
 

@@ -22,6 +22,7 @@ func (a *Adapter) look(j *job) {
 			return
 		}
 		v, err := a.watch(j, windowsIn(shots), p)
+		a.judged(j, &v)
 		switch {
 		case j.ctx.Err() != nil:
 			return

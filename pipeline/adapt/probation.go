@@ -2,8 +2,10 @@ package adapt
 
 import (
 	"fmt"
+	"math"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/pipeline/view"
 )
 
 const (
@@ -29,6 +31,8 @@ type probation struct {
 
 	held   []shot // guarded by mu, as what follows
 	queued bool
+	shown  view.Evidence
+	gain   float64 // of the model over its predecessor, in dB
 }
 
 // newProbation begins the probation of a model that was promoted by what had come
@@ -37,6 +41,7 @@ func (a *Adapter) newProbation(g *group, m, previous *model.Model, seed uint64, 
 	p := &probation{group: g, seed: seed, model: m, previous: previous, regime: regime, since: at, series: map[string]bool{}}
 	// The predecessor is the challenger now.
 	p.shadow = newShadow(m, previous, GateConfig{Seed: seed, Level: rollbackLevel})
+	p.shown, p.gain = unjudged(rollbackLevel), math.NaN()
 	p.shadow.served = true // few windows do not tell the scale, and it lags no more
 	for _, t := range switched {
 		p.series[t.name] = true
@@ -85,6 +90,7 @@ func (a *Adapter) compare(p *probation) {
 			return
 		}
 		v := p.shadow.verdict()
+		a.tried(p, &v)
 		switch {
 		case err != nil: // both have been judged on such windows before
 			a.cfg.Log.Warn("probation ended", "model", p.model.Name(), "error", err)

@@ -28,6 +28,7 @@ type group struct {
 	bank     bank
 	versions []*model.Model // that served latest, the latest one last
 	gone     bool           // its series has another owner
+	last     *shown         // of the latest fine-tune that came to an end
 	kept     int            // windows since the state was saved
 	saving   bool           // it is to be
 	saved    bool           // it was, by this process

@@ -82,7 +82,8 @@ type job struct {
 	held    []shot // those that are held out, and all since the fine-tune was asked for
 	first   int    // of them that were there then
 	waiting bool   // for one more
-	last    bool   // no more will come
+	shown   shown
+	last    bool // no more will come
 }
 
 // horizon is the number of windows after which a challenger that is not let
@@ -270,6 +271,10 @@ func (a *Adapter) finish(j *job, refused bool, update func(d *drift)) bool {
 	j.cancel()
 	g := j.group
 	g.job = nil
+	if j.challenger != nil {
+		j.shown.name = j.challenger.Name()
+	}
+	g.last = &j.shown
 	if j.stage == 0 || !refused {
 		g.cool(a.cfg, j.at(), refused)
 	}

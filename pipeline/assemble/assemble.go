@@ -34,6 +34,9 @@ type Options struct {
 	Registerer prometheus.Registerer
 	Stdin      io.Reader // of file sources named "-"
 	Stdout     io.Writer // of stdout sinks
+	// Clock stamps what arrives by MQTT; spans of time are never measured by it.
+	// Default: the machine's.
+	Clock func() time.Time
 	// Seed keys every random draw. Default 1.
 	Seed uint64
 	// Calibration is the number of scores that monitors learn from; see
@@ -43,6 +46,8 @@ type Options struct {
 	Keep *capture.Writer
 	// Play, when not nil, stands for every source: what it holds comes in.
 	Play *capture.Reader
+	// Feed, when not nil, gives each stream its source.
+	Feed Feed
 	// Stop is called where a capture ends that was stopped; see capture.Reader.
 	Stop func()
 	// Deterministic has each verdict on a fine-tune take effect where it was called
@@ -77,7 +82,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dead_letter: %w", err)
 	}
-	p.DeadLetter = pipeline.OutletConfig{Sink: dead}
+	p.DeadLetter = pipeline.OutletConfig{Sink: dead, Type: cfg.DeadLetter.Type}
 	for i := range cfg.Streams {
 		s, err := b.stream(&cfg.Streams[i])
 		if err != nil {
@@ -103,9 +108,6 @@ func NotYet(cfg *config.Config) []string {
 		s := &cfg.Streams[i]
 		say := func(format string, args ...any) {
 			out = append(out, fmt.Sprintf("streams.%s: ", s.Name)+fmt.Sprintf(format, args...))
-		}
-		if s.Source.Type == config.Kafka {
-			say("state_topic is not built yet: state is kept in state_dir, and a partition that moves to another replica starts cold")
 		}
 		if s.Model.Use != "" && s.Model.Use != "base" && s.Adapt.Mode != "off" {
 			// Whether the file is there and intact is found out when it is used.
@@ -147,17 +149,27 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 	if err := b.model(s, &e); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData}
+	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData,
+		About: pipeline.About{Scope: s.Model.Scope, FalseAlarms: s.Drift.FalseAlarms.Text, Adapt: s.Adapt.Mode}}
+	for _, c := range channels {
+		out.About.Units = append(out.About.Units, c.Unit)
+	}
 	if !b.opt.Deterministic { // else nothing may hang on the clock
 		out.IdleFlush = s.Window.IdleFlush
 	}
 	if err := b.input(s, channels, dir, &out); err != nil {
 		return pipeline.StreamConfig{}, err
 	}
-	if out.Adapter, err = b.adapter(s, &e); err != nil {
-		return pipeline.StreamConfig{}, err
+	if s.Source.Type == config.Kafka && b.opt.Play == nil {
+		out.Checkpoint = stateTopicCheckpoint
+		if out.Shared, err = b.stateTopic(s); err != nil {
+			return pipeline.StreamConfig{}, err
+		}
 	}
-	return out, nil
+	if out.Adapter, err = b.adapter(s, &e); out.Adapter == nil {
+		out.About.Adapt = "off"
+	}
+	return out, err
 }
 
 func windowOf(s *config.Stream) window.Config {

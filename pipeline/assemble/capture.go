@@ -24,6 +24,11 @@ func (b *builder) input(s *config.Stream, channels []field.Channel, dir string, 
 		out.Source, err = b.played(s, channels)
 		return err
 	}
+	if b.opt.Feed != nil {
+		out.NoData = 0
+		out.Source, err = b.fed(s, channels)
+		return err
+	}
 	if out.Source, err = b.source(s, channels, dir); err != nil || b.opt.Keep == nil {
 		return err
 	}
@@ -165,15 +170,10 @@ func Replayed(cfg *config.Config, r *capture.Reader, kept capture.Stream, dir st
 		return nil, fmt.Errorf("the capture holds the stream %s, and the configuration has none of that name", kept.Name)
 	}
 	s := cfg.Streams[i]
-	s.Sinks = []string{"replay"}
 	if len(s.Channels) == 0 { // the source that named them is not there
 		for _, name := range kept.Channels {
 			s.Channels = append(s.Channels, config.Channel{Name: name, Path: name})
 		}
 	}
-	out := *cfg
-	out.StateDir, out.Streams = dir, []config.Stream{s}
-	out.Sinks = []config.Sink{{Name: "replay", Type: config.Stdout, Emit: "all", Required: true}}
-	out.DeadLetter = config.DeadLetter{Type: config.File, Path: filepath.Join(dir, "dlq"), MaxBytes: config.DefaultDeadBytes}
-	return &out, nil
+	return Alone(cfg, s, dir), nil
 }

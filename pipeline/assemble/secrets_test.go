@@ -20,7 +20,7 @@ import (
 	"github.com/quell-stream/quell/web"
 )
 
-type ready struct{}
+type ready struct{ web.View }
 
 func (ready) Ready() (bool, []pipeline.Status) { return true, nil }
 

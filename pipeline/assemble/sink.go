@@ -21,7 +21,7 @@ import (
 )
 
 func (b *builder) outlet(s *config.Sink) (pipeline.OutletConfig, error) {
-	out := pipeline.OutletConfig{Name: s.Name, Emit: s.Emit, Required: s.Required}
+	out := pipeline.OutletConfig{Name: s.Name, Emit: s.Emit, Required: s.Required, Type: s.Type}
 	if s.Spool != nil {
 		out.Spool = &pipeline.SpoolConfig{MaxBytes: int64(s.Spool.MaxBytes), SpillAfter: s.Spool.SpillAfter}
 	}

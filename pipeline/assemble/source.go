@@ -77,7 +77,11 @@ func (b *builder) mqttSource(s *config.Stream, channels []field.Channel, dir str
 	if out.Decoder, err = b.decoder(s, channels, c.Topics); err != nil {
 		return nil, err
 	}
-	return mqtt.New(out, mqtt.WithLogger(b.opt.Log.With("stream", s.Name)))
+	opts := []mqtt.Option{mqtt.WithLogger(b.opt.Log.With("stream", s.Name))}
+	if b.opt.Clock != nil {
+		opts = append(opts, mqtt.WithClock(b.opt.Clock))
+	}
+	return mqtt.New(out, opts...)
 }
 
 func (b *builder) kafkaSource(s *config.Stream, channels []field.Channel) (ingest.Source, error) {

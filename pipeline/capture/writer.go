@@ -192,6 +192,13 @@ func (t *tee) Status() (up bool, err error) {
 	return true, nil
 }
 
+// Rejoin is that of the source, which does nothing if it has none.
+func (t *tee) Rejoin() {
+	if r, is := t.Source.(ingest.Rejoiner); is {
+		r.Rejoin()
+	}
+}
+
 // JournalBytes is that of the source, 0 if it has none.
 func (t *tee) JournalBytes() int64 {
 	if j, is := t.Source.(interface{ JournalBytes() int64 }); is {

@@ -81,7 +81,7 @@ func (d *document) checkTarget(c *Config, at, typ, conn, topicName, thing string
 
 // checkConnRef checks that a connection exists.
 func (d *document) checkConnRef(c *Config, p, name string) {
-	if c.Connection(name) != nil {
+	if c.Connection(name) != nil || d.partial {
 		return
 	}
 	known := c.connectionNames()

@@ -307,6 +307,7 @@ func (d *document) checkSinkRefs(c *Config, s *Stream, at string) {
 		e := element(p, i)
 		switch {
 		case !d.ok(e) || d.bad["sinks"]:
+		case !slices.Contains(known, name) && d.partial:
 		case !slices.Contains(known, name):
 			d.failf(e, "there is no sink %s%s", d.quote(e, name), suggest(name, known, true))
 		case slices.Contains(s.Sinks[:i], name):

@@ -178,7 +178,7 @@ func TestEdge(t *testing.T) {
 			Name: "pumps",
 			Source: Source{
 				Connection: "plant", Type: MQTT, Topics: []string{"sensors/{series}/telemetry"}, QoS: 1, JournalBytes: 1 << 30, NoData: 5 * time.Minute,
-				Codec: Codec{Type: "json", Time: "ts", TimeUnit: "ms"},
+				Codec: Codec{Type: "json", Time: "ts", TimeUnit: "ms", MaxBytes: 1 << 20},
 			},
 			Channels: []Channel{
 				{Name: "temp", Path: "temp_c", Unit: "°C", Min: &lo, Max: &hi, Missing: []float64{-127}},
@@ -266,6 +266,30 @@ func TestLoad(t *testing.T) {
 	}
 	if _, _, err := Load(big); err == nil || !strings.Contains(err.Error(), "larger than 1MiB") {
 		t.Errorf("2 MiB: %v", err)
+	}
+}
+
+// TestFromFile: a value may be what a file holds.
+func TestFromFile(t *testing.T) {
+	dir := t.TempDir()
+	file, main := filepath.Join(dir, "site"), filepath.Join(dir, "q.yaml")
+	text := "version: 1\nstate_dir: \"/var/${file:" + file + "}/q\"\nstreams: {s: {source: {type: sim}, sinks: [o]}}\nsinks: {o: {type: stdout}}\n"
+	if err := errors.Join(os.WriteFile(file, []byte("north\n"), 0o600), os.WriteFile(main, []byte(text), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := Load(main)
+	if err != nil || cfg.StateDir != "/var/north/q" {
+		t.Errorf("got %+v, %v", cfg, err)
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	_, warnings, err := Load(main)
+	if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0].Msg, "is not there") || NeedEnv(warnings) == nil {
+		t.Errorf("without the file: %v, %v", warnings, err)
+	}
+	if _, _, err := Parse("x", []byte(strings.Replace(text, file, "", 1)), nil); err == nil || !strings.Contains(err.Error(), "${file:PATH}") {
+		t.Errorf("without a path: %v", err)
 	}
 }
 

@@ -24,6 +24,7 @@ type place struct {
 // stands, and what is wrong so far.
 type document struct {
 	src   *source
+	data  []byte // of the file, without a byte order mark
 	env   func(string) (string, bool)
 	at    map[string]place
 	bad   map[string]bool   // paths whose value is wrong or not known: checks leave them alone
@@ -32,6 +33,8 @@ type document struct {
 	warns []Warning
 	nodes int
 	bomb  bool
+
+	partial bool // lines were left out that are no YAML: what is missing may be there
 }
 
 var plainName = regexp.MustCompile(`^[^\s."'\[\]]+$`)
@@ -98,6 +101,10 @@ func (d *document) failf(path, format string, args ...any) {
 func (d *document) missing(parent, key, why string) {
 	path := join(parent, key)
 	if d.bad[path] || d.has(path) {
+		return
+	}
+	if d.partial {
+		d.bad[path] = true
 		return
 	}
 	p := d.at[parent]
@@ -227,7 +234,9 @@ func (d *document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 		at := join(path, keys[i].name)
 		d.at[at] = place{kn, d.step(val)}
 		if isNull(d.at[at].val) && keys[i].typ.Kind() != reflect.Struct && !(keys[i].typ.Kind() == reflect.Pointer && !scalar(keys[i].typ.Elem())) {
-			d.errorAt(kn, at, "has no value: give it one or remove the key")
+			if d.bad[at] = true; !d.partial {
+				d.errorAt(kn, at, "has no value: give it one or remove the key")
+			}
 			return
 		}
 		d.decode(val, at, v.Field(keys[i].index), keys[i])
@@ -243,7 +252,14 @@ func (d *document) unknown(kn *yaml.Node, path string, keys []key, there map[str
 	}
 	at := join(path, kn.Value)
 	all := names(keys)
-	absent := slices.DeleteFunc(slices.Clone(all), func(name string) bool { return there[name] })
+	var absent []string // those that are needed first: of two that are as near they are the likelier
+	for _, needed := range []bool{true, false} {
+		for _, k := range keys {
+			if !there[k.name] && slices.Contains(k.required, "all") == needed {
+				absent = append(absent, k.name)
+			}
+		}
+	}
 	if near := nearest(kn.Value, absent); near != "" {
 		d.errorAt(kn, at, "unknown key, did you mean %q?", near)
 		return slices.Index(all, near)

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/quell-stream/quell/ingest/codec"
 )
 
 // The defaults that are no zero values.
@@ -75,6 +77,9 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 		def(d, p, "group", &src.Group, "quell-"+s.Name)
 		def(d, p, "start", &src.Start, "earliest")
 		def(d, p, "state_topic", &src.StateTopic, "quell."+s.Name+".state")
+	case File:
+		def(d, p, "tz", &src.TZ, "UTC")
+		def(d, p, "rate_hz", &src.RateHz, 1)
 	case Sim:
 		def(d, p, "seed", &src.Seed, 1)
 	case Host:
@@ -85,6 +90,7 @@ func (d *document) defaultStream(c *Config, s *Stream) {
 	}
 	if src.Type == MQTT || src.Type == Kafka {
 		def(d, join(p, "codec"), "type", &src.Codec.Type, "json")
+		def(d, join(p, "codec"), "max_bytes", &src.Codec.MaxBytes, codec.DefaultMaxBytes)
 	}
 	for i := range s.Channels {
 		ch := &s.Channels[i]

@@ -8,7 +8,7 @@
 // one that runs it. NeedEnv turns those warnings into errors for a start, and
 // ReadSecret reads the files that hold secrets.
 //
-// A scalar may refer to the environment, "${NAME}" or "${NAME:-default}"; "$${"
-// stands for "${". What is inserted is text: it never changes the structure of
+// A scalar may refer to the environment, "${NAME}" or "${NAME:-default}", and to what
+// a file holds, "${file:PATH}"; "$${" stands for "${". What is inserted is text: it never changes the structure of
 // the file. Relative paths are relative to the working directory.
 package config

@@ -38,7 +38,7 @@ func load(path string) (*document, *Config, error) {
 	if err := errors.Join(err, f.Close()); err != nil {
 		return nil, nil, fmt.Errorf("config: %w", err)
 	}
-	d, cfg, err := parse(path, data, os.LookupEnv)
+	d, cfg, err := parse(path, data, surroundings)
 	d.noteExposed(path)
 	return d, cfg, err
 }
@@ -56,24 +56,30 @@ func (d *document) noteExposed(path string) {
 }
 
 // Parse reads and checks a file's content. name is what errors call it. env
-// looks environment variables up; nil stands for an empty environment. The
+// looks environment variables up, and as "file:PATH" what files hold; nil stands for an
+// empty environment. The
 // error, if any, is an ErrorList, and the Config then nil.
 func Parse(name string, data []byte, env func(string) (string, bool)) (*Config, []Warning, error) {
 	d, cfg, err := parse(name, data, env)
 	return cfg, d.warns, err
 }
 
-func parse(name string, data []byte, env func(string) (string, bool)) (*document, *Config, error) {
+// newDocument returns a document that nothing was read of yet.
+func newDocument(name string, data []byte, env func(string) (string, bool)) *document {
 	if env == nil {
 		env = func(string) (string, bool) { return "", false }
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
-	d := &document{
-		src: newSource(name, data), env: env,
+	return &document{
+		src: newSource(name, data), data: data, env: env,
 		at: map[string]place{}, bad: map[string]bool{}, given: map[string]string{},
 	}
+}
+
+func parse(name string, data []byte, env func(string) (string, bool)) (*document, *Config, error) {
+	d := newDocument(name, data, env)
 	cfg := &Config{}
-	if root := d.parse(data); root != nil {
+	if root := d.parse(d.data); root != nil {
 		d.src.hideSecrets(root, len(d.src.lines)+1, 0)
 		d.at[""] = place{nil, root}
 		d.decode(root, "", reflect.ValueOf(cfg).Elem(), key{})
@@ -127,7 +133,12 @@ func (d *document) parse(data []byte) *yaml.Node {
 			break
 		}
 		if err != nil {
-			return fail(d.syntax(err))
+			root, ok := d.mend(data, err)
+			if !ok {
+				return nil
+			}
+			docs = [2]yaml.Node{*root}
+			break
 		}
 	}
 	switch {
@@ -141,6 +152,29 @@ func (d *document) parse(data []byte) *yaml.Node {
 		return fail(1, 1, "is empty: see configs/quickstart-mqtt.yaml for a small example")
 	}
 	return root
+}
+
+// mend records what is wrong with a file that is no YAML and returns what it is without
+// that, where one can tell.
+func (d *document) mend(data []byte, err error) (*yaml.Node, bool) {
+	slipOf := func(_ []byte, err error) slip {
+		line, column, msg := d.syntax(err)
+		return slip{line, column, msg}
+	}
+	root, slips, m := mend(data, slipOf(data, err), slipOf)
+	d.src.plain = true
+	if root != nil {
+		m.restore(root)
+		d.partial = m.lost
+		d.src.hideSecrets(root, len(d.src.lines)+1, 0)
+		clear(d.src.views)
+	}
+	for _, s := range slips {
+		e := &Error{Line: max(1, s.line), Column: max(1, s.column), Msg: s.msg}
+		d.src.place(e, 1)
+		d.errs = append(d.errs, e)
+	}
+	return root, root != nil
 }
 
 // bareBraces matches a placeholder outside quotes, as far as one line tells.

@@ -69,7 +69,7 @@ func (d *document) decodeScalar(n *yaml.Node, path string, v reflect.Value, enum
 	}
 	fromEnv := strings.Contains(n.Value, "${")
 	for _, name := range unset {
-		d.note(n, path, name, "the environment variable "+name+" is not set")
+		d.note(n, path, name, unsetText(name))
 	}
 	if len(unset) > 0 {
 		d.bad[path] = true // not known here, which is no mistake

@@ -8,12 +8,15 @@ import (
 
 // key is one key of a mapping: a field of a struct and what its tags say.
 type key struct {
-	name  string
-	index int
-	enum  []string // the values it may have; nil: any
-	only  []string // the types that know it; nil: all
-	short bool     // a list of names stands for a mapping
-	typ   reflect.Type
+	name     string
+	index    int
+	enum     []string // the values it may have; nil: any
+	only     []string // the types that know it; nil: all
+	required []string // the types that need it, "all" being all; nil: none
+	short    bool     // a list of names stands for a mapping
+	typ      reflect.Type
+
+	def, example string // as one writes them, for people
 }
 
 // keysOf returns the keys of a struct type in the order of its fields.
@@ -25,15 +28,19 @@ func keysOf(t reflect.Type) []key {
 		if k.name == "-" {
 			continue
 		}
-		if e := tag.Get("enum"); e != "" {
-			k.enum = strings.Split(e, ",")
-		}
-		if o := tag.Get("only"); o != "" {
-			k.only = strings.Split(o, ",")
-		}
+		k.def, k.example = tag.Get("default"), tag.Get("example")
+		k.enum, k.only, k.required = words(tag.Get("enum")), words(tag.Get("only")), words(tag.Get("required"))
 		out = append(out, k)
 	}
 	return out
+}
+
+// words splits a list of a tag.
+func words(list string) []string {
+	if list == "" {
+		return nil
+	}
+	return strings.Split(list, ",")
 }
 
 func names(keys []key) []string {
@@ -57,6 +64,7 @@ func named(t reflect.Type) bool {
 // section is a struct type by the path that its keys have in a file.
 type section struct {
 	path string
+	typ  reflect.Type
 	keys []key
 }
 
@@ -75,7 +83,7 @@ func sections() []section {
 			return
 		}
 		keys := keysOf(t)
-		out = append(out, section{strings.TrimPrefix(path, "."), keys})
+		out = append(out, section{strings.TrimPrefix(path, "."), t, keys})
 		for _, k := range keys {
 			walk(k.typ, path+"."+k.name)
 		}

@@ -13,14 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
-	"io"
+	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
-	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/internal/fsys"
 	"github.com/quell-stream/quell/internal/wire"
 )
 
@@ -31,7 +31,8 @@ var ErrCorrupt = errors.New("corrupt")
 type Entry struct {
 	Part   string // name of its partition
 	Series string
-	State  []byte // nil: the series is gone
+	State  []byte   // nil: the series is gone
+	Models []string // that the state names; what is on this disk needs none
 }
 
 // Head is how far a partition has been applied: Next is the first offset that
@@ -39,6 +40,7 @@ type Entry struct {
 type Head struct {
 	Part string
 	Next int64
+	Meta []byte // what else is to be known of the partition, opaque; files have it in Extra
 }
 
 // Switch is a durable decision between checkpoints, opaque to this package.
@@ -46,7 +48,10 @@ type Switch struct {
 	Part   string
 	Series string
 	Data   []byte
+	Model  string // that Data names
 	number uint64
+	// Bytes returns those of Model, for stores that others read.
+	Bytes func() ([]byte, error)
 }
 
 // Checkpoint is one transaction: all of it is restored or none.
@@ -55,6 +60,8 @@ type Checkpoint struct {
 	Entries []Entry
 	Extra   []byte // the stream's own state, opaque
 	Decided uint64 // Decided() as of the moment the checkpoint was taken
+	// Model returns the bytes of a model that an entry names, for stores that others read.
+	Model func(name string) ([]byte, error)
 }
 
 // Snapshot is what a stream is restored from.
@@ -69,9 +76,10 @@ type Snapshot struct {
 // Stream is the checkpoint store of one stream. It is not safe for concurrent use.
 type Stream struct {
 	dir     string
+	fs      fsys.FS
 	log     *slog.Logger
 	gen     uint64
-	delta   *os.File
+	delta   fsys.File
 	size    int64    // bytes of the delta file that are whole frames
 	full    int64    // bytes of the full file
 	decided uint64   // number of the latest switch
@@ -91,11 +99,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // Open opens the store of a stream in dir, which it creates, and returns the
 // newest snapshot in it.
 func Open(dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	return openIn(fsys.OS{}, dir, log)
+}
+
+func openIn(disk fsys.FS, dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
+	if err := disk.MkdirAll(dir); err != nil {
 		return nil, nil, fmt.Errorf("state: %w", err)
 	}
-	s := &Stream{dir: dir, log: log}
-	gens, err := generations(dir)
+	s := &Stream{dir: dir, fs: disk, log: log}
+	gens, err := s.generations()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +119,7 @@ func Open(dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
 		if !errors.Is(err, ErrCorrupt) {
 			return nil, nil, err
 		}
-		aside, aerr := atomicfile.SetAside(s.fullPath(gens[i]))
+		aside, aerr := disk.SetAside(s.fullPath(gens[i]))
 		if aerr != nil {
 			return nil, nil, fmt.Errorf("state: %w (and setting it aside: %w)", err, aerr)
 		}
@@ -121,15 +133,16 @@ func Open(dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
 	return s, &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}, nil
 }
 
-func generations(dir string) ([]uint64, error) {
-	names, err := filepath.Glob(filepath.Join(dir, "*.full"))
+// generations returns those that have a full snapshot, oldest first.
+func (s *Stream) generations() ([]uint64, error) {
+	names, err := s.fs.ReadDir(s.dir)
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	var gens []uint64
-	for _, n := range names { // Glob sorts, and the names have a fixed width
-		var g uint64
-		if _, err := fmt.Sscanf(strings.TrimSuffix(filepath.Base(n), ".full"), "%d", &g); err == nil {
+	for _, n := range names { // sorted, and the numbers have a fixed width
+		number, full := strings.CutSuffix(n, ".full")
+		if g, err := strconv.ParseUint(number, 10, 64); full && err == nil {
 			gens = append(gens, g)
 		}
 	}
@@ -146,7 +159,7 @@ func (s *Stream) deltaPath(gen uint64) string {
 // load reads one generation and leaves its delta file open for appending.
 func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	path := s.fullPath(gen)
-	raw, err := os.ReadFile(path)
+	raw, err := fsys.ReadFile(s.fs, path)
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
@@ -162,11 +175,12 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	if err := snap.apply(payload); err != nil {
 		return nil, fmt.Errorf("state: %s: %w", path, err)
 	}
-	f, err := os.OpenFile(s.deltaPath(gen), os.O_RDWR|os.O_CREATE, 0o600)
+	delta := s.deltaPath(gen)
+	f, err := s.openDelta(delta)
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	changes, err := io.ReadAll(f)
+	changes, err := fsys.ReadAll(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
 	}
@@ -177,7 +191,7 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 			break
 		}
 		if err := snap.apply(payload); err != nil {
-			return nil, errors.Join(fmt.Errorf("state: %s: %w", f.Name(), err), f.Close())
+			return nil, errors.Join(fmt.Errorf("state: %s: %w", delta, err), f.Close())
 		}
 		left = rest
 	}
@@ -187,19 +201,21 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 			// Damage in the middle: whole transactions follow, and applying them
 			// without the broken one would mix two points in time. What was
 			// applied so far is a true earlier checkpoint; the file is kept.
-			if err := s.keepCopy(f.Name(), changes); err != nil {
+			if err := s.keepCopy(delta, changes); err != nil {
 				return nil, errors.Join(err, f.Close())
 			}
 			s.log.Error("the changes since the last full checkpoint are damaged in the middle: going back to the point before the damage; the file was copied aside",
-				"file", f.Name(), "at", size)
+				"file", delta, "at", size)
 		} else {
-			s.log.Warn("cut off a torn transaction that was never acknowledged", "file", f.Name(), "bytes", len(left))
+			s.log.Warn("cut off a torn transaction that was never acknowledged", "file", delta, "bytes", len(left))
 		}
 		if err := f.Truncate(size); err != nil {
 			return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
 		}
 	}
-	if _, err := f.Seek(size, io.SeekStart); err != nil {
+	// A killed process may have left what the system has and the disk does not.
+	// From here on it counts.
+	if err := errors.Join(f.Sync(), s.fs.SyncDir(s.dir)); err != nil {
 		return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
 	}
 	s.gen, s.delta, s.size, s.full = gen, f, size, int64(len(raw))
@@ -211,8 +227,24 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	return snap, nil
 }
 
+// openDelta opens the file of the changes; one that is missing is made.
+func (s *Stream) openDelta(path string) (fsys.File, error) {
+	f, err := s.fs.Open(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return f, err
+	}
+	if f, err = s.fs.Create(path); err != nil {
+		return nil, err
+	}
+	// What is appended is durable only if the name is.
+	if err := s.fs.SyncDir(s.dir); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
 func (s *Stream) keepCopy(path string, data []byte) error {
-	if err := atomicfile.WriteFile(path+".corrupt", data, 0o600); err != nil {
+	if err := fsys.WriteFile(s.fs, path+".corrupt", data); err != nil {
 		return fmt.Errorf("state: keeping a copy of a damaged file: %w", err)
 	}
 	return nil
@@ -290,6 +322,7 @@ func (snap *Snapshot) apply(payload []byte) error {
 }
 
 func appendChange(dst []byte, c Checkpoint) []byte {
+	dst = slices.Grow(dst, sizeOf(&c))
 	from := len(dst)
 	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
 	dst = wire.U8(dst, kindChange)
@@ -306,6 +339,20 @@ func appendChange(dst []byte, c Checkpoint) []byte {
 	dst = wire.U64(dst, c.Decided)
 	closeFrame(dst, from)
 	return dst
+}
+
+// sizeOf returns about how long a checkpoint is going to be, and no less: what grows by
+// append is copied again and again, and states are the most of what is written.
+func sizeOf(c *Checkpoint) int {
+	const field = 16 // a number, or a length and what goes with it
+	n := 8*field + len(c.Extra)
+	for _, h := range c.Heads {
+		n += 2*field + len(h.Part)
+	}
+	for _, e := range c.Entries {
+		n += 4*field + len(e.Part) + len(e.Series) + len(e.State)
+	}
+	return n
 }
 
 // WantsFull says that the changes have outgrown the full snapshot, so that the
@@ -326,17 +373,14 @@ func (s *Stream) Full(c Checkpoint) error {
 	}
 	// The delta file comes first: a full file without one is complete, the
 	// other way round it would be a delta to nothing.
-	if err := atomicfile.WriteFile(s.deltaPath(gen), carry, 0o600); err != nil {
+	if err := fsys.WriteFile(s.fs, s.deltaPath(gen), carry); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	f, err := os.OpenFile(s.deltaPath(gen), os.O_RDWR, 0o600)
+	f, err := s.fs.Open(s.deltaPath(gen))
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	if _, err := f.Seek(0, io.SeekEnd); err != nil {
-		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
-	}
-	if err := atomicfile.WriteFile(s.fullPath(gen), s.buf, 0o600); err != nil {
+	if err := fsys.WriteFile(s.fs, s.fullPath(gen), s.buf); err != nil {
 		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
 	}
 	var closeErr error
@@ -347,25 +391,18 @@ func (s *Stream) Full(c Checkpoint) error {
 	if cap(s.buf) > 64<<20 {
 		s.buf = nil
 	}
-	gens, err := generations(s.dir)
+	gens, err := s.generations()
 	if err != nil {
 		return err
 	}
 	for _, g := range gens {
 		if g+1 < gen {
-			if err := errors.Join(remove(s.fullPath(g)), remove(s.deltaPath(g))); err != nil {
+			if err := errors.Join(fsys.RemoveIfThere(s.fs, s.fullPath(g)), fsys.RemoveIfThere(s.fs, s.deltaPath(g))); err != nil {
 				return fmt.Errorf("state: %w", err)
 			}
 		}
 	}
 	return closeErr
-}
-
-func remove(path string) error {
-	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
-	return nil
 }
 
 // Change writes a checkpoint of what changed since the last one and returns
@@ -409,7 +446,7 @@ func appendSwitch(dst []byte, sw Switch) []byte {
 func (s *Stream) Decided() uint64 { return s.decided }
 
 func (s *Stream) append() error {
-	if _, err := s.delta.Write(s.buf); err != nil {
+	if _, err := s.delta.WriteAt(s.buf, s.size); err != nil {
 		return s.undo(err)
 	}
 	if err := s.delta.Sync(); err != nil {
@@ -422,12 +459,9 @@ func (s *Stream) append() error {
 // undo cuts a partly written frame off, so that a later one can follow when
 // the disk has room again.
 func (s *Stream) undo(cause error) error {
-	err := fmt.Errorf("state: write checkpoint %s: %w", s.delta.Name(), cause)
+	err := fmt.Errorf("state: write checkpoint %s: %w", s.deltaPath(s.gen), cause)
 	if terr := s.delta.Truncate(s.size); terr != nil {
 		return errors.Join(err, terr)
-	}
-	if _, serr := s.delta.Seek(s.size, io.SeekStart); serr != nil {
-		return errors.Join(err, serr)
 	}
 	return err
 }

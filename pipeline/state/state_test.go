@@ -41,7 +41,7 @@ func check(t *testing.T, err error) {
 }
 
 func point(next int64, entries ...Entry) Checkpoint {
-	return Checkpoint{Heads: []Head{{"p/0", next}}, Entries: entries, Extra: []byte{byte(next)}}
+	return Checkpoint{Heads: []Head{{Part: "p/0", Next: next}}, Entries: entries, Extra: []byte{byte(next)}}
 }
 
 func entry(series, state string) Entry {

@@ -38,7 +38,7 @@ func pace(ctx context.Context, start time.Time, i int, perSecond float64) {
 // mqttClient connects to Mosquitto.
 func mqttClient(t *testing.T, id string) mqtt.Client {
 	t.Helper()
-	o := mqtt.NewClientOptions().AddBroker("tcp://" + address(lab.mqttPort)).SetClientID(id)
+	o := mqtt.NewClientOptions().AddBroker("tcp://" + address(lab.MQTTPort)).SetClientID(id)
 	o.SetAutoReconnect(false).SetOrderMatters(true).SetMessageChannelDepth(10_000)
 	c := mqtt.NewClient(o)
 	if tok := c.Connect(); !tok.WaitTimeout(patience) || tok.Error() != nil {
@@ -97,11 +97,17 @@ func subscribe(t *testing.T, id string, topics ...string) *arrivals {
 // createTopic makes a topic of one partition.
 func createTopic(t *testing.T, name string) {
 	t.Helper()
+	createTopicOf(t, name, 1)
+}
+
+// createTopicOf makes a topic of so many partitions.
+func createTopicOf(t *testing.T, name string, partitions int) {
+	t.Helper()
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
-	c := &kafka.Client{Addr: kafka.TCP(address(lab.kafkaPort)), Timeout: patience, Transport: transport}
+	c := &kafka.Client{Addr: kafka.TCP(address(lab.KafkaPort)), Timeout: patience, Transport: transport}
 	resp, err := c.CreateTopics(t.Context(), &kafka.CreateTopicsRequest{
-		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: 1, ReplicationFactor: 1}}})
+		Topics: []kafka.TopicConfig{{Topic: name, NumPartitions: partitions, ReplicationFactor: 1}}})
 	if err == nil {
 		err = resp.Errors[name]
 	}
@@ -116,7 +122,7 @@ func produce(ctx context.Context, topic string, messages []message, perSecond fl
 	transport := &kafka.Transport{}
 	defer transport.CloseIdleConnections()
 	const batch = 100
-	w := &kafka.Writer{Addr: kafka.TCP(address(lab.kafkaPort)), Topic: topic, Balancer: &kafka.Hash{},
+	w := &kafka.Writer{Addr: kafka.TCP(address(lab.KafkaPort)), Topic: topic, Balancer: &kafka.Hash{},
 		RequiredAcks: kafka.RequireAll, BatchSize: batch, BatchTimeout: 2 * time.Millisecond, Transport: transport}
 	defer w.Close()
 	start := time.Now()
@@ -140,7 +146,7 @@ func produce(ctx context.Context, topic string, messages []message, perSecond fl
 func consume(t *testing.T, topic string) *arrivals {
 	t.Helper()
 	a := newArrivals()
-	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{address(lab.kafkaPort)}, Topic: topic,
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{address(lab.KafkaPort)}, Topic: topic,
 		MinBytes: 1, MaxBytes: 10 << 20, MaxWait: 100 * time.Millisecond, QueueCapacity: 10_000})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -61,7 +61,7 @@ func TestCaptureMQTT(t *testing.T) {
 	var out [2][]byte
 	for i := range out {
 		path := filepath.Join(j.dir, fmt.Sprintf("replay%d.jsonl", i))
-		cmd := exec.Command(lab.quell, "replay", filepath.Join(j.dir, "capture"), "-c", j.config, "--deterministic", "-o", path, "--json")
+		cmd := exec.Command(lab.Quell, "replay", filepath.Join(j.dir, "capture"), "-c", j.config, "--deterministic", "-o", path, "--json")
 		text, err := cmd.CombinedOutput()
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)

@@ -51,8 +51,8 @@ func newJob(t *testing.T, config string) *job {
 	}
 	j := &job{t: t, dir: dir, config: filepath.Join(dir, "quell.yaml"), url: fmt.Sprintf("http://127.0.0.1:%d", port)}
 	text := strings.NewReplacer("@DIR@", dir, "@HTTP@", strings.TrimPrefix(j.url, "http://"),
-		"@MQTTS@", address(lab.mqttPort+1), "@MQTT@", address(lab.mqttPort), "@MQTT_CA@", lab.mqttCA,
-		"@KAFKAS@", address(lab.kafkaPort+1), "@KAFKA@", address(lab.kafkaPort), "@KAFKA_CA@", lab.kafkaCA).Replace(config)
+		"@MQTTS@", address(lab.MQTTPort+1), "@MQTT@", address(lab.MQTTPort), "@MQTT_CA@", lab.MQTTCA,
+		"@KAFKAS@", address(lab.KafkaPort+1), "@KAFKA@", address(lab.KafkaPort), "@KAFKA_CA@", lab.KafkaCA).Replace(config)
 	if err := os.WriteFile(j.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func (j *job) start() {
 	if verb == nil {
 		verb = []string{"run"}
 	}
-	c := &child{cmd: exec.Command(lab.quell, append(verb[:len(verb):len(verb)], "-c", j.config, "--json")...), log: log, done: make(chan struct{})}
+	c := &child{cmd: exec.Command(lab.Quell, append(verb[:len(verb):len(verb)], "-c", j.config, "--json")...), log: log, done: make(chan struct{})}
 	c.cmd.Dir, c.cmd.Stdout, c.cmd.Stderr = j.dir, &c.stdout, log
 	if err := c.cmd.Start(); err != nil {
 		j.t.Fatal(err)

@@ -212,7 +212,7 @@ func ecgOffline(t *testing.T, e ecg, whole *arrivals) {
 	}{{"4096", ecgSamples + extra, ecgSamples}, {"1", part, part - lookahead}, {"7", part, part - lookahead}, {"1000", part, part - lookahead}} {
 		in := filepath.Join(t.TempDir(), "in.csv")
 		writeECG(t, in, e, c.rows)
-		cmd := exec.Command(lab.quell, "denoise", in, "--rate", "360", "--lookahead", "8", "--chunk", c.chunk)
+		cmd := exec.Command(lab.Quell, "denoise", in, "--rate", "360", "--lookahead", "8", "--chunk", c.chunk)
 		var stderr strings.Builder
 		cmd.Stderr = &stderr
 		out, err := cmd.Output()

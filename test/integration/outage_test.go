@@ -134,7 +134,7 @@ func (l *link) set(state string) {
 func TestSinkOutage(t *testing.T) {
 	needBrokers(t)
 	const series, each, outages = 4, 4000, 6
-	way := newLink(t, address(lab.mqttPort))
+	way := newLink(t, address(lab.MQTTPort))
 	near, far := subscribe(t, "outage-near", "near/#"), subscribe(t, "outage-far-reader", "far/#")
 	j := newJob(t, strings.ReplaceAll(outageConfig, "FAR", way.ln.Addr().String()))
 	j.startReady()

@@ -39,7 +39,7 @@ type tally struct {
 	clean      float64 // squared errors against the truth
 	scored     int64
 	stuckFrom  int64 // from here on readings say nothing of the truth
-	last       value
+	latest     latest
 }
 
 // The part of a record or an event that the counter reads.
@@ -148,7 +148,7 @@ func (c *counter) record(m *message) {
 	t.seen[i] = true
 	t.high = max(t.high, i)
 	v := m.Channels["value"]
-	t.last = v
+	t.latest.add(v)
 	if i < warmUp || i >= t.stuckFrom || v.Raw == nil || v.Clean == nil {
 		return
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/quell-stream/quell/cmd/quell/embedded"
 	"github.com/quell-stream/quell/ingest/sim"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/adapt"
@@ -35,12 +36,19 @@ type Options struct {
 	RealOnly bool   // only this machine's own sensors
 	Listen   string // of the HTTP server; "off": none
 	Log      *slog.Logger
-	// Serve, when not nil, is called with the pipeline before it runs, and what it
+	// Serve, when not nil, is called with what is about to run, and what it
 	// returns when the demo ends.
-	Serve func(*pipeline.Pipeline, prometheus.Gatherer) (stop func(), err error)
+	Serve func(Running) (stop func(), err error)
 	// Tell, when not nil, hears what happens, a sentence each, from one goroutine
 	// at a time.
 	Tell func(string)
+}
+
+// Running is a demo that is about to run.
+type Running struct {
+	Pipeline *pipeline.Pipeline
+	Gatherer prometheus.Gatherer
+	Broker   string // URL of the embedded MQTT broker
 }
 
 const (
@@ -66,11 +74,11 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	b, err := startBroker()
+	b, err := embedded.StartMQTT()
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, b.close()) }()
+	defer func() { err = errors.Join(err, b.Close()) }()
 	d := &demo{opt: opt, broker: b, dir: dir, tell: func(string) {}}
 	if opt.Tell != nil {
 		var mu sync.Mutex
@@ -85,7 +93,7 @@ func Run(ctx context.Context, opt Options) (rep *Report, err error) {
 
 type demo struct {
 	opt    Options
-	broker *broker
+	broker *embedded.MQTT
 	dir    string
 	tell   func(string)
 
@@ -96,7 +104,7 @@ type demo struct {
 
 func (d *demo) run(ctx context.Context) (*Report, error) {
 	d.prepare()
-	watching, err := dial(d.broker.url, "demo-counter")
+	watching, err := dial(d.broker.URL, "demo-counter")
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +112,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 	if err := d.count.subscribe(watching); err != nil {
 		return nil, err
 	}
-	publishing, err := dial(d.broker.url, "demo-sensors")
+	publishing, err := dial(d.broker.URL, "demo-sensors")
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +125,7 @@ func (d *demo) run(ctx context.Context) (*Report, error) {
 		return nil, err
 	}
 	if d.opt.Serve != nil {
-		stop, err := d.opt.Serve(p, reg)
+		stop, err := d.opt.Serve(Running{p, reg, d.broker.URL})
 		if err != nil {
 			return nil, errors.Join(err, p.Close())
 		}
@@ -170,7 +178,7 @@ func (d *demo) prepare() {
 	start := time.Now().Truncate(time.Second).Add(-historySeconds * time.Second).UnixNano()
 	d.count = newCounter(counting, start, d.injected)
 	d.feed = &feed{fleet: feeding, start: start, count: d.count, sent: make([]int64, len(feeding)), live: make(chan struct{})}
-	d.count.told = func(e event) { d.tell(fmt.Sprintf("%s: %s: %s", e.series, e.kind, e.why)) }
+	d.count.told = func(e event) { d.tell(sentence(&e)) }
 }
 
 // pipeline sets the pipeline up, from text, as a user would.
@@ -203,7 +211,7 @@ streams:
     source: {type: host, every: 1s}
     adapt: {mode: off}
     sinks: [clean]
-`, filepath.Join(d.dir, "state"), d.broker.url, filepath.Join(d.dir, "dlq"), machineStream)
+`, filepath.Join(d.dir, "state"), d.broker.URL, filepath.Join(d.dir, "dlq"), machineStream)
 	if d.opt.RealOnly {
 		return text
 	}
@@ -234,7 +242,10 @@ func (d *demo) sense(ctx context.Context, p *pipeline.Pipeline, began time.Time)
 	wg.Go(func() {
 		select {
 		case <-d.feed.live:
-			d.tell(fmt.Sprintf("%d seconds of history are through after %.1f s; from here on it is live", historySeconds, time.Since(began).Seconds()))
+			d.tell(fmt.Sprintf("%d seconds of history are through after %.1f s; from here on it is live: raw → clean, gain against the truth", historySeconds, time.Since(began).Seconds()))
+			for _, line := range d.count.portraits() {
+				d.tell("  " + line)
+			}
 		case <-stopped:
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime/metrics"
 	"slices"
 	"time"
 
@@ -27,6 +28,7 @@ type Report struct {
 	FineTunes  []FineTune `json:"finetunes"`
 	Machine    int64      `json:"machine_records"` // records of this machine's own sensors
 	Seconds    float64    `json:"seconds"`
+	Memory     int64      `json:"memory_bytes"` // of the whole process, as the runtime counts it
 }
 
 // Sensor says how well one sensor was denoised.
@@ -75,9 +77,15 @@ func (d *demo) report(sums map[string]pipeline.Summary, took time.Duration) *Rep
 		r.Sensors = append(r.Sensors, Sensor{s.Spec().Name, finite(t.gain())})
 	}
 	r.balance(sums, behind, c)
-	r.Drifts = drifts(c, d.injected)
+	r.Memory = memory()
+	r.Drifts = drifts(c, d.happened())
 	r.FineTunes = fineTunes(c.events)
 	return r
+}
+
+// happened returns the injections that were published: a short demo ends before.
+func (d *demo) happened() []injection {
+	return slices.DeleteFunc(slices.Clone(d.injected), func(j injection) bool { return d.feed.sent[j.sensor] <= j.at })
 }
 
 // fineTunes lists the verdicts: those of the gate, and of what was rejected
@@ -275,7 +283,40 @@ func (r *Report) WriteText(w io.Writer) error {
 	for _, f := range r.FineTunes {
 		p.f("fine-tune for %s %s: %s\n", f.Series, f.Verdict, f.Why)
 	}
+	if len(r.Sensors) > 0 {
+		p.f("%s\n", r.sum())
+	}
 	return p.err
+}
+
+// sum returns what came of it all, in a line.
+func (r *Report) sum() string {
+	injected, found, alarms, promoted := 0, 0, 0, 0
+	for _, d := range r.Drifts {
+		switch {
+		case d.InjectedKind == nil:
+			alarms++
+		case d.DetectedAt != nil:
+			found++
+			injected++
+		default:
+			injected++
+		}
+	}
+	for _, f := range r.FineTunes {
+		if f.Verdict == "promoted" {
+			promoted++
+		}
+	}
+	return fmt.Sprintf("%d samples, %d lost, %d of %d drifts found, %d false alarms, %d of %d fine-tunes promoted, %.0f MB",
+		r.SamplesIn, r.Lost, found, injected, alarms, promoted, len(r.FineTunes), float64(r.Memory)/1e6)
+}
+
+// memory returns the bytes that the runtime holds.
+func memory() int64 {
+	s := []metrics.Sample{{Name: "/memory/classes/total:bytes"}, {Name: "/memory/classes/heap/released:bytes"}}
+	metrics.Read(s)
+	return int64(s[0].Value.Uint64() - s[1].Value.Uint64())
 }
 
 // printer keeps the first error.

@@ -28,9 +28,10 @@ type FS struct {
 	safe    map[string]*inode // names as of the last SyncDir
 	pending []func(map[string]*inode)
 
-	Space     int // bytes that may still be written; negative: no bound
-	FailSyncs int // how many of the next Syncs fail
-	FailTrunc int // how many of the next Truncates fail
+	Space     int  // bytes that may still be written; negative: no bound
+	FailSyncs int  // how many of the next Syncs fail
+	FailTrunc int  // how many of the next Truncates fail
+	Reorder   bool // a crash may leave later writes without earlier ones, and any sectors of a write
 }
 
 type inode struct {
@@ -66,19 +67,34 @@ func (c change) apply(b []byte) []byte {
 	return b
 }
 
+// sectors are the parts of a write that a disk may write or not.
+func (c change) sectors(size int64) (out []change) {
+	for from := int64(0); from < int64(len(c.data)); {
+		to := min((c.off+from)/size*size+size-c.off, int64(len(c.data)))
+		out = append(out, change{c.off + from, c.data[from:to]})
+		from = to
+	}
+	return out
+}
+
 // Crash forgets what was not durable, apart from whatever the kernel happened
-// to write back by itself: any subset of the pending writes, each perhaps only
-// in part, and any first part of the name changes.
+// to write back by itself: the first of the pending writes or, with Reorder, any of
+// them, each perhaps only in part; and any first part of the name changes. Sectors are
+// as small as the writes of tests are.
 func (m *FS) Crash(rng *rand.Rand) {
 	for _, op := range m.pending[:rng.IntN(len(m.pending)+1)] {
 		op(m.safe)
 	}
 	m.pending = nil
 	m.names = maps.Clone(m.safe)
+	sector := int64(16) << rng.IntN(6)
 	for _, name := range slices.Sorted(maps.Keys(m.names)) {
 		n := m.names[name]
 		b := slices.Clone(n.safe)
-		mode := rng.IntN(3)
+		mode := rng.IntN(2)
+		if m.Reorder {
+			mode = rng.IntN(3)
+		}
 		for i, c := range n.pending {
 			if mode == 0 || mode == 1 && i >= rng.IntN(len(n.pending)+1) {
 				break
@@ -92,7 +108,15 @@ func (m *FS) Crash(rng *rand.Rand) {
 					continue
 				}
 			}
-			b = c.apply(b)
+			if c.data == nil || !m.Reorder || rng.IntN(3) > 0 {
+				b = c.apply(b)
+				continue
+			}
+			for _, s := range c.sectors(sector) {
+				if rng.IntN(3) > 0 {
+					b = s.apply(b)
+				}
+			}
 		}
 		n.data, n.safe, n.pending = b, slices.Clone(b), nil
 	}

@@ -1,4 +1,6 @@
-package demo
+// Package embedded has the brokers that run inside the process, for the demo and for
+// quell bench pipeline. They are reachable on loopback only.
+package embedded
 
 import (
 	"fmt"
@@ -6,20 +8,20 @@ import (
 	"log/slog"
 	"math"
 
-	"github.com/mochi-mqtt/server/v2"
+	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
 	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
-// broker is an MQTT broker inside the process, reachable on loopback only.
-type broker struct {
+// MQTT is an MQTT broker inside the process.
+type MQTT struct {
 	srv *mqtt.Server
-	url string
+	URL string
 }
 
-// startBroker starts a broker on a free port. Its queues are as long as they
-// can be: it drops what does not fit, and the demo counts.
-func startBroker() (*broker, error) {
+// StartMQTT starts a broker on a free port. Its queues are as long as they can be: it
+// drops what does not fit, and who uses it counts.
+func StartMQTT() (*MQTT, error) {
 	limits := mqtt.NewDefaultServerCapabilities()
 	limits.MaximumClientWritesPending = 1 << 16
 	limits.MaximumInflight = math.MaxUint16
@@ -28,17 +30,18 @@ func startBroker() (*broker, error) {
 	if err := srv.AddHook(new(auth.AllowHook), nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	l := listeners.NewTCP(listeners.Config{ID: "demo", Address: "127.0.0.1:0"})
+	l := listeners.NewTCP(listeners.Config{ID: "quell", Address: "127.0.0.1:0"})
 	if err := srv.AddListener(l); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
 	if err := srv.Serve(); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	return &broker{srv, "mqtt://" + l.Address()}, nil
+	return &MQTT{srv, "mqtt://" + l.Address()}, nil
 }
 
-func (b *broker) close() error {
+// Close ends the broker.
+func (b *MQTT) Close() error {
 	if err := b.srv.Close(); err != nil {
 		return fmt.Errorf("broker: %w", err)
 	}

@@ -1,0 +1,47 @@
+package demo
+
+import (
+	"math"
+	"testing"
+)
+
+func TestSentence(t *testing.T) {
+	for want, e := range map[string]event{
+		"DRIFT      pump-1    noise: louder":                      {series: "pump-1", kind: "drift.opened", why: "louder", data: map[string]any{"kind": "noise"}},
+		"drift      pump-1    now fault: stuck":                   {series: "pump-1", kind: "drift.updated", why: "stuck", data: map[string]any{"kind": "fault"}},
+		"drift      pump-1    over: as usual":                     {series: "pump-1", kind: "drift.resolved", why: "as usual"},
+		"fine-tune  motor-1   challenger +3.1 dB → PROMOTED":      {series: "motor-1", kind: "finetune.finished", data: map[string]any{"verdict": "promoted", "gain_db": 3.14}},
+		"fine-tune  motor-1   → REJECTED: too little to judge on": {series: "motor-1", kind: "finetune.finished", why: "too little to judge on", data: map[string]any{"verdict": "rejected"}},
+		"fine-tune  motor-1   rejected: the noise is not white":   {series: "motor-1", kind: "finetune.rejected", why: "the noise is not white"},
+		"model.promoted  motor-1   a@1 serves":                    {series: "motor-1", kind: "model.promoted", why: "a@1 serves"},
+	} {
+		if got := sentence(&e); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
+
+// TestSpark draws raw and clean values on one scale.
+func TestSpark(t *testing.T) {
+	var l latest
+	for i := range 200 {
+		x := float64(i % 64)
+		half := x / 2
+		v := value{Raw: &x, Clean: &half}
+		if i%64 >= 32 && i%64 < 36 {
+			v.Raw = nil
+		}
+		l.add(v)
+	}
+	want := "▂▂▃▃▄▄ ▅▆▆▇▇██▁▁ → ▁▁▂▂▂▂▃▃▃▃▄▄▄▄▁▁"
+	if got := l.before(); got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := spark([]float64{1, 1, 1, 1, math.NaN(), 1, 1, 1}, 1, 1); got != "▁ " {
+		t.Errorf("a line that does not move: %q", got)
+	}
+	var none latest
+	if got := none.before(); got != " → " {
+		t.Errorf("of nothing: %q", got)
+	}
+}

@@ -1,0 +1,281 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/view"
+)
+
+// topOptions are those of quell top.
+type topOptions struct {
+	instance
+	once, asJSON bool
+	every        time.Duration
+	stream, find string
+	state, sort  string
+	limit        int
+}
+
+func topCmd(s streams) *cobra.Command {
+	var o topOptions
+	cmd := &cobra.Command{
+		Use:   "top",
+		Short: "Watch the series of a running instance, problems first",
+		Long: `Watch the series of a running instance in a table: those that need somebody first, with
+their newest raw and clean values, what serves them and why. On a terminal it is drawn
+again every two seconds until Ctrl-C; else, and with --once or --json, it is printed once.
+
+It asks the HTTP API (docs/api.md), which http.listen switches on.`,
+		Example: "  quell top --url http://gateway:7070 --token-file token\n  quell top --once --state fault,regime",
+		Args:    exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.every < 100*time.Millisecond {
+				return usageError("--every must be at least 100ms, got %s", o.every)
+			}
+			if err := o.open(); err != nil {
+				return err
+			}
+			return o.run(cmd.Context(), s)
+		},
+	}
+	f := cmd.Flags()
+	o.flags(f)
+	f.BoolVar(&o.once, "once", false, "print the table once")
+	f.BoolVar(&o.asJSON, "json", false, "print JSON once: status, streams and series as the API has them")
+	f.DurationVar(&o.every, "every", 2*time.Second, "`time` from one table to the next")
+	f.StringVar(&o.stream, "stream", "", "only series of this `stream`")
+	f.StringVar(&o.find, "find", "", "only series with this `text` in their name")
+	f.StringVar(&o.state, "state", "", "only series in one of these `states`: "+strings.Join(view.Rank, ","))
+	f.StringVar(&o.sort, "sort", view.ByProblem, "`order`: problem, name or stale")
+	f.IntVar(&o.limit, "limit", 0, "at most so many series (default: what fits the terminal, else 50)")
+	return cmd
+}
+
+// instanceStatus is what top reads of the status.
+type instanceStatus struct {
+	Version string            `json:"version"`
+	Ready   bool              `json:"ready"`
+	Series  int               `json:"series"`
+	Now     time.Time         `json:"now"`
+	Memory  int64             `json:"memory_bytes"`
+	CPU     float64           `json:"cpu_seconds"`
+	Parts   []pipeline.Status `json:"parts"`
+}
+
+// instanceStreams and instanceSeries are what it reads of those.
+type instanceStreams struct {
+	Streams []view.Stream `json:"streams"`
+	Sinks   []view.Sink   `json:"sinks"`
+}
+
+type instanceSeries struct {
+	Total  int           `json:"total"`
+	Series []view.Series `json:"series"`
+}
+
+// glance is what a table is made of.
+type glance struct {
+	status  instanceStatus
+	streams instanceStreams
+	series  instanceSeries
+}
+
+func (o *topOptions) run(ctx context.Context, s streams) error {
+	if o.asJSON {
+		return o.printJSON(ctx, s)
+	}
+	width, height := terminalSize(s.out)
+	live := width > 0 && !o.once
+	limit := o.limit
+	if limit == 0 {
+		if limit = 50; live {
+			limit = max(1, height-5)
+		}
+	}
+	var before *glance
+	for {
+		g, err := o.look(ctx, limit)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+		var b bytes.Buffer
+		if live {
+			b.WriteString("\x1b[H\x1b[2J")
+		}
+		g.write(&b, before, width, live && os.Getenv("NO_COLOR") == "")
+		if _, err := s.out.Write(b.Bytes()); err != nil || !live {
+			return err
+		}
+		before = g
+		select {
+		case <-time.After(o.every):
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (o *topOptions) query(limit int) url.Values {
+	q := url.Values{"limit": {strconv.Itoa(limit)}, "sort": {o.sort}}
+	for name, v := range map[string]string{"stream": o.stream, "q": o.find, "state": o.state} {
+		if v != "" {
+			q.Set(name, v)
+		}
+	}
+	return q
+}
+
+func (o *topOptions) look(ctx context.Context, limit int) (*glance, error) {
+	g := &glance{}
+	if err := o.get(ctx, "status", nil, &g.status); err != nil {
+		return nil, err
+	}
+	if err := o.get(ctx, "streams", nil, &g.streams); err != nil {
+		return nil, err
+	}
+	return g, o.get(ctx, "series", o.query(limit), &g.series)
+}
+
+func (o *topOptions) printJSON(ctx context.Context, s streams) error {
+	limit := o.limit
+	if limit == 0 {
+		limit = 1000
+	}
+	var all struct {
+		Status  json.RawMessage `json:"status"`
+		Streams json.RawMessage `json:"streams"`
+		Sinks   json.RawMessage `json:"sinks"`
+		Total   int             `json:"total"`
+		Series  json.RawMessage `json:"series"`
+	}
+	if err := o.get(ctx, "status", nil, &all.Status); err != nil {
+		return err
+	}
+	if err := o.get(ctx, "streams", nil, &all); err != nil {
+		return err
+	}
+	if err := o.get(ctx, "series", o.query(limit), &all); err != nil {
+		return err
+	}
+	return json.NewEncoder(s.out).Encode(&all)
+}
+
+// write writes the table. before is the one before, for rates; nil: there is none.
+func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) {
+	ready := "ready"
+	for _, p := range g.status.Parts {
+		if !g.status.Ready && !p.Up {
+			ready = "not ready: " + p.Name + " is down"
+			break
+		}
+	}
+	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", g.status.Version, ready, g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
+	for i := range g.streams.Streams {
+		b.WriteString(clip(printable(g.stream(i, before)), width) + "\n")
+	}
+	var t bytes.Buffer
+	w := tabwriter.NewWriter(&t, 0, 0, 2, ' ', 0)
+	fmt.Fprint(w, "STATE\tSERIES\tRAW\tCLEAN\t±\tBY\tSCORE\tAGE\tWHY\n")
+	for i := range g.series.Series {
+		cells := row(&g.series.Series[i], g.status.Now)
+		for k := range cells {
+			cells[k] = strings.NewReplacer("\t", " ", "\n", " ").Replace(cells[k])
+		}
+		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	_ = w.Flush() // a buffer takes all
+	for i, line := range strings.Split(strings.TrimSuffix(t.String(), "\n"), "\n") {
+		line = clip(printable(strings.TrimRight(line, " ")), width)
+		if colour && i > 0 {
+			line = coloured(line, g.series.Series[i-1].Drift)
+		}
+		b.WriteString(line + "\n")
+	}
+	if more := g.series.Total - len(g.series.Series); more > 0 {
+		fmt.Fprintf(b, "… and %d more\n", more)
+	}
+}
+
+// stream returns the line of a stream.
+func (g *glance) stream(i int, before *glance) string {
+	s := &g.streams.Streams[i]
+	text := fmt.Sprintf("%s: %d messages, %d records", s.Name, s.Messages, s.Records)
+	if before != nil && i < len(before.streams.Streams) {
+		was, took := &before.streams.Streams[i], g.status.Now.Sub(before.status.Now).Seconds()
+		text = fmt.Sprintf("%s: %.4g messages/s, %.4g records/s", s.Name, float64(s.Messages-was.Messages)/took, float64(s.Records-was.Records)/took)
+	}
+	if s.Latency != nil {
+		text += fmt.Sprintf(", latency p50 %.3g ms, p99 %.3g ms", 1e3*float64(s.Latency.P50), 1e3*float64(s.Latency.P99))
+	}
+	text += fmt.Sprintf(", lag %.3g s, model %s", float64(s.Lag), s.Model)
+	for name, n := range map[string]int64{"dead letters": s.Dead, "dropped": s.Dropped} {
+		if n > 0 {
+			text += fmt.Sprintf(", %d %s", n, name)
+		}
+	}
+	return text
+}
+
+// row returns the cells of a series.
+func row(s *view.Series, now time.Time) []string {
+	cells := []string{s.Drift, s.Stream + "/" + s.Series, "–", "–", "–", "", figure(s.Score), "–", ""}
+	if s.Learning != nil {
+		cells[0] = fmt.Sprintf("learning %d %%", 100*s.Learning.Have/max(1, s.Learning.Need))
+	}
+	if len(s.Channels) > 0 {
+		c := &s.Channels[0]
+		cells[2], cells[3], cells[5] = figure(c.Raw), figure(c.Clean), c.Method
+		if c.Hi.Known() && c.Lo.Known() {
+			cells[4] = figure((c.Hi - c.Lo) / 2)
+		}
+		if n := len(s.Channels) - 1; n > 0 {
+			cells[5] += fmt.Sprintf(" (%s, +%d)", c.Name, n)
+		}
+	}
+	if s.Arrived != 0 {
+		cells[7] = max(0, now.Sub(time.Unix(0, int64(s.Arrived)))).Round(time.Second).String()
+	}
+	if s.Why != nil {
+		cells[8] = *s.Why
+	}
+	return cells
+}
+
+func figure(n view.Number) string {
+	if !n.Known() {
+		return "–"
+	}
+	return strconv.FormatFloat(float64(n), 'g', 5, 64)
+}
+
+// clip shortens a line to the width of the terminal; 0: there is none.
+func clip(line string, width int) string {
+	if r := []rune(line); width > 0 && len(r) > width {
+		return string(r[:width-1]) + "…"
+	}
+	return line
+}
+
+// coloured sets a line in the colour of its state, which its words say too.
+func coloured(line, state string) string {
+	code := map[string]string{"fault": "31", "regime": "35", "noise": "33", "unknown": "36", "warning": "33", "learning": "2"}[state]
+	if code == "" {
+		return line
+	}
+	return "\x1b[" + code + "m" + line + "\x1b[0m"
+}

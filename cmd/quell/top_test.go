@@ -1,0 +1,73 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/view"
+)
+
+func TestTopTable(t *testing.T) {
+	now := time.Unix(1000, 0).UTC()
+	why := "stuck\x1b[31m\tfor long"
+	g := &glance{
+		status:  instanceStatus{Version: "1.0", Series: 12, Now: now, Parts: []pipeline.Status{{Name: "sink clean", Up: true}, {Name: "source pumps"}}},
+		streams: instanceStreams{Streams: []view.Stream{{Name: "pumps", Messages: 300, Records: 280, Dead: 2, Latency: &view.Quantiles{P50: .001, P99: .0025}, Model: "base@1"}}},
+		series: instanceSeries{Total: 12, Series: []view.Series{
+			{Stream: "pumps", Series: "1", Drift: "fault", Arrived: view.Stamp(988e9), Why: &why, Score: 1.5, Channels: []view.Value{{Name: "temp", Raw: 21.5, Clean: 21, Lo: 20.5, Hi: 21.5, Method: "net"}, {}}},
+			{Stream: "pumps", Series: "new", Drift: "learning", Learning: &view.Progress{Have: 25, Need: 100}, Score: view.NaN},
+		}},
+	}
+	before := &glance{status: instanceStatus{Now: now.Add(-2 * time.Second)}, streams: instanceStreams{Streams: []view.Stream{{Name: "pumps", Messages: 100, Records: 100}}}}
+	var b bytes.Buffer
+	g.write(&b, before, 0, false)
+	want := `quell 1.0  not ready: source pumps is down  12 series  0 MB  00:16:40Z
+pumps: 100 messages/s, 90 records/s, latency p50 1 ms, p99 2.5 ms, lag 0 s, model base@1, 2 dead letters
+STATE          SERIES     RAW   CLEAN  ±    BY              SCORE  AGE  WHY
+fault          pumps/1    21.5  21     0.5  net (temp, +1)  1.5    12s  stuck�[31m for long
+learning 25 %  pumps/new  –     –      –                    –      –
+… and 10 more
+`
+	if got := b.String(); got != want {
+		t.Errorf("%s\nwant\n%s", got, want)
+	}
+	b.Reset()
+	g.write(&b, nil, 40, true)
+	lines := strings.Split(b.String(), "\n")
+	if !strings.Contains(lines[1], "300 messages, 280 records") || len([]rune(lines[1])) > 40 {
+		t.Errorf("without a table before: %q", lines[1])
+	}
+	if !strings.HasPrefix(lines[3], "\x1b[31m") || !strings.HasSuffix(lines[3], "…\x1b[0m") {
+		t.Errorf("in colour: %q", lines[3])
+	}
+}
+
+func TestTapPrints(t *testing.T) {
+	in := "event: hello\ndata: {\"v\":1}\n\n: beat\n\nevent: tap\ndata: {\"stream\":\"pumps\",\"arrow\":\"sink\",\"text\":\"a\\u001b[2J\",\"dropped\":3}\n\nevent: status\ndata: {}\n\nevent: tap\ndata: {\"stream\":\"pumps\",\"arrow\":\"drift\",\"text\":\"b\",\"dropped\":0}\n\n"
+	o := tapOptions{lines: 2}
+	var b bytes.Buffer
+	if err := o.print(&b, strings.NewReader(in), true); err != nil {
+		t.Fatal(err)
+	}
+	if want := "sink    pumps  a�[2J  (3 between)\ndrift   pumps  b\n"; b.String() != want {
+		t.Errorf("%q, want %q", b.String(), want)
+	}
+	b.Reset()
+	o.lines, o.asJSON = 0, true
+	if err := o.print(&b, strings.NewReader(in), true); err == nil || strings.Count(b.String(), "\n") != 2 {
+		t.Errorf("a stream that ends: %v, %q", err, b.String())
+	}
+}
+
+func TestBarOfFineTune(t *testing.T) {
+	all := []view.Adaptation{{Phase: view.Idle, Steps: 100}, {Phase: view.Training, Series: "pump-1", Steps: 300, Curve: []view.Step{{Step: 150}}}}
+	if got, want := barOf(all), "       fine-tune  pump-1    ████████████░░░░░░░░░░░░  50 %"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if got := barOf(all[:1]); got != "" {
+		t.Errorf("nothing trains: %q", got)
+	}
+}

@@ -1,0 +1,49 @@
+package pipeline
+
+import "sync"
+
+// arena is the memory that the states of a checkpoint are written to. It is used
+// again by later checkpoints: a stream of many series would else make as much garbage
+// with each as all their states take.
+type arena struct {
+	chunks [][]byte
+	at     int // the chunk that is being filled
+	pool   *sync.Pool
+}
+
+// arenaChunk is the size of a chunk. A state that is longer gets one of its own.
+const arenaChunk = 1 << 20
+
+func newArena(pool *sync.Pool) *arena {
+	a := pool.Get().(*arena)
+	a.pool = pool
+	return a
+}
+
+// write has appendTo append a state to some memory of the arena, and returns it. like is
+// about how long it is going to be: where it comes out longer than there is room for,
+// append finds it memory of its own.
+func (a *arena) write(like int, appendTo func(dst []byte) []byte) []byte {
+	for a.at < len(a.chunks) && cap(a.chunks[a.at])-len(a.chunks[a.at]) < like {
+		a.at++
+	}
+	if a.at == len(a.chunks) {
+		a.chunks = append(a.chunks, make([]byte, 0, max(arenaChunk, like)))
+	}
+	chunk := a.chunks[a.at]
+	from := len(chunk)
+	out := appendTo(chunk[from:from:cap(chunk)])
+	if from+len(out) <= cap(chunk) {
+		a.chunks[a.at] = chunk[:from+len(out)]
+	}
+	return out[:len(out):len(out)]
+}
+
+// release gives the memory back; nothing that write returned may be used any more.
+func (a *arena) release() {
+	for i := range a.chunks {
+		a.chunks[i] = a.chunks[i][:0]
+	}
+	a.at = 0
+	a.pool.Put(a)
+}

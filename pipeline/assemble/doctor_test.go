@@ -1,0 +1,123 @@
+package assemble
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+
+	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
+	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/pipeline/config"
+)
+
+// findings runs the doctor and returns what it found as lines.
+func findings(t *testing.T, text string) string {
+	t.Helper()
+	cfg, warnings, err := config.Parse("x", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err, warnings)
+	}
+	var b strings.Builder
+	Doctor(t.Context(), cfg, 2*time.Second, func(f Finding) {
+		fmt.Fprintf(&b, "%s %s %s: %s\n", f.Status, f.Subject, f.Check, f.Detail)
+		if (f.Status == FindingFail || f.Status == FindingWarn) != (f.Fix != "") {
+			t.Errorf("a failure and what to do belong together: %+v", f)
+		}
+	})
+	return b.String()
+}
+
+func wantLines(t *testing.T, got string, want ...string) {
+	t.Helper()
+	for _, w := range want {
+		if !strings.Contains(got, w) {
+			t.Errorf("nothing says %q:\n%s", w, got)
+		}
+	}
+}
+
+// TestDoctorFine: with all that a configuration needs nothing fails, and nobody is
+// written to.
+func TestDoctorFine(t *testing.T) {
+	var published []string
+	broker := mqtttest.Start(t, mqtttest.Rules{Published: func(m mqtttest.Message) { published = append(published, m.Topic) }})
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(2, "raw", "clean"))
+	methods := map[string]int{}
+	hook := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { methods[r.Method]++ }))
+	defer hook.Close()
+	dir := t.TempDir()
+	got := findings(t, fmt.Sprintf(`
+version: 1
+state_dir: %s/state
+http: {listen: "127.0.0.1:0"}
+connections: {m: {type: mqtt, url: "%s"}, k: {type: kafka, brokers: [%q]}}
+streams:
+  m: {source: {connection: m, topics: ["a/{series}"]}, channels: [v], sinks: [mq, hook]}
+  k: {source: {connection: k, topics: [raw]}, channels: [v], sinks: [kf, file]}
+sinks:
+  mq: {type: mqtt, connection: m, topic: b}
+  kf: {type: kafka, connection: k, topic: clean}
+  file: {type: file, path: %s/o.jsonl}
+  hook: {type: webhook, url: "%s/secret-path"}
+`, dir, broker.URL, cluster.ListenAddrs()[0], dir, hook.URL))
+	wantLines(t, got, "ok connections.m auth", "ok streams.m read: the broker grants a/+", "skip sinks.mq write", "ok connections.k auth",
+		"ok streams.k topic: raw has 2 partitions", "ok streams.k read", "ok sinks.kf topic: clean has 2", "ok sinks.file file", "ok sinks.hook http", "ok sinks.hook clock", "ok http listen", "ok state_dir write")
+	if strings.Contains(got, "fail ") || strings.Contains(got, "secret-path") {
+		t.Errorf("something fails, or a secret shows:\n%s", got)
+	}
+	if len(published) > 0 || len(methods) != 1 || methods[http.MethodHead] != 1 {
+		t.Errorf("it published to %v and asked by %v", published, methods)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "state"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
+// TestDoctorFailures: each thing that is not there is told once, at its first step, with
+// what to do.
+func TestDoctorFailures(t *testing.T) {
+	broker := mqtttest.Start(t, mqtttest.Rules{})
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+	}))
+	defer late.Close()
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "raw"))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := findings(t, fmt.Sprintf(`
+version: 1
+state_dir: %[1]s/file/state
+http: {listen: "%[2]s"}
+connections:
+  shut: {type: mqtt, url: "mqtt://127.0.0.1:1"}
+  lost: {type: mqtt, url: "mqtt://no-such-host.invalid"}
+  plain: {type: mqtt, url: "mqtts://%[2]s"}
+  file: {type: mqtt, url: "mqtt://%[2]s", username: u, password_file: %[1]s/none}
+  k: {type: kafka, brokers: [%[3]q]}
+streams:
+  a: {source: {connection: shut, topics: ["a/{series}"]}, channels: [v], sinks: [hook]}
+  k: {source: {connection: k, topics: [other]}, channels: [v], sinks: [late, out]}
+  f: {source: {type: file, path: %[1]s/none.csv}, channels: [v], model: {use: none.quell}, sinks: [out]}
+sinks:
+  out: {type: file, path: %[1]s/none/o.jsonl}
+  hook: {type: webhook, url: "%[4]s"}
+  late: {type: alertmanager, url: "%[5]s"}
+`, dir, broker.Addr(), cluster.ListenAddrs()[0], secure.URL, late.URL))
+	wantLines(t, got, "fail connections.shut tcp", "fail connections.lost dns", "fail connections.plain tls", "fail connections.file settings", "fail streams.k topic: there is no topic other",
+		"fail streams.f file", "fail streams.f model", "fail sinks.out file", "fail sinks.hook tls", "warn sinks.late clock: its clock is -1h", "fail http listen", "fail state_dir write")
+	if n := strings.Count(got, "fail "); n != 11 {
+		t.Errorf("%d failures, want 11:\n%s", n, got)
+	}
+}

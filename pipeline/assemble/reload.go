@@ -1,0 +1,280 @@
+package assemble
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/web"
+)
+
+// Reloader applies a changed configuration file to the pipeline that runs by it:
+// streams and sinks whose section and files are as they were run on. It is safe for
+// concurrent use.
+type Reloader struct {
+	path string
+	opt  Options
+	p    *pipeline.Pipeline
+
+	mu      sync.Mutex
+	cfg     *config.Config    // that runs
+	streams map[string]string // what the parts were made of, see prints
+	sinks   map[string]string
+}
+
+// NewReloader returns a reloader of the file at path, of which cfg was read and p was
+// made with opt.
+func NewReloader(path string, cfg *config.Config, opt Options, p *pipeline.Pipeline) *Reloader {
+	if opt.Seed == 0 {
+		opt.Seed = 1
+	}
+	r := &Reloader{path: path, opt: opt, p: p, cfg: cfg}
+	r.streams, r.sinks = prints(cfg)
+	return r
+}
+
+// Reload reads the file again and replaces what has changed, by drain and restart from
+// its own checkpoint: nothing is lost, and no value differs from those of a restart.
+// It returns what it replaced, and what has changed and needs a restart of the process.
+// After an error what ran before runs on; a *web.Mistakes is about the file.
+func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	next, warnings, err := config.Load(r.path)
+	if err != nil {
+		return nil, nil, mistaken(err)
+	}
+	if err := config.NeedEnv(warnings); err != nil {
+		return nil, nil, mistaken(err)
+	}
+	needsRestart = keep(next, r.cfg)
+	streams, sinks := prints(next)
+	goneStreams, newStreams := differ(r.streams, streams)
+	goneSinks, newSinks := differ(r.sinks, sinks)
+	for _, s := range slices.Concat(r.cfg.Streams, next.Streams) { // who feeds a sink that changes
+		if slices.ContainsFunc(s.Sinks, func(n string) bool { return slices.Contains(goneSinks, n) || slices.Contains(newSinks, n) }) {
+			if r.cfg.Stream(s.Name) != nil && !slices.Contains(goneStreams, s.Name) {
+				goneStreams = append(goneStreams, s.Name)
+			}
+			if next.Stream(s.Name) != nil && !slices.Contains(newStreams, s.Name) {
+				newStreams = append(newStreams, s.Name)
+			}
+		}
+	}
+	if fixed := fixedStreams(r.cfg, goneStreams); len(fixed) > 0 {
+		return nil, append(needsRestart, fixed...), fmt.Errorf("streams.%s reads standard input, which can't be opened again: restart to change it", fixed[0])
+	}
+	if len(goneStreams)+len(newStreams)+len(goneSinks)+len(newSinks) == 0 {
+		r.cfg = next
+		return nil, needsRestart, nil
+	}
+	b := &builder{cfg: next, opt: r.opt}
+	if err := b.try(newSinks, newStreams); err != nil {
+		return nil, nil, fmt.Errorf("%w: what ran before runs on", err)
+	}
+	old := &builder{cfg: r.cfg, opt: r.opt}
+	err = r.p.Change(ctx, pipeline.Change{
+		Streams: goneStreams, Sinks: goneSinks,
+		Make: func() (pipeline.Parts, error) { return b.parts(newSinks, newStreams) },
+		Back: func() (pipeline.Parts, error) { return old.parts(goneSinks, goneStreams) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	r.cfg, r.streams, r.sinks = next, streams, sinks
+	return changes(goneStreams, newStreams, goneSinks, newSinks), needsRestart, nil
+}
+
+// mistaken turns the mistakes of a file into what the API tells.
+func mistaken(err error) error {
+	var list config.ErrorList
+	if !errors.As(err, &list) {
+		return err
+	}
+	out := &web.Mistakes{Err: err}
+	for _, e := range list {
+		out.List = append(out.List, web.Mistake{File: e.File, Line: e.Line, Column: e.Column, Path: e.Path, Message: e.Msg})
+	}
+	return out
+}
+
+// keep gives next what can't change while the process runs, and names what would have.
+func keep(next, now *config.Config) (differs []string) {
+	if next.StateDir != now.StateDir {
+		differs = append(differs, "state_dir")
+	}
+	if !reflect.DeepEqual(next.HTTP, now.HTTP) {
+		differs = append(differs, "http")
+	}
+	if !reflect.DeepEqual(next.DeadLetter, now.DeadLetter) || printOf(now, now.DeadLetter.Connection) != printOf(next, now.DeadLetter.Connection) {
+		differs = append(differs, "dead_letter")
+	}
+	next.StateDir, next.HTTP, next.DeadLetter = now.StateDir, now.HTTP, now.DeadLetter
+	return differs
+}
+
+// prints returns what each stream and each sink is made of, by name: its section, that
+// of its connection, and the content of the files that they name.
+func prints(c *config.Config) (streams, sinks map[string]string) {
+	streams, sinks = map[string]string{}, map[string]string{}
+	for i := range c.Streams {
+		s := &c.Streams[i]
+		streams[s.Name] = printOf(c, s.Source.Connection, *s, c.Links)
+	}
+	for i := range c.Sinks {
+		s := &c.Sinks[i]
+		parts := []any{*s}
+		for j := range c.Streams { // a sink may have something of its own for each
+			if st := &c.Streams[j]; slices.Contains(st.Sinks, s.Name) && (s.Type == config.Alertmanager || s.Type == config.Kafka && strings.Contains(s.Topic, "{stream}")) {
+				parts = append(parts, st.Name, st.Sinks)
+			}
+		}
+		sinks[s.Name] = printOf(c, s.Connection, parts...)
+	}
+	return streams, sinks
+}
+
+// printOf returns a digest of parts of a configuration and of a connection.
+func printOf(c *config.Config, connection string, parts ...any) string {
+	if k := c.Connection(connection); k != nil {
+		parts = append(parts, *k)
+	}
+	h := sha256.New()
+	for _, p := range parts {
+		digest(h, reflect.ValueOf(p))
+	}
+	return string(h.Sum(nil))
+}
+
+// digest writes a value, with secrets as they are and, for keys that name files, with
+// what these hold.
+func digest(h interface{ Write([]byte) (int, error) }, v reflect.Value) {
+	switch {
+	case v.Kind() == reflect.Pointer && v.IsNil():
+		fmt.Fprint(h, "nil;")
+	case v.Kind() == reflect.Pointer:
+		digest(h, v.Elem())
+	case v.Kind() == reflect.Slice:
+		fmt.Fprint(h, v.Len(), ";")
+		for i := range v.Len() {
+			digest(h, v.Index(i))
+		}
+	case v.Type() == reflect.TypeFor[config.Secret]():
+		fmt.Fprintf(h, "%q;", v.Interface().(config.Secret).Reveal())
+	case v.Kind() == reflect.Struct:
+		for i := range v.NumField() {
+			f, name := v.Field(i), v.Type().Field(i).Name
+			digest(h, f)
+			if f.Kind() == reflect.String && (strings.HasSuffix(name, "File") || name == "Use") {
+				h.Write(fileSum(f.String()))
+			}
+		}
+	default: // maps are written in order of their keys
+		fmt.Fprintf(h, "%#v;", v.Interface())
+	}
+}
+
+// fileSum returns a digest of a file, none for what is none.
+func fileSum(path string) []byte {
+	if path == "" {
+		return nil
+	}
+	path, err := config.FilePath(path)
+	if err != nil {
+		return nil
+	}
+	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
+		return nil
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+// differ returns the names that are gone or changed, and those that are new or changed.
+func differ(was, is map[string]string) (gone, made []string) {
+	for name, p := range was {
+		if is[name] != p {
+			gone = append(gone, name)
+		}
+	}
+	for name, p := range is {
+		if was[name] != p {
+			made = append(made, name)
+		}
+	}
+	slices.Sort(gone)
+	slices.Sort(made)
+	return gone, made
+}
+
+func fixedStreams(c *config.Config, names []string) (fixed []string) {
+	for _, n := range names {
+		if s := c.Stream(n); s != nil && s.Source.Type == config.File && s.Source.Path == "-" {
+			fixed = append(fixed, n)
+		}
+	}
+	return fixed
+}
+
+// changes names what was replaced, as keys of the file.
+func changes(goneStreams, newStreams, goneSinks, newSinks []string) (out []string) {
+	for _, list := range []struct {
+		section string
+		names   []string
+	}{{"sinks.", slices.Concat(goneSinks, newSinks)}, {"streams.", slices.Concat(goneStreams, newStreams)}} {
+		slices.Sort(list.names)
+		for _, n := range slices.Compact(list.names) {
+			out = append(out, list.section+n)
+		}
+	}
+	return out
+}
+
+// try makes parts but for what would touch the state that the running ones have, to
+// find what is wrong with them beforehand.
+func (b *builder) try(sinks, streams []string) error {
+	for _, name := range sinks {
+		if _, err := b.outlet(b.cfg.Sink(name)); err != nil {
+			return fmt.Errorf("sink %s: %w", name, err)
+		}
+	}
+	for _, name := range streams {
+		s := *b.cfg.Stream(name)
+		s.Adapt.Mode = "off"
+		if _, err := b.stream(&s); err != nil {
+			return fmt.Errorf("stream %s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// parts makes sinks and streams. Those that were made are returned with an error too.
+func (b *builder) parts(sinks, streams []string) (out pipeline.Parts, err error) {
+	for _, name := range sinks {
+		o, err := b.outlet(b.cfg.Sink(name))
+		if err != nil {
+			return out, fmt.Errorf("sink %s: %w", name, err)
+		}
+		out.Sinks = append(out.Sinks, o)
+	}
+	for _, name := range streams {
+		s, err := b.stream(b.cfg.Stream(name))
+		if err != nil {
+			return out, fmt.Errorf("stream %s: %w", name, err)
+		}
+		out.Streams = append(out.Streams, s)
+	}
+	return out, nil
+}

@@ -1,0 +1,168 @@
+package assemble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/pipeline/config"
+	"github.com/quell-stream/quell/web"
+)
+
+const reloadFile = `version: 1
+state_dir: %[1]s/state
+http: {listen: off}
+connections: {m: {type: mqtt, url: "%[2]s"}}
+streams:
+  a: {source: {connection: m, topics: ["a/{series}"], codec: {type: plain}}, channels: [v], window: {rate_hz: 500}, adapt: {mode: off}, sinks: [a]}
+  b: {source: {connection: m, topics: ["b/{series}"], codec: {type: plain}}, channels: [v], window: {rate_hz: 500}, adapt: {mode: off}, sinks: [b]}
+sinks:
+  a: {type: file, path: %[1]s/a.jsonl}
+  b: {type: file, path: %[1]s/b.jsonl}
+`
+
+// TestReload changes a running pipeline by its file, step by step. Each message, from
+// before, between and after, is in a sink in the end.
+func TestReload(t *testing.T) {
+	broker := mqtttest.Start(t, mqtttest.Rules{})
+	dir := t.TempDir()
+	path := filepath.Join(dir, "quell.yaml")
+	text := fmt.Sprintf(reloadFile, dir, broker.URL)
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(text)
+	cfg, _, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := Options{Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Registerer: prometheus.NewRegistry(), Stdout: io.Discard}
+	p, err := Pipeline(cfg, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	ready := func() {
+		t.Helper()
+		deadline := time.Now().Add(10 * time.Second)
+		for ok, parts := p.Ready(); !ok; ok, parts = p.Ready() {
+			if time.Now().After(deadline) {
+				t.Fatalf("not ready: %+v", parts)
+			}
+			time.Sleep(5 * time.Millisecond)
+		}
+	}
+	r := NewReloader(path, cfg, opt, p)
+	sent := map[string]int{}
+	send := func(streams ...string) {
+		t.Helper()
+		ready()
+		for _, s := range streams {
+			for range 40 {
+				sent[s]++
+				broker.Publish(t, s+"/x", fmt.Sprint(sent[s]), false)
+				time.Sleep(time.Millisecond)
+			}
+		}
+	}
+	for _, step := range []struct {
+		name             string
+		edit             [2]string
+		changed, restart []string
+		fails            string
+		send             []string
+	}{
+		{"nothing", [2]string{}, nil, nil, "", []string{"a", "b"}},
+		{"a comment", [2]string{"version: 1\n", "version: 1 # the first\n"}, nil, nil, "", []string{"a"}},
+		{"a stream", [2]string{"sinks: [b]}", "drift: {false_alarms: 1/week}, sinks: [b]}"}, []string{"streams.b"}, nil, "", []string{"a", "b"}},
+		{"a mistake", [2]string{"qqq", ""}, nil, nil, "mistake", []string{"a", "b"}},
+		{"a model that is not there", [2]string{"1/week}, sinks: [b]}", "1/week}, model: {use: none.quell}, sinks: [b]}"}, nil, nil, "none.quell", []string{"a", "b"}},
+		{"back", [2]string{"model: {use: none.quell}, ", ""}, nil, nil, "", []string{"b"}},
+		{"a sink", [2]string{"b.jsonl}", "b2.jsonl}"}, []string{"sinks.b", "streams.b"}, nil, "", []string{"a", "b"}},
+		{"one more stream and sink", [2]string{"sinks:\n", "  c: {source: {connection: m, topics: [\"c/{series}\"], codec: {type: plain}}, channels: [v], window: {rate_hz: 500}, adapt: {mode: off}, sinks: [c]}\nsinks:\n  c: {type: file, path: " + dir + "/c.jsonl}\n"}, []string{"sinks.c", "streams.c"}, nil, "", []string{"a", "b", "c"}},
+		{"what needs a restart", [2]string{"listen: off", "listen: \"127.0.0.1:1\""}, nil, []string{"http"}, "", []string{"a"}},
+		{"the connection", [2]string{"mqtt, url", "mqtt, client_id: other, url"}, []string{"streams.a", "streams.b", "streams.c"}, []string{"http"}, "", []string{"a", "b", "c"}},
+	} {
+		if step.edit[0] == "qqq" {
+			write(text + "\nnonsense: 1\n")
+		} else {
+			if step.edit[0] != "" && strings.Count(text, step.edit[0]) != 1 {
+				t.Fatalf("%s: %q is not in the file once", step.name, step.edit[0])
+			}
+			text = strings.Replace(text, step.edit[0], step.edit[1], 1)
+			write(text)
+		}
+		changed, restart, err := r.Reload(t.Context())
+		var wrong *web.Mistakes
+		switch {
+		case step.fails == "mistake":
+			if !errors.As(err, &wrong) || len(wrong.List) != 1 || wrong.List[0].Line == 0 {
+				t.Errorf("%s: got %v", step.name, err)
+			}
+		case step.fails != "":
+			if err == nil || !strings.Contains(err.Error(), step.fails) {
+				t.Errorf("%s: got %v", step.name, err)
+			}
+		case err != nil:
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if !slices.Equal(changed, step.changed) || !slices.Equal(restart, step.restart) {
+			t.Errorf("%s: changed %v, needs a restart %v; want %v and %v", step.name, changed, restart, step.changed, step.restart)
+		}
+		send(step.send...)
+	}
+	// What was published is acknowledged once it is in the journal; a stop computes it.
+	time.Sleep(200 * time.Millisecond)
+	stop()
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for stream, n := range sent {
+		sum := p.Summaries()[stream]
+		if sum.In != int64(n) {
+			t.Errorf("stream %s: %d samples came in, %d were sent", stream, sum.In, n)
+		}
+	}
+	for _, name := range []string{"a", "b", "b2", "c"} {
+		if info, err := os.Stat(filepath.Join(dir, name+".jsonl")); err != nil || info.Size() == 0 {
+			t.Errorf("%s.jsonl: %v", name, err)
+		}
+	}
+}
+
+// TestReloadOfFiles: a file that a section names counts with what it holds.
+func TestReloadOfFiles(t *testing.T) {
+	dir := t.TempDir()
+	key := filepath.Join(dir, "hmac")
+	sum := func(content string) map[string]string {
+		if err := os.WriteFile(key, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cfg, _, err := config.Parse("x", []byte("version: 1\nstreams: {s: {source: {type: sim}, sinks: [h, o]}}\nsinks: {h: {type: webhook, url: \"https://h\", secret_file: "+key+"}, o: {type: stdout}}\n"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, sinks := prints(cfg)
+		return sinks
+	}
+	one, two := sum("one"), sum("two")
+	if one["h"] == two["h"] || one["o"] != two["o"] || sum("one")["h"] != one["h"] {
+		t.Error("a changed secret is not seen, or an unchanged one is")
+	}
+}

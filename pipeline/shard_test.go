@@ -1,0 +1,124 @@
+package pipeline
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
+)
+
+// everything is an Out that keeps all that comes, in order.
+type everything struct{ lines []string }
+
+func (o *everything) Record(r *sink.Record) {
+	o.lines = append(o.lines, string(sink.AppendRecord(nil, r)))
+}
+func (o *everything) Event(e sink.Event) {
+	o.lines = append(o.lines, string(sink.AppendEvent(nil, &e)))
+}
+func (o *everything) Dead(s ingest.Sample, why window.Fate) {
+	o.lines = append(o.lines, fmt.Sprint(s.Series, s.Time, why))
+}
+
+// encoder is an Out that takes records with their JSON, as a worker does.
+type encoder struct{ everything }
+
+func (o *encoder) Encoded(r *sink.Record, json []byte) {
+	if own := sink.AppendRecord(nil, r); string(own) != string(json) {
+		json = own // and the lines differ from those of another run
+		o.lines = append(o.lines, "the record and its JSON differ")
+	}
+	o.lines = append(o.lines, string(json))
+}
+
+// fleetOf draws the samples of many series: each with gaps and disorder of its own.
+func fleetOf(rng *rand.Rand, series, slots int) []ingest.Sample {
+	var in []ingest.Sample
+	for i := range slots {
+		for k := range series {
+			if rng.IntN(50) == 0 || (i+k*37)%211 > 195 {
+				continue
+			}
+			in = append(in, ingest.Sample{Series: fmt.Sprintf("s%02d", k), Time: int64(1e18) + int64(i)*1e7,
+				Value: float64(k) + math.Sin(float64(i)/(20+float64(k))) + 0.3*rng.NormFloat64()})
+			if m := len(in); m > 2*series && rng.IntN(20) == 0 {
+				in[m-1], in[m-series] = in[m-series], in[m-1]
+			}
+		}
+	}
+	return in
+}
+
+// shardedRun returns all that an engine of so many shards hands out.
+func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, cut func() int) []string {
+	t.Helper()
+	out := &encoder{}
+	next := 0
+	e, err := NewEngine(EngineConfig{
+		Stream: "s", Channels: []string{"a"}, Guard: true, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate, SentinelSlots: 128,
+		Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond},
+		AtRate: func(float64) (*model.Model, monitor.Rate) {
+			next++
+			return models[next%len(models)], monitor.DefaultRate
+		},
+	}, out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	e.shards = newShards(shards)
+	parallel := 0
+	for len(in) > 0 {
+		n := min(len(in), cut())
+		if err := e.Push("p", in[:n], 0); err != nil {
+			t.Fatal(err)
+		}
+		in = in[n:]
+		if e.sharded() {
+			parallel++
+		}
+		e.Run()
+	}
+	e.Finish()
+	if shards > 1 && parallel == 0 {
+		t.Fatal("nothing was computed in parallel")
+	}
+	return out.lines
+}
+
+// TestShardsChangeNothing: what comes out of any number of shards is what comes of one,
+// byte for byte and in the same order, whatever the series, models and calls.
+func TestShardsChangeNothing(t *testing.T) {
+	models := []*model.Model{testModel(t, 1), testModel(t, 1), testModel(t, 1), testModel(t, 1)}
+	for seed := range uint64(8) {
+		draw := rand.New(rand.NewPCG(seed, 0))
+		series, slots := 8+draw.IntN(30), 100+draw.IntN(250)
+		if seed == 0 { // until guards have judged a block, on the panels of their shards
+			series, slots = 12, 1300
+		}
+		served, longest, shards := models[:1+draw.IntN(len(models))], 1+draw.IntN(3000), 2+draw.IntN(4)
+		in := fleetOf(draw, series, slots)
+		run := func(shards int) []string {
+			cuts := rand.New(rand.NewPCG(seed, 2))
+			return shardedRun(t, shards, slices.Clone(in), served, func() int { return 400 + cuts.IntN(longest) })
+		}
+		want, got := run(1), run(shards)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("seed %d, %d series, %d models, %d shards (-one +many):\n%s", seed, series, len(served), shards, diff)
+		}
+		if served := strings.Count(strings.Join(want, ""), `"method":"net"`); served == 0 {
+			t.Fatalf("seed %d: the net served nothing", seed)
+		}
+	}
+}

@@ -1,0 +1,233 @@
+package browser
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp/kb"
+
+	"github.com/quell-stream/quell/test/browser/mock"
+)
+
+// play serves a mock below a path, as a proxy would.
+func play(t *testing.T, c mock.Config) (*mock.Server, string) {
+	t.Helper()
+	c.Assets = os.DirFS("../../web/app/dist")
+	m := mock.New(c)
+	server := httptest.NewServer(http.StripPrefix("/plant/quell", m.Handler()))
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections) // first: a live stream does not end by itself
+	return m, server.URL + "/plant/quell/"
+}
+
+const cards = `document.querySelectorAll(".card").length`
+
+// A thousand series stay usable: few of them are in the page at a time, all can be
+// reached, found, filtered and sorted.
+func TestThousandSeries(t *testing.T) {
+	p := open(t, 1280, 900)
+	_, address := play(t, mock.Config{Series: 1000})
+	p.visit(address)
+	p.wait("cards", cards+" > 8", 20*time.Second)
+	if n := eval[int](p, cards); n > 80 {
+		t.Errorf("%d cards are in the page", n)
+	}
+	first := `document.querySelector(".card").getAttribute("class")`
+	if got := eval[string](p, first); !strings.Contains(got, "fault") {
+		t.Errorf("the first card is %q, not one with a fault", got)
+	}
+	eval[string](p, `(scrollTo(0, document.body.scrollHeight), "")`)
+	p.wait("the last card", `[...document.querySelectorAll(".card")].some(c => c.getAttribute("aria-posinset") === "1000")`, 10*time.Second)
+	if n := eval[int](p, cards); n > 80 {
+		t.Errorf("%d cards are in the page at its end", n)
+	}
+	p.press("/")
+	p.wait("the search has the focus", `document.activeElement.id === "find"`, 3*time.Second)
+	eval[string](p, `(document.activeElement.select(), "")`)
+	p.press("unit-777")
+	p.wait("one card", cards+` === 1 && document.querySelector(".card strong").textContent === "unit-777"`, 10*time.Second)
+	p.wait("the search in the address", `location.hash.includes("q=unit-777")`, 5*time.Second)
+	eval[string](p, `(document.getElementById("find").select(), "")`)
+	p.press(kb.Backspace)
+	eval[string](p, `([...document.querySelectorAll(".chip")].find(c => c.textContent.startsWith("noise")).click(), "")`)
+	p.wait("twenty with noise", `document.querySelector("[role=search] [role=status]").textContent.startsWith("20 series")`, 10*time.Second)
+	p.clean(address)
+}
+
+// smoothFor counts frames for a time; what it is compared with is the same page that
+// is paused, so that a slow machine is no failure.
+func smoothFor(p *tab, d time.Duration) (frames int, longest float64) {
+	got := eval[[]float64](p, fmt.Sprintf(`new Promise(done => {
+		let n = 0, longest = 0, last = performance.now(), end = last + %d;
+		const f = t => { n++; longest = Math.max(longest, t - last); last = t; t < end ? requestAnimationFrame(f) : done([n, longest]); };
+		requestAnimationFrame(f);
+	})`, d.Milliseconds()))
+	return int(got[0]), got[1]
+}
+
+func TestHundredSeriesStaySmooth(t *testing.T) {
+	p := open(t, 1280, 900)
+	_, address := play(t, mock.Config{Series: 100})
+	p.visit(address)
+	p.wait("cards", cards+" > 8", 20*time.Second)
+	time.Sleep(2 * time.Second)
+	var shares []float64
+	for range 5 { // in turns: the machine may have other things to do
+		live, longest := smoothFor(p, 3*time.Second)
+		p.press(" ")
+		p.wait("paused", `document.querySelector(".live").textContent === "paused"`, 5*time.Second)
+		still, _ := smoothFor(p, 3*time.Second)
+		p.press(" ")
+		p.wait("live", `document.querySelector(".live").textContent === "live"`, 5*time.Second)
+		t.Logf("%d frames in 3 s live, %d paused: %.0f %%; the longest took %.0f ms", live, still, 100*float64(live)/float64(still), longest)
+		shares = append(shares, float64(live)/float64(still))
+	}
+	slices.Sort(shares)
+	if median := shares[len(shares)/2]; median < 0.7 {
+		t.Errorf("%.0f %% of the frames of a page that is paused, in the median: more than 30 %% are dropped", 100*median)
+	}
+	p.clean(address)
+}
+
+// Who has no token is asked for it, and told when it is wrong.
+func TestToken(t *testing.T) {
+	p := open(t, 1000, 700)
+	_, address := play(t, mock.Config{Series: 3, Token: "open sesame"})
+	p.visit(address)
+	p.wait("the question", `document.querySelector("dialog[open] input")`, 10*time.Second)
+	p.press("wrong" + kb.Enter)
+	p.wait("the refusal", `document.querySelector("dialog[open]")?.innerText.includes("not taken")`, 10*time.Second)
+	p.press("open sesame" + kb.Enter)
+	p.wait("cards", cards+" === 3", 10*time.Second)
+	p.visit("about:blank")
+	p.visit(address + "#token=open%20sesame")
+	p.wait("cards", cards+" === 3", 10*time.Second)
+	if got := eval[string](p, `location.href`); strings.Contains(got, "sesame") {
+		t.Errorf("the address is %s", got)
+	}
+}
+
+// A stream that breaks is opened again, and until then the page says that it is stale.
+func TestReconnect(t *testing.T) {
+	p := open(t, 1000, 700)
+	m := mock.New(mock.Config{Series: 3, Assets: os.DirFS("../../web/app/dist")})
+	var down bool // set between requests
+	gate := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if down {
+			http.Error(w, "gone", http.StatusBadGateway)
+			return
+		}
+		m.Handler().ServeHTTP(w, r)
+	})
+	server := httptest.NewServer(gate)
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	p.visit(server.URL)
+	p.wait("live", `document.querySelector(".live").textContent === "live"`, 15*time.Second)
+	down = true
+	server.CloseClientConnections()
+	p.wait("stale", `document.querySelector(".live").textContent.startsWith("stale")`, 10*time.Second)
+	before := m.Opened()
+	down = false
+	p.wait("live again", `document.querySelector(".live").textContent === "live"`, 30*time.Second)
+	if m.Opened() <= before {
+		t.Errorf("%d streams were opened, %d before", m.Opened(), before)
+	}
+}
+
+// What is changed is asked of the server, and nothing else is.
+func TestWrites(t *testing.T) {
+	p := open(t, 1280, 1400)
+	m, address := play(t, mock.Config{Series: 20})
+	press := func(word string) {
+		t.Helper()
+		p.wait("the button "+word, fmt.Sprintf(`[...document.querySelectorAll("button:not(:disabled)")].some(b => b.textContent === %q)`, word), 20*time.Second)
+		eval[string](p, fmt.Sprintf(`([...document.querySelectorAll("button:not(:disabled)")].find(b => b.textContent === %q).click(), "")`, word))
+	}
+	posted := func(path string) {
+		t.Helper()
+		for range 50 {
+			if slices.Contains(m.Posts(), path) {
+				return
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		t.Errorf("posted to %v, not to %s", m.Posts(), path)
+	}
+	p.visit(address + "#/series/plant/unit-8")
+	p.wait("the drift's reason", `document.body.innerText.includes("noise level")`, 20*time.Second)
+	press("Acknowledge")
+	posted("series/plant/unit-8/acknowledge")
+	p.wait("it is acknowledged", `document.querySelector(".events").innerText.includes("acknowledged")`, 10*time.Second)
+	p.wait("windows", `document.querySelectorAll(".window").length === 24`, 10*time.Second)
+	eval[string](p, `(document.querySelectorAll(".window")[3].click(), "")`)
+	press("Exclude from learning")
+	posted("replay/plant/unit-8/w3/exclude")
+	p.wait("it is excluded", `document.querySelectorAll(".window")[3].classList.contains("excluded")`, 10*time.Second)
+	eval[string](p, `(location.hash = "#/models", "")`)
+	press("Promote")
+	posted("models/tune@77ab01/promote")
+	p.clean(address)
+}
+
+// views are what there is to see, each with what must be there before it is looked at.
+var views = []struct{ name, hash, ready string }{
+	{"home", "#/", cards + " > 3"},
+	{"series", "#/series/plant/unit-8", `document.querySelectorAll(".charts canvas").length >= 3 && document.querySelectorAll(".window").length > 3`},
+	{"tables", "#/series/plant/unit-8?table=1", `document.querySelectorAll(".charts table").length === 3`},
+	{"events", "#/events", `document.querySelectorAll(".event").length >= 3`},
+	{"models", "#/models", `document.querySelectorAll("tbody tr").length === 2 && document.querySelector(".evidence")`},
+	{"pipeline", "#/pipeline?tap=plant/source", `document.querySelector(".tap pre")`},
+	{"letters", "#/dlq", `document.querySelectorAll(".letter").length === 2`},
+}
+
+// Every view in light, dark and forced colours, for axe-core and for the eye.
+func TestViews(t *testing.T) {
+	script := axe(t)
+	p := open(t, 1440, 1000)
+	_, address := play(t, mock.Config{Series: 60})
+	p.media("prefers-reduced-motion", "reduce")
+	p.visit(address)
+	for _, look := range []struct{ name, media, value string }{{"light", "prefers-color-scheme", "light"}, {"dark", "prefers-color-scheme", "dark"}, {"forced", "forced-colors", "active"}} {
+		p.media(look.media, look.value)
+		for _, v := range views {
+			eval[string](p, fmt.Sprintf(`(location.hash = %q, "")`, v.hash))
+			p.wait(v.name, v.ready, 20*time.Second)
+			time.Sleep(700 * time.Millisecond)
+			if look.name != "forced" { // there the colours are the user's own
+				p.accessible(script, look.name+" "+v.name)
+			}
+			p.shot("mock-" + look.name + "-" + v.name)
+		}
+		p.press("?")
+		p.wait("help", `document.querySelector("dialog[open]")`, 5*time.Second)
+		p.accessible(script, look.name+" help")
+		p.press(kb.Escape)
+	}
+	p.clean(address)
+}
+
+// On a phone nothing is wider than the screen.
+func TestPhone(t *testing.T) {
+	script := axe(t)
+	p := open(t, 390, 844)
+	_, address := play(t, mock.Config{Series: 20})
+	p.visit(address)
+	for _, v := range views {
+		eval[string](p, fmt.Sprintf(`(location.hash = %q, "")`, v.hash))
+		p.wait(v.name, v.ready, 20*time.Second)
+		time.Sleep(500 * time.Millisecond)
+		if wide := eval[int](p, `document.documentElement.scrollWidth`); wide > 390 {
+			t.Errorf("%s is %d pixels wide: %s", v.name, wide, eval[string](p, `[...document.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > 391).slice(0, 5).map(e => e.tagName + "." + e.className).join(" ")`))
+		}
+		p.accessible(script, "phone "+v.name)
+		p.shot("phone-" + v.name)
+	}
+	p.clean(address)
+}
