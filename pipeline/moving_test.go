@@ -161,7 +161,7 @@ func moved(t *testing.T, g *brokers, client *memlog.Client, out, dead *memSink) 
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
-	w.cfg.Source, w.cfg.Shared = s, topic.New(client, nothing)
+	w.cfg.Source, w.cfg.Shared = s, topic.New(client, "g", nothing)
 	if err := w.openStore(); err != nil {
 		t.Fatal(err)
 	}
@@ -413,7 +413,7 @@ func TestStateOfFilesIsTakenOver(t *testing.T) {
 			if err := w.store.Close(); err != nil {
 				t.Fatal(err)
 			}
-			w.cfg.Shared = topic.New(&memlog.Client{Log: log, Partitions: 1}, nothing)
+			w.cfg.Shared = topic.New(&memlog.Client{Log: log, Partitions: 1}, "g", nothing)
 			if err := w.openStore(); err != nil {
 				t.Fatal(err)
 			}

@@ -123,6 +123,7 @@ func runUntil(t *testing.T, cfg *config.Config, is func() bool) (stop func()) {
 	one := *cfg
 	one.Streams = cfg.Streams[:1]
 	one.Streams[0].Source.Group = "g-" + filepath.Base(cfg.StateDir) + cfg.DeadLetter.Type
+	one.Streams[0].Source.StateTopic = one.Streams[0].Source.Group + ".state"
 	p, err := Pipeline(&one, Options{Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Stdout: io.Discard})
 	if err != nil {
 		t.Fatal(err)

@@ -28,7 +28,7 @@ func (b *builder) stateTopic(s *config.Stream) (state.Shared, error) {
 	if err != nil {
 		return nil, err
 	}
-	return topic.New(stateLog{t}, log), nil
+	return topic.New(stateLog{t}, s.Source.Group, log), nil
 }
 
 // stateLog has a store write to a topic of Kafka.

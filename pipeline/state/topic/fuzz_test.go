@@ -59,7 +59,7 @@ func noise() []byte {
 func written(t testing.TB) []Record {
 	t.Helper()
 	l := &canned{}
-	s := New(l, nil)
+	s := New(l, "g", nil)
 	if _, err := s.Take(t.Context(), takeAll, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func FuzzTake(f *testing.F) {
 			t.Fatal(err)
 		}
 		fuzztest.Bounded(t, len(key)+len(value), 4000, 4*maxBlob, func() {
-			s := New(l, nopLog)
+			s := New(l, "g", nopLog)
 			got, err := s.Take(t.Context(), takeAll, nil)
 			if err != nil {
 				if err.Error() == "" {

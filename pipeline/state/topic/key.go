@@ -81,7 +81,8 @@ type place struct {
 
 // headValue is the value of a head.
 type headValue struct {
-	partitions int // that the source had
+	group      string // that its owner was of
+	partitions int    // that the source had
 	parts      []headPart
 }
 
@@ -92,8 +93,8 @@ type headPart struct {
 }
 
 func (h *headValue) append(dst []byte) []byte {
-	dst = wire.I64(wire.U8(dst, valueVersion), int64(h.partitions))
-	dst = wire.U64(dst, uint64(len(h.parts)))
+	dst = wire.String(wire.U8(dst, valueVersion), h.group)
+	dst = wire.U64(wire.I64(dst, int64(h.partitions)), uint64(len(h.parts)))
 	for _, p := range h.parts {
 		dst = wire.Bytes(wire.I64(wire.String(dst, p.topic), p.next), p.meta)
 	}
@@ -105,7 +106,7 @@ func readHead(src []byte) (h headValue, err error) {
 	if v := r.U8(); r.Err() == nil && v != valueVersion {
 		return h, versionError("head", v, valueVersion)
 	}
-	h.partitions = r.Int()
+	h.group, h.partitions = r.String(), r.Int()
 	for range r.Len(24) {
 		p := headPart{topic: r.String(), next: r.I64(), meta: r.Bytes()}
 		if r.Err() == nil && p.next < 0 {

@@ -69,7 +69,7 @@ func newProc(w *world, id int) *proc {
 	if w.wrap != nil {
 		log = w.wrap(client)
 	}
-	p.store = topic.New(log, quiet)
+	p.store = topic.New(log, "g", quiet)
 	go func() {
 		p.idle = true
 		p.pause("wait for the partition", false)

@@ -36,7 +36,7 @@ func TestTakeOver(t *testing.T) {
 	want := state.Taken{Next: 7, Meta: []byte("meta"), Series: map[string][]byte{"a": []byte("short"), "b": noise()}, Ahead: map[string]int64{},
 		Models: map[string][]byte{"m": []byte("weights")}, Switches: []state.Switch{{Part: "t/0", Series: "a", Data: []byte("switch")}}}
 	for range 3 {
-		s := New(l, nopLog)
+		s := New(l, "g", nopLog)
 		got, err := s.Take(t.Context(), takeAll, nil)
 		check(t, err)
 		if d := cmp.Diff(want, got[0], cmpopts.IgnoreUnexported(state.Switch{}), cmpopts.EquateEmpty()); d != "" {
@@ -62,7 +62,7 @@ func TestOldGenerationsGo(t *testing.T) {
 	l := &canned{}
 	most := 0
 	for range 10 {
-		s := New(l, nopLog)
+		s := New(l, "g", nopLog)
 		got, err := s.Take(t.Context(), takeAll, nil)
 		check(t, err)
 		c := state.Checkpoint{Heads: []state.Head{{Part: "t/0", Next: max(got[0].Next, 0) + 1}}}
@@ -91,7 +91,7 @@ func TestOldGenerationsGo(t *testing.T) {
 func TestPieces(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	l := &canned{}
-	s := New(l, nopLog)
+	s := New(l, "g", nopLog)
 	_, err := s.Take(t.Context(), takeAll, nil)
 	check(t, err)
 	for i, n := range []int{0, 1, 255, 256, 1700, 1800, 1900, 2000, 4000, 12000, 100, 50_000, 3} {
@@ -101,7 +101,7 @@ func TestPieces(t *testing.T) {
 		}
 		check(t, s.Change(state.Checkpoint{Heads: []state.Head{{Part: "t/0", Next: int64(i)}}, Entries: []state.Entry{{Part: "t/0", Series: "s", State: b}}}))
 		other := &canned{recs: slices.Clone(l.recs), next: l.next}
-		got, err := New(other, nopLog).Take(t.Context(), takeAll, nil)
+		got, err := New(other, "g", nopLog).Take(t.Context(), takeAll, nil)
 		check(t, err)
 		if !bytes.Equal(got[0].Series["s"], b) || got[0].Series["s"] == nil {
 			t.Errorf("a state of %d bytes came back as one of %d", n, len(got[0].Series["s"]))
@@ -157,9 +157,16 @@ func TestRefused(t *testing.T) {
 		"a model":  {version(at(weight), false), "newer"},
 		"damage":   {damaged, `series "b"`},
 		"a copy":   {copied, "another cluster"},
+		"a group":  {nil, "group other"},
 	} {
 		l := &canned{recs: c.recs, next: int64(len(c.recs))}
-		_, err := New(l, nopLog).Take(t.Context(), takeAll, nil)
+		if c.recs == nil {
+			other := New(l, "other", nopLog)
+			_, err := other.Take(t.Context(), takeAll, nil)
+			check(t, err)
+			check(t, other.Change(state.Checkpoint{Heads: []state.Head{{Part: "t/0"}}}))
+		}
+		_, err := New(l, "g", nopLog).Take(t.Context(), takeAll, nil)
 		if !errors.Is(err, state.ErrRefused) || !strings.Contains(err.Error(), c.say) || !strings.Contains(err.Error(), "state_topic") {
 			t.Errorf("%s: got %v, want a refusal that says %q", name, err, c.say)
 		}
@@ -171,7 +178,7 @@ func TestRefused(t *testing.T) {
 func TestCoPartitioned(t *testing.T) {
 	l := &canned{}
 	parts := []state.Partition{{Name: "u/3", Number: 3}, {Name: "t/3", Number: 3}}
-	s := New(l, nopLog)
+	s := New(l, "g", nopLog)
 	_, err := s.Take(t.Context(), parts, nil)
 	check(t, err)
 	heads := func(u, v int64) []state.Head {
@@ -187,7 +194,7 @@ func TestCoPartitioned(t *testing.T) {
 			break
 		}
 	}
-	got, err := New(l, nopLog).Take(t.Context(), parts, nil)
+	got, err := New(l, "g", nopLog).Take(t.Context(), parts, nil)
 	check(t, err)
 	want := []state.Taken{
 		{Next: 5, Meta: []byte("mu"), Series: map[string][]byte{"x": []byte("two")}, Ahead: map[string]int64{"x": 7}},
@@ -201,7 +208,7 @@ func TestCoPartitioned(t *testing.T) {
 // TestStale: a process whose assignment is over by the group's word begins with nothing.
 func TestStale(t *testing.T) {
 	l := &canned{}
-	s := New(l, nopLog)
+	s := New(l, "g", nopLog)
 	stale := fmt.Errorf("%w: moved on", state.ErrStale)
 	if _, err := s.Take(t.Context(), takeAll, func(context.Context) error { return stale }); !errors.Is(err, state.ErrStale) {
 		t.Errorf("got %v", err)

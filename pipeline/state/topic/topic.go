@@ -58,6 +58,7 @@ var errFormat = errors.New("it is no state of a stream")
 // Store implements state.Shared on a Log.
 type Store struct {
 	log    Log
+	group  string
 	slog   *slog.Logger
 	stop   context.Context // ends with Abandon
 	cancel context.CancelFunc
@@ -68,9 +69,10 @@ type Store struct {
 
 var _ state.Shared = (*Store)(nil)
 
-// New returns a store on a log, which it closes. Nothing is read or written yet.
-func New(log Log, logger *slog.Logger) *Store {
-	s := &Store{log: log, slog: logger, tenures: map[int32]*tenure{}}
+// New returns a store on a log, which it closes. group names those that share the
+// partitions: what another one has written is refused. Nothing is read or written yet.
+func New(log Log, group string, logger *slog.Logger) *Store {
+	s := &Store{log: log, group: group, slog: logger, tenures: map[int32]*tenure{}}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	return s
 }

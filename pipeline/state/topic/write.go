@@ -143,7 +143,7 @@ func (s *Store) write(j *job) error {
 	if err := t.inherit(&b, j, seen); err != nil {
 		return err
 	}
-	h := headValue{partitions: t.partitions, parts: j.parts}
+	h := headValue{group: s.group, partitions: t.partitions, parts: j.parts}
 	b.add(key{kind: head}, h.append(nil))
 	if err := b.flush(); err != nil {
 		return err
