@@ -127,6 +127,7 @@ type part struct {
 	name  string
 	next  int64            // first offset not applied
 	from  int64            // next, when it was taken over
+	till  int64            // largest offset of ahead
 	ahead map[string]int64 // of series that had more applied then: up to which offset
 }
 
@@ -138,8 +139,11 @@ type chunk struct {
 	err        error
 }
 
-// maxChunk bounds the deliveries of a chunk.
-const maxChunk = 512
+// What bounds a chunk: deliveries, and bytes of payloads beside the last one's.
+const (
+	maxChunk      = 512
+	maxChunkBytes = 4 << 20
+)
 
 func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
 	if cfg.Checkpoint == 0 {
@@ -250,7 +254,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 			return
 		}
 		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
-		for c.err == nil && len(c.deliveries) < maxChunk {
+		for bytes := 0; c.err == nil && len(c.deliveries) < maxChunk && bytes < maxChunkBytes; {
 			when := ctx
 			if len(c.deliveries) > 0 {
 				when = poll
@@ -264,6 +268,7 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 				break
 			}
 			from := len(c.samples)
+			bytes += len(d.Payload)
 			c.samples = append(c.samples, d.Samples...)
 			d.Samples = c.samples[from:len(c.samples):len(c.samples)]
 			c.deliveries = append(c.deliveries, d)
@@ -519,8 +524,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 			return nil
 		}
 		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
-			w.com.lose(err) // and the switch with it
-			return nil
+			return w.com.lose(err) // and the switch with it
 		} else if err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}

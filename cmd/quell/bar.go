@@ -11,8 +11,8 @@ import (
 	"github.com/quell-stream/quell/ingest/file"
 )
 
-// barFields is the number of fields of a bar.
-const barFields = 24
+// barWidth is the number of fields of a bar.
+const barWidth = 24
 
 // bar shows how far long work is and how long it will take, on a terminal only.
 type bar struct {
@@ -46,8 +46,7 @@ func (b *bar) at(done, whole float64) {
 // barLine returns the line for a share of the work that took so long.
 func barLine(what string, share float64, took time.Duration) string {
 	share = min(max(share, 0), 1)
-	full := int(share * barFields)
-	line := fmt.Sprintf("%s %s%s %3.0f%%", what, strings.Repeat("█", full), strings.Repeat("░", barFields-full), 100*share)
+	line := fmt.Sprintf("%s %s %3.0f%%", what, fields(share), 100*share)
 	if share > .01 && took > time.Second {
 		left := time.Duration(float64(took) * (1 - share) / share)
 		line += fmt.Sprintf("  %s left", left.Round(time.Second))
@@ -95,4 +94,10 @@ func openTableWithBar(s streams, path string, o file.Options, b *bar) (*file.Rea
 		return nil, none, errors.Join(err, f.Close())
 	}
 	return r, f.Close, nil
+}
+
+// fields draws a share of 0 to 1.
+func fields(share float64) string {
+	full := int(share * barWidth)
+	return strings.Repeat("█", full) + strings.Repeat("░", barWidth-full)
 }

@@ -75,9 +75,6 @@ func (n *narrator) draw(bar string) {
 	n.bar = bar
 }
 
-// barWidth is the number of characters of a bar.
-const barWidth = 20
-
 // barOf returns how far the first fine-tune that trains is, "" where none does.
 func barOf(all []view.Adaptation) string {
 	for i := range all {
@@ -89,8 +86,8 @@ func barOf(all []view.Adaptation) string {
 		if n := len(a.Curve); n > 0 {
 			done = a.Curve[n-1].Step
 		}
-		full := min(barWidth*done/a.Steps, barWidth)
-		return fmt.Sprintf("       fine-tune  %-8s  %s%s %3d %%", printable(a.Series), strings.Repeat("█", full), strings.Repeat("░", barWidth-full), min(100, 100*done/a.Steps))
+		share := min(1, float64(done)/float64(a.Steps))
+		return fmt.Sprintf("       fine-tune  %-8s  %s %3.0f %%", printable(a.Series), fields(share), 100*share)
 	}
 	return ""
 }

@@ -62,9 +62,9 @@ func TestTapPrints(t *testing.T) {
 	}
 }
 
-func TestBar(t *testing.T) {
+func TestBarOfFineTune(t *testing.T) {
 	all := []view.Adaptation{{Phase: view.Idle, Steps: 100}, {Phase: view.Training, Series: "pump-1", Steps: 300, Curve: []view.Step{{Step: 150}}}}
-	if got, want := barOf(all), "       fine-tune  pump-1    ██████████░░░░░░░░░░  50 %"; got != want {
+	if got, want := barOf(all), "       fine-tune  pump-1    ████████████░░░░░░░░░░░░  50 %"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 	if got := barOf(all[:1]); got != "" {

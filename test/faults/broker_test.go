@@ -76,7 +76,7 @@ func (p *pipe) finish(times int) {
 
 func TestBroker(t *testing.T) {
 	scenario(t, "broker")
-	n := count(t, 50, 2)
+	n := count(t, 50, 1)
 	t.Run("mosquitto", func(t *testing.T) {
 		r := newRow(t, "Mosquitto restarts (SIGTERM)")
 		p := mqttPipe(t, r, "restart", 400)
@@ -111,7 +111,7 @@ func restarts(t *testing.T, p *pipe, n int, down func(i int) error, up func() er
 
 func TestLink(t *testing.T) {
 	scenario(t, "link")
-	n := count(t, 50, 3)
+	n := count(t, 50, 2)
 	for _, c := range []struct {
 		fault, name string
 		ill         func(w *link, rnd *rand.Rand)

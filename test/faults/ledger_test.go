@@ -101,6 +101,13 @@ func (l *ledger) send(s []sample) {
 	l.sent = append(l.sent, s...)
 }
 
+// sending returns how many samples were sent.
+func (l *ledger) sending() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.sent)
+}
+
 // item is the part of a record or event that the suite looks at.
 type item struct {
 	Type, ID, Kind, Why string

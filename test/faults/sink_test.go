@@ -14,7 +14,7 @@ import (
 // TestSink has a sink's broker be away or slow while the source's goes on.
 func TestSink(t *testing.T) {
 	scenario(t, "sink")
-	n := count(t, 50, 3)
+	n := count(t, 50, 2)
 	t.Run("outage", func(t *testing.T) {
 		w := newLink(t, "127.0.0.1:0", harness.Address(lab.MQTTPort))
 		p := mqttPipe(t, newRow(t, "sink away, with a spool"), "away", 400,

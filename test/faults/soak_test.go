@@ -3,11 +3,13 @@
 package faults
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -109,7 +111,6 @@ func TestSoak(t *testing.T) {
 	total := sent[0] + sent[1]
 	j.untilWithin(3*patience, "what was sent is read", func() bool { return j.metric("quell_ingest_messages_total") >= float64(total) })
 	took := time.Since(began)
-	tuned := j.metric("quell_finetunes_total")
 	sums := j.stopAll(r)
 	c := counts{sent: total}
 	for name, want := range map[string]int{"many": sent[0], "few": sent[1]} {
@@ -119,8 +120,13 @@ func TestSoak(t *testing.T) {
 		c.lost += want - got
 	}
 	r.add(1, c, j.peak)
-	t.Logf("%d samples in %s: %.0f a second; of the few a sample each %s, of the many each %s; %d events, %.0f fine-tunes",
-		total, took.Round(time.Second), float64(total)/took.Seconds(), fewStep, manyStep, sums["few"].Events, tuned)
+	told, err := os.ReadFile(filepath.Join(j.dir, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := func(kind string) int { return bytes.Count(told, fmt.Appendf(nil, `"kind":%q`, kind)) }
+	t.Logf("%d samples in %s: %.0f a second; of the few a sample each %s, of the many each %s; of the few %d drifts, %d fine-tunes, %d promotions",
+		total, took.Round(time.Second), float64(total)/took.Seconds(), fewStep, manyStep, kinds("drift.opened"), kinds("finetune.started"), kinds("model.promoted"))
 	flat(t, r, looks, length >= 10*time.Minute)
 }
 
@@ -144,28 +150,35 @@ func (j *job) measure(after time.Duration) look {
 // is there and every buffer has been needed. A short run is not held to it.
 func flat(t *testing.T, r *row, looks []look, judged bool) {
 	t.Helper()
-	peak := func(from, to int, of func(look) float64) (m float64) {
-		for _, l := range looks[from:to] {
-			m = max(m, of(l))
-		}
-		return m
-	}
 	n := len(looks)
 	for _, c := range []struct {
 		what  string
 		of    func(look) float64
+		over  func(values []float64) float64
 		grows float64 // more than this share
 	}{
-		{"resident memory", func(l look) float64 { return l.rss }, 1.1},
-		{"disk", func(l look) float64 { return l.disk }, 1.2},
-		{"goroutines", func(l look) float64 { return l.goroutines }, 1.2},
+		{"resident memory on average", func(l look) float64 { return l.rss }, mean, 1.1},
+		{"disk at most", func(l look) float64 { return l.disk }, slices.Max[[]float64], 1.2},
+		{"goroutines at least", func(l look) float64 { return l.goroutines }, slices.Min[[]float64], 1.1},
 	} {
-		before, after := peak(n/4, n/2, c.of), peak(3*n/4, n, c.of)
-		t.Logf("%s: %.0f at most in the second quarter, %.0f in the last", c.what, before, after)
+		var values []float64
+		for _, l := range looks {
+			values = append(values, c.of(l))
+		}
+		before, after := c.over(values[n/4:n/2]), c.over(values[3*n/4:])
+		t.Logf("%s: %.0f in the second quarter, %.0f in the last", c.what, before, after)
 		if judged && after > c.grows*before {
 			r.miss("%s grew from %.0f to %.0f", c.what, before, after)
 		}
 	}
+}
+
+func mean(values []float64) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
 }
 
 // soakSignal is what the devices of a soak measure.

@@ -1,7 +1,7 @@
 // Package integration tests the quell binary against a real Mosquitto and a real
 // Apache Kafka, the way a user runs it: a configuration, a child process, and
 // what comes out at the other end of the brokers. It imports nothing of this
-// module.
+// module but package harness.
 //
 //	scripts/tools.sh
 //	go test -tags integration -count=1 -timeout 20m ./test/integration
