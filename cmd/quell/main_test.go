@@ -140,7 +140,8 @@ func talk(t *testing.T, b *mqtttest.Broker) {
 
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
 // user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
-// the model packages with their golden files, $BROKER the URL of an MQTT broker.
+// the model packages with their golden files, $BROKER the URL of an MQTT broker, and
+// $TALKER that of one on which two devices publish.
 func TestScripts(t *testing.T) {
 	configs, err := filepath.Abs("../../configs")
 	if err != nil {
@@ -152,13 +153,15 @@ func TestScripts(t *testing.T) {
 	}
 	in := &inbox{}
 	broker := mqtttest.Start(t, mqtttest.Rules{Published: in.add})
-	talk(t, broker)
+	talker := mqtttest.Start(t, mqtttest.Rules{})
+	talk(t, talker)
 	testscript.Run(t, testscript.Params{
 		Dir:  "testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exitcode": exitCode, "published": in.published, "cut": cut, "gen": gen, "genfaults": genFaults, "freeport": freePort, "await": await},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("CONFIGS", configs)
 			e.Setenv("BROKER", broker.URL)
+			e.Setenv("TALKER", talker.URL)
 			e.Setenv("MODELS", models)
 			return nil
 		},
