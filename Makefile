@@ -2,7 +2,7 @@
 GO ?= go
 SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-RACE := ./bench ./model ./model/train ./model/onnx ./model/internal/kernel ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./model/guard ./model/nonlocal ./web/... ./cmd/quell/demo
+RACE := ./bench ./model ./model/train ./model/onnx ./model/internal/kernel ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./model/guard ./model/nonlocal ./web/... ./cmd/quell/demo ./cmd/quell/load
 ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonlocal ./window ./drift/... ./internal/...
 
 KERNELS := model/internal/kernel

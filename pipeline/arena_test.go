@@ -24,9 +24,7 @@ func TestArena(t *testing.T) {
 			text := bytes.Repeat([]byte(fmt.Sprintf("%03d/%d.", i, round)), n/6+1)[:n]
 			want = append(want, text)
 			got = append(got, a.write(rng.IntN(n+1), func(dst []byte) []byte {
-				for _, c := range text[:min(n, 100)] {
-					dst = append(dst, c)
-				}
+				dst = append(dst, text[:min(n, 100)]...)
 				return append(dst, text[min(n, 100):]...)
 			}))
 		}

@@ -61,13 +61,13 @@ func fleetOf(rng *rand.Rand, series, slots int) []ingest.Sample {
 }
 
 // shardedRun returns all that an engine of so many shards hands out.
-func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, cut func() int) []string {
+func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, allowed time.Duration, cut func() int) []string {
 	t.Helper()
 	out := &encoder{}
 	next := 0
 	e, err := NewEngine(EngineConfig{
 		Stream: "s", Channels: []string{"a"}, Guard: true, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate, SentinelSlots: 128,
-		Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond},
+		Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond, AllowedLateness: allowed},
 		AtRate: func(float64) (*model.Model, monitor.Rate) {
 			next++
 			return models[next%len(models)], monitor.DefaultRate
@@ -111,7 +111,7 @@ func TestShardsChangeNothing(t *testing.T) {
 		in := fleetOf(draw, series, slots)
 		run := func(shards int) []string {
 			cuts := rand.New(rand.NewPCG(seed, 2))
-			return shardedRun(t, shards, slices.Clone(in), served, func() int { return 400 + cuts.IntN(longest) })
+			return shardedRun(t, shards, slices.Clone(in), served, time.Duration(seed%2)*time.Second, func() int { return 400 + cuts.IntN(longest) })
 		}
 		want, got := run(1), run(shards)
 		if diff := cmp.Diff(want, got); diff != "" {

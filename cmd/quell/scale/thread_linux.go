@@ -1,19 +1,18 @@
 package scale
 
 import (
-	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// rusageThread is RUSAGE_THREAD, which package syscall does not name.
-const rusageThread = 1
-
 // threadTime returns the processor time that the calling thread has had; the
-// goroutine must be locked to it.
+// goroutine must be locked to it. What getrusage says of a thread is as of its last
+// tick, which is milliseconds ago.
 func threadTime() time.Duration {
-	var u syscall.Rusage
-	if err := syscall.Getrusage(rusageThread, &u); err != nil {
-		return 0 // it does not fail with these arguments
+	var t unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t); err != nil {
+		return 0 // every Linux has that clock
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(t.Nano())
 }
