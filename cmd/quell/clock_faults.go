@@ -5,7 +5,7 @@ package main
 import (
 	"os"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 )
 
@@ -18,16 +18,23 @@ func clock() func() time.Time {
 	if path == "" {
 		return nil
 	}
-	var wrong, looked atomic.Int64
+	var (
+		mu     sync.Mutex
+		wrong  time.Duration
+		looked time.Time
+	)
 	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
 		now := time.Now()
-		if last := looked.Load(); now.UnixNano()-last > int64(10*time.Millisecond) && looked.CompareAndSwap(last, now.UnixNano()) {
+		if now.Sub(looked) > 10*time.Millisecond {
+			looked = now
 			if text, err := os.ReadFile(path); err == nil {
 				if d, err := time.ParseDuration(strings.TrimSpace(string(text))); err == nil {
-					wrong.Store(int64(d))
+					wrong = d
 				}
 			}
 		}
-		return now.Round(0).Add(time.Duration(wrong.Load()))
+		return now.Round(0).Add(wrong)
 	}
 }
