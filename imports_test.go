@@ -90,7 +90,7 @@ var drivers = map[string][]string{
 	"github.com/eclipse/paho.mqtt.golang": {"conn/mqttconn", "ingest/mqtt", "sink/mqtt", "cmd", "test"},
 	"github.com/segmentio/kafka-go":       {"conn/kafkaconn", "ingest/kafka", "sink/kafka", "test"},
 	"github.com/Shopify/toxiproxy":        {"test"},
-	"go.yaml.in/yaml":                     {"pipeline/config", "cmd"},
+	"go.yaml.in/yaml":                     {"pipeline/config", "cmd", "test/ops"},
 	"github.com/spf13/cobra":              {"cmd"},
 }
 
