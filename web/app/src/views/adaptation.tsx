@@ -60,6 +60,7 @@ export function Progress({ a }: { a: Adaptation }) {
 function Evidence({ e }: { e: NonNullable<Adaptation["evidence"]> }) {
   return (
     <div class="evidence">
+      <p class="note">evidence, a logarithm, and from where on it decides</p>
       <Bet name="for it" at={e.log_e} bound={e.accept} word="accepted" />
       {e.reject !== null && <Bet name="against" at={e.against} bound={e.reject} word="rejected" />}
     </div>
