@@ -21,9 +21,6 @@ type Bank struct {
 	mu    sync.Mutex
 	known map[string]weak.Pointer[model.Model]
 
-	once  sync.Once
-	bases map[string]bool // names of the embedded models
-
 	streams int                          // that have to Refer before anything is removed; 0: nothing is
 	used    map[string][]map[string]bool // what streams referred to lately
 }
@@ -131,17 +128,4 @@ func (b *Bank) bytes(name string) ([]byte, error) {
 		return nil, err
 	}
 	return m.Encode()
-}
-
-// embedded says that a model is one of those that every process has.
-func (b *Bank) embedded(m *model.Model) bool {
-	b.once.Do(func() {
-		b.bases = make(map[string]bool)
-		for _, l := range model.BaseVariants() {
-			if base, err := model.Base(l); err == nil {
-				b.bases[base.Name()] = true
-			}
-		}
-	})
-	return b.bases[m.Name()]
 }

@@ -12,7 +12,9 @@ const idleMost = 64
 // tick tells the engine the time since the worker began, which no setting of the
 // clock changes, less what was spent waiting for sinks: a series whose samples could
 // not be read meanwhile is not idle.
-func (w *worker) tick() { w.eng.Tick(int64(w.cfg.Now().Sub(w.began) - w.stalled)) }
+func (w *worker) tick() { w.eng.Tick(w.sinceBegun()) }
+
+func (w *worker) sinceBegun() int64 { return int64(w.cfg.Now().Sub(w.began) - w.stalled) }
 
 // stall measures a time spent waiting for sinks, until what it returns is called.
 func (w *worker) stall() (end func()) {

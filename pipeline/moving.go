@@ -8,12 +8,9 @@ import (
 	"time"
 
 	"github.com/quell-stream/quell/ingest"
-	"github.com/quell-stream/quell/internal/wire"
-	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
-	"github.com/quell-stream/quell/window"
 )
 
 // Partitions that go from process to process, with their state in a store that all of
@@ -128,8 +125,11 @@ func fromCommitted(n int) []int64 {
 	return first
 }
 
-// takeWait is how long the store is left alone after an error that may pass.
-const takeWait = 100 * time.Millisecond
+// How long the store is left alone after an error that may pass: first, and at most.
+const (
+	takeWait = 50 * time.Millisecond
+	takeMost = 5 * time.Second
+)
 
 // takeAll asks the store until it answers, the assignment is over, or the worker is to
 // stop.
@@ -148,21 +148,21 @@ func (w *worker) takeAll(hard context.Context, a *ingest.Assignment) ([]state.Ta
 		}
 		return err
 	}
-	for {
+	for wait := takeWait; ; wait = min(2*wait, takeMost) {
 		taken, err := w.cfg.Shared.Take(hard, parts, confirm)
 		if err == nil || errors.Is(err, state.ErrStale) || errors.Is(err, state.ErrRefused) {
 			return taken, err
 		}
 		w.log.Warn("the state of the partitions can't be had yet", "err", err)
 		select {
-		case <-time.After(takeWait):
+		case <-time.After(wait):
 		case <-w.halt: // what comes after it has no use for the answer
 			return nil, state.ErrStale
 		case <-hard.Done():
 			return nil, context.Cause(hard)
 		}
-		if confirm(hard) != nil {
-			return nil, state.ErrStale
+		if err := confirm(hard); errors.Is(err, state.ErrStale) {
+			return nil, err
 		}
 	}
 }
@@ -219,6 +219,9 @@ func (w *worker) handOver(kept map[string]part) (marks []sink.Mark) {
 // inherit goes on with a partition where the process before ended.
 func (w *worker) inherit(p ingest.Partition, t *state.Taken) (part, error) {
 	q := part{name: p.Name, next: t.Next, from: t.Next, ahead: t.Ahead}
+	for _, offset := range t.Ahead {
+		q.till = max(q.till, offset)
+	}
 	if t.Next < 0 {
 		// Nothing is known of it, unless to an earlier version of this program.
 		next, err := w.restore(p)
@@ -274,140 +277,4 @@ func (w *worker) scatter(part, why string) error {
 		}
 	}
 	return nil
-}
-
-// unapplied returns the samples of a delivery that no state reflects yet. The others
-// were heard of all the same.
-func (w *worker) unapplied(p *part, d *ingest.Delivery) []ingest.Sample {
-	if len(p.ahead) == 0 {
-		return d.Samples
-	}
-	if d.Offset < p.from { // another log begins, under the name of the one before
-		p.ahead = nil
-		return d.Samples
-	}
-	n := 0
-	for i := range d.Samples {
-		s := &d.Samples[i]
-		if last, ok := p.ahead[s.Series]; ok && d.Offset <= last {
-			w.eng.heard(p.name, s, d.Stored)
-			continue
-		}
-		d.Samples[n] = *s
-		n++
-	}
-	return d.Samples[:n]
-}
-
-// heard has a sample count for the order in which series were heard of, and for
-// nothing else.
-func (e *Engine) heard(part string, s *ingest.Sample, stored int64) {
-	r := e.partition(part)
-	e.advance(r, s, stored)
-	if l := e.lanes[s.Series]; l != nil {
-		r.touch(l, e.now)
-	}
-}
-
-// spend counts samples of a partition that no lane holds.
-func (e *Engine) spend(part string, why window.Fate, n int64) {
-	e.spare[why] += n
-	e.partition(part).spare[why] += n
-}
-
-// head returns how far a partition has been applied.
-func (w *worker) head(q *part) state.Head {
-	h := state.Head{Part: q.name, Next: q.next}
-	if w.cfg.Shared != nil {
-		h.Meta = w.eng.appendPart(nil, q.name)
-	}
-	return h
-}
-
-// entry returns the state of a series, and adds the models that it names to those that
-// the checkpoint has at hand.
-func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
-	e := state.Entry{Part: l.part, Series: l.series, State: l.save(to)}
-	if w.cfg.Shared == nil {
-		return e
-	}
-	for _, m := range l.models() {
-		if !w.bank.embedded(m) {
-			e.Models = append(e.Models, m.Name())
-			w.bank.know(m)
-		}
-	}
-	c.Model = w.bank.bytes
-	return e
-}
-
-// models returns the models that the state of a lane names.
-func (l *lane) models() (all []*model.Model) {
-	add := func(m *model.Model) {
-		if m != nil {
-			all = append(all, m)
-		}
-	}
-	add(l.mod)
-	if l.past != nil {
-		for _, s := range l.past.models {
-			add(s.m)
-		}
-	}
-	for _, list := range [...][]Switch{l.switches, l.later} {
-		for i := range list {
-			add(list[i].Model)
-		}
-	}
-	return all
-}
-
-// decision returns a switch as the store takes it.
-func (w *worker) decision(l *lane, sw *Switch) state.Switch {
-	out := state.Switch{Part: l.part, Series: l.series, Data: appendSwitch(nil, sw)}
-	if w.cfg.Shared != nil && !w.bank.embedded(sw.Model) {
-		out.Model, out.Bytes = sw.Model.Name(), sw.Model.Encode
-	}
-	return out
-}
-
-// partVersion is the first byte of what a head says of a partition.
-const partVersion = 1
-
-// appendPart appends what is known of a partition beside its series.
-func (e *Engine) appendPart(dst []byte, part string) []byte {
-	r := e.partition(part)
-	dst = wire.String(wire.U8(dst, partVersion), nn.KernelTier())
-	dst = wire.I64(wire.I64(wire.I64(dst, r.newest), r.left.till), int64(r.left.epoch))
-	dst = wire.U64(dst, uint64(len(r.spare)))
-	for _, n := range r.spare {
-		dst = wire.I64(dst, n)
-	}
-	return dst
-}
-
-// restorePart reads it back, and returns the kernel tier that it was written with.
-func (e *Engine) restorePart(part string, src []byte) (tier string, err error) {
-	rd := wire.NewReader(src)
-	if v := rd.U8(); rd.Err() == nil && v != partVersion {
-		return "", fmt.Errorf("the saved state of partition %s has version %d, this program reads %d", part, v, partVersion)
-	}
-	tier = rd.String()
-	r := e.partition(part)
-	newest, gone := rd.I64(), left{till: rd.I64(), epoch: rd.Int()}
-	var spare window.Fates
-	for i := range rd.Len(8) {
-		if n := rd.I64(); i < len(spare) {
-			spare[i] = n
-		}
-	}
-	if err := rd.Err(); err != nil {
-		return "", fmt.Errorf("the saved state of partition %s: %w", part, err)
-	}
-	r.newest, r.left = newest, gone
-	for i, n := range spare { // in the place of what was counted of it before
-		e.spare[i] += n - r.spare[i]
-	}
-	r.spare = spare
-	return tier, nil
 }

@@ -102,10 +102,10 @@ func (p *Pipeline) OneSeries(ctx context.Context, stream, series string) (*view.
 
 // rows returns what a query goes by. It runs on the worker's goroutine.
 func (w *worker) rows() []view.Row {
-	w.tick()
+	now := w.sinceBegun()
 	rows := make([]view.Row, 0, len(w.eng.lanes))
 	for name, l := range w.eng.lanes {
-		age := w.eng.now - l.heard
+		age := now - l.heard
 		rows = append(rows, view.Row{Stream: w.name, Series: name, State: l.state, Stale: l.stale(age), Age: age})
 	}
 	return rows

@@ -38,13 +38,15 @@ func deliveryText(channels []string, part string, d *ingest.Delivery) string {
 	case d.Skip:
 		b.WriteString(": not for this replica")
 	}
+	between := ":"
 	for i := range d.Samples {
 		if i == mostSamples {
 			fmt.Fprintf(&b, ", and %d more", len(d.Samples)-i)
 			break
 		}
 		s := &d.Samples[i]
-		fmt.Fprintf(&b, "%s %s %s %s=", [2]string{",", ":"}[first(i)], s.Series, clock(s.Time), channels[s.Channel])
+		fmt.Fprintf(&b, "%s %s %s %s=", between, s.Series, clock(s.Time), channels[s.Channel])
+		between = ","
 		if s.Missing != ingest.Present {
 			b.WriteString(s.Missing.String())
 		} else {
@@ -52,13 +54,6 @@ func deliveryText(channels []string, part string, d *ingest.Delivery) string {
 		}
 	}
 	return b.String()
-}
-
-func first(i int) int {
-	if i == 0 {
-		return 1
-	}
-	return 0
 }
 
 // slotText says what the grid made of the readings.

@@ -127,6 +127,7 @@ type part struct {
 	name  string
 	next  int64            // first offset not applied
 	from  int64            // next, when it was taken over
+	till  int64            // largest offset of ahead
 	ahead map[string]int64 // of series that had more applied then: up to which offset
 }
 
@@ -523,8 +524,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 			return nil
 		}
 		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
-			w.com.lose(err) // and the switch with it
-			return nil
+			return w.com.lose(err) // and the switch with it
 		} else if err != nil {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}

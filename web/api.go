@@ -66,7 +66,7 @@ func (c Config) api(mux *http.ServeMux) {
 		if r.changes {
 			mux.Handle(r.pattern, c.writes(r.serve))
 		} else {
-			mux.Handle(r.pattern, c.private(r.serve))
+			mux.Handle(r.pattern, ownPages(c.private(r.serve)))
 		}
 	}
 }

@@ -67,6 +67,18 @@ func (c Config) foreign() string {
 	return "this address answers to localhost, its addresses and http.hosts only"
 }
 
+// ownPages refuses what a page of another site has a browser ask for: it can't read the
+// answer, but it could have live streams opened until there is room for no more.
+func ownPages(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if from := r.Header.Get("Sec-Fetch-Site"); from == "cross-site" || from == "same-site" {
+			http.Error(w, "a page of another site may ask for nothing here", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // private asks for the token.
 func (c Config) private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

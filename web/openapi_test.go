@@ -228,7 +228,7 @@ func responses(s schemas, method string, d described) map[string]any {
 	} else {
 		ok["content"] = content(s.of(reflect.TypeOf(d.answer)))
 	}
-	all := map[string]any{fmt.Sprint(d.code): ok, "401": map[string]any{"description": "the token is missing or wrong"}}
+	all := map[string]any{fmt.Sprint(d.code): ok, "401": map[string]any{"description": "the token is missing or wrong"}, "403": map[string]any{"description": "a page of another site asks"}}
 	if method == http.MethodPost {
 		all["403"] = map[string]any{"description": "no token is configured, or a page of another site asks"}
 	}

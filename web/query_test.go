@@ -2,6 +2,7 @@ package web
 
 import (
 	"io/fs"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -42,6 +43,22 @@ func TestSeriesQuery(t *testing.T) {
 		v, _ := url.ParseQuery(text)
 		if q, err := seriesQuery(v); err == nil {
 			t.Errorf("%s is taken: %+v", text, q)
+		}
+	}
+}
+
+// TestOwnPages: another site's page may not even ask, though it could read nothing.
+func TestOwnPages(t *testing.T) {
+	for from, code := range map[string]int{"": 200, "none": 200, "same-origin": 200, "same-site": 403, "cross-site": 403} {
+		h, _ := handler(Config{Token: "t", Loopback: true})
+		req := httptest.NewRequest("GET", "http://127.0.0.1/api/v1/openapi.json", nil)
+		req.Header.Set("Authorization", "Bearer t")
+		if from != "" {
+			req.Header.Set("Sec-Fetch-Site", from)
+		}
+		w := httptest.NewRecorder()
+		if h.ServeHTTP(w, req); w.Code != code {
+			t.Errorf("from %q: %d, want %d", from, w.Code, code)
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/quell-stream/quell/ingest/file"
 )
 
-// barWidth is the number of its fields.
+// barWidth is the number of fields of a bar.
 const barWidth = 24
 
 // bar shows how far long work is and how long it will take, on a terminal only.

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestBar(t *testing.T) {
+func TestBarOfWork(t *testing.T) {
 	for _, c := range []struct {
 		share float64
 		took  time.Duration

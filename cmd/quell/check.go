@@ -14,7 +14,7 @@ import (
 
 func checkCmd(s streams) *cobra.Command {
 	var path string
-	var asJSON, print bool
+	var asJSON, resolved bool
 	cmd := &cobra.Command{
 		Use:   "check -c FILE",
 		Short: "Check a configuration, offline",
@@ -33,10 +33,10 @@ what came out of the environment filled in, secrets masked.`,
 			if path == "" {
 				return usageError("-c FILE is needed: the configuration to check")
 			}
-			if print && asJSON {
+			if resolved && asJSON {
 				return usageError("--print prints YAML: leave --json out")
 			}
-			if print {
+			if resolved {
 				return printConfig(s, path)
 			}
 			return checkConfig(s, path, asJSON)
@@ -44,7 +44,7 @@ what came out of the environment filled in, secrets masked.`,
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", "", "configuration `file`")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
-	cmd.Flags().BoolVar(&print, "print", false, "print the configuration with all defaults, secrets masked")
+	cmd.Flags().BoolVar(&resolved, "print", false, "print the configuration with all defaults, secrets masked")
 	return cmd
 }
 

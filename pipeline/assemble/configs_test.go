@@ -47,7 +47,7 @@ var situations = map[string]situation{
 	"alerts.yaml": {records: 20}, // simulated
 	"file.yaml":   {records: 500},
 	"host.yaml":   {records: 20},
-	"quickstart-mqtt.yaml": {n: 600, records: 10, mqtt: 10, topic: func(i int) string { return "sensors/p1/" + []string{"temp", "pressure"}[i%2] },
+	"quickstart-mqtt.yaml": {n: 600, records: 2, mqtt: 2, topic: func(i int) string { return "sensors/p1/" + []string{"temp", "pressure"}[i%2] },
 		payload: func(i int) string { return fmt.Sprintf("%.3f", wave(i)) }},
 	"edge-mqtt.yaml": {n: 400, records: 200, mqtt: 200, topic: func(i int) string { return "sensors/p1/telemetry" },
 		payload: func(i int) string {
@@ -62,7 +62,7 @@ var situations = map[string]situation{
 		payload: func(i int) string {
 			return fmt.Sprintf(`{"t":%d,"x":%.4f,"y":%.4f,"z":%.4f}`, stamp(i, 1000).UnixMicro(), wave(i)-20, wave(i+3)-20, wave(2*i)-20)
 		}},
-	"two-replicas.yaml": {n: 800, records: 5, mqtt: 5, topic: func(i int) string { return fmt.Sprintf("meters/m%d/%s", i%8, []string{"power", "voltage"}[i/8%2]) },
+	"two-replicas.yaml": {n: 800, records: 2, mqtt: 2, topic: func(i int) string { return fmt.Sprintf("meters/m%d/%s", i%8, []string{"power", "voltage"}[i/8%2]) },
 		payload: func(i int) string { return fmt.Sprintf("%.3f", wave(i)) }},
 	"kafka-cluster.yaml": {n: 400, records: 200, topic: func(i int) string { return "telemetry.raw" },
 		payload: func(i int) string {
@@ -100,7 +100,7 @@ func runExample(t *testing.T, path string, s situation) {
 			published++
 		}
 	}})
-	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "telemetry.raw", "telemetry.clean", "quell.events", "quell.dlq", "quell.turbines.state"))
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "telemetry.raw", "telemetry.clean", "quell.events", "quell.dlq"))
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer other.Close()
 	data, err := os.ReadFile(path)

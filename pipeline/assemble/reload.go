@@ -10,7 +10,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
+	"github.com/quell-stream/quell/conn"
+	"github.com/quell-stream/quell/conn/kafkaconn"
+	"github.com/quell-stream/quell/conn/mqttconn"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
@@ -77,7 +81,7 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 		return nil, needsRestart, nil
 	}
 	b := &builder{cfg: next, opt: r.opt}
-	if err := b.try(newSinks, newStreams); err != nil {
+	if err := errors.Join(b.try(newSinks, newStreams), b.refused(ctx, r.cfg)); err != nil {
 		return nil, nil, fmt.Errorf("%w: what ran before runs on", err)
 	}
 	old := &builder{cfg: r.cfg, opt: r.opt}
@@ -252,12 +256,62 @@ func (b *builder) try(sinks, streams []string) error {
 	}
 	for _, name := range streams {
 		s := *b.cfg.Stream(name)
+		if s.Source.Type == config.File { // without it the process would end
+			if _, err := os.Stat(s.Source.Path); err != nil {
+				return fmt.Errorf("stream %s: %w", name, err)
+			}
+		}
 		s.Adapt.Mode = "off"
 		if _, err := b.stream(&s); err != nil {
 			return fmt.Errorf("stream %s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// askWithin is how long a broker may take to say that it does not take us.
+const askWithin = 3 * time.Second
+
+// refused says that a broker whose section has changed does not take us, which would
+// end the process. One that is away may be right: it is tried for ever.
+func (b *builder) refused(ctx context.Context, was *config.Config) error {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	for i := range b.cfg.Connections {
+		c := &b.cfg.Connections[i]
+		if printOf(was, c.Name) == printOf(b.cfg, c.Name) {
+			continue
+		}
+		if err := b.ask(ctx, c); errors.Is(err, conn.ErrRejected) {
+			return fmt.Errorf("connections.%s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+// ask connects once, with a session that the broker forgets.
+func (b *builder) ask(ctx context.Context, c *config.Connection) error {
+	if c.Type == config.MQTT {
+		cfg, err := b.mqttConn(c.Name, "reload")
+		if err != nil {
+			return err
+		}
+		client, err := mqttconn.Connect(ctx, cfg, mqttconn.Session{Clean: true})
+		if err == nil {
+			client.Close(ctx)
+		}
+		return err
+	}
+	cfg, err := b.kafkaConn(c.Name)
+	if err != nil {
+		return err
+	}
+	client, err := kafkaconn.New(cfg)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	return client.Check(ctx)
 }
 
 // parts makes sinks and streams. Those that were made are returned with an error too.

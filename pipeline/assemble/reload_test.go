@@ -35,7 +35,7 @@ sinks:
 // TestReload changes a running pipeline by its file, step by step. Each message, from
 // before, between and after, is in a sink in the end.
 func TestReload(t *testing.T) {
-	broker := mqtttest.Start(t, mqtttest.Rules{})
+	broker := mqtttest.Start(t, mqtttest.Rules{Connect: func(_, _, password string) bool { return password != "wrong" }})
 	dir := t.TempDir()
 	path := filepath.Join(dir, "quell.yaml")
 	text := fmt.Sprintf(reloadFile, dir, broker.URL)
@@ -94,6 +94,10 @@ func TestReload(t *testing.T) {
 		{"a mistake", [2]string{"qqq", ""}, nil, nil, "mistake", []string{"a", "b"}},
 		{"a model that is not there", [2]string{"1/week}, sinks: [b]}", "1/week}, model: {use: none.quell}, sinks: [b]}"}, nil, nil, "none.quell", []string{"a", "b"}},
 		{"back", [2]string{"model: {use: none.quell}, ", ""}, nil, nil, "", []string{"b"}},
+		{"a password that the broker refuses", [2]string{"mqtt, url", "mqtt, username: u, password: wrong, url"}, nil, nil, "connections.m: ", []string{"a"}},
+		{"back again", [2]string{"username: u, password: wrong, ", ""}, nil, nil, "", []string{"a"}},
+		{"a file that is not there", [2]string{"sinks:\n", "  f: {source: {type: file, path: none.csv}, channels: [v], sinks: [b]}\nsinks:\n"}, nil, nil, "none.csv", []string{"b"}},
+		{"and back", [2]string{"  f: {source: {type: file, path: none.csv}, channels: [v], sinks: [b]}\n", ""}, nil, nil, "", []string{"b"}},
 		{"a sink", [2]string{"b.jsonl}", "b2.jsonl}"}, []string{"sinks.b", "streams.b"}, nil, "", []string{"a", "b"}},
 		{"one more stream and sink", [2]string{"sinks:\n", "  c: {source: {connection: m, topics: [\"c/{series}\"], codec: {type: plain}}, channels: [v], window: {rate_hz: 500}, adapt: {mode: off}, sinks: [c]}\nsinks:\n  c: {type: file, path: " + dir + "/c.jsonl}\n"}, []string{"sinks.c", "streams.c"}, nil, "", []string{"a", "b", "c"}},
 		{"what needs a restart", [2]string{"listen: off", "listen: \"127.0.0.1:1\""}, nil, []string{"http"}, "", []string{"a"}},

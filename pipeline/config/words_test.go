@@ -212,10 +212,6 @@ dead_letter: {type: kafka, connection: kafka, topic: d}
 			continue
 		}
 		n++
-		d, _, err := parse("x", []byte(strings.Replace(whole, "\n", "\n", 1)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
 		// The key is renamed to one that is far from all others.
 		at := d.at[p].key
 		lines := strings.Split(whole, "\n")

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -117,9 +118,9 @@ func TestToken(t *testing.T) {
 func TestReconnect(t *testing.T) {
 	p := open(t, 1000, 700)
 	m := mock.New(mock.Config{Series: 3, Assets: os.DirFS("../../web/app/dist")})
-	var down bool // set between requests
+	var down atomic.Bool
 	gate := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if down {
+		if down.Load() {
 			http.Error(w, "gone", http.StatusBadGateway)
 			return
 		}
@@ -130,11 +131,11 @@ func TestReconnect(t *testing.T) {
 	t.Cleanup(server.CloseClientConnections)
 	p.visit(server.URL)
 	p.wait("live", `document.querySelector(".live").textContent === "live"`, 15*time.Second)
-	down = true
+	down.Store(true)
 	server.CloseClientConnections()
 	p.wait("stale", `document.querySelector(".live").textContent.startsWith("stale")`, 10*time.Second)
 	before := m.Opened()
-	down = false
+	down.Store(false)
 	p.wait("live again", `document.querySelector(".live").textContent === "live"`, 30*time.Second)
 	if m.Opened() <= before {
 		t.Errorf("%d streams were opened, %d before", m.Opened(), before)

@@ -122,6 +122,10 @@ func diskFull(t *testing.T, times int) {
 		if time.Sleep(500 * time.Millisecond); j.ended() {
 			j.start()
 		}
+		j.until("the journal can be written", func() bool {
+			said := j.log()
+			return strings.LastIndex(said, "can't be written") < max(strings.LastIndex(said, "can be written again"), strings.LastIndex(said, "msg=starting"))
+		})
 	}
 	f.stop(t)
 	settle(t, l, j)

@@ -45,3 +45,21 @@ func TestSpark(t *testing.T) {
 		t.Errorf("of nothing: %q", got)
 	}
 }
+
+func TestSum(t *testing.T) {
+	kind, at := "noise", "now"
+	r := &Report{SamplesIn: 1000, Lost: 1, Memory: 38e6,
+		Drifts:    []Drift{{InjectedKind: &kind, DetectedAt: &at}, {InjectedKind: &kind}, {DetectedAt: &at}},
+		FineTunes: []FineTune{{Verdict: "promoted"}, {Verdict: "rejected"}}}
+	if got, want := r.sum(), "1000 samples, 1 lost, 1 of 2 drifts found, 1 false alarms, 1 of 2 fine-tunes promoted, 38 MB"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// TestHappened: what a demo that was stopped early did not come to was not missed.
+func TestHappened(t *testing.T) {
+	d := harness(t, 100, []injection{{sensor: 0, at: 50}, {sensor: 1, at: 100}})
+	if got := d.happened(); len(got) != 1 || got[0].sensor != 0 {
+		t.Errorf("%+v", got)
+	}
+}

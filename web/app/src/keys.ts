@@ -35,7 +35,10 @@ const typing = (t: EventTarget | null): boolean =>
 
 addEventListener("keydown", (e) => {
   if (e.ctrlKey || e.metaKey || e.altKey || e.defaultPrevented) return;
-  if (typing(e.target) && e.key !== "Escape") return;
+  if (typing(e.target)) {
+    if (e.key === "Escape") (e.target as HTMLElement).blur();
+    return;
+  }
   if (keysOff() && e.key.length === 1 && e.key !== "?") return;
   if (document.querySelector("dialog[open]") && e.key !== "?") return; // a dialog has keys of its own
   if (e.key === " " && e.target instanceof HTMLElement && /^(BUTTON|A|SUMMARY)$/.test(e.target.tagName)) return;

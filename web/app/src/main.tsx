@@ -81,9 +81,10 @@ function Connection() {
   useEffect(() => { const t = setInterval(() => again((n) => n + 1), 1000); return () => clearInterval(t); }, []);
   const silent = (performance.now() - s.live.heard) / 1000;
   const stale = !s.live.up || silent > 4;
-  if (s.paused) return <span class="live paused" role="status">paused</span>;
-  if (!s.loaded) return <span class="live stale" role="status">connecting</span>;
-  return <span class={"live" + (stale ? " stale" : "")} role="status"><i aria-hidden="true" />{stale ? `stale ${seconds(Math.round(silent))}` : "live"}</span>;
+  const word = s.paused ? "paused" : !s.loaded ? "connecting" : stale ? "stale" : "live";
+  const shown = word === "stale" ? `stale ${seconds(Math.round(silent))}` : word;
+  // What is read out is the word alone: seconds that are counted would never let it rest.
+  return <span><span class={"live " + word} aria-hidden="true"><i />{shown}</span><span class="sr" role="status">{word}</span></span>;
 }
 
 function find(page: string): void {

@@ -115,7 +115,9 @@ class Store {
     if (!this.loaded) return;
     const t = ["status", "events"];
     for (const s of this.streams?.streams ?? []) t.push("grid:" + encodeURIComponent(s.name));
-    const wanted = [...new Set([...this.closeUp, ...this.sketched])];
+    const known = (k: string): boolean => this.series.has(k); // the server refuses a stream of a series that it has not
+    const wanted = [...new Set([...this.closeUp, ...this.sketched])].filter(known);
+    this.asked = this.asked.filter(known);
     // A stream that has what is wanted, and a little more, is not opened anew.
     const has = wanted.length > 0 && this.asked.length <= 2 * mostSketches && wanted.every((k) => this.asked.includes(k));
     if (!has) this.asked = wanted;

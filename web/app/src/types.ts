@@ -72,7 +72,7 @@ export interface Model {
 export interface Adaptation {
   stream: string; series: string; phase: string; windows: number; need: number;
   evidence: { log_e: number | null; accept: number | null; against: number | null; reject: number | null } | null;
-  curve: { step: number; loss: number | null; holdout: number | null }[]; challenger: string | null; gain_db: number | null;
+  curve: { step: number; loss: number | null; holdout: number | null }[]; steps?: number; challenger: string | null; gain_db: number | null;
 }
 
 export interface Models { models: Model[]; adaptation: Adaptation[] }

@@ -34,6 +34,8 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
   const now = useRef(lane);
   now.current = lane;
   const from = useRef(0);
+  const redraw = useRef(() => {});
+  useEffect(() => redraw.current(), [lane]); // another channel, paused or not
 
   useEffect(() => {
     const make = (): uPlot => {
@@ -56,6 +58,7 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
       });
     };
     const ask = (): void => { if (!due) due = requestAnimationFrame(draw); };
+    redraw.current = ask;
     const size = new ResizeObserver(() => { if (box.current?.clientWidth) plot.current?.setSize({ width: box.current.clientWidth, height: now.current.height }); });
     size.observe(box.current!);
     const done = [
@@ -79,7 +82,7 @@ export function TimePlot({ view, seriesKey, lane, table, register }: Props) {
   const speak = throttle((i: number) => {
     const at = i + from.current;
     const cells = now.current.cells(at);
-    said.current!.textContent = `${clock(view.buffer.t[at], true)}: ` + now.current.heads.map((n, k) => `${n} ${cells[k]}`).join(", ");
+    if (said.current) said.current.textContent = `${clock(view.buffer.t[at], true)}: ` + now.current.heads.map((n, k) => `${n} ${cells[k]}`).join(", ");
   }, 300);
   const onKey = (e: KeyboardEvent): void => {
     const u = plot.current!;

@@ -39,12 +39,15 @@ export function AdaptationOf({ stream, series }: { stream: string; series: strin
 
 /** Progress shows the five steps of the loop and what is known at each. */
 export function Progress({ a }: { a: Adaptation }) {
-  const at = phases.indexOf(a.phase);
+  const at = phases.indexOf(a.phase), step = a.curve?.[a.curve.length - 1]?.step ?? 0;
   return (
     <div class="progress">
       <ol class="steps">{phases.map((p, i) => <li key={p} class={i < at ? "past" : i === at ? "now" : ""} aria-current={i === at ? "step" : undefined}>{p}</li>)}</ol>
       {a.need > 0 && a.phase !== "idle" && (
         <div class="meter-row"><span>windows</span><meter min={0} max={a.need} value={Math.min(a.windows, a.need)} aria-label="Windows collected" /><span>{a.windows < a.need ? `${a.windows} of ${a.need}` : a.windows}</span></div>
+      )}
+      {a.phase === "training" && !!a.steps && (
+        <div class="meter-row"><span>steps</span><meter min={0} max={a.steps} value={step} aria-label="Steps of training done" /><span>{step} of {a.steps}</span></div>
       )}
       {a.evidence && <Evidence e={a.evidence} />}
       {a.gain_db !== null && a.gain_db !== undefined && <p>Gain over what serves: <strong>{a.gain_db > 0 ? "+" : ""}{num(a.gain_db, 3)} dB</strong></p>}
