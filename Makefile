@@ -7,7 +7,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 
 KERNELS := model/internal/kernel
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs scale scale-quick dashboard page browser screens
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom scale scale-quick dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
@@ -56,8 +56,9 @@ purego: ## the generic kernels only
 skips: ## no test may be skipped but those listed
 	@$(GO) test -json ./... | $(GO) run ./.ci/skips .ci/skips.txt
 
-cross: ## the other first-class platform
+cross: ## the other platforms: 64-bit ARM, and 32-bit ARM, where an int has 32 bits
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) vet ./...
 
 arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh installs qemu-user-static)
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 20m -exec qemu-aarch64-static $(ARM64)
@@ -118,6 +119,14 @@ integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts
 
 ops: ## rules, dashboard, unit and packages on a real Prometheus and with systemd's and Debian's tools (scripts/tools.sh installs them)
 	$(GO) test -tags ops -count=1 -v -timeout 10m ./test/ops
+
+packages: ## deb and rpm for amd64, arm64 and armv7 into bin/packages
+	scripts/packages.sh bin/packages
+
+SBOM := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+
+sbom: build ## what the binary is made of, with licences (CycloneDX): bin/quell.cdx.json
+	$(GO) run $(SBOM) bin -json -licenses -std -version "$$(git describe --always --dirty)" -output bin/quell.cdx.json bin/quell
 
 docs: ## every command, configuration and link of the documentation; needs what scripts/tools.sh installs
 	$(GO) test -tags docs -count=1 -v -timeout 10m ./test/docs

@@ -36,7 +36,7 @@ func anything(rng *rand.Rand, n int) []ingest.Sample {
 		d := &devices[k]
 		switch rng.IntN(400) {
 		case 0: // a long pause
-			d.at += int64(rng.IntN(3e9))
+			d.at += rng.Int64N(3e9)
 		case 1: // another rate
 			d.every = 1e7 * int64(1+rng.IntN(8))
 		case 2: // a clock that is set back

@@ -91,7 +91,7 @@ func (m *Metrics) forgetStream(name string) {
 	of := prometheus.Labels{"stream": name}
 	for _, v := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.ingestMessages, m.samples, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.sourceUp, m.seriesLimit, m.journalLimit} {
+	}{m.ingestMessages, m.samples, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.behind, m.sourceUp, m.seriesLimit, m.journalLimit} {
 		v.DeletePartialMatch(of)
 	}
 }

@@ -13,6 +13,12 @@ out=${1:?a folder}; shift
 mkdir -p "$out"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} CGO_ENABLED=0
 export VERSION=${VERSION:-0.0.0~git$(git rev-parse --short HEAD)}
+go build -trimpath -o "$out/host/quell" ./cmd/quell
+mkdir -p "$out/share/man"
+"$out/host/quell" man -o "$out/share/man"
+gzip -9nf "$out"/share/man/*.1
+for shell in bash zsh fish; do "$out/host/quell" completion $shell >"$out/share/quell.$shell"; done
+export SHARE=$out/share
 for arch in "$@"; do
   goarch=$arch goarm="" nfpmarch=$arch
   if [ "$arch" = armv7 ]; then goarch=arm goarm=7 nfpmarch=arm7; fi

@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strconv"
@@ -55,7 +56,7 @@ func letterQuery(v url.Values) (limit int, before int64, err error) {
 	if limit, err = numberIn(v, "limit", lettersLimit, mostLetters); err != nil {
 		return 0, 0, err
 	}
-	n, err := numberIn(v, "before", 0, 1<<62)
+	n, err := numberIn(v, "before", 0, math.MaxInt)
 	return limit, int64(n), err
 }
 

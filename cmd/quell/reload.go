@@ -7,6 +7,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/quell-stream/quell/internal/sdnotify"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
@@ -15,21 +16,25 @@ import (
 
 // reloader returns what has a configuration read again, nil where the pipeline runs on
 // something else than its sources.
-func reloader(path string, cfg *config.Config, opt assemble.Options, p *pipeline.Pipeline, log *slog.Logger) web.Reloader {
+func reloader(path string, cfg *config.Config, opt assemble.Options, p *pipeline.Pipeline, n *sdnotify.Notifier, log *slog.Logger) web.Reloader {
 	if opt.Keep != nil || opt.Play != nil {
 		return nil
 	}
-	return &loggedReloader{assemble.NewReloader(path, cfg, opt, p), log}
+	return &loggedReloader{assemble.NewReloader(path, cfg, opt, p), p, n, log}
 }
 
-// loggedReloader tells the log of each reload, whoever asked for it.
+// loggedReloader tells the log and the service manager of each reload, whoever asked
+// for it.
 type loggedReloader struct {
 	web.Reloader
+	p   supervised
+	n   *sdnotify.Notifier
 	log *slog.Logger
 }
 
 func (r *loggedReloader) Reload(ctx context.Context) (changed, restart []string, err error) {
 	r.log.Info("reloading the configuration")
+	defer reloading(r.n, r.p, r.log)()
 	changed, restart, err = r.Reloader.Reload(ctx)
 	web.LogReload(r.log, changed, restart, err)
 	return changed, restart, err

@@ -105,7 +105,11 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 	if err != nil {
 		return err
 	}
-	reload := reloader(path, cfg, opt, p, log)
+	manager, err := notifier()
+	if err != nil {
+		return errors.Join(err, p.Close())
+	}
+	reload := reloader(path, cfg, opt, p, manager, log)
 	defer reloadOnHangup(context.WithoutCancel(ctx), reload, log)()
 	if cfg.HTTP.Listen != "" {
 		serve, err := assemble.HTTP(&cfg.HTTP, log)
@@ -132,11 +136,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 		ctx, cancel = context.WithTimeout(ctx, length)
 		defer cancel()
 	}
-	unwatched, err := supervise(ctx, p, log)
-	if err != nil {
-		return errors.Join(err, p.Close())
-	}
-	defer unwatched()
+	defer supervise(ctx, manager, p, log)()
 	told := make(chan struct{})
 	unneeded := context.AfterFunc(ctx, func() {
 		defer close(told)

@@ -38,13 +38,9 @@ type supervisor struct {
 // that it returns is called, that each stream gets on. One that is stuck is not
 // vouched for: the service manager ends the process, with the stacks of all
 // goroutines, and starts it again.
-func supervise(ctx context.Context, p supervised, log *slog.Logger) (stop func(), err error) {
-	n, err := sdnotify.New(os.Getenv, os.Getpid())
-	if err != nil {
-		return nil, usageError("%v", err)
-	}
+func supervise(ctx context.Context, n *sdnotify.Notifier, p supervised, log *slog.Logger) (stop func()) {
 	if n == nil {
-		return func() {}, nil
+		return func() {}
 	}
 	s := &supervisor{n: n, p: p, log: log, seen: map[string]int64{}}
 	quit := make(chan struct{})
@@ -53,7 +49,29 @@ func supervise(ctx context.Context, p supervised, log *slog.Logger) (stop func()
 	return func() {
 		close(quit)
 		wg.Wait()
-	}, nil
+	}
+}
+
+// notifier returns what tells the service manager, nil where there is none.
+func notifier() (*sdnotify.Notifier, error) {
+	n, err := sdnotify.New(os.Getenv, os.Getpid())
+	if err != nil {
+		return nil, usageError("%v", err)
+	}
+	return n, nil
+}
+
+// reloading tells the service manager that a reload goes on, until the function that it
+// returns is called. Before the start is over it has nothing to be told.
+func reloading(n *sdnotify.Notifier, p supervised, log *slog.Logger) (over func()) {
+	select {
+	case <-p.Reading():
+	default:
+		return func() {}
+	}
+	s := &supervisor{n: n, p: p, log: log}
+	s.say(n.Reloading())
+	return func() { s.say(n.Ready(s.status())) }
 }
 
 func (s *supervisor) run(ctx context.Context, quit <-chan struct{}) {

@@ -93,12 +93,13 @@ func TestServiceManagerIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	p := newPatient()
-	stop, err := supervise(ctx, p, slog.New(slog.DiscardHandler))
+	n, err := notifier()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
-	if before := hear("WATCHDOG=1"); slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, "READY") }) {
+	reloading(n, p, slog.New(slog.DiscardHandler))() // before the start is over it is no one's business
+	defer supervise(ctx, n, p, slog.New(slog.DiscardHandler))()
+	if before := hear("WATCHDOG=1"); slices.ContainsFunc(before, func(s string) bool { return strings.HasPrefix(s, "READY") || strings.HasPrefix(s, "RELOADING") }) {
 		t.Errorf("ready before any source is read: %q", before)
 	}
 	close(p.reading)
@@ -107,6 +108,10 @@ func TestServiceManagerIsTold(t *testing.T) {
 	}
 	p.is.Store(&[]pipeline.Progress{{Stream: "pumps", Beats: 1}})
 	hear("STATUS=")
+	over := reloading(n, p, slog.New(slog.DiscardHandler))
+	hear("RELOADING=1")
+	over()
+	hear("READY=1")
 	cancel()
 	hear("STOPPING=1")
 }
@@ -114,7 +119,7 @@ func TestServiceManagerIsTold(t *testing.T) {
 // TestSupervisorRefuses: what makes no sense in the environment is told as wrong usage.
 func TestSupervisorRefuses(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "relative")
-	_, err := supervise(t.Context(), newPatient(), slog.New(slog.DiscardHandler))
+	_, err := notifier()
 	var coded *codeError
 	if !errors.As(err, &coded) || coded.code != exitUsage || !strings.Contains(err.Error(), "NOTIFY_SOCKET") {
 		t.Errorf("got %v", err)

@@ -147,7 +147,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
-	case int64(c.Steps) > maxSteps/folds/int64(c.Rounds) || c.Cooldown > maxSteps || c.StepBudget < 1:
+	case int64(c.Steps) > maxSteps/folds/int64(c.Rounds) || int64(c.Cooldown) > maxSteps || c.StepBudget < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots, %d rounds of %d steps or a budget of %d updates per million slots is out of range", c.Cooldown, c.Rounds, c.Steps, c.StepBudget)
 	case !(c.Level > 0 && c.Level < 1):
 		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)

@@ -61,6 +61,7 @@ type shell struct {
 	dir   string
 	env   []string
 	going []*process // in the background
+	aside []*process // what goes on beside the reader, and may end as it likes
 }
 
 type process struct {
@@ -80,7 +81,7 @@ func newShell(t *testing.T, dir string) *shell {
 	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")+":/usr/sbin", fmt.Sprintf("PORT=%d", ln.Addr().(*net.TCPAddr).Port), "NO_COLOR=1")
 	s := &shell{t: t, dir: dir, env: env}
 	t.Cleanup(func() {
-		for _, p := range s.going {
+		for _, p := range append(s.going, s.aside...) {
 			_ = syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
 			<-p.ended
 		}
@@ -116,6 +117,10 @@ func (s *shell) run(b *block) (n int) {
 		if p := s.start(c); s.wait(p, 0) != 0 {
 			s.t.Fatalf("%s: first: %s\n%s", b, c, p.out)
 		}
+	}
+	for _, c := range b.with {
+		s.aside = append(s.aside, s.start(c))
+		time.Sleep(time.Second)
 	}
 	for _, c := range commands {
 		p := s.start(c)

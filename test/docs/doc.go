@@ -14,6 +14,7 @@
 //	background: 2s            it runs until the end of the document, and is interrupted then
 //	exit: 1                   the code that each command ends with
 //	first: COMMAND            what the reader has done before, in silence
+//	with: COMMAND             what goes on beside it, until the end of the document: a broker, devices
 //	file: NAME                the block is a file that later commands find
 //	-->
 //

@@ -23,6 +23,7 @@ type block struct {
 	background time.Duration
 	exit       int
 	first      []string
+	with       []string
 }
 
 func (b *block) String() string { return fmt.Sprintf("%s:%d", b.doc, b.line) }
@@ -81,6 +82,8 @@ func (b *block) heed(lines []string) (err error) {
 			b.file = value
 		case "first":
 			b.first = append(b.first, value)
+		case "with":
+			b.with = append(b.with, value)
 		case "as":
 			from, to, ok := strings.Cut(value, " => ")
 			if !ok {

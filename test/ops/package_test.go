@@ -55,6 +55,11 @@ func TestPackages(t *testing.T) {
 			t.Errorf("%s is %q, want %q", name, files[name], want)
 		}
 	}
+	for _, name := range []string{"usr/share/man/man1/quell.1.gz", "usr/share/man/man1/quell-run.1.gz", "usr/share/bash-completion/completions/quell"} {
+		if info, err := os.Stat(filepath.Join(at, name)); err != nil || info.Size() < 500 {
+			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
 	if passwd := slurp(t, at, "etc/passwd"); !regexp.MustCompile(`(?m)^quell:.*:/var/lib/quell:/usr/sbin/nologin$`).MatchString(passwd) {
 		t.Errorf("no user quell without a shell in\n%s", passwd)
 	}

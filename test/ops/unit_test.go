@@ -155,6 +155,11 @@ sinks: {clean: {type: file, path: clean.jsonl}}
 	cmd := start(t, []string{"NOTIFY_SOCKET=" + socket, "WATCHDOG_USEC=2000000"}, quell, "run", "-c", path)
 	hear("READY=1")
 	hear("WATCHDOG=1")
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	hear("RELOADING=1")
+	hear("READY=1")
 	if err := cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
