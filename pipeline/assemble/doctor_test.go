@@ -88,7 +88,7 @@ func TestDoctorFailures(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
 	late := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Date", time.Now().Add(-90 * time.Minute).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", time.Now().Add(-90*time.Minute).UTC().Format(http.TimeFormat))
 	}))
 	defer late.Close()
 	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "raw"))
