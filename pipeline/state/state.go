@@ -85,6 +85,7 @@ type Stream struct {
 	decided uint64   // number of the latest switch
 	recent  []Switch // switches that the latest checkpoint does not hold
 	buf     []byte
+	most    int // bytes of the largest checkpoint that can be read again
 }
 
 const (
@@ -106,7 +107,7 @@ func openIn(disk fsys.FS, dir string, log *slog.Logger) (*Stream, *Snapshot, err
 	if err := disk.MkdirAll(dir); err != nil {
 		return nil, nil, fmt.Errorf("state: %w", err)
 	}
-	s := &Stream{dir: dir, fs: disk, log: log}
+	s := &Stream{dir: dir, fs: disk, log: log, most: maxFrame}
 	gens, err := s.generations()
 	if err != nil {
 		return nil, nil, err
@@ -355,6 +356,14 @@ func sizeOf(c *Checkpoint) int {
 	return n
 }
 
+// fits refuses a checkpoint that could not be read again.
+func (s *Stream) fits(c *Checkpoint) error {
+	if n := sizeOf(c); n > s.most {
+		return fmt.Errorf("state: a checkpoint of %d series takes up to %d bytes, and a file of it may hold %d: lower window.max_series, or spread the series over several streams or replicas", len(c.Entries), n, s.most)
+	}
+	return nil
+}
+
 // WantsFull says that the changes have outgrown the full snapshot, so that the
 // next checkpoint should be a full one.
 func (s *Stream) WantsFull() bool { return s.delta == nil || s.size > 2*s.full+8<<20 }
@@ -363,6 +372,9 @@ func (s *Stream) WantsFull() bool { return s.delta == nil || s.size > 2*s.full+8
 // the generation before the previous one are removed. It returns once the
 // checkpoint is durable.
 func (s *Stream) Full(c Checkpoint) error {
+	if err := s.fits(&c); err != nil {
+		return err
+	}
 	s.buf = append(s.buf[:0], magic...)
 	s.buf = appendChange(s.buf, c)
 	gen := s.gen + 1
@@ -408,6 +420,9 @@ func (s *Stream) Full(c Checkpoint) error {
 // Change writes a checkpoint of what changed since the last one and returns
 // once it is durable.
 func (s *Stream) Change(c Checkpoint) error {
+	if err := s.fits(&c); err != nil {
+		return err
+	}
 	s.buf = appendChange(s.buf[:0], c)
 	s.forget(c.Decided)
 	return s.append()

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -263,4 +264,34 @@ func FuzzOpen(f *testing.F) {
 			}
 		})
 	})
+}
+
+// TestTooLargeIsRefused: what could not be read again is never taken for durable.
+func TestTooLargeIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	s, _, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := Checkpoint{Heads: []Head{{Part: "t/0", Next: 1}}, Entries: []Entry{{Part: "t/0", Series: "a", State: make([]byte, 100)}}}
+	if err := s.Full(small); err != nil {
+		t.Fatal(err)
+	}
+	s.most = 10_000
+	large := Checkpoint{Heads: []Head{{Part: "t/0", Next: 2}}, Entries: []Entry{{Part: "t/0", Series: "a", State: make([]byte, 10_000)}}}
+	for name, write := range map[string]func(Checkpoint) error{"full": s.Full, "change": s.Change} {
+		if err := write(large); err == nil || !strings.Contains(err.Error(), "max_series") {
+			t.Errorf("%s: %v, want a word on max_series", name, err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_, snap, err := Open(dir, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if next := snap.Heads["t/0"]; next != 1 || len(snap.Series["t/0"]["a"]) != 100 {
+		t.Errorf("head %d, state of %d bytes, want those of before", next, len(snap.Series["t/0"]["a"]))
+	}
 }

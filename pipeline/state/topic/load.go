@@ -64,7 +64,6 @@ func (l *loading) take(u *unpacker, k key, newest map[key]found) (err error) {
 	}
 	switch k.kind {
 	case head:
-
 		l.head, err = readHead(value)
 		if err == nil && l.head.group != l.s.group {
 			err = fmt.Errorf("it holds the state of group %s, and this is %s", l.head.group, l.s.group)
