@@ -96,6 +96,15 @@ func (m *Metrics) forgetStream(name string) {
 	}
 }
 
+// forgetPresent removes what is shown of a stream as it was and may not be true of the
+// one that takes its place.
+func (m *Metrics) forgetPresent(name string) {
+	of := prometheus.Labels{"stream": name}
+	for _, v := range []*prometheus.GaugeVec{m.lag, m.modelInfo, m.journalBytes, m.journalLimit, m.sourceUp} {
+		v.DeletePartialMatch(of)
+	}
+}
+
 // forgetSink removes what is shown of a sink that is no more.
 func (m *Metrics) forgetSink(name string) {
 	of := prometheus.Labels{"sink": name}

@@ -166,10 +166,16 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 			return pipeline.StreamConfig{}, err
 		}
 	}
-	if out.Adapter, err = b.adapter(s, &e); out.Adapter == nil {
+	if out.Adapter, err = b.adapter(s, &e); err != nil {
+		if out.Shared != nil {
+			err = errors.Join(err, out.Shared.Close())
+		}
+		return pipeline.StreamConfig{}, err
+	}
+	if out.Adapter == nil {
 		out.About.Adapt = "off"
 	}
-	return out, err
+	return out, nil
 }
 
 func windowOf(s *config.Stream) window.Config {

@@ -32,6 +32,8 @@ type Reloader struct {
 	cfg     *config.Config    // that runs
 	streams map[string]string // what the parts were made of, see prints
 	sinks   map[string]string
+	conns   map[string]string
+	fixed   map[string]string // what can't change while the process runs, as of its start
 }
 
 // NewReloader returns a reloader of the file at path, of which cfg was read and p was
@@ -42,6 +44,7 @@ func NewReloader(path string, cfg *config.Config, opt Options, p *pipeline.Pipel
 	}
 	r := &Reloader{path: path, opt: opt, p: p, cfg: cfg}
 	r.streams, r.sinks = prints(cfg)
+	r.conns, r.fixed = connPrints(cfg), fixedPrints(cfg)
 	return r
 }
 
@@ -59,7 +62,8 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 	if err := config.NeedEnv(warnings); err != nil {
 		return nil, nil, mistaken(err)
 	}
-	needsRestart = keep(next, r.cfg)
+	needsRestart = r.keep(next)
+	conns := connPrints(next)
 	streams, sinks := prints(next)
 	goneStreams, newStreams := differ(r.streams, streams)
 	goneSinks, newSinks := differ(r.sinks, sinks)
@@ -77,11 +81,11 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 		return nil, append(needsRestart, fixed...), fmt.Errorf("streams.%s reads standard input, which can't be opened again: restart to change it", fixed[0])
 	}
 	if len(goneStreams)+len(newStreams)+len(goneSinks)+len(newSinks) == 0 {
-		r.cfg = next
+		r.cfg, r.conns = next, conns
 		return nil, needsRestart, nil
 	}
 	b := &builder{cfg: next, opt: r.opt}
-	if err := errors.Join(b.try(newSinks, newStreams), b.refused(ctx, r.cfg)); err != nil {
+	if err := errors.Join(b.try(newSinks, newStreams), b.refused(ctx, r.conns)); err != nil {
 		return nil, nil, fmt.Errorf("%w: what ran before runs on", err)
 	}
 	old := &builder{cfg: r.cfg, opt: r.opt}
@@ -93,7 +97,7 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 	if err != nil {
 		return nil, nil, err
 	}
-	r.cfg, r.streams, r.sinks = next, streams, sinks
+	r.cfg, r.streams, r.sinks, r.conns = next, streams, sinks, conns
 	return changes(goneStreams, newStreams, goneSinks, newSinks), needsRestart, nil
 }
 
@@ -110,19 +114,35 @@ func mistaken(err error) error {
 	return out
 }
 
-// keep gives next what can't change while the process runs, and names what would have.
-func keep(next, now *config.Config) (differs []string) {
-	if next.StateDir != now.StateDir {
-		differs = append(differs, "state_dir")
+// keep gives next what can't change while the process runs, and names what would have:
+// what a file of the two holds counts too, such as a token.
+func (r *Reloader) keep(next *config.Config) (differs []string) {
+	for name, is := range fixedPrints(next) {
+		if r.fixed[name] != is {
+			differs = append(differs, name)
+		}
 	}
-	if !reflect.DeepEqual(next.HTTP, now.HTTP) {
-		differs = append(differs, "http")
-	}
-	if !reflect.DeepEqual(next.DeadLetter, now.DeadLetter) || printOf(now, now.DeadLetter.Connection) != printOf(next, now.DeadLetter.Connection) {
-		differs = append(differs, "dead_letter")
-	}
-	next.StateDir, next.HTTP, next.DeadLetter = now.StateDir, now.HTTP, now.DeadLetter
+	slices.Sort(differs)
+	next.StateDir, next.HTTP, next.DeadLetter = r.cfg.StateDir, r.cfg.HTTP, r.cfg.DeadLetter
 	return differs
+}
+
+// fixedPrints returns what the parts were made of that a reload leaves alone.
+func fixedPrints(c *config.Config) map[string]string {
+	return map[string]string{
+		"state_dir":   c.StateDir,
+		"http":        printOf(c, "", c.HTTP),
+		"dead_letter": printOf(c, c.DeadLetter.Connection, c.DeadLetter),
+	}
+}
+
+// connPrints returns what each connection was made of.
+func connPrints(c *config.Config) map[string]string {
+	out := map[string]string{}
+	for i := range c.Connections {
+		out[c.Connections[i].Name] = printOf(c, c.Connections[i].Name)
+	}
+	return out
 }
 
 // prints returns what each stream and each sink is made of, by name: its section, that
@@ -272,14 +292,14 @@ func (b *builder) try(sinks, streams []string) error {
 // askWithin is how long a broker may take to say that it does not take us.
 const askWithin = 3 * time.Second
 
-// refused says that a broker whose section has changed does not take us, which would
-// end the process. One that is away may be right: it is tried for ever.
-func (b *builder) refused(ctx context.Context, was *config.Config) error {
+// refused says that a broker whose section or files have changed does not take us, which
+// would end the process. One that is away may be right: it is tried for ever.
+func (b *builder) refused(ctx context.Context, was map[string]string) error {
 	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
 	for i := range b.cfg.Connections {
 		c := &b.cfg.Connections[i]
-		if printOf(was, c.Name) == printOf(b.cfg, c.Name) {
+		if was[c.Name] == printOf(b.cfg, c.Name) {
 			continue
 		}
 		if err := b.ask(ctx, c); errors.Is(err, conn.ErrRejected) {

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
 )
@@ -131,8 +132,7 @@ func TestReload(t *testing.T) {
 		}
 		send(step.send...)
 	}
-	// What was published is acknowledged once it is in the journal; a stop computes it.
-	time.Sleep(200 * time.Millisecond)
+	awaitMessages(t, p, sent)
 	stop()
 	if err := <-done; err != nil {
 		t.Fatal(err)
@@ -147,6 +147,76 @@ func TestReload(t *testing.T) {
 		if info, err := os.Stat(filepath.Join(dir, name+".jsonl")); err != nil || info.Size() == 0 {
 			t.Errorf("%s.jsonl: %v", name, err)
 		}
+	}
+}
+
+// awaitMessages waits until each stream has taken what was sent to it.
+func awaitMessages(t *testing.T, p *pipeline.Pipeline, sent map[string]int) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		missing := ""
+		for _, s := range p.Streams(t.Context()) {
+			if s.Messages < int64(sent[s.Name]) {
+				missing += fmt.Sprintf(" %s has %d of %d;", s.Name, s.Messages, sent[s.Name])
+			}
+		}
+		if missing == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("messages are missing:%s", missing)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// TestReloadTriesRotatedSecrets: a password that the broker does not take leaves what
+// runs alone, though only the content of its file has changed; a token that was changed
+// is told to need a restart.
+func TestReloadTriesRotatedSecrets(t *testing.T) {
+	broker := mqtttest.Start(t, mqtttest.Rules{Connect: func(_, _, password string) bool { return password != "wrong" }})
+	dir := t.TempDir()
+	path, password, token := filepath.Join(dir, "quell.yaml"), filepath.Join(dir, "password"), filepath.Join(dir, "token")
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := strings.Replace(fmt.Sprintf(reloadFile, dir, broker.URL), "mqtt, url", "mqtt, username: u, password_file: "+password+", url", 1)
+	write(path, strings.Replace(text, "listen: off", "listen: off, token_file: "+token, 1))
+	write(password, "right")
+	write(token, "one token that is long enough")
+	cfg, _, err := config.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	opt := Options{Log: slog.New(slog.DiscardHandler), Registerer: prometheus.NewRegistry(), Stdout: io.Discard}
+	p, err := Pipeline(cfg, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }()
+	for ok, _ := p.Ready(); !ok; ok, _ = p.Ready() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	r := NewReloader(path, cfg, opt, p)
+	write(password, "wrong")
+	if changed, _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "connections.m: ") || changed != nil {
+		t.Errorf("a wrong password: changed %v, %v", changed, err)
+	}
+	write(password, "another")
+	write(token, "another token that is long enough")
+	changed, restart, err := r.Reload(t.Context())
+	if want := []string{"streams.a", "streams.b"}; err != nil || !slices.Equal(changed, want) || !slices.Equal(restart, []string{"http"}) {
+		t.Errorf("a right one, and a token: changed %v, needs a restart %v, %v; want %v and http", changed, restart, err, want)
+	}
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
 
