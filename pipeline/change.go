@@ -152,11 +152,10 @@ func (p *Pipeline) Change(_ context.Context, ch Change) error {
 		}
 	}
 	h, bad := newHealth(p)
-	if bad == nil {
-		p.health = h
-	} else {
-		p.log.Warn("outages are told of as before the change", "err", bad)
+	if bad != nil {
+		p.log.Warn("outages that were told before the change are forgotten", "err", bad)
 	}
+	p.health = h // of the sinks that there are now
 	p.watchHealth()
 	if err == nil {
 		p.forgetGone(ch)
@@ -206,6 +205,7 @@ func (p *Pipeline) retire(streams []string, drain time.Duration) {
 		sum.Records, sum.Events = sum.Records+was.Records, sum.Events+was.Events
 		c.past[w.name] = sum
 		c.mu.Unlock()
+		p.cfg.Metrics.forgetPresent(w.name)
 		p.log.Info("stream stopped for a change", "stream", w.name)
 	}
 }
@@ -288,11 +288,13 @@ func (p *Pipeline) add(build func() (Parts, error)) error {
 }
 
 func (p *Pipeline) makeWorkers(streams []StreamConfig) ([]*worker, error) {
-	p.bank.await(p.strange(streams))
+	strange := p.strange(streams)
+	p.bank.await(strange)
 	var workers []*worker
 	for i, s := range streams {
 		w, err := p.makeWorker(s)
 		if err != nil {
+			p.bank.await(-strange)
 			errs := []error{err, closeUnused(streams[i:])}
 			for _, w := range workers {
 				errs = append(errs, w.close())

@@ -183,6 +183,9 @@ func (w *worker) condition() condition {
 			return condition{"down", "the source is down"}
 		}
 	}
+	if err := w.waits.Load(); err != nil {
+		return condition{"down", "the state of the partitions can't be had: " + (*err).Error()}
+	}
 	if w.cfg.NoData > 0 && !slices.ContainsFunc(w.outs, (*outlet).holdsUp) {
 		if at := w.heard.Load(); at != 0 && time.Since(time.Unix(0, at)) >= w.cfg.NoData {
 			return condition{"no_data", fmt.Sprintf("the source is up and no message came for %s", w.cfg.NoData)}

@@ -134,6 +134,8 @@ const (
 // takeAll asks the store until it answers, the assignment is over, or the worker is to
 // stop.
 func (w *worker) takeAll(hard context.Context, a *ingest.Assignment) ([]state.Taken, error) {
+	defer w.pulse.wait()() // for the network: a state of gigabytes takes its time
+	defer w.waits.Store(nil)
 	parts := make([]state.Partition, len(a.Parts))
 	for i, p := range a.Parts {
 		parts[i] = state.Partition{Name: p.Name, Number: p.Number}
@@ -154,15 +156,30 @@ func (w *worker) takeAll(hard context.Context, a *ingest.Assignment) ([]state.Ta
 			return taken, err
 		}
 		w.log.Warn("the state of the partitions can't be had yet", "err", err)
-		select {
-		case <-time.After(wait):
-		case <-w.halt: // what comes after it has no use for the answer
-			return nil, state.ErrStale
-		case <-hard.Done():
-			return nil, context.Cause(hard)
+		w.waits.Store(&err)
+		if err := w.pause(hard, wait); err != nil {
+			return nil, err
 		}
 		if err := confirm(hard); errors.Is(err, state.ErrStale) {
 			return nil, err
+		}
+	}
+}
+
+// pause waits, and answers meanwhile who looks on.
+func (w *worker) pause(hard context.Context, wait time.Duration) error {
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	for {
+		select {
+		case <-over.C:
+			return nil
+		case <-w.desk.wake:
+			w.attend()
+		case <-w.halt: // what comes after it has no use for the answer
+			return state.ErrStale
+		case <-hard.Done():
+			return context.Cause(hard)
 		}
 	}
 }

@@ -321,10 +321,13 @@ func (p *Pipeline) Ready() (bool, []Status) {
 		if r, is := w.cfg.Source.(interface{ Status() (bool, error) }); is {
 			up, err := r.Status()
 			s := Status{Name: "source " + w.name, Up: up}
+			if wait := w.waits.Load(); wait != nil && up {
+				s.Up, err = false, *wait
+			}
 			if err != nil {
 				s.Err = err.Error()
 			}
-			ok = ok && up
+			ok = ok && s.Up
 			all = append(all, s)
 		}
 	}

@@ -86,7 +86,7 @@ func (p *Pipeline) Models(ctx context.Context) (view.Models, error) {
 				}
 			}
 		}); err != nil {
-			return all, fmt.Errorf("stream %s: %w", w.name, err)
+			continue // it does not answer: the others are shown
 		}
 		var known []KnownModel
 		if s, ok := w.cfg.Adapter.(Shower); ok {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
@@ -21,7 +22,7 @@ type finding struct{ kind, fault, why string }
 
 // Series returns how many series a query takes, and those of its page. The work that
 // it is for the streams goes with the series that they hold, and for most of it with
-// those of the page.
+// those of the page. Without the name of a stream, those that do not answer are left out.
 func (p *Pipeline) Series(ctx context.Context, q view.Query) (total int, page []view.Series, err error) {
 	var rows []view.Row
 	known := q.Stream == ""
@@ -32,6 +33,9 @@ func (p *Pipeline) Series(ctx context.Context, q view.Query) (total int, page []
 		known = true
 		var some []view.Row
 		if err := w.desk.ask(ctx, func() { some = w.rows() }); err != nil {
+			if q.Stream == "" {
+				continue
+			}
 			return 0, nil, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		rows = append(rows, some...)
@@ -48,6 +52,9 @@ func (p *Pipeline) Series(ctx context.Context, q view.Query) (total int, page []
 func (p *Pipeline) fill(ctx context.Context, rows []view.Row) ([]view.Series, error) {
 	all := make([]view.Series, len(rows))
 	for _, w := range p.crew() {
+		if !slices.ContainsFunc(rows, func(r view.Row) bool { return r.Stream == w.name }) {
+			continue
+		}
 		got := make([]view.Series, len(rows))
 		err := w.desk.ask(ctx, func() {
 			for i := range rows {

@@ -116,8 +116,9 @@ type worker struct {
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
 
-	desk    *desk        // where others look on
-	took    atomic.Int64 // deliveries of the latest chunk
+	desk    *desk                 // where others look on
+	took    atomic.Int64          // deliveries of the latest chunk
+	waits   atomic.Pointer[error] // why the state of the partitions can't be had; nil: it need not be waited for
 	told    *view.Ring[view.Event]
 	letters *view.Ring[view.Letter]
 }

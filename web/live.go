@@ -48,6 +48,7 @@ type follow struct {
 	stream, series string
 	feed           *view.Feed
 	next           int64
+	quiet          int // ticks without a point
 	stop           func()
 }
 
@@ -229,7 +230,10 @@ func (v *viewer) look(slow bool) error {
 // points writes the new points of a series.
 func (v *viewer) points(f *follow) error {
 	p, next, lost := f.feed.Since(f.next, 0)
-	most := pointsPerTick
+	most := min(pointsPerTick*(1+f.quiet), pointsAtFirst) // those of a second may come at once
+	if f.quiet++; p != nil {
+		f.quiet = 0
+	}
 	if f.next == 0 || next-f.next > pointsAtFirst/2 { // what there was before, or while the viewer was slow
 		most = pointsAtFirst
 	}
@@ -248,10 +252,12 @@ func (v *viewer) points(f *follow) error {
 // slow writes what comes once a second.
 func (v *viewer) slow() error {
 	v.renew()
-	ctx, cancel := context.WithTimeout(v.ctx, askFor)
-	defer cancel()
 	if v.topics.status {
-		s := share(v.api, "status", func() fullStatus { return v.api.fullStatus(ctx) })
+		s := share(v.api, "status", func() fullStatus {
+			ctx, cancel := context.WithTimeout(v.ctx, askFor)
+			defer cancel()
+			return v.api.fullStatus(ctx)
+		})
 		s.Dropped = v.dropped
 		v.dropped = 0
 		if err := v.send("status", s); err != nil {
@@ -260,7 +266,7 @@ func (v *viewer) slow() error {
 	}
 	room := seriesOfGrids
 	for _, stream := range v.topics.grids {
-		if err := v.grid(ctx, stream, &room); err != nil {
+		if err := v.grid(stream, &room); err != nil {
 			return err
 		}
 	}

@@ -32,8 +32,10 @@ func markOf(s *view.Series) mark {
 // grid writes which series of a stream have changed, and which are there no more or
 // have no room beside those that need somebody more. A stream that is busy is told of
 // the next time.
-func (v *viewer) grid(ctx context.Context, stream string, room *int) error {
+func (v *viewer) grid(stream string, room *int) error {
 	page := share(v.api, "grid:"+stream, func() []view.Series {
+		ctx, cancel := context.WithTimeout(v.ctx, askFor)
+		defer cancel()
 		_, all, err := v.api.View.Series(ctx, view.Query{Stream: stream, Sort: view.ByProblem, Limit: seriesOfGrids})
 		if err != nil {
 			return nil
