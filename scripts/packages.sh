@@ -22,7 +22,7 @@ export SHARE=$out/share
 for arch in "$@"; do
   goarch=$arch goarm="" nfpmarch=$arch
   if [ "$arch" = armv7 ]; then goarch=arm goarm=7 nfpmarch=arm7; fi
-  GOOS=linux GOARCH=$goarch GOARM=$goarm go build -trimpath -buildvcs=false -ldflags '-s -w' -o "$out/$arch/quell" ./cmd/quell
+  GOOS=linux GOARCH=$goarch GOARM=$goarm go build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o "$out/$arch/quell" ./cmd/quell
   for kind in deb rpm; do
     ARCH=$nfpmarch BIN=$out/$arch go run "$nfpm" package -f deploy/packages/nfpm.yaml -p $kind -t "$out"
   done

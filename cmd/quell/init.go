@@ -117,7 +117,7 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 		return fmt.Errorf("init: %w", err)
 	}
 	for _, seen := range p.Seen {
-		fmt.Fprintln(s.out, "seen:", seen)
+		fmt.Fprintln(s.out, "seen:", printable(seen))
 	}
 	fmt.Fprintf(s.out, "%s is written. Next: quell doctor -c %[1]s, then quell run -c %[1]s\n", path)
 	return nil

@@ -63,6 +63,9 @@ It asks the HTTP API (docs/api.md), which http.listen switches on.`,
 	return cmd
 }
 
+// mostTapped is how many taps a server gives to one who looks on.
+const mostTapped = 16
+
 // topics returns those that show what is asked for.
 func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
 	var all instanceStreams
@@ -83,6 +86,9 @@ func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
 			}
 		}
 	}
+	if len(list) > mostTapped {
+		return "", usageError("there are %d streams, and %d can be watched at a time: name one of %s", len(list), mostTapped, strings.Join(names, ", "))
+	}
 	if len(list) == 0 {
 		return "", usageError("there is no stream %q: there is %s", stream, strings.Join(names, ", "))
 	}
@@ -95,6 +101,14 @@ func (o *tapOptions) run(ctx context.Context, s streams, what string) error {
 		ctx, cancel = context.WithTimeout(ctx, o.length)
 		defer cancel()
 	}
+	err := o.watch(ctx, s.out, what)
+	if ctx.Err() != nil {
+		return nil // it was to end
+	}
+	return err
+}
+
+func (o *tapOptions) watch(ctx context.Context, out io.Writer, what string) error {
 	list, err := o.topics(ctx, what)
 	if err != nil {
 		return err
@@ -104,11 +118,7 @@ func (o *tapOptions) run(ctx context.Context, s streams, what string) error {
 		return err
 	}
 	defer res.Body.Close()
-	err = o.print(s.out, res.Body, strings.Contains(list, ","))
-	if ctx.Err() != nil {
-		return nil // it was to end
-	}
-	return err
+	return o.print(out, res.Body, strings.Contains(list, ","))
 }
 
 // print prints what is tapped until the stream ends, or enough is printed.

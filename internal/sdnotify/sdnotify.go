@@ -91,6 +91,10 @@ func (n *Notifier) send(lines ...string) error {
 	if err != nil {
 		return fmt.Errorf("service manager: %w", err)
 	}
+	// A service manager that hangs must not hang what it watches.
+	if err := c.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		return errors.Join(fmt.Errorf("service manager: %w", err), c.Close())
+	}
 	_, err = c.Write([]byte(strings.Join(lines, "\n")))
 	if err = errors.Join(err, c.Close()); err != nil {
 		return fmt.Errorf("service manager: %w", err)

@@ -141,7 +141,7 @@ func (p *Plan) proposeJSON(seen []Message) {
 			for _, path := range slices.Sorted(maps.Keys(texts)) {
 				if p.Series == "" && strings.EqualFold(last(path), name) && path != p.Time {
 					p.Series = path
-					p.Seen = append(p.Seen, fmt.Sprintf("%d series by the field %s", len(texts[path]), path))
+					p.Seen = append(p.Seen, fmt.Sprintf("%d series by the field %q", len(texts[path]), path))
 				}
 			}
 		}

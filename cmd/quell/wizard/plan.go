@@ -194,7 +194,8 @@ func (p *Plan) sinks(w func(string, ...any)) {
 
 // quoted writes a text so that YAML reads it as one.
 func quoted(s string) string {
-	if s == "" || strings.ContainsAny(s, "{}[],&*#?|<>=!%@\\:\"'` ") || s[0] == '-' || looksOther(s) {
+	control := func(r rune) bool { return r < ' ' || r == 0x7f }
+	if s == "" || strings.ContainsFunc(s, control) || strings.ContainsAny(s, "{}[],&*#?|<>=!%@\\:\"'` ") || s[0] == '-' || looksOther(s) {
 		return strconv.Quote(s)
 	}
 	return s

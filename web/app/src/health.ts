@@ -16,10 +16,10 @@ export function age(s: Series): number | null {
   return isNaN(t) ? null : Math.max(0, (store.now() - t) / 1000);
 }
 
-/** isStale says whether a series is silent for longer than five of its steps, and three seconds. */
+/** isStale says whether a series is silent for longer than five of its steps, and ten seconds, as the server has it. */
 export function isStale(s: Series): boolean {
   const a = age(s);
-  return a !== null && a > Math.max(3, s.rate_hz ? 5 / s.rate_hz : 10);
+  return a !== null && a > Math.max(10, s.rate_hz ? 5 / s.rate_hz : 0);
 }
 
 /** health is the drift state, but that silence shows where nothing worse does. */

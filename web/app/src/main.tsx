@@ -64,7 +64,7 @@ function App() {
       </main>
       <footer><span>Times in {zone()}</span><span>{s.status ? `Quell ${s.status.version}` : ""}</span><a href="assets/licences.txt">Licences</a></footer>
       {help && <Help close={() => setHelp(false)} />}
-      {asked && <TokenPrompt wrong={asked === "wrong"} done={() => { setAsked(""); void store.start(); store.live.restart(); }} />}
+      {asked && <TokenPrompt wrong={asked === "wrong"} close={() => setAsked("")} done={() => { setAsked(""); void store.start(); store.live.restart(); }} />}
     </div>
   );
 }

@@ -42,6 +42,7 @@ class Store {
   private last = { at: 0, streams: new Map<string, Stream>() };
   private closeUp: string[] = [];
   private sketched: string[] = [];
+  private again = 0; // the timer of the next start
   private asked: string[] = []; // series of the stream that is open
   private tap: string | null = null;
   readonly live = new Live((e, d) => this.take(e, d), () => this.changed());
@@ -66,7 +67,7 @@ class Store {
   async start(): Promise<void> {
     try {
       const [status, streams, events] = await Promise.all([
-        get<Status>("status"), get<Streams>("streams"), get<{ events: Event[] }>("events?limit=500"),
+        get<Status>("status"), get<Streams>("streams"), get<{ events: Event[] }>("events?limit=2000"),
       ]);
       this.takeStatus(status);
       this.streams = streams;
@@ -77,7 +78,8 @@ class Store {
       this.topics();
     } catch (e) {
       this.problem = (e as Error).message;
-      setTimeout(() => void this.start(), 3000);
+      clearTimeout(this.again);
+      this.again = setTimeout(() => void this.start(), 3000);
     }
     this.changed();
   }
@@ -149,7 +151,7 @@ class Store {
   async acknowledge(key: string, id: string): Promise<void> {
     const [stream, series] = key.split("\u0000");
     await post(`series/${at(stream, series)}/acknowledge`, { event: id });
-    this.events = (await get<{ events: Event[] }>("events?limit=500")).events; // it holds for all events of the alert
+    this.events = (await get<{ events: Event[] }>("events?limit=2000")).events; // it holds for all events of the alert
     this.changed();
   }
 

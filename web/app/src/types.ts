@@ -84,5 +84,5 @@ export interface ReplayWindow {
 
 export interface Letter {
   time: string; stream: string; reason: string; series: string; topic: string; key: string; payload: string;
-  size: number; error: string;
+  size: number; error: string; n: number;
 }

@@ -33,7 +33,7 @@ export function LettersPage() {
         {totals.map(([r, n]) => <button class="chip" key={r} aria-pressed={reason === r} onClick={() => setQuery({ reason: r })}>{r.replaceAll("_", " ")} {count(n)}</button>)}
       </div></div>
       <Part title="Newest first">
-        {shown.length ? shown.map((l, i) => <One key={l.time + i} l={l} />) : <Empty>Nothing here.</Empty>}
+        {shown.length ? shown.map((l) => <One key={l.n} l={l} />) : <Empty>Nothing here.</Empty>}
       </Part>
     </div>
   );
@@ -42,9 +42,9 @@ export function LettersPage() {
 function One({ l }: { l: Letter }) {
   return (
     <details class="letter">
-      <summary><span class="time">{moment(l.time)}</span> <span class="badge">{l.reason.replaceAll("_", " ")}</span> <strong>{l.series || l.key || l.topic || l.stream}</strong> <span class="why">{l.error}</span></summary>
+      <summary><span class="time">{moment(l.time)}</span> <span class="badge">{l.reason.replaceAll("_", " ")}</span> <strong>{l.series || (l.key && decode(l.key)) || l.topic || l.stream}</strong> <span class="why">{l.error}</span></summary>
       <dl class="facts">
-        <dt>stream</dt><dd>{l.stream}</dd><dt>topic</dt><dd>{l.topic || "–"}</dd><dt>key</dt><dd>{l.key || "–"}</dd><dt>size</dt><dd>{bytes(l.size)}</dd>
+        <dt>stream</dt><dd>{l.stream}</dd><dt>topic</dt><dd>{l.topic || "–"}</dd><dt>key</dt><dd>{l.key ? decode(l.key) : "–"}</dd><dt>size</dt><dd>{bytes(l.size)}</dd>
       </dl>
       <pre tabIndex={0} aria-label="Payload">{decode(l.payload)}</pre>
     </details>

@@ -4,7 +4,7 @@ import { useRef } from "preact/hooks";
 import { setToken } from "../api";
 import { Dialog } from "../ui";
 
-export function TokenPrompt({ done, wrong }: { done: () => void; wrong: boolean }) {
+export function TokenPrompt({ done, close, wrong }: { done: () => void; close: () => void; wrong: boolean }) {
   const input = useRef<HTMLInputElement>(null);
   const submit = (e: Event): void => {
     e.preventDefault();
@@ -12,7 +12,7 @@ export function TokenPrompt({ done, wrong }: { done: () => void; wrong: boolean 
     done();
   };
   return (
-    <Dialog title="A token is needed" close={() => {}}>
+    <Dialog title="A token is needed" close={close}>
       <form onSubmit={submit}>
         <p>{wrong ? "The token was not taken. " : ""}It is the content of <code>http.token_file</code>; the demo prints its own. It stays in this tab.</p>
         <label>Token <input ref={input} type="password" autocomplete="off" data-first required /></label>
