@@ -136,7 +136,7 @@ dashboard: ## the Grafana dashboard, from its generator
 
 FAULTSUITE = $(GO) test -tags faults -count=1 -v -timeout 4h ./test/faults
 
-faults: ## every fault in its whole count, and the table of docs/faults.md: over an hour; FAULTS=kill,disk for some, COUNT=N for others
+faults: ## every fault in its whole count, and the table of docs/faults.md: two hours or more; FAULTS=kill,disk for some, COUNT=N for others
 	FAULTS=$(FAULTS) COUNT=$(COUNT) $(FAULTSUITE)
 
 faults-quick: ## what CI runs of it: every fault a few times, four minutes

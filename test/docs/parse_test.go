@@ -48,8 +48,10 @@ func blocks(doc, text string) (all []*block, err error) {
 			within = false
 		case within:
 			directive = append(directive, trimmed)
+		case trimmed == "<!-- docs-test" && directive != nil:
+			return nil, fmt.Errorf("%s:%d: a second comment for the test of the same block", doc, i+1)
 		case trimmed == "<!-- docs-test":
-			within, directive = true, nil
+			within = true
 		case strings.HasPrefix(trimmed, "```"):
 			mark := strings.TrimLeft(trimmed, "`")
 			fence = trimmed[:len(trimmed)-len(mark)]

@@ -30,6 +30,9 @@ func TestSnippets(t *testing.T) {
 			case b.lang != "yaml":
 			case b.skip != "":
 				t.Logf("%s is not checked: %s", b, b.skip)
+			case strings.Contains(b.text, "\nexpect:"):
+				checked++
+				fixture(t, b)
 			case strings.HasPrefix(b.text, "kind:"):
 				checked++
 				arch(t, b)
@@ -41,6 +44,30 @@ func TestSnippets(t *testing.T) {
 	}
 	if checked < 5 {
 		t.Errorf("%d blocks were checked: are they found?", checked)
+	}
+}
+
+// fixture runs a fixture on a configuration with what it names.
+func fixture(t *testing.T, b *block) {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range map[string]string{"quell.yaml": `version: 1
+connections: {plant: {type: mqtt, url: "mqtt://nobody.invalid:1883"}}
+streams:
+  pumps:
+    source: {connection: plant, topics: ["sensors/{series}/telemetry"]}
+    channels: {temp: {path: temp_c, missing: [-127]}, pressure: {path: p}}
+    sinks: [clean]
+sinks: {clean: {type: mqtt, connection: plant, topic: "quell/{stream}/{series}"}}
+`, "snippet.fixture.yaml": b.text} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(lab.quell, "test", ".")
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%s: %v\n%s\n%s", b, err, out, b.text)
 	}
 }
 

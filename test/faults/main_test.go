@@ -3,7 +3,9 @@
 package faults
 
 import (
+	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,11 +26,28 @@ func TestMain(m *testing.M) {
 	for _, name := range []string{"MOSQUITTO_ACL", "KAFKA_ACL", "KAFKA_PROXY"} {
 		os.Setenv(name, "1")
 	}
+	if err := known(os.Getenv("FAULTS")); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(2)
+	}
 	os.Exit(lab.Main(m, func() int { return results.print(os.Stdout) }))
 }
 
 // quick says that few repetitions are wanted.
 var quick = os.Getenv("FAULTS_QUICK") == "1"
+
+// scenarios are the names that FAULTS may list.
+var scenarios = []string{"broker", "clock", "disk", "kill", "link", "payload", "rebalance", "secure", "sink", "soak"}
+
+// known says whether FAULTS lists only what there is.
+func known(list string) error {
+	for name := range strings.SplitSeq(list, ",") {
+		if name != "" && !slices.Contains(scenarios, name) {
+			return fmt.Errorf("FAULTS=%s: there is no scenario %q, there is %s", list, name, strings.Join(scenarios, ", "))
+		}
+	}
+	return nil
+}
 
 // scenario skips a test that FAULTS, a list of names, does not name.
 func scenario(t *testing.T, name string) {
