@@ -31,7 +31,7 @@ connections:
   cluster: {type: kafka, brokers: ["@KAFKA@"]}
 streams:
   valve:
-    source: {connection: cluster, topics: [NAME.raw], group: NAME, codec: {type: json, time: ts, time_unit: ms}}
+    source: {connection: cluster, topics: [NAME.raw], group: NAME, state_topic: NAME.state, codec: {type: json, time: ts, time_unit: ms}}
     channels: {CHANNELS}
     window: {rate_hz: 1}
     model: {use: base, lookahead: 8}
