@@ -112,7 +112,7 @@ func TestReplicasShareState(t *testing.T) {
 		for i := from; i < from+step; i++ {
 			for d := range devices {
 				v := math.Sin(float64(i)/float64(5+d)) + math.Sin(float64(i*i))/5
-				rec := &kgo.Record{Topic: "raw", Key: fmt.Append(nil, d), Value: fmt.Appendf(nil, `{"d":"d%d","t":%d,"v":%g}`, d, 1767225600000+100*i, v)}
+				rec := &kgo.Record{Topic: "raw", Key: fmt.Append(nil, d), Value: fmt.Appendf(nil, `{"d":"d%d","t":%d,"v":%g}`, d, 1767225600000+100*int64(i), v)}
 				k.Produce(t.Context(), rec, nil)
 			}
 		}

@@ -85,7 +85,7 @@ type Stream struct {
 	decided uint64   // number of the latest switch
 	recent  []Switch // switches that the latest checkpoint does not hold
 	buf     []byte
-	most    int // bytes of the largest checkpoint that can be read again
+	most    int64 // bytes of the largest checkpoint that can be read again
 }
 
 const (
@@ -358,7 +358,7 @@ func sizeOf(c *Checkpoint) int {
 
 // fits refuses a checkpoint that could not be read again.
 func (s *Stream) fits(c *Checkpoint) error {
-	if n := sizeOf(c); n > s.most {
+	if n := int64(sizeOf(c)); n > s.most {
 		return fmt.Errorf("state: a checkpoint of %d series takes up to %d bytes, and a file of it may hold %d: lower window.max_series, or spread the series over several streams or replicas", len(c.Entries), n, s.most)
 	}
 	return nil

@@ -130,8 +130,12 @@ func (o *Options) codec(_ context.Context, so *scoreboard.Options) ([]scoreboard
 		rounds = 10
 	}
 	ns, err := jsonNanoseconds(rounds)
-	return []scoreboard.Row{{Name: "JSON of 200 bytes with field paths, decode, ns", Anchor: "stdlib 2,200, fastjson 950, sonic 750, own flat scanner 380–460",
-		Must: scoreboard.AtMost(600), Aim: scoreboard.AtMost(400), Got: ns, Note: fmt.Sprintf("best of %d rounds", rounds)}}, err
+	r := scoreboard.Row{Name: "JSON of 200 bytes with field paths, decode, ns", Anchor: "stdlib 2,200, fastjson 950, sonic 750, own flat scanner 380–460",
+		Got: ns, Note: fmt.Sprintf("best of %d rounds", rounds)}
+	if !so.Quick { // else a matter of the machine, and of who else is on it
+		r.Must, r.Aim = scoreboard.AtMost(600), scoreboard.AtMost(400)
+	}
+	return []scoreboard.Row{r}, err
 }
 
 // cores times two engines in turn over the same values, one made on one core and one
