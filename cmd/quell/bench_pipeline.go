@@ -44,21 +44,7 @@ func benchPipelineCmd(s streams) *cobra.Command {
 			if len(studies) == 0 {
 				return usageError("--run %s matches no study: see quell bench pipeline --help", run)
 			}
-			so.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
-			var rows []scoreboard.Row
-			for _, st := range studies {
-				r, err := st.Run(cmd.Context(), &so)
-				if err != nil {
-					return fmt.Errorf("%s: %w", st.Name, err)
-				}
-				rows = append(rows, r...)
-			}
-			if open != "" {
-				if err := scoreboard.MarkOpen(rows, open); err != nil {
-					return fmt.Errorf("--open: %w", err)
-				}
-			}
-			return writeStudies(s.out, rows, asJSON)
+			return runStudies(cmd.Context(), s, studies, &so, open, asJSON)
 		},
 	}
 	f := cmd.Flags()

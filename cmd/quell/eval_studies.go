@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -43,30 +44,14 @@ func studiesCmd(s streams, name, short string, studies []scoreboard.Study) *cobr
 			if err != nil {
 				return usageError("--run: %w", err)
 			}
-			o.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
-			if !slices.ContainsFunc(studies, func(st scoreboard.Study) bool { return pick.MatchString(st.Name) }) {
+			chosen := slices.DeleteFunc(slices.Clone(studies), func(st scoreboard.Study) bool { return !pick.MatchString(st.Name) })
+			if len(chosen) == 0 {
 				return usageError("--run %s matches no study: see quell eval %s --help", run, name)
 			}
 			if st, err := os.Stat(o.Data); o.Data != "" && (err != nil || !st.IsDir()) {
 				return usageError("--data %s: there is no such folder", o.Data)
 			}
-			var rows []scoreboard.Row
-			for _, st := range studies {
-				if !pick.MatchString(st.Name) {
-					continue
-				}
-				r, err := st.Run(cmd.Context(), &o)
-				if err != nil {
-					return fmt.Errorf("%s: %w", st.Name, err)
-				}
-				rows = append(rows, r...)
-			}
-			if open != "" {
-				if err := scoreboard.MarkOpen(rows, open); err != nil {
-					return fmt.Errorf("--open: %w", err)
-				}
-			}
-			return writeStudies(s.out, rows, asJSON)
+			return runStudies(cmd.Context(), s, chosen, &o, open, asJSON)
 		},
 	}
 	f := cmd.Flags()
@@ -91,4 +76,24 @@ func writeStudies(w io.Writer, rows []scoreboard.Row, asJSON bool) error {
 		return fmt.Errorf("%d of %d rows miss what they must", n, len(rows))
 	}
 	return nil
+}
+
+// runStudies runs studies and prints their rows; open, where not empty, is the file with
+// the names of those that may miss their must.
+func runStudies(ctx context.Context, s streams, studies []scoreboard.Study, o *scoreboard.Options, open string, asJSON bool) error {
+	o.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
+	var rows []scoreboard.Row
+	for _, st := range studies {
+		r, err := st.Run(ctx, o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", st.Name, err)
+		}
+		rows = append(rows, r...)
+	}
+	if open != "" {
+		if err := scoreboard.MarkOpen(rows, open); err != nil {
+			return fmt.Errorf("--open: %w", err)
+		}
+	}
+	return writeStudies(s.out, rows, asJSON)
 }

@@ -1,0 +1,152 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/quell-stream/quell/ingest"
+	"github.com/quell-stream/quell/pipeline/state"
+	"github.com/quell-stream/quell/sink"
+)
+
+// assign takes over the partitions of a new assignment.
+func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
+	// Everything of the old assignment becomes durable first: what is lost here
+	// can then be taken up by its next owner from the offsets committed.
+	if err := w.flush(hard); err != nil {
+		return err
+	}
+	if err := w.checkpoint(hard, true); err != nil {
+		return err
+	}
+	if w.cfg.Shared != nil {
+		return w.take(hard, a)
+	}
+	had := make(map[string]int64, len(w.parts))
+	for _, p := range w.parts {
+		had[p.name] = p.next
+	}
+	w.parts = w.parts[:0]
+	first := make([]int64, len(a.Parts))
+	keep := make(map[string]bool, len(a.Parts))
+	for i, p := range a.Parts {
+		keep[p.Name] = true
+		next, ok := had[p.Name]
+		if !ok {
+			var err error
+			if next, err = w.restore(p); err != nil {
+				return err
+			}
+		}
+		// A wanted offset before the committed one is what a kill leaves behind.
+		if err := w.foretold(p.Name); err != nil {
+			return err
+		}
+		first[i] = next
+		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
+	}
+	w.forget(w.giveUp(keep, had))
+	a.Resume(first)
+	w.log.Info("partitions assigned", "count", len(a.Parts))
+	return nil
+}
+
+// giveUp takes the series of partitions that went to another owner out of the
+// engine, and keeps their states: the partition may come back. It returns the alerts
+// that may be open and are the other owner's from now on.
+func (w *worker) giveUp(keep map[string]bool, had map[string]int64) (marks []sink.Mark) {
+	for name, series := range w.snap.Series { // of an earlier process
+		if !keep[name] && !w.lost[name] {
+			marks = append(marks, w.marks(series)...)
+		}
+	}
+	for name, next := range had {
+		if !keep[name] {
+			w.snap.Heads[name], w.snap.Series[name], w.lost[name] = next, map[string][]byte{}, true
+		}
+	}
+	for name, l := range w.eng.lanes {
+		if !keep[l.part] {
+			if l.alerts.told {
+				m := l.told
+				m.Alert = w.driftAlert(name)
+				marks = append(marks, m)
+			}
+			w.snap.Series[l.part][name] = l.appendState(nil)
+			w.eng.drop(name)
+		}
+	}
+	return marks
+}
+
+// restore brings a partition's series back and returns its next offset, -1 if
+// nothing is known of it.
+func (w *worker) restore(p ingest.Partition) (int64, error) {
+	partName := p.Name
+	next, ok := w.snap.Heads[partName]
+	if !ok {
+		return -1, nil
+	}
+	states, switches := w.snap.Series[partName], w.snap.Switches
+	delete(w.snap.Heads, partName)
+	delete(w.snap.Series, partName)
+	w.snap.Switches = slices.DeleteFunc(slices.Clone(switches), func(s state.Switch) bool { return s.Part == partName })
+	if p.Committed > next {
+		// Another owner has gone on from here, or this state is an old one. With it
+		// the series would fill what others have measured.
+		w.log.Warn("the saved state of a partition is behind what was finished since: its series start anew",
+			"partition", partName, "state", next, "committed", p.Committed, "series", len(states))
+		if !w.lost[partName] {
+			w.forget(w.marks(states))
+		}
+		return -1, nil
+	}
+	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
+	return next, w.revive(partName, states, switches)
+}
+
+// revive brings the series of a partition back, and has their switches obeyed.
+func (w *worker) revive(partName string, states map[string][]byte, switches []state.Switch) error {
+	var open []string // alerts
+	var lanes []*lane
+	for _, series := range slices.Sorted(maps.Keys(states)) {
+		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		w.pulse.beat()
+		lanes = append(lanes, l)
+		if l.alerts.told {
+			open = append(open, w.driftAlert(series))
+		}
+		if w.lost[partName] {
+			w.eng.regain(l)
+		}
+	}
+	w.eng.adopt(partName, lanes)
+	w.remember(open)
+	for _, s := range switches {
+		if s.Part != partName {
+			continue
+		}
+		sw, err := readSwitch(s.Series, s.Data, w.bank)
+		if err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		if err := w.eng.Obey(partName, sw); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+	}
+	return nil
+}
+
+func (w *worker) owns(name string) bool {
+	for i := range w.parts {
+		if w.parts[i].name == name {
+			return true
+		}
+	}
+	return false
+}
