@@ -68,6 +68,14 @@ type Adapter interface {
 	Close() error
 }
 
+// Leader is an Adapter of series that several processes have among them and that one
+// model serves: the one that leads trains it.
+type Leader interface {
+	// Lead says that this process leads from now on, with a term that is larger than
+	// that of whoever led before, or that it does not (0). It does not wait.
+	Lead(term int64)
+}
+
 // Decision is what an adapter asks for: a switch (Model not nil), an event, or both.
 type Decision struct {
 	Switch Switch

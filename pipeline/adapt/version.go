@@ -47,6 +47,9 @@ var _ pipeline.Switcher = (*Adapter)(nil)
 func (a *Adapter) Promote(name string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	var switched []string
 	found, has := false, map[string]bool{}
 	for _, g := range a.groups() {
@@ -82,6 +85,9 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 func (a *Adapter) Rollback(series string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	t := a.tracks[series]
 	switch {
 	case t == nil:
@@ -97,6 +103,9 @@ func (a *Adapter) Rollback(series string) ([]string, error) {
 func (a *Adapter) RollBackModel(name string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	var switched []string
 	serves := false
 	for _, series := range slices.Sorted(maps.Keys(a.tracks)) {
