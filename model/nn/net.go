@@ -27,6 +27,7 @@ type Net struct {
 	spec   Spec
 	params []Param
 	fused  *plan // for inference
+	shop   *shop // of its compact streams, nil where there are none
 	plain  *plan // for training
 	packed []packed
 	index  [][2]int  // per packed: its weight and bias (-1 without) in params
@@ -69,6 +70,9 @@ func NewInit(s Spec, seed uint64, init Init) (*Net, error) {
 	n := &Net{spec: s, fused: newPlan(s, true), plain: newPlan(s, false)}
 	if s.Streamable() == nil {
 		n.fused.rhythm = newRhythm(n.fused)
+	}
+	if n.fused.compactable() {
+		n.shop = newShop(n.fused)
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x5155454c4c))
 	names := paramNames("layers", s.Layers)
@@ -219,6 +223,9 @@ func (n *Net) Pack() {
 // Clone returns a network of the same spec and its own copy of the parameters.
 func (n *Net) Clone() *Net {
 	c := *n
+	if n.shop != nil {
+		c.shop = newShop(c.fused)
+	}
 	c.params, c.buffers = cloneParams(n.params), cloneParams(n.buffers)
 	c.vectors = slices.Clone(n.vectors)
 	for i := range c.vectors {
