@@ -201,7 +201,10 @@ func (n *Net) NumParams() int {
 
 // Pack makes changed parameters take effect: it sets what is held at zero to
 // zero and lays them out for the kernels. It must not run while the network is in use. New and Clone call it.
-func (n *Net) Pack() {
+func (n *Net) Pack() { n.lay(true) }
+
+// lay is Pack; without back the weights of the backward pass stay as they were.
+func (n *Net) lay(back bool) {
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
 		if o.param < 0 {
@@ -213,11 +216,28 @@ func (n *Net) Pack() {
 		if at[1] >= 0 {
 			b = n.params[at[1]].Data
 		}
-		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b)
+		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b, back)
 	}
 	for i := range n.vectors {
 		n.vectors[i].pack(n)
 	}
+}
+
+// SetWeights sets all parameters, one after the other in the order of Params, and
+// makes them take effect for runners and streams; for a Tape call Pack. So one
+// network can stand in for many of its spec, whose weights are all that is kept of
+// them. It panics where there are not as many values.
+func (n *Net) SetWeights(w []float32) {
+	for _, p := range n.params {
+		if len(w) < len(p.Data) {
+			panic("nn: SetWeights: not as many values as the parameters have")
+		}
+		w = w[copy(p.Data, w):]
+	}
+	if len(w) > 0 {
+		panic("nn: SetWeights: more values than the parameters have")
+	}
+	n.lay(false)
 }
 
 // Clone returns a network of the same spec and its own copy of the parameters.

@@ -70,18 +70,22 @@ func (p *packed) lay(dst []float32, s kernel.Shape) {
 	kernel.Pack(dst, p.plain, s.Segments*s.SegLen, s.Out)
 }
 
-// pack fills p from the parameters of the layer.
-func (p *packed) pack(o *op, in int, w, b []float32) {
+// pack fills p from the parameters of the layer; back: that of the backward pass too.
+func (p *packed) pack(o *op, in int, w, b []float32, back bool) {
 	l := o.layer
+	inStep, outStep := l.strides(in)
 	if l.Op == Dense {
 		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, false)
-		p.lay(p.w, o.shape)
+	} else {
+		o.tm.pack(p.plain, w, in, l.Out, inStep, outStep)
+	}
+	p.lay(p.w, o.shape)
+	switch {
+	case !back:
+	case l.Op == Dense:
 		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, true)
 		p.lay(p.back, p.backShape)
-	} else {
-		inStep, outStep := l.strides(in)
-		o.tm.pack(p.plain, w, in, l.Out, inStep, outStep)
-		p.lay(p.w, o.shape)
+	default:
 		p.backMap.pack(p.plain, w, l.Out, in, outStep, inStep)
 		p.lay(p.back, p.backShape)
 	}
