@@ -79,6 +79,7 @@ var allowed = map[string][]string{
 	"deploy":                   {},
 	"test":                     {},
 	"test/browser":             {"test/browser"},
+	"test/chart":               {},
 	"test/integration":         {"test/harness"},
 	"test/faults":              {"test/harness"},
 	".ci":                      {},
