@@ -80,6 +80,7 @@ var allowed = map[string][]string{
 	"test":                     {},
 	"test/browser":             {"test/browser"},
 	"test/chart":               {},
+	"test/release":             {},
 	"test/integration":         {"test/harness"},
 	"test/faults":              {"test/harness"},
 	".ci":                      {},
