@@ -79,6 +79,8 @@ var allowed = map[string][]string{
 	"deploy":                   {},
 	"test":                     {},
 	"test/browser":             {"test/browser"},
+	"test/chart":               {},
+	"test/release":             {},
 	"test/integration":         {"test/harness"},
 	"test/faults":              {"test/harness"},
 	".ci":                      {},

@@ -86,6 +86,9 @@ type Config struct {
 	// too. Then models are decided on while Lead says so, and only then. Close
 	// closes it.
 	Models state.Models
+	// Offered returns models that may be promoted by hand beside those that the adapter
+	// knows. It must be safe for concurrent use. Default: there are none.
+	Offered func() []Offer
 	// Dir holds what outlives the process: replay buffers, banks, what is being
 	// trained or on probation, and the audit trail. Default: nothing does.
 	Dir string
@@ -93,6 +96,12 @@ type Config struct {
 	Now func() time.Time
 	// Log takes what is of interest to whoever runs the program. Default: none.
 	Log *slog.Logger
+}
+
+// Offer is a model that somebody would have promoted, and why it can't be; "" if it can.
+type Offer struct {
+	Model *model.Model
+	Unfit string
 }
 
 // holdoutEvery is k of the replay buffers: half of the windows are held out.

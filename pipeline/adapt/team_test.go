@@ -182,7 +182,7 @@ func TestUntoldPromotionIsNone(t *testing.T) {
 	m.promotes(t, one, other)
 	m.want(t, "after it was refused", one, 0)
 	m.Lead(0)
-	if _, err := m.Promote(other.Name()); err == nil {
+	if _, err := m.Promote(other.Name(), ""); err == nil {
 		t.Error("promoted by hand where another process leads")
 	}
 	if cfg.Shared = false; cfg.Defaults().Validate() == nil {

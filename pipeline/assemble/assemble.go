@@ -69,7 +69,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if opt.Seed == 0 {
 		opt.Seed = 1
 	}
-	b := &builder{cfg: cfg, opt: opt}
+	b := &builder{cfg: cfg, opt: opt, offered: newOffered(cfg.StateDir)}
 	p := pipeline.Config{StateDir: cfg.StateDir, Drain: opt.Drain, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
 	for i := range cfg.Sinks {
 		o, err := b.outlet(&cfg.Sinks[i])
@@ -94,9 +94,10 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 }
 
 type builder struct {
-	cfg  *config.Config
-	opt  Options
-	seen map[string]bool // files of secrets that were looked at
+	cfg     *config.Config
+	opt     Options
+	offered *offered        // nil: nothing is promoted by hand
+	seen    map[string]bool // files of secrets that were looked at
 }
 
 // NotYet lists, a sentence each, the settings of a configuration that are
@@ -294,6 +295,9 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 	}
 	if rate := s.Drift.FalseAlarms; rate.Samples > 0 || s.Window.RateHz > 0 { // else known by the grid alone
 		c.Fleet.FalseAlarms = min(rate.PerSample(s.Window.RateHz), float64(monitor.LargestRate))
+	}
+	if o := b.offered; o != nil {
+		c.Offered = func() []adapt.Offer { return o.to(e.Channels) }
 	}
 	if b.opt.Deterministic {
 		c.CPUShare, c.InStep = 1, true // nobody is served meanwhile
