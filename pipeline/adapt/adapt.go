@@ -96,6 +96,8 @@ type Config struct {
 	Now func() time.Time
 	// Log takes what is of interest to whoever runs the program. Default: none.
 	Log *slog.Logger
+
+	newsEvery time.Duration // how often Models is asked
 }
 
 // Offer is a model that somebody would have promoted, and why it can't be; "" if it can.
@@ -135,6 +137,9 @@ func (c Config) Defaults() Config {
 	def(&c.BankBytes, 4<<20)
 	if c.Level == 0 {
 		c.Level = .01
+	}
+	if c.newsEvery == 0 {
+		c.newsEvery = newsEvery
 	}
 	if c.Now == nil {
 		c.Now = time.Now

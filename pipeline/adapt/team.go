@@ -74,7 +74,7 @@ func (a *Adapter) leads() bool { return a.team.models == nil || a.team.term != 0
 
 // listen hears of the others until Close.
 func (a *Adapter) listen() {
-	tick := time.NewTicker(newsEvery)
+	tick := time.NewTicker(a.cfg.newsEvery)
 	defer tick.Stop()
 	said := ""
 	for {
