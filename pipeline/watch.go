@@ -119,12 +119,11 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 		l.found = &finding{d.Kind, d.Fault, d.Why}
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
-	if t := l.eng.cfg.Tap; t != nil {
-		if d.Opened || d.Updated {
-			t.Opened(l.series, d.Since, d.Kind)
-		} else if d.Resolved {
-			t.Resolved(l.series, s.Index)
-		}
+	switch series, since, named, index := l.series, d.Since, d.Kind, s.Index; {
+	case d.Opened || d.Updated:
+		l.tapped(func(t Tap) { t.Opened(series, since, named) })
+	case d.Resolved:
+		l.tapped(func(t Tap) { t.Resolved(series, index) })
 	}
 }
 
@@ -148,7 +147,7 @@ func (w *watch) learn(l *lane, t int64) {
 	w.pending, w.raw = nil, nil
 	if err != nil {
 		w.failed = true
-		l.eng.out.Event(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
+		l.handOut(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
 			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}
