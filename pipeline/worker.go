@@ -152,7 +152,7 @@ type chunk struct {
 // samples of one series in a chunk are computed in one go: what a series keeps comes into
 // the cache once for all of them, and the net takes several columns at a time.
 const (
-	maxChunk      = 2048
+	maxChunk      = 4096
 	maxChunkBytes = 4 << 20
 )
 
