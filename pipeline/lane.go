@@ -75,6 +75,7 @@ type lane struct {
 
 	saved           int // bytes of its latest state
 	queued, touched bool
+	due             bool  // a checkpoint that is being taken wants its state as it is now
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	shard           int

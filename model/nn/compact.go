@@ -6,9 +6,10 @@ import "slices"
 // reach back to. What a stream needs besides, the columns that are being made, lies
 // in a workshop that the streams of a network share. In it are the columns of each
 // signal that are needed between two columns of the input, as a ring; those before
-// the first are zero.
+// the first are zero. The rings grow with the stream, see layout.
 type compact struct {
 	slab  []float32 // the rings of all signals that have one, one after the other
+	lay   int       // in which layout
 	start int64     // input column that it began at
 	n     int64     // input columns since
 	done  int64     // output columns handed out, once the stream is finished
@@ -26,9 +27,9 @@ func (p *plan) compactable() bool {
 		if o.kind == opDense || o.kind == opTaps && (o.tm.phases != 1 || o.tm.step != 1) {
 			return false
 		}
-	}
-	if slices.ContainsFunc(p.rhythm.ahead, func(ahead int64) bool { return ahead > 0 }) {
-		return false // padding alone makes columns
+		if p.rhythm.ahead[o.out] > p.rhythm.ahead[o.in] {
+			return false // padding alone makes a column
+		}
 	}
 	return !slices.ContainsFunc(p.sigs, func(s signal) bool { return s.num != 1 || s.den != 1 })
 }
@@ -44,12 +45,31 @@ func (n *Net) NewCompactStream() (*Stream, error) {
 	if n.shop == nil {
 		return n.NewStream()
 	}
-	return &Stream{net: n, compact: &compact{slab: make([]float32, n.shop.size)}}, nil
+	return &Stream{net: n, compact: &compact{}}, nil
 }
 
 func (c *compact) reset() {
 	clear(c.slab)
 	c.start, c.n, c.out = 0, 0, c.out[:0]
+}
+
+// fit makes room for the n-th column, counted from 0.
+func (c *compact) fit(s *shop, n int64) {
+	lay := c.lay
+	for lay+1 < len(s.layouts) && n >= int64(s.layouts[lay].most) {
+		lay++
+	}
+	l := &s.layouts[lay]
+	if len(c.slab) == l.size {
+		return
+	}
+	slab := make([]float32, l.size)
+	if c.slab != nil {
+		for i := range l.offs {
+			copy(slab[l.offs[i]:][:l.lens[i]], c.ring(s, i))
+		}
+	}
+	c.slab, c.lay = slab, lay
 }
 
 // position returns the columns pushed and handed out.
@@ -66,9 +86,13 @@ func (c *compact) unpack(s *shop, to *Stream) {
 		n := c.start + max(0, c.n+s.ahead(i))
 		*sig = sigState{rows: sig.rows, base: n - int64(keep), end: n, n: n}
 		if keep > 0 {
-			ring, buf := c.ring(s, i), to.data.bufs[i]
+			ring, buf := c.ring(s, i), to.data.bufs[i][:keep*s.p.sigs[i].c]
+			clear(buf) // a ring that is shorter holds all columns there are
 			old := int(c.n%int64(keep)) * s.p.sigs[i].c
-			copy(buf[copy(buf, ring[old:]):], ring[:old])
+			if old < len(ring) {
+				copy(buf, ring[old:])
+			}
+			copy(buf[len(buf)-old:], ring)
 		}
 	}
 	e.drained = e.sigs[s.p.output()].n
@@ -81,6 +105,9 @@ func (c *compact) pack(s *shop, from *Stream, start int64) {
 	e := from.e
 	e.settle()
 	c.start, c.n = start, e.sigs[0].n-start
+	if c.n > 0 {
+		c.fit(s, c.n-1)
+	}
 	for i := range e.sigs {
 		keep, width := s.p.rhythm.keep[i], s.p.sigs[i].c
 		if keep == 0 {
@@ -89,7 +116,11 @@ func (c *compact) pack(s *shop, from *Stream, start int64) {
 		sig, ring, buf := &e.sigs[i], c.ring(s, i), from.data.bufs[i]
 		first := c.start + c.n + s.ahead(i) - int64(keep)
 		for p := range keep {
-			to := ring[(int(c.n%int64(keep))+p)%keep*width:][:width]
+			at := (int(c.n%int64(keep)) + p) % keep * width
+			if at >= len(ring) {
+				continue // before the first column
+			}
+			to := ring[at:][:width]
 			if col := first + int64(p); col >= max(start, sig.base) {
 				copy(to, buf[int(col-sig.base)*width:])
 			} else {
@@ -99,8 +130,13 @@ func (c *compact) pack(s *shop, from *Stream, start int64) {
 	}
 }
 
+// ring returns the ring of a signal as far as it has grown.
 func (c *compact) ring(s *shop, sig int) []float32 {
-	return c.slab[s.offs[sig]:][:s.p.rhythm.keep[sig]*s.p.sigs[sig].c]
+	if c.slab == nil {
+		return nil
+	}
+	l := &s.layouts[c.lay]
+	return c.slab[l.offs[sig]:][:l.lens[sig]]
 }
 
 // push is Push.
@@ -157,6 +193,11 @@ func (c *compact) warm(n *Net, history []float32, in int64) {
 }
 
 func (c *compact) copyFrom(src *compact) {
-	copy(c.slab, src.slab)
+	if len(c.slab) == len(src.slab) {
+		copy(c.slab, src.slab)
+	} else {
+		c.slab = slices.Clone(src.slab)
+	}
+	c.lay = src.lay
 	c.start, c.n, c.done, c.out = src.start, src.n, src.done, c.out[:0]
 }

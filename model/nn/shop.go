@@ -1,17 +1,30 @@
 package nn
 
-import "sync"
+import (
+	"slices"
+	"sync"
+)
 
 // shop is what the compact streams of a network work in, one at a time or many
 // together. It is safe for concurrent use: each caller gets a bench of its own.
 type shop struct {
 	p       *plan
-	offs    []int // where the ring of each signal begins in a slab
-	size    int   // of a slab
+	layouts []layout
 	gather  []bool
 	resides []bool // per operation: what is added is not the newest column
 	benches sync.Pool
 }
+
+// layout says where the rings lie in a slab, each with room for up to most columns:
+// those of a young stream need no more. That of a stream of any age is the last.
+type layout struct {
+	most       int
+	offs, lens []int // of each signal
+	size       int
+}
+
+// youngest is the room of the first layout.
+const youngest = 16
 
 // bench is the memory of one caller.
 type bench struct {
@@ -31,9 +44,18 @@ type compactRow struct {
 // newShop returns the shop of a plan that is compactable.
 func newShop(p *plan) *shop {
 	s := &shop{p: p}
-	for i := range p.sigs {
-		s.offs = append(s.offs, s.size)
-		s.size += p.rhythm.keep[i] * p.sigs[i].c
+	longest := slices.Max(p.rhythm.keep)
+	for most := youngest; ; most *= 2 {
+		l := layout{most: most}
+		for i := range p.sigs {
+			n := min(p.rhythm.keep[i], most) * p.sigs[i].c
+			l.offs, l.lens = append(l.offs, l.size), append(l.lens, n)
+			l.size += n
+		}
+		s.layouts = append(s.layouts, l)
+		if most >= longest {
+			break
+		}
 	}
 	for i := range p.ops {
 		o, b := &p.ops[i], &p.rhythm.beats[i]
@@ -86,6 +108,7 @@ func (b *bench) round(n *Net) {
 	in := s.p.sigs[0].c
 	for i := range b.rows {
 		copy(b.sigs[0][i*in:], b.rows[i].x)
+		b.rows[i].c.fit(s, b.rows[i].c.n)
 	}
 	for i := range s.p.ops {
 		o := &s.p.ops[i]
@@ -134,7 +157,11 @@ func (b *bench) collect(s *shop, dst []float32, sig, first int, o *op) {
 				if p += at; p >= keep {
 					p -= keep
 				}
-				copy(dst[:c], ring[p*c:])
+				if p *= c; p < len(ring) {
+					copy(dst[:c], ring[p:])
+				} else { // before the first column
+					clear(dst[:c])
+				}
 			}
 			dst = dst[c:]
 		}
@@ -160,7 +187,7 @@ func (b *bench) keep(s *shop) {
 		c := s.p.sigs[sig].c
 		for i := range b.rows {
 			st := b.rows[i].c
-			copy(st.slab[s.offs[sig]+int(st.n%int64(keep))*c:][:c], b.sigs[sig][i*c:])
+			copy(st.ring(s, sig)[int(st.n%int64(keep))*c:][:c], b.sigs[sig][i*c:])
 		}
 	}
 	out := s.p.output()
