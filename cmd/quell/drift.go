@@ -46,7 +46,7 @@ the detectors, their parameters and the lines.
 			}
 			return exactly(1, "one file")(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return listDetectors(s.out)
 			}
@@ -57,6 +57,7 @@ the detectors, their parameters and the lines.
 			if stateEvery < 0 {
 				return usageError("--state-every must not be negative, got %d", stateEvery)
 			}
+			defer endAtOnce(cmd.Context(), s)()
 			return detect(s, args[0], column, det, stateEvery)
 		},
 	}
