@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -126,6 +127,9 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 		o.Channels = file.Named(column)
 	}
 	r, err := openTable(s, path, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file %s", path)
+	}
 	if err != nil {
 		return err
 	}
