@@ -17,7 +17,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/drift/monitor"
-	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/ingest/file"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/classic"
@@ -200,7 +199,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		var err error
 		rep, err = offline.Denoise(ctx, r, w, c)
 		far.clear()
-		return err
+		return whatToDo(err)
 	})
 	if ctx.Err() != nil && err != nil {
 		return &codeError{exitInterrupted, errors.New("interrupted")}
@@ -209,7 +208,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
-	o.tellTime(note, r)
+	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
 	if c.Explain {
 		o.explain(note, r, rep.Summary)
@@ -284,14 +283,6 @@ func tellFates(note func(string), series string, rep *offline.Report) {
 			note("many rows have the same time and other values: if they are of several series, name their column with --series")
 		}
 		note(fmt.Sprintf("not used, as their rows' flags say: %s of %d readings", strings.Join(parts, ", "), rep.Fates.In()))
-	}
-}
-
-// tellTime says that rows were counted for want of a time column where there are columns
-// that nothing was made of, one of which may hold the time.
-func (o *denoiseOptions) tellTime(note func(string), r *file.Reader) {
-	if left := len(r.Columns()) - len(r.Channels()); r.TimeColumn() == "" && !o.rateGiven && len(o.channels) == 0 && left > 0 && o.series == "" {
-		note(fmt.Sprintf("no time column was found in %s, so that the rows count as one a second: --time names it, --rate says how fast they come", field.List(r.Columns())))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -46,7 +47,7 @@ the detectors, their parameters and the lines.
 			}
 			return exactly(1, "one file")(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return listDetectors(s.out)
 			}
@@ -57,6 +58,7 @@ the detectors, their parameters and the lines.
 			if stateEvery < 0 {
 				return usageError("--state-every must not be negative, got %d", stateEvery)
 			}
+			defer endAtOnce(cmd.Context(), s)()
 			return detect(s, args[0], column, det, stateEvery)
 		},
 	}
@@ -125,6 +127,9 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 		o.Channels = file.Named(column)
 	}
 	r, err := openTable(s, path, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file %s", path)
+	}
 	if err != nil {
 		return err
 	}

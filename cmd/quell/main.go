@@ -74,6 +74,15 @@ func run(ctx context.Context, args []string, s streams) int {
 	return exitFailed
 }
 
+// endAtOnce ends the process where ctx ends: for commands that have nothing to bring to an
+// end, and could be at one piece of work for minutes. It holds until stop is called.
+func endAtOnce(ctx context.Context, s streams) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		fmt.Fprintln(s.err, "quell: interrupted")
+		os.Exit(exitInterrupted)
+	})
+}
+
 func root(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "quell",

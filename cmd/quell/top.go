@@ -222,13 +222,28 @@ func (g *glance) stream(i int, before *glance) string {
 	if s.Latency != nil {
 		text += fmt.Sprintf(", latency p50 %.3g ms, p99 %.3g ms", 1e3*float64(s.Latency.P50), 1e3*float64(s.Latency.P99))
 	}
-	text += fmt.Sprintf(", lag %.3g s, model %s", float64(s.Lag), s.Model)
-	for name, n := range map[string]int64{"dead letters": s.Dead, "dropped": s.Dropped} {
-		if n > 0 {
-			text += fmt.Sprintf(", %d %s", n, name)
-		}
+	text += ", lag " + span(float64(s.Lag))
+	if s.Model != "" {
+		text += ", model " + s.Model
+	}
+	if s.Dead > 0 {
+		text += fmt.Sprintf(", %d dead letters", s.Dead)
+	}
+	if s.Dropped > 0 {
+		text += fmt.Sprintf(", %d dropped", s.Dropped)
 	}
 	return text
+}
+
+// span says a time in the unit that people would take.
+func span(seconds float64) string {
+	switch {
+	case seconds >= 2*86400:
+		return fmt.Sprintf("%.0f days", seconds/86400)
+	case seconds >= 120:
+		return (time.Duration(seconds) * time.Second).String()
+	}
+	return fmt.Sprintf("%.3g s", seconds)
 }
 
 // row returns the cells of a series.

@@ -71,3 +71,11 @@ func TestBarOfFineTune(t *testing.T) {
 		t.Errorf("nothing trains: %q", got)
 	}
 }
+
+func TestSpan(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0 s", .0251: "0.0251 s", 119: "119 s", 5400: "1h30m0s", 95.8e6: "1109 days"} {
+		if got := span(seconds); got != want {
+			t.Errorf("%g: %q, want %q", seconds, got, want)
+		}
+	}
+}

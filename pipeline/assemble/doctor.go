@@ -177,7 +177,11 @@ func (d *doctor) mqtt(ctx context.Context, c *config.Connection) {
 	joining, cancel := d.step(ctx)
 	defer cancel()
 	client, err := mqttconn.Connect(joining, cfg, mqttconn.Session{Clean: true})
-	if !d.result(subject, "auth", err, "mend user, password or the right to connect as client id "+cfg.ClientID, "the broker takes us") {
+	fix := "mend user, password or the right to connect as client id " + cfg.ClientID
+	if err != nil && strings.Contains(err.Error(), "CONNACK") { // of the client library, which has no kind for it
+		fix = "what listens on port " + port + " does not speak MQTT: name the port of the broker"
+	}
+	if !d.result(subject, "auth", err, fix, "the broker takes us") {
 		return
 	}
 	defer client.Close(joining)

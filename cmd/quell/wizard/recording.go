@@ -11,6 +11,9 @@ import (
 	"github.com/quell-stream/quell/ingest/file"
 )
 
+// mostTried bounds the columns that are tried for times.
+const mostTried = 16
+
 // fileRows is how many rows of a recording are looked at.
 const fileRows = 2000
 
@@ -38,7 +41,7 @@ func (p *Plan) LookAtFile() error {
 		}
 	}
 	if o.Time == "" && p.Time == "" {
-		p.proposeTime(columns, numeric)
+		p.Time = TimeIn(p.File, columns, numeric)
 	}
 	if len(p.Channels) == 0 {
 		for _, c := range numeric {
@@ -50,23 +53,38 @@ func (p *Plan) LookAtFile() error {
 	return p.lookAtTimes()
 }
 
-// proposeTime takes a column by its name where it holds times.
-func (p *Plan) proposeTime(columns, numeric []string) {
-	for _, want := range timeNames {
-		for _, c := range columns {
-			if p.Time != "" || !strings.EqualFold(last(c), want) || slices.Contains(numeric, c) {
-				continue
-			}
-			r, err := file.Open(p.File, file.Options{Time: c})
-			if err != nil {
-				continue
-			}
-			if _, err = r.Read(); err == nil {
-				p.Time = c
-			}
-			_ = r.Close() // it was read only
+// TimeIn returns a column of a recording that holds times, one that is named as such
+// columns often are before others; "" for none. Columns of numbers may be anything.
+func TimeIn(path string, columns, numeric []string) string {
+	var usual, others []string
+	for _, c := range columns {
+		switch {
+		case c == "" || slices.Contains(numeric, c):
+		case slices.ContainsFunc(timeNames, func(n string) bool { return strings.EqualFold(n, last(c)) }):
+			usual = append(usual, c)
+		default:
+			others = append(others, c)
 		}
 	}
+	for i, c := range append(usual, others...) {
+		if i == mostTried {
+			break
+		}
+		if holdsTimes(path, c) {
+			return c
+		}
+	}
+	return ""
+}
+
+// holdsTimes says whether the first row of a column is a time.
+func holdsTimes(path, column string) bool {
+	r, err := file.Open(path, file.Options{Time: column})
+	if err != nil {
+		return false
+	}
+	_, err = r.Read()
+	return errors.Join(err, r.Close()) == nil
 }
 
 // lookAtTimes tells the unit and the rate of the times.
