@@ -65,7 +65,7 @@ var allowed = map[string][]string{
 	"client":                   {"pipeline/view"},
 	"pipeline/state":           {"internal"},
 	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
-	"pipeline/adapt":           {"pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
+	"pipeline/adapt":           {"pipeline/state", "pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
 	"pipeline/capture":         {"ingest", "internal"},
 	"pipeline/adapt/adapteval": {"ingest", "model", "model/nn", "model/train", "model/replay", "model/noise", "drift/monitor", "window", "pipeline", "pipeline/adapt", "sink", "internal"},
 	"pipeline/config":          {""},

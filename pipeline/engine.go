@@ -134,19 +134,20 @@ func (c *EngineConfig) at(rateHz float64) (*model.Model, monitor.Rate) {
 // never on the clock, nor on how the input was cut into calls. An Engine is not
 // safe for concurrent use.
 type Engine struct {
-	cfg    EngineConfig
-	out    Out
-	lanes  map[string]*lane
-	dirty  []*lane                 // lanes with slots that the net has not seen
-	groups map[*model.Model]*group // by the model that serves
-	active []*group                // with lanes of this Run
-	fits   *fitter
-	shards []*shard
-	made   int          // lanes so far: they are dealt out to the shards in turn
-	order  []*lane      // of the records of this Run, where they are kept
-	muted  int64        // events that the bounds of their series kept back
-	spare  window.Fates // fates of samples that no lane holds
-	gone   window.Fates // fates of dropped lanes' samples
+	cfg       EngineConfig
+	out       Out
+	lanes     map[string]*lane
+	dirty     []*lane                 // lanes with slots that the net has not seen
+	groups    map[*model.Model]*group // by the model that serves
+	active    []*group                // with lanes of this Run
+	fits      *fitter
+	sentinels monitor.Workshop
+	shards    []*shard
+	made      int          // lanes so far: they are dealt out to the shards in turn
+	order     []*lane      // of the records of this Run, where they are kept
+	muted     int64        // events that the bounds of their series kept back
+	spare     window.Fates // fates of samples that no lane holds
+	gone      window.Fates // fates of dropped lanes' samples
 
 	recent   map[string]*recency // by partition
 	now      int64               // of the latest Tick

@@ -166,7 +166,7 @@ func (l *lane) serve(m *model.Model) error {
 	var st *model.Stream
 	if m != nil {
 		var err error
-		if st, err = m.NewStream(len(l.scalers)); err != nil {
+		if st, err = m.NewCompactStream(len(l.scalers)); err != nil {
 			return err
 		}
 	}

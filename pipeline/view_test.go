@@ -127,10 +127,11 @@ func (s *stuck) Close(context.Context) error { return nil }
 // TestAnswersWhileASinkIsBehind: what a stream shows of itself can be seen when it is
 // wanted most.
 func TestAnswersWhileASinkIsBehind(t *testing.T) {
-	src := &memSource{log: disorder(2000), finished: map[int64]bool{}}
+	src := &memSource{log: disorder(4 * maxChunk), finished: map[int64]bool{}}
 	slow := &stuck{make(chan struct{})}
 	p := testPipeline(t, t.TempDir(), src, newSink(1), newSink(2))
 	p.outlets[0].cfg.Sink = slow
+	p.outlets[0].queue = make(chan *batch, 2)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := p.Run(t.Context()); err != nil {

@@ -71,6 +71,9 @@ func (a *Adapter) Promote(name, series string) ([]string, error) {
 	offers := a.offers()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	if err := a.single(series); err != nil {
 		return nil, err
 	}
@@ -124,6 +127,9 @@ func (a *Adapter) Promote(name, series string) ([]string, error) {
 func (a *Adapter) Rollback(series string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	t := a.tracks[series]
 	switch {
 	case t == nil:
@@ -139,6 +145,9 @@ func (a *Adapter) Rollback(series string) ([]string, error) {
 func (a *Adapter) RollBackModel(name, only string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	if err := a.single(only); err != nil {
 		return nil, err
 	}

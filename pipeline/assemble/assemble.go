@@ -287,6 +287,12 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
 		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
 	}
+	if b.opt.Play == nil {
+		var err error
+		if c.Models, err = b.modelTopic(s); err != nil {
+			return nil, err
+		}
+	}
 	if rate := s.Drift.FalseAlarms; rate.Samples > 0 || s.Window.RateHz > 0 { // else known by the grid alone
 		c.Fleet.FalseAlarms = min(rate.PerSample(s.Window.RateHz), float64(monitor.LargestRate))
 	}
@@ -299,7 +305,14 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 	if b.opt.Tune != nil {
 		b.opt.Tune(&c)
 	}
-	return adapt.New(c)
+	a, err := adapt.New(c)
+	if err != nil {
+		if c.Models != nil {
+			err = errors.Join(err, c.Models.Close())
+		}
+		return nil, err
+	}
+	return a, nil
 }
 
 // cannotLearn says why a model cannot be fine-tuned without truth, "" if it can.
