@@ -62,6 +62,7 @@ var allowed = map[string][]string{
 	"sink/kafka":               {"sink", "conn"},
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "sink/spool", "sink/dlq", "internal", "pipeline/state", "pipeline/view"},
 	"pipeline/view":            {"sink"},
+	"client":                   {"pipeline/view"},
 	"pipeline/state":           {"internal"},
 	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
 	"pipeline/adapt":           {"pipeline/state", "pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},

@@ -28,14 +28,18 @@ export class Buffer {
   /** add takes points in. One of a time that is there takes its place: a revision, or the final one of a provisional one. */
   add(p: Points): void {
     if (!p?.t_ms?.length) return;
-    for (const piece of byEpoch(p)) this.addPiece(piece);
+    const pieces = byEpoch(p), top = Math.max(...pieces.map(epochOf));
+    for (const piece of pieces) if (!(epochOf(piece) < this.epoch && top >= this.epoch)) this.addPiece(piece);
   }
 
-  /** addPiece takes points of one epoch in. Those of another one begin anew, unless they are told late of an earlier one. */
+  /**
+   * addPiece takes points of one epoch in. Those of another one begin anew; of an earlier
+   * one only where the series was forgotten and came back, with times after all others.
+   */
   private addPiece(p: Points): void {
-    const epoch = p.epoch?.[0] ?? 0;
+    const epoch = epochOf(p);
     if (epoch !== this.epoch) {
-      if (epoch < this.epoch && p.t_ms[p.t_ms.length - 1] / 1000 <= this.newest) return;
+      if (epoch < this.epoch && (p.rev?.[0] || p.t_ms[p.t_ms.length - 1] / 1000 <= this.newest)) return;
       for (const c of this.all()) c.length = 0;
       this.epoch = epoch;
     }
@@ -135,6 +139,8 @@ export class Buffer {
     for (const c of this.all()) c.splice(0, over);
   }
 }
+
+const epochOf = (p: Points): number => p.epoch?.[0] ?? 0;
 
 /** byEpoch cuts points where their epoch changes. */
 function byEpoch(p: Points): Points[] {

@@ -12,6 +12,7 @@ export type Guest = (told: Told) => void;
 
 const firstWait = 500, longestWait = 15_000;
 const silence = 20_000; // the server beats every 15 s
+const lively = 3_000;
 const goneAfter = 45_000; // pages say every ten seconds what they want
 
 /** Pool keeps as few streams open as the guests' wishes fit on. */
@@ -83,6 +84,7 @@ class Line {
   readonly topics: Set<string>;
   guests: Set<Guest>;
   up = false;
+  private heard = 0;
   private before: Line[] = [];
   private abort: AbortController | null = null;
   private wait = firstWait;
@@ -123,9 +125,9 @@ class Line {
     this.before = [];
   }
 
-  /** retry opens the stream now where it is down. */
+  /** retry opens the stream now where it is down, or says nothing where the status comes each second. */
   retry(): void {
-    if (this.up) return;
+    if (this.up && performance.now() - this.heard < lively) return;
     clearTimeout(this.timer);
     this.abort?.abort();
     this.wait = firstWait;
@@ -160,6 +162,7 @@ class Line {
   /** came notes that the stream lives. */
   private came(): void {
     this.wait = firstWait;
+    this.heard = performance.now();
     for (const l of this.before) l.close();
     this.before = [];
     this.tell(this.up ? { beat: true } : { up: true });

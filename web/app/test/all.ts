@@ -104,7 +104,9 @@ test("a clock that was set back begins anew, and what is told late of the time b
   b.add(of([0, 1, 1], points([11_000, 5000, 6000], [3, 4, 5], [3, 4, 5]))); // in one piece
   equal([b.t, b.channels.temp.raw, b.epoch], [[5, 6], [4, 5], 1]);
   b.add(of([0], points([5500], [9], [9], [1])));
-  equal([b.t, b.rev.length], [[5, 6], 2]);
+  b.add(of([0], points([10_500], [9], [9], [1]))); // its clock was ahead
+  b.add(of([0, 0, 1], points([9000, 10_000, 7000], [1, 2, 6], [1, 2, 6]))); // what is kept, told again
+  equal([b.t, b.channels.temp.raw, b.epoch], [[5, 6, 7], [4, 5, 6], 1]);
   b.add(of([0], points([99_000], [7], [7]))); // a series that was forgotten and came back
   equal([b.t, b.channels.temp.raw, b.epoch], [[99], [7], 0]);
 });
