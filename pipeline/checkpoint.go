@@ -23,12 +23,12 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 		return nil
 	}
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
-	w.open = nil
+	p.states = newArena(&w.arenas)
+	w.open, p.states.acks = p.states.acks, nil
 	for _, q := range w.parts {
 		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
-	p.states = newArena(&w.arenas)
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
 			p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))

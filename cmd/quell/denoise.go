@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/ingest/file"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/classic"
@@ -208,6 +209,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
+	o.tellTime(note, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
 	if c.Explain {
 		o.explain(note, r, rep.Summary)
@@ -285,6 +287,14 @@ func tellFates(note func(string), series string, rep *offline.Report) {
 	}
 }
 
+// tellTime says that rows were counted for want of a time column where there are columns
+// that nothing was made of, one of which may hold the time.
+func (o *denoiseOptions) tellTime(note func(string), r *file.Reader) {
+	if left := len(r.Columns()) - len(r.Channels()); r.TimeColumn() == "" && !o.rateGiven && len(o.channels) == 0 && left > 0 && o.series == "" {
+		note(fmt.Sprintf("no time column was found in %s, so that the rows count as one a second: --time names it, --rate says how fast they come", field.List(r.Columns())))
+	}
+}
+
 // tellRate says that a rate that was given is not that of the times. Where a few steps
 // skip slots readings are missing; where nearly all do the grid is another one.
 func (o *denoiseOptions) tellRate(note func(string), column string, rep *offline.Report) {
@@ -299,11 +309,11 @@ func (o *denoiseOptions) tellRate(note func(string), column string, rep *offline
 func writeTo(s streams, path string, write func(io.Writer) error) (err error) {
 	if path == "-" {
 		w := bufio.NewWriterSize(s.out, 64<<10)
-		return errors.Join(write(w), w.Flush())
+		return flushed(write(w), w)
 	}
 	f, rename, err := createFor(path)
 	if err != nil {
-		return err
+		return nameFile(path, err)
 	}
 	defer func() {
 		if err != nil && rename {
@@ -311,7 +321,7 @@ func writeTo(s streams, path string, write func(io.Writer) error) (err error) {
 		}
 	}()
 	if err := errors.Join(compress(f, path, write), f.Close()); err != nil {
-		return err
+		return nameFile(path, err)
 	}
 	if rename {
 		return os.Rename(f.Name(), path)
@@ -347,9 +357,34 @@ func createFor(path string) (f *os.File, rename bool, err error) {
 func compress(w io.Writer, path string, write func(io.Writer) error) error {
 	if !strings.HasSuffix(path, ".gz") {
 		b := bufio.NewWriterSize(w, 64<<10)
-		return errors.Join(write(b), b.Flush())
+		return flushed(write(b), b)
 	}
 	z := gzip.NewWriter(w)
 	b := bufio.NewWriterSize(z, 64<<10)
-	return errors.Join(write(b), b.Flush(), z.Close())
+	if err := flushed(write(b), b); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// flushed writes out what is left after a write that went well. A writer that has failed
+// would only say so once more.
+func flushed(err error, w *bufio.Writer) error {
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// nameFile has an error name the file that was asked for, in place of the one that it is
+// written to until it is complete.
+func nameFile(path string, err error) error {
+	var p *fs.PathError
+	if !errors.As(err, &p) || !strings.HasPrefix(filepath.Base(p.Path), "."+filepath.Base(path)+".tmp-") {
+		return err
+	}
+	if _, e := os.Stat(filepath.Dir(path)); errors.Is(e, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: there is no folder %s", path, filepath.Dir(path))
+	}
+	return fmt.Errorf("write %s: %w", path, p.Err)
 }

@@ -25,7 +25,7 @@ folder with -o.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usageError("there is no command %q: see quell --help", strings.Join(args, " "))
+				return noCommand(cmd.Root(), strings.Join(args, " "))
 			}
 			if dir == "" {
 				_, err := s.out.Write(manPage(of))

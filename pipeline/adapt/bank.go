@@ -136,7 +136,7 @@ func (a *Adapter) remind(t *track) {
 	}
 	n := looks[r.next] + beforeAlarm
 	r.next++
-	if t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto || !a.streamDrifted(g) {
+	if !a.leads() || t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto || !a.streamDrifted(g) {
 		return
 	}
 	e, ok := t.tail.excerpt(int(n), [2]uint64{keyed(a.cfg.Seed, t.name, t.end()), a.cfg.Seed})

@@ -159,6 +159,7 @@ func named(m *model.Model) *string {
 // Known returns the models that are kept or judged, whether or not one serves: their
 // state is that of the series, but for serving, which the pipeline knows.
 func (a *Adapter) Known() []pipeline.KnownModel {
+	offers := a.offers()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []pipeline.KnownModel
@@ -177,6 +178,11 @@ func (a *Adapter) Known() []pipeline.KnownModel {
 		}
 		if g.job != nil && g.job.challenger != nil {
 			add(g.job.challenger, view.Challenger)
+		}
+	}
+	for _, o := range offers {
+		if o.Unfit == "" {
+			all = append(all, pipeline.KnownModel{Model: o.Model, State: view.Offered})
 		}
 	}
 	return all

@@ -207,7 +207,9 @@ func membersIn(tracks map[string]*track, g *group) []*track {
 func (a *Adapter) Serving(series string, m *model.Model) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.serves(a.track(series), m)
+	t := a.track(series)
+	a.serves(t, m)
+	a.catchUp(t)
 }
 
 // Dropped forgets a series, with its replay buffer unless that is the stream's. A
@@ -242,7 +244,9 @@ func (a *Adapter) see(series string, epoch int, index int64, cols []model.Column
 	defer a.mu.Unlock()
 	t := a.track(series)
 	if t.was != "" {
-		a.reconcile(t)
+		if a.reconcile(t); t.was == "" {
+			a.catchUp(t)
+		}
 	}
 	size := int64(a.cfg.Window)
 	if t.ahead > 0 && t.sawBefore(epoch, index) {

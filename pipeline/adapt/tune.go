@@ -102,7 +102,7 @@ func (j *job) horizon(c Config) int {
 func (a *Adapter) consider(t *track) {
 	d, g := t.learning(), t.group
 	stage := a.cfg.next(d)
-	if !trainable(d.kind) || d.done || stage >= len(stages) || g.job != nil || d.tries == 0 && g.clock < g.coolUntil ||
+	if !a.leads() || !trainable(d.kind) || d.done || stage >= len(stages) || g.job != nil || d.tries == 0 && g.clock < g.coolUntil ||
 		d.fresh < a.cfg.stage(stage) || t.serving == nil || d == &t.drift && !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
 		return
 	}
@@ -334,8 +334,21 @@ func (a *Adapter) promote(j *job, v Verdict) {
 	a.ask(switched, to)
 }
 
-// ask has the engine switch series.
+// ask has the engine switch series, once all other processes that have some of the
+// stream know.
 func (a *Adapter) ask(ts []*track, p *pending) {
+	if len(ts) == 0 {
+		return
+	}
+	if err := a.tell(p); err != nil {
+		a.undo(ts, p, err)
+		return
+	}
+	a.request(ts, p)
+}
+
+// request has the engine switch series.
+func (a *Adapter) request(ts []*track, p *pending) {
 	for _, t := range ts {
 		a.send(pipeline.Decision{Switch: pipeline.Switch{Series: t.name, Model: p.Model, Kind: p.Kind, Why: p.Why, Rebase: p.Rebase}})
 	}

@@ -105,8 +105,11 @@ function states(u: uPlot, view: View): void {
   ctx.restore();
 }
 
-/** eventsOf returns the events of one series, newest first. */
-export const eventsOf = (seriesKey: string): Event[] => store.events.filter((e) => e.stream + "\u0000" + e.series === seriesKey);
+/** eventsOf returns the events of one series, newest first; those of the epoch that the charts show, once it is known. */
+export const eventsOf = (seriesKey: string): Event[] => {
+  const epoch = store.buffers.get(seriesKey)?.epoch ?? NaN;
+  return store.events.filter((e) => e.stream + "\u0000" + e.series === seriesKey && (isNaN(epoch) || e.epoch === epoch));
+};
 
 /** marks draws a line at each event, with its word where it is asked for. */
 function marks(u: uPlot, seriesKey: string, word: boolean): void {
