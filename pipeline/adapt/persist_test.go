@@ -79,7 +79,7 @@ func TestRestart(t *testing.T) {
 	run := func(stop string) []string {
 		cfg := quick(base)
 		cfg.Steps = 80
-		cfg.Dir, cfg.Level = t.TempDir(), 1e-6 // so that the gate waits for windows
+		cfg.Dir, cfg.Level = t.TempDir(), 1e-12 // so that the gate waits for windows
 		l := newLife(t, cfg)
 		at := func(phase string) {
 			if phase == stop {
@@ -99,6 +99,7 @@ func TestRestart(t *testing.T) {
 			l.restart()
 		}
 		settled(t, l.s.a, l.r)
+		l.feed(0, pulses, "regime", true) // what was decided serves
 		at("while the gate waits")
 		for range 12 {
 			l.feed(512, pulses, "regime", true)
