@@ -3,8 +3,8 @@ package guard
 import "github.com/quell-stream/quell/model/classic"
 
 const (
-	longestBlend = block / 2 // taps of a blend that reach back; more than settle would not be filled
-	mostTail     = .01       // of a filter's weight that may lie beyond
+	longestBlend = settle // taps of a blend: as many readings as a filter is entered with
+	mostTail     = .01    // of a filter's weight that may lie beyond
 )
 
 // blend has the mean of two filters serve in place of the best one where that is
@@ -79,7 +79,7 @@ func (p *Panel) tapsOf(k int) []float64 {
 		p.taps = make([][]float64, len(p.params))
 	}
 	if p.taps[k] == nil {
-		p.taps[k] = impulse(p.params[k], longestBlend+p.lookahead)
+		p.taps[k] = impulse(p.params[k], longestBlend)
 	}
 	if len(p.taps[k]) == 0 {
 		return nil
