@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ type denoiseOptions struct {
 	verbose               bool
 	fitRows               int
 	adapt                 bool
+	asJSON                bool
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -107,12 +109,15 @@ wavelet always needs all of it.`,
 	f.IntVar(&o.fitRows, "fit-rows", 0, "`rows` of each series that scale, model and drift monitor are fitted on; they stay as they are after it")
 	f.BoolVar(&o.adapt, "adapt", false, "fine-tune the model after a drift, and switch where that is better, as quell run does")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
+	jsonFlag(cmd, &o.asJSON)
 	return cmd
 }
 
 // check finds what is wrong with the flags by themselves.
 func (o *denoiseOptions) check() error {
 	switch {
+	case o.asJSON && o.out == "-":
+		return usageError("--json tells what was written, and the rows go to standard output: name a file with -o FILE")
 	case o.filter != "" && o.modelGiven:
 		return usageError("--model and --filter exclude each other: one of them denoises")
 	case o.filter != "" && (o.noGuard || len(o.sigma) > 0 || o.noise != ""):
@@ -165,7 +170,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		far.clear()
 		fmt.Fprintln(s.err, "note:", text)
 	}
-	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || onTerminal(s.err)}
+	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || o.asJSON || onTerminal(s.err)}
 	if err := o.denoiser(&c, note); err != nil {
 		return err
 	}
@@ -210,8 +215,11 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	tellFates(note, o.series, &rep)
 	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
-	if c.Explain {
+	if o.verbose || onTerminal(s.err) {
 		o.explain(note, r, rep.Summary)
+	}
+	if o.asJSON {
+		return json.NewEncoder(s.out).Encode(denoisedOf(o.out, &rep))
 	}
 	return nil
 }
