@@ -5,8 +5,8 @@
 // memory, for commands that work on files; Source puts the ingest.Source
 // contract over it, so that a recording can take a broker's place.
 //
-// CSV is UTF-8 with a header; its columns are separated by commas, or by semicolons or
-// tabs where the header has more of them. With semicolons numbers may have a decimal
+// CSV is UTF-8 with a header; its columns are separated by commas, or by semicolons where
+// the header has as many of them, or by tabs where it has more. With semicolons numbers may have a decimal
 // comma. An empty field is a missing value, as are a dash, a question mark and the
 // words na, n/a, null and none; fields may be quoted. Lines above the header that begin with
 // # are left out. A file of one number per line needs no header: its
