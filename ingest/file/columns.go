@@ -62,13 +62,13 @@ func (r *Reader) checkHeader(head []byte, line int) error {
 		if c != "" && slices.Contains(r.columns[:i], c) {
 			return fmt.Errorf("%s:%d: the column %q occurs twice", r.name, line, c)
 		}
-		if _, ok := field.Number([]byte(c)); ok {
+		if isValue([]byte(c)) {
 			numbers++
 		}
 	}
 	if numbers == len(r.columns) {
 		if len(r.columns) > 1 {
-			return fmt.Errorf("%s:%d: the first line holds numbers, but must name the columns", r.name, line)
+			return fmt.Errorf("%s:%d: the first line holds values, but must name the columns", r.name, line)
 		}
 		r.columns = []string{"value"}
 		r.queue = append(r.queue, queued{row: head, line: line})

@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/quell-stream/quell/ingest/codec/field"
 )
 
 // separator returns what stands between the columns of a header: a comma, or a semicolon
-// or a tab where there are more of them. What is quoted doesn't count.
+// where there are as many, or a tab where there are more of them. What is quoted doesn't
+// count.
 func separator(head []byte) byte {
 	commas, semicolons, tabs := 0, 0, 0
 	quoted := false
@@ -29,7 +31,7 @@ func separator(head []byte) byte {
 		}
 	}
 	switch {
-	case semicolons > max(commas, tabs):
+	case semicolons > 0 && semicolons >= max(commas, tabs):
 		return ';'
 	case tabs > commas:
 		return '\t'
@@ -93,18 +95,24 @@ func (r *Reader) header() ([]byte, int, error) {
 	return head, line, r.checkText(head, line)
 }
 
-// names says whether a comment holds the names of the columns of the row of numbers behind
+// names says whether a comment holds the names of the columns of the row of values behind
 // it.
 func names(comment, row []byte) bool {
 	sep := separator(row)
 	fields, _ := split(nil, row, nil, sep)
-	for _, f := range fields {
-		if _, ok := field.Number(f); !ok {
-			return false
-		}
-	}
 	heads, _ := split(nil, comment, nil, sep)
-	return len(fields) > 1 && len(heads) == len(fields)
+	return len(fields) > 1 && len(heads) == len(fields) && slices.ContainsFunc(fields, isValue)
+}
+
+// isValue says whether a field holds a number or a date, as names of columns seldom do.
+func isValue(b []byte) bool {
+	if _, ok := field.Number(decimalPoint(b, nil)); ok {
+		return true
+	}
+	var c clock
+	_, date := field.Date(b, nil)
+	_, dotted := c.dotted(b)
+	return date || dotted
 }
 
 // checkText refuses what is neither CSV nor JSON lines, with a word on what it may be.

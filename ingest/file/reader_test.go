@@ -141,6 +141,7 @@ func TestRead(t *testing.T) {
 		{"a word on the separator", "sep=;\nts;a\n1;2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},
 		{"comments above", "# pump 7\n# exported\nts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:4 1@1000000000 2"}},
 		{"names in a comment", "# pump 7\n# ts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},
+		{"names in a comment, dates behind", "# time,a\n1970-01-01 00:00:02,2\n", file.Options{}, "a", "time", []string{"0:2 1970-01-01 00:00:02@2000000000 2"}},
 		{"a comment, one column", "# pump 7\n1.5\n", file.Options{}, "value", "", []string{"0:2 @0 1.5"}},
 		{"words for missing values", "ts,a\n1,2\n2,-\n3,N/A\n4,null\n5,NaN\n6, ? \n", file.Options{}, "a", "ts", []string{
 			"0:2 1@1000000000 2", "1:3 2@2000000000 null", "2:4 3@3000000000 null", "3:5 4@4000000000 null", "4:6 5@5000000000 non_finite", "5:7 6@6000000000 null"}},
@@ -216,7 +217,8 @@ func TestOpenErrors(t *testing.T) {
 		{"no such field", `{"ts":1,"v":2}`, file.Options{Channels: file.Named("w.x")}, `x: there is no column "w.x"; the file has ts, v`},
 		{"not JSON", `{"ts":1,"v":2`, file.Options{}, "x:1: the payload is not JSON: it ends too early"},
 		{"column twice", "a,b,a\n1,2,3\n", file.Options{}, `x:1: the column "a" occurs twice`},
-		{"numbers for a header", "1,2\n3,4\n", file.Options{}, "x:1: the first line holds numbers, but must name the columns"},
+		{"numbers for a header", "1,2\n3,4\n", file.Options{}, "x:1: the first line holds values, but must name the columns"},
+		{"a date and a number for a header", "30.03.2024 07:15;2,5\n30.03.2024 07:16;2,5\n", file.Options{}, "x:1: the first line holds values, but must name the columns"},
 		{"UTF-16", "\xff\xfea\x00", file.Options{}, "UTF-16; save it as UTF-8"},
 		{"broken gzip", "\x1f\x8bxxxxxxxxxxxxxxxx", file.Options{}, "x: not a valid gzip file"},
 		{"cut gzip", zip(t, "a,b\n1,2\n")[:20], file.Options{}, "x: the compressed file is cut off"},

@@ -54,13 +54,19 @@ function Row({ m, again }: { m: Model; again: () => void }) {
   );
 }
 
-/** figures writes the numbers of a card. */
+/** What says most of a base model, of some hundred figures. */
+const foremost = ["synthetic_gain_db_at_10", "synthetic_gain_db_at_20"];
+
+/** figures writes the numbers of a card, the foremost first. */
 function figures(f: Record<string, unknown> | null): string[] {
-  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").map(([k, v]) => figure(k, v as number));
+  const rank = (k: string): number => (foremost.includes(k) ? foremost.indexOf(k) : foremost.length);
+  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").sort(([a], [b]) => rank(a) - rank(b)).map(([k, v]) => figure(k, v as number));
 }
 
 /** figure writes the unit behind the number where the name has it. */
 function figure(k: string, v: number): string {
+  const gain = /^synthetic_gain_db_at_(\d+)(?:_(.+))?$/.exec(k);
+  if (gain) return `${num(v, 3)} dB gained at an SNR of ${gain[1]} dB on synthetic ${gain[2] ?? "signals"}`;
   const words = k.split("_"), db = words.includes("db");
   return `${words.filter((w) => w !== "db").join(" ")} ${num(v, 3)}${db ? " dB" : ""}`;
 }
