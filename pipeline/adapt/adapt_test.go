@@ -13,7 +13,7 @@ import (
 
 // quick is a configuration whose fine-tunes take a moment.
 func quick(m *model.Model) Config {
-	return Config{Model: m, CPUShare: 1, Steps: 150, Seed: 5, ReplayBytes: 1 << 20}
+	return Config{Model: m, CPUShare: 1, Steps: 100, Seed: 5, ReplayBytes: 1 << 20}
 }
 
 // drifted feeds a drift: the old regime, the new one unnoticed for a while, the

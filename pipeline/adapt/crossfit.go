@@ -100,7 +100,12 @@ func (x *crossing) tune(ctx context.Context, i int, from *model.Model, set []tra
 		cfg.Rehearse = rehearse
 	}
 	m, _, err := train.FineTune(ctx, from, set, cfg)
-	return m, err
+	if err != nil || from == x.champion {
+		return m, err
+	}
+	h := m.Header()
+	h.Provenance.Parent = x.champion.Name() // and not what is on the way
+	return model.New(h, m.Net())
 }
 
 // retaining returns a net as far from the champion as earlier regimes allow, and notes

@@ -109,11 +109,11 @@ func (a *Adapter) Adaptations(most int) []view.Adaptation {
 func (a *Adapter) show(t *track) view.Adaptation {
 	g, d := t.group, t.learning()
 	s := view.Adaptation{Series: t.name, Phase: view.Idle, Windows: d.fresh, Curve: []view.Step{}, Steps: trainings * a.cfg.Steps * a.cfg.Rounds, Gain: view.NaN}
-	if d.tries < len(stages) {
-		s.Need = a.cfg.stage(d.tries)
-	}
-	if trainable(d.kind) && !d.done && d.tries < len(stages) {
-		s.Phase = view.Collecting
+	if next := a.cfg.next(d); next < len(stages) {
+		s.Need = a.cfg.stage(next)
+		if trainable(d.kind) && !d.done {
+			s.Phase = view.Collecting
+		}
 	}
 	if g.last != nil {
 		g.last.fill(&s)
