@@ -47,6 +47,9 @@ func TestRelease(t *testing.T) {
 	if p.Version != 2 || len(p.Builds) != 1 || !p.Release.Draft {
 		t.Fatalf("version %d, %d builds, draft %t", p.Version, len(p.Builds), p.Release.Draft)
 	}
+	if r := p.Release.GitHub; "github.com/"+r.Owner+"/"+r.Name != regexp.MustCompile(`(?m)^module (.+)$`).FindStringSubmatch(read(t, "go.mod"))[1] {
+		t.Errorf("it is released to %s/%s", r.Owner, r.Name)
+	}
 	b, script := p.Builds[0], read(t, "scripts/packages.sh")
 	var all []string
 	for _, arch := range b.Goarch {
