@@ -52,12 +52,12 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 // begin makes the cut: what it holds beside the states, and which states.
 func (w *worker) begin() {
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
-	w.open = nil
+	p.states = newArena(&w.arenas)
+	w.open, p.states.acks = p.states.acks, nil
 	for _, q := range w.parts {
 		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
-	p.states = newArena(&w.arenas)
 	c := &cut{p: p, lanes: w.cutLanes[:0]}
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {

@@ -51,6 +51,7 @@ func (e *Engine) evict(l *lane, t int64) error {
 // ends, and resolved why an open alert is over.
 func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
 	l.changes()
+	l.drain()
 	l.win.End(reset, l)
 	l.run()
 	l.retire(t, resolved)
@@ -75,7 +76,11 @@ func (f *left) add(l *lane) {
 // that a forgotten series may have records of, in an epoch that none had: it may be the
 // same series, sent again from a backup, and no key is told twice.
 func (f *left) greet(l *lane, t int64) {
-	if fates := l.win.Fates(); t <= f.till && fates.In() == fates[window.Quarantined] {
+	if t > f.till {
+		return
+	}
+	l.drain()
+	if fates := l.win.Fates(); fates.In() == fates[window.Quarantined] {
 		l.win.BeginIn(f.epoch)
 	}
 }

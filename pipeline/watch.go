@@ -33,7 +33,7 @@ type FitSentinel func(windows [][]float32, channels int, seed uint64) (*nn.Net, 
 type watch struct {
 	fit   FitSentinel
 	fits  *fitter
-	shop  *monitor.Workshop // of the engine's sentinels
+	shop  *monitor.Workshop // of the sentinels of the shard
 	seed  uint64
 	slots int // that the sentinel is fitted on
 
@@ -49,7 +49,8 @@ type watch struct {
 	missing []bool
 }
 
-func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *watch {
+func newWatch(l *lane, alarms monitor.Rate, rateHz float64) *watch {
+	e, series := l.eng, l.series
 	c := len(e.cfg.Channels)
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
@@ -63,7 +64,7 @@ func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *wa
 	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
 		cfg.Every = time.Duration(math.Round(every))
 	}
-	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, shop: &e.sentinels, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, shop: &e.shards[l.shard].sentinels, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
 		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
 	if e.cfg.AwaitFit {
 		w.awaited = []moment{}
@@ -120,12 +121,11 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 		l.found = &finding{d.Kind, d.Fault, d.Why}
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
-	if t := l.eng.cfg.Tap; t != nil {
-		if d.Opened || d.Updated {
-			t.Opened(l.series, d.Since, d.Kind)
-		} else if d.Resolved {
-			t.Resolved(l.series, s.Index)
-		}
+	switch series, since, named, index := l.series, d.Since, d.Kind, s.Index; {
+	case d.Opened || d.Updated:
+		l.tapped(func(t Tap) { t.Opened(series, since, named) })
+	case d.Resolved:
+		l.tapped(func(t Tap) { t.Resolved(series, index) })
 	}
 }
 
@@ -149,7 +149,7 @@ func (w *watch) learn(l *lane, t int64) {
 	w.pending, w.raw = nil, nil
 	if err != nil {
 		w.failed = true
-		l.eng.out.Event(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
+		l.handOut(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
 			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}

@@ -26,6 +26,7 @@ const (
 	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
 	nearly      = .015  // of what the best filter foretells wrongly beside the noise: so far apart filters foretell equally well
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
+	distinct    = 2.    // standard errors by which it must be better too
 	leastMargin = .0005 // the same, at least, in σ²
 	wild        = 32.   // σ̂ that a reading counts to be off an estimate by at most: one wild reading is no verdict
 
@@ -243,7 +244,8 @@ type channel struct {
 	best    int            // filter that foretells best; -1: none yet
 	filter  int            // that serves, or would; -1: none yet
 	serving bool           // the filter serves
-	serves  classic.Params // settings of filter while it serves, learnt ones too
+	serves  classic.Params // settings of filter while it serves, learnt ones and those of a blend too
+	family  string         // of filter while it serves
 	live    classic.Filter // the filter while it serves
 	due     []float64      // what live gave out: slot t is at t mod len
 	dueTo   int64          // the slot after the newest
@@ -298,12 +300,12 @@ func (c *channel) choose(t int64, v Value) Choice {
 	if x-x != 0 {
 		return net
 	}
-	f := Choice{Clean: x, Filter: c.serves.Family}
+	f := Choice{Clean: x, Filter: c.family}
 	if v.Spread > 0 && v.Sigma > 0 {
 		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add(cut((y-x)/v.Sigma, wild), min(likely*likely, wild*wild)) {
 			c.errs.weigh(c.net.rho)
 		}
-		f.Spread = v.Sigma * c.errs.deviation()
+		f.Spread = v.Sigma * c.errs.deviation(c.net.mean())
 	}
 	return f
 }
@@ -354,6 +356,7 @@ func (c *channel) reset(p *Panel) {
 // in: enough for it to settle.
 func (c *channel) enter(p *Panel, in int64) {
 	f := newFilter(c.serves)
+	c.family = p.params[c.filter].Family
 	c.own, c.errs.response = ownOf(c.serves), p.respond(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {

@@ -154,8 +154,9 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	if c.filter >= 0 && r.Err() == nil {
 		c.serves = g.panel.params[c.filter]
 		if len(taps) > 0 {
-			c.serves.Taps, c.serves.Mean = taps, mean
+			c.serves = learntAs(c.serves, taps, mean)
 		}
+		c.family = g.panel.params[c.filter].Family
 	}
 	if c.live = nil; !r.Bool() || r.Err() != nil {
 		return

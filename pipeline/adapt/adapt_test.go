@@ -32,11 +32,11 @@ func TestDriftToSwitch(t *testing.T) {
 		a := open(t, quick(base))
 		r := read(t, a)
 		s := newSensor(a, "pump-1", 1)
-		drifted(s, 5, "regime")
+		drifted(s, 4, "regime")
 		if k := r.kinds(); len(k) != 0 {
-			t.Fatalf("after 5 windows at most there is %v", k)
+			t.Fatalf("after 3 whole windows there is %v", k)
 		}
-		s.feed(60*256, pulses, "regime") // in case the gate asks for more windows
+		s.feed(61*256, pulses, "regime") // in case the gate asks for more windows
 		r.wait(t, "model.promoted")
 		if diff := cmp.Diff([]string{"finetune.started", "finetune.finished", "model.promoted"}, r.kinds()); diff != "" {
 			t.Error(diff)

@@ -36,7 +36,7 @@ export function ModelsPage() {
 }
 
 function Row({ m, again }: { m: Model; again: () => void }) {
-  const all = figures(m.figures);
+  const all = figures(m.figures), only = "?stream=" + encodeURIComponent(m.stream);
   return (
     <tr>
       <th scope="row">{m.name}{m.parent && <small> from {m.parent}</small>}</th>
@@ -47,8 +47,8 @@ function Row({ m, again }: { m: Model; again: () => void }) {
       <td>{moment(m.made)}</td>
       <td title={all.join(", ")}>{all.slice(0, 2).join(", ") || "–"}{all.length > 2 && <small> and {all.length - 2} more</small>}</td>
       <td>
-        {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote`)} done={again}>Promote</Write>}
-        {m.state !== "kept" && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback`)} done={again}>Roll back</Write>}
+        {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote${only}`)} done={again}>Promote</Write>}
+        {(m.state === "serving" || m.state === "probation") && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback${only}`)} done={again}>Roll back</Write>}
       </td>
     </tr>
   );
