@@ -70,6 +70,7 @@ func TestBlend(t *testing.T) {
 		"better by less than hysteresis": {-.1 * far, 0, true},
 	} {
 		ch := newChannel(p)
+		ch.tally = make([]tally, len(p.params))
 		for k := range ch.tally {
 			ch.tally[k] = tally{slots: 1, squares: 3, alone: 3}
 		}
@@ -96,6 +97,7 @@ func TestBlend(t *testing.T) {
 	for k := range p.params { // the identity, medians and what is learnt serve alone
 		if p.params[k].Family == classic.IdentityName || p.ranks[k] || p.filters[k] == nil {
 			ch := newChannel(p)
+			ch.tally = make([]tally, len(p.params))
 			ch.filter, ch.serves = k, p.params[k]
 			if ch.blend(p, 1); len(ch.serves.Taps) > 0 {
 				t.Errorf("%s is blended", p.params[k])
