@@ -97,6 +97,7 @@ func TestBlend(t *testing.T) {
 	for k := range p.params { // the identity, medians and what is learnt serve alone
 		if p.params[k].Family == classic.IdentityName || p.ranks[k] || p.filters[k] == nil {
 			ch := newChannel(p)
+			ch.tally = make([]tally, len(p.params))
 			ch.filter, ch.serves = k, p.params[k]
 			if ch.blend(p, 1); len(ch.serves.Taps) > 0 {
 				t.Errorf("%s is blended", p.params[k])

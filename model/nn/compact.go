@@ -146,7 +146,7 @@ func (c *compact) push(n *Net, x []float32) []float32 {
 	if len(x) == 0 {
 		return c.out
 	}
-	w := n.shop.enter(n)
+	w := n.shop.enter()
 	defer n.shop.leave(w)
 	if len(x) < batchHops*in {
 		for ; len(x) > 0; x = x[in:] {
@@ -165,7 +165,7 @@ func (c *compact) push(n *Net, x []float32) []float32 {
 
 // finish is Finish.
 func (c *compact) finish(n *Net) []float32 {
-	w := n.shop.enter(n)
+	w := n.shop.enter()
 	defer n.shop.leave(w)
 	full := w.fullStream(n)
 	c.unpack(n.shop, full)
@@ -184,7 +184,7 @@ func (c *compact) take(full *Stream) {
 
 // warm is Warm.
 func (c *compact) warm(n *Net, history []float32, in int64) {
-	w := n.shop.enter(n)
+	w := n.shop.enter()
 	defer n.shop.leave(w)
 	full := w.fullStream(n)
 	start := full.warm(history, in)

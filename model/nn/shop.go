@@ -10,8 +10,8 @@ import (
 type shop struct {
 	p       *plan
 	layouts []layout
-	gather  []bool
-	resides []bool // per operation: what is added is not the newest column
+	gather  []bool // per operation: it reads more than the newest column
+	lagging []bool // and: what it adds is not the newest column
 	benches sync.Pool
 }
 
@@ -60,7 +60,7 @@ func newShop(p *plan) *shop {
 	for i := range p.ops {
 		o, b := &p.ops[i], &p.rhythm.beats[i]
 		s.gather = append(s.gather, o.kind == opTaps && o.tm.taps > 1 || b.x != p.rhythm.keep[o.in])
-		s.resides = append(s.resides, o.res >= 0 && b.res != p.rhythm.keep[o.res])
+		s.lagging = append(s.lagging, o.res >= 0 && b.res != p.rhythm.keep[o.res])
 	}
 	return s
 }
@@ -68,7 +68,7 @@ func newShop(p *plan) *shop {
 // ahead returns how many columns of a signal there are more than of the input.
 func (s *shop) ahead(sig int) int64 { return s.p.rhythm.ahead[sig] }
 
-func (s *shop) enter(n *Net) *bench {
+func (s *shop) enter() *bench {
 	if b, ok := s.benches.Get().(*bench); ok {
 		return b
 	}
@@ -118,7 +118,7 @@ func (b *bench) round(n *Net) {
 			from = b.taps
 		}
 		if o.res >= 0 {
-			if add = b.sigs[o.res]; s.resides[i] {
+			if add = b.sigs[o.res]; s.lagging[i] {
 				b.collect(s, b.adds, o.res, s.p.rhythm.beats[i].res, nil)
 				add = b.adds
 			}
@@ -206,7 +206,7 @@ func (b *Batch) pushCompact(ys [][]float32, streams []*Stream, xs [][]float32) {
 	if b.net.shop == nil {
 		return
 	}
-	w := b.net.shop.enter(b.net)
+	w := b.net.shop.enter()
 	defer b.net.shop.leave(w)
 	in := b.net.fused.sigs[0].c
 	for i := 0; i < len(streams); {

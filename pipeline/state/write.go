@@ -12,10 +12,17 @@ import (
 // megabytes, and is not copied for its file.
 const writeBytes = 256 << 10
 
+// syncBytes is after how much of a checkpoint the disk is given what there is of it.
+// Else a journal on the same disk, whose few bytes are wanted at once, would wait for
+// all of it: file systems write what is older first. A frame that is there in part
+// alone counts as none.
+const syncBytes = 4 << 20
+
 // writer gathers what it is given and writes it behind each other.
 type writer struct {
 	f   fsys.File
 	at  int64 // of buf
+	due int   // bytes since the latest sync
 	buf []byte
 	err error
 }
@@ -33,7 +40,11 @@ func (w *writer) write(b []byte) {
 func (w *writer) flush() {
 	if len(w.buf) > 0 && w.err == nil {
 		_, w.err = w.f.WriteAt(w.buf, w.at)
+		w.due += len(w.buf)
 		w.at, w.buf = w.at+int64(len(w.buf)), w.buf[:0]
+		if w.due >= syncBytes && w.err == nil {
+			w.due, w.err = 0, w.f.Sync()
+		}
 	}
 }
 
