@@ -156,6 +156,9 @@ func (d *drift) String() string {
 	for _, c := range d.changes {
 		s += fmt.Sprintf("; %s after %d", c.kind, c.at-leadLen)
 	}
+	if len(d.changes) > 0 {
+		s += fmt.Sprintf("; forgot %.2f dB of the earlier regime", d.forgotten)
+	}
 	for _, why := range d.refused {
 		s += "; " + why
 	}
