@@ -31,12 +31,12 @@ func (c *counted) Write(ctx context.Context, items []sink.Item) error {
 func TestSinkTakesWhatWaits(t *testing.T) {
 	c := &counted{gate: gate{is: "up"}}
 	o := newOutlet(OutletConfig{Name: "out", Sink: c, Emit: "records", Required: true, Queue: 16}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()), func(err error) { t.Error(err) })
-	pool := &sync.Pool{New: func() any { return new(batch) }}
+	pool := new(batchPool)
 	var want []string
 	var done []int64
 	for i, n := range []int{1, 1500, 2600, 7, 0, 3} {
-		b := pool.Get().(*batch)
-		b.pool, b.seq = pool, int64(i)
+		b := pool.get()
+		b.seq = int64(i)
 		for k := range n {
 			r := &sink.Record{Stream: "s", Series: fmt.Sprint(i), Time: int64(k)}
 			want = append(want, string(sink.AppendRecord(nil, r)))
@@ -74,13 +74,12 @@ func TestSinkTakesWhatWaits(t *testing.T) {
 func TestSinkIsGivenSoMuch(t *testing.T) {
 	c := &counted{gate: gate{is: "up"}}
 	o := newOutlet(OutletConfig{Name: "out", Sink: c, Emit: "records", Required: true}, slog.New(slog.DiscardHandler), NewMetrics(prometheus.NewRegistry()), func(err error) { t.Error(err) })
-	pool := &sync.Pool{New: func() any { return new(batch) }}
+	pool := new(batchPool)
 	var workers sync.WaitGroup
 	for range 4 {
 		workers.Go(func() {
 			for range 5 {
-				b := pool.Get().(*batch)
-				b.pool = pool
+				b := pool.get()
 				for k := range 3000 {
 					b.addRecord(&sink.Record{Time: int64(k)})
 				}

@@ -86,7 +86,7 @@ type worker struct {
 	store state.Store
 	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool // partitions given up by this process
-	pool  *sync.Pool
+	pool  batchPool
 
 	arenas sync.Pool // of states on their way to the committer
 
@@ -140,7 +140,6 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		pool:   &sync.Pool{New: func() any { return new(batch) }},
 		arenas: sync.Pool{New: func() any { return new(arena) }},
 		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
@@ -166,8 +165,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 }
 
 func (w *worker) newBatch() *batch {
-	b := w.pool.Get().(*batch)
-	b.pool = w.pool
+	b := w.pool.get()
 	w.seq++
 	b.seq = w.seq
 	return b
