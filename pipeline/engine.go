@@ -141,6 +141,7 @@ type Engine struct {
 	groups map[*model.Model]*group // by the model that serves
 	active []*group                // with lanes of this Run
 	fits   *fitter
+	save   func(*lane) // writes the state of a lane that is due
 	shards []*shard
 	made   int          // lanes so far: they are dealt out to the shards in turn
 	order  []*lane      // of the records of this Run, where they are kept
@@ -227,7 +228,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			i += e.passThrough(part, samples[i:]) - 1
 			continue
 		}
-		l.touched = true
+		l.changes()
 		r.left.greet(l, samples[i].Time)
 		l.live(samples[i].Time)
 		r.touch(l, e.now)
@@ -253,7 +254,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 func (e *Engine) Finish() {
 	e.Run()
 	for _, l := range e.sorted() {
-		l.touched = true
+		l.changes()
 		l.win.Finish(l)
 		l.run()
 		l.queued = false

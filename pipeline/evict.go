@@ -34,6 +34,7 @@ func (e *Engine) expired(r *recency, l *lane) bool {
 		return false
 	}
 	if l.mark == noMark { // only wrong clocks had spoken
+		l.changes()
 		l.mark = r.newest
 	}
 	return r.newest-l.mark > int64(e.cfg.StateTTL)
@@ -49,6 +50,7 @@ func (e *Engine) evict(l *lane, t int64) error {
 // end finalises what waits of a series, and forgets it: reset tells why its context
 // ends, and resolved why an open alert is over.
 func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
+	l.changes()
 	l.drain()
 	l.win.End(reset, l)
 	l.run()

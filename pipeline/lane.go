@@ -75,6 +75,7 @@ type lane struct {
 
 	saved           int // bytes of its latest state
 	queued, touched bool
+	due             bool  // a checkpoint that is being taken wants its state as it is now
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	shard           int
@@ -154,7 +155,7 @@ func (l *lane) begin(rateHz float64) error {
 	cfg := &l.eng.cfg
 	m, alarms := cfg.at(rateHz)
 	if cfg.Watch {
-		l.watch = newWatch(l.eng, l.series, alarms, l.win.RateHz())
+		l.watch = newWatch(l, alarms, l.win.RateHz())
 	}
 	return l.serve(m)
 }
@@ -167,7 +168,7 @@ func (l *lane) serve(m *model.Model) error {
 	var st *model.Stream
 	if m != nil {
 		var err error
-		if st, err = m.NewStream(len(l.scalers)); err != nil {
+		if st, err = m.NewCompactStream(len(l.scalers)); err != nil {
 			return err
 		}
 	}

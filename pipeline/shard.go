@@ -4,6 +4,7 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/model/guard"
 )
 
@@ -17,10 +18,11 @@ import (
 
 // shard is what the lanes that one goroutine computes work on together.
 type shard struct {
-	panels map[int]*guard.Panel // by look-ahead
-	kept   outbox
-	lanes  []*lane  // of this Run
-	active []*group // of those of them that go through their nets with others
+	panels    map[int]*guard.Panel // by look-ahead
+	sentinels monitor.Workshop
+	kept      outbox
+	lanes     []*lane  // of this Run
+	active    []*group // of those of them that go through their nets with others
 }
 
 // maxShards bounds the goroutines of a Run.

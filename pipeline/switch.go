@@ -70,8 +70,8 @@ func (e *Engine) Obey(part string, sw Switch) error {
 }
 
 func (l *lane) schedule(sw Switch) {
+	l.changes()
 	l.switches = append(l.switches, sw)
-	l.touched = true
 	if sw.Rebase && l.eng.cfg.Watch {
 		l.rebases = append(l.rebases, sw.Seen)
 		l.rebase()

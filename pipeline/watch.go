@@ -33,6 +33,7 @@ type FitSentinel func(windows [][]float32, channels int, seed uint64) (*nn.Net, 
 type watch struct {
 	fit   FitSentinel
 	fits  *fitter
+	shop  *monitor.Workshop // of the sentinels of the shard
 	seed  uint64
 	slots int // that the sentinel is fitted on
 
@@ -48,7 +49,8 @@ type watch struct {
 	missing []bool
 }
 
-func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *watch {
+func newWatch(l *lane, alarms monitor.Rate, rateHz float64) *watch {
+	e, series := l.eng, l.series
 	c := len(e.cfg.Channels)
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
@@ -62,7 +64,7 @@ func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *wa
 	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
 		cfg.Every = time.Duration(math.Round(every))
 	}
-	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, shop: &e.shards[l.shard].sentinels, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
 		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
 	if e.cfg.AwaitFit {
 		w.awaited = []moment{}
@@ -151,6 +153,7 @@ func (w *watch) learn(l *lane, t int64) {
 			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}
+	s.Share(w.shop)
 	w.all.Feed.Sentinel = s
 }
 
@@ -205,14 +208,12 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 	w.raw = r.F64s(nil)
 	w.failed = r.Bool()
 	if r.Bool() && r.Err() == nil {
-		c := len(w.values)
-		mean := make([]float64, c)
-		net, err := nn.New(nn.DAE(2*c, c, []int{4, 4}, 3, 2), 0)
-		if err != nil {
-			return nil, err
+		sentinel := new(monitor.Sentinel)
+		r.SetRest(sentinel.RestoreState(r.Rest()))
+		if r.Err() == nil {
+			sentinel.Share(w.shop)
+			w.all.Feed.Sentinel = sentinel
 		}
-		w.all.Feed.Sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
-		r.SetRest(w.all.Feed.Sentinel.RestoreState(r.Rest()))
 	}
 	for _, e := range w.all.Feed.Extract {
 		if r.Err() == nil {

@@ -68,6 +68,14 @@ type Adapter interface {
 	Close() error
 }
 
+// Leader is an Adapter of series that several processes have among them and that one
+// model serves: the one that leads trains it.
+type Leader interface {
+	// Lead says that this process leads from now on, with a term that is larger than
+	// that of whoever led before, or that it does not (0). It does not wait.
+	Lead(term int64)
+}
+
 // Decision is what an adapter asks for: a switch (Model not nil), an event, or both.
 type Decision struct {
 	Switch Switch
@@ -88,7 +96,9 @@ type worker struct {
 	lost  map[string]bool // partitions given up by this process
 	pool  batchPool
 
-	arenas sync.Pool // of states on their way to the committer
+	arenas   sync.Pool // of states on their way to the committer
+	cut      *cut      // the checkpoint that is being taken, nil: none is
+	cutLanes []*lane   // memory of its lanes
 
 	parts []part
 	halt  <-chan struct{} // closed when the worker is to stop reading
@@ -150,6 +160,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if w.eng, err = NewEngine(cfg.Engine, w); err != nil {
 		return nil, err
 	}
+	w.eng.save = w.saveOne
 	if err = w.openStore(); err != nil {
 		return nil, err
 	}
@@ -265,6 +276,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.more(): // of a checkpoint
 		case <-w.desk.wake:
 			w.attend()
 		case <-idle:
@@ -276,7 +288,11 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if w.pointDue(time.Now()) {
+		if w.cut != nil {
+			if err := w.carve(hard, pointSlice); err != nil {
+				return err
+			}
+		} else if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}

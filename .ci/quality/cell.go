@@ -72,10 +72,12 @@ func (l *lab) sweep(kind eval.Kind) ([]cell, error) {
 	if kind == noiseless {
 		at = at[:1]
 	}
-	cells := make([]cell, len(all)*len(at))
-	err = each(len(cells), func(i int) (err error) {
+	which := part(len(all), len(at), l.every)
+	cells := make([]cell, len(which))
+	err = each(len(cells), func(k int) (err error) {
+		i := which[k]
 		r := &all[i/len(at)]
-		if cells[i], err = l.cell(r, kind, at[i%len(at)], 1); err != nil {
+		if cells[k], err = l.cell(r, kind, at[i%len(at)], 1); err != nil {
 			return fmt.Errorf("%s, %s: %w", r.File, r.Column, err)
 		}
 		return nil
@@ -90,6 +92,17 @@ func (l *lab) sweep(kind eval.Kind) ([]cell, error) {
 	}
 	l.swept[kind] = cells
 	return cells, nil
+}
+
+// part returns each every-th of so many recordings at so many levels, of all levels
+// alike: from one group of four recordings to the next the levels move on.
+func part(recordings, levels, every int) (which []int) {
+	for i := range recordings * levels {
+		if (i+1+i/levels/4)%every == 0 {
+			which = append(which, i)
+		}
+	}
+	return which
 }
 
 // cell measures one, or remembers it: what quell does by the binary, what the

@@ -27,6 +27,7 @@ type lab struct {
 	bases          map[int]string
 	quick, verbose bool
 	seeds          int // of training
+	every          int // that so many cells of the sweep stand for
 
 	once  sync.Once
 	found []recording
@@ -40,7 +41,7 @@ type lab struct {
 var baseLine = regexp.MustCompile(`^(\S+) \(look-ahead (\d+)\)$`)
 
 func newLab(quell, data string, o *options) (*lab, error) {
-	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, swept: map[eval.Kind][]cell{}, quick: o.quick, verbose: o.verbose, seeds: o.seeds}
+	l := &lab{quell: quell, data: data, cache: cache{dir: o.cacheAt}, bases: map[int]string{}, swept: map[eval.Kind][]cell{}, quick: o.quick, verbose: o.verbose, seeds: o.seeds, every: o.every}
 	if _, err := os.Stat(data); err != nil {
 		return nil, fmt.Errorf("%w: the recordings are needed", err)
 	}

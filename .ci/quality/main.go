@@ -24,10 +24,13 @@ func main() {
 	fmt.Println("quality: ok")
 }
 
+// mostEvery leaves cells at all levels.
+const mostEvery = 16
+
 // options are the flags.
 type options struct {
 	run                     *regexp.Regexp
-	seeds                   int
+	seeds, every            int
 	quick, strict, verbose  bool
 	open, markdown, cacheAt string
 }
@@ -37,6 +40,7 @@ func run() error {
 	filter := flag.String("run", "", "only rows whose name matches this `regexp`")
 	flag.BoolVar(&o.quick, "quick", false, "the subset that CI runs: the rows marked so, one training seed, one recording of a kind")
 	flag.IntVar(&o.seeds, "seeds", runs, "training `seeds` of the trained rows, of which the median is told")
+	flag.IntVar(&o.every, "every", 1, "only each `N`-th cell of the sweep, that is a recording at a level")
 	flag.BoolVar(&o.strict, "strict", false, "what is not available or not met yet (-open) counts as missed")
 	flag.BoolVar(&o.verbose, "v", false, "a line per recording and level too")
 	flag.StringVar(&o.open, "open", "", "`file` with the names of rows that are known to miss their must")
@@ -58,8 +62,10 @@ func run() error {
 	switch {
 	case o.seeds < 1:
 		return errors.New("-seeds: at least one is needed")
-	case o.markdown != "" && (*filter != "" || o.quick):
-		return errors.New("-markdown takes all rows: leave -run and -quick out")
+	case o.every < 1 || o.every > mostEvery:
+		return fmt.Errorf("-every: 1 takes all cells, 4 each fourth, %d is the most", mostEvery)
+	case o.markdown != "" && (*filter != "" || o.quick || o.every > 1):
+		return errors.New("-markdown takes all rows: leave -run, -quick and -every out")
 	case o.quick:
 		o.seeds = 1
 	}

@@ -26,6 +26,7 @@ const (
 	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
 	nearly      = .015  // of what the best filter foretells wrongly beside the noise: so far apart filters foretell equally well
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
+	distinct    = 2.    // standard errors by which it must be better too
 	leastMargin = .0005 // the same, at least, in σ²
 	wild        = 32.   // σ̂ that a reading counts to be off an estimate by at most: one wild reading is no verdict
 
@@ -229,8 +230,8 @@ func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
 
 // channel is what a guard knows of one channel.
 type channel struct {
-	raw   []float64 // the latest readings, a ring; NaN where missing
-	sigma float64   // of the newest slot that was given out
+	raw   readings
+	sigma float64 // of the newest slot that was given out
 
 	covariance *classic.Covariance // of the readings of the blocks before
 	floor      floor
@@ -238,12 +239,13 @@ type channel struct {
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over
 	net    network
-	tally  []tally // of each filter
+	tally  []tally // of each filter; nil before the first block is judged
 
 	best    int            // filter that foretells best; -1: none yet
 	filter  int            // that serves, or would; -1: none yet
 	serving bool           // the filter serves
-	serves  classic.Params // settings of filter while it serves, learnt ones too
+	serves  classic.Params // settings of filter while it serves, learnt ones and those of a blend too
+	family  string         // of filter while it serves
 	live    classic.Filter // the filter while it serves
 	due     []float64      // what live gave out: slot t is at t mod len
 	dueTo   int64          // the slot after the newest
@@ -264,11 +266,7 @@ type evidence struct {
 }
 
 func newChannel(p *Panel) channel {
-	raw := make([]float64, ring)
-	for i := range raw {
-		raw[i] = math.NaN()
-	}
-	return channel{raw: raw, tally: make([]tally, len(p.params)), best: -1, filter: -1,
+	return channel{best: -1, filter: -1,
 		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
 		cycles: newCycles(p.lookahead)}
 }
@@ -277,7 +275,7 @@ func (c *channel) read(t int64, y float64) {
 	if !(math.Abs(y) <= largestReading) {
 		y = math.NaN()
 	}
-	c.raw[t%ring] = y
+	c.raw.set(t, y)
 	if c.live != nil {
 		c.take(c.live.Push(y))
 	}
@@ -298,16 +296,16 @@ func (c *channel) choose(t int64, v Value) Choice {
 	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
 		return net
 	}
-	x, y := c.due[t%int64(len(c.due))], c.raw[t%ring]
+	x, y := c.due[t%int64(len(c.due))], c.raw.at(t)
 	if x-x != 0 {
 		return net
 	}
-	f := Choice{Clean: x, Filter: c.serves.Family}
+	f := Choice{Clean: x, Filter: c.family}
 	if v.Spread > 0 && v.Sigma > 0 {
 		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add(cut((y-x)/v.Sigma, wild), min(likely*likely, wild*wild)) {
 			c.errs.weigh(c.net.rho)
 		}
-		f.Spread = v.Sigma * c.errs.deviation()
+		f.Spread = v.Sigma * c.errs.deviation(c.net.mean())
 	}
 	return f
 }
@@ -320,7 +318,7 @@ func (c *channel) mixture(v Value, x float64) float64 {
 
 // gather takes a slot, at a place of its block, into the evidence.
 func (c *channel) gather(place int, t int64, v Value) {
-	e := c.raw[t%ring] - v.Net
+	e := c.raw.at(t) - v.Net
 	if v.Coloured || e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
 		return
 	}
@@ -358,9 +356,10 @@ func (c *channel) reset(p *Panel) {
 // in: enough for it to settle.
 func (c *channel) enter(p *Panel, in int64) {
 	f := newFilter(c.serves)
+	c.family = p.params[c.filter].Family
 	c.own, c.errs.response = ownOf(c.serves), p.respond(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {
-		c.take(f.Push(c.raw[t%ring]))
+		c.take(f.Push(c.raw.at(t)))
 	}
 }

@@ -292,7 +292,7 @@ func TestReset(t *testing.T) {
 		t.Errorf("after a reset %s serves, before %s", again, f)
 	}
 	o := c.play(g, 1000, 2)
-	if s := o.share(f.Family, 0); s < 1 {
+	if s := o.share(g.channels[0].family, 0); s < 1 {
 		t.Errorf("after a reset %s serves %.3f of the slots", f, s)
 	}
 	g.Renew(p)

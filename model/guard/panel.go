@@ -18,7 +18,8 @@ type Panel struct {
 	lags      int              // that those need to know the autocovariance of
 	out       []float64
 	raw       []float64
-	sums      []float64 // of an impulse response
+	sums      []float64   // of an impulse response
+	taps      [][]float64 // impulse responses, see tapsOf
 	spectra   spectra
 	print     uint64 // of the filters, see fingerprint
 }

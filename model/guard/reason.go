@@ -66,9 +66,8 @@ func (g *Guard) Losses(channel int) (network, filter float64, family string) {
 	if c.filter < 0 || c.net.slots == 0 {
 		return math.NaN(), math.NaN(), ""
 	}
-	n := &c.net
-	network = (n.squares - n.rho*n.slots + 2*n.rho*n.weights) / n.slots
-	if filter = c.tally[c.filter].mean(n.rho); math.IsInf(filter, 0) {
+	network = c.net.mean()
+	if filter = c.tally[c.filter].mean(c.net.rho); math.IsInf(filter, 0) {
 		filter = math.NaN()
 	}
 	return network, filter, g.panel.params[c.filter].Family

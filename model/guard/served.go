@@ -86,11 +86,13 @@ func (s *served) weigh(rho float64) {
 }
 
 // deviation returns the deviation of the error at the latest slot, in σ̂: larger
-// where the network says so.
-func (s *served) deviation() float64 {
+// where the network says so. What is near holds the network's own error, of the mean
+// square network, too, and that scatters: so it counts by the share that the filter's error has in it.
+func (s *served) deviation(network float64) float64 {
 	risk := s.risk
-	if s.shape > 0 {
-		risk *= s.near * s.slots / s.shape
+	if s.shape > 0 && risk > 0 {
+		share := risk / (risk + max(network, 0))
+		risk *= 1 + share*(s.near*s.slots/s.shape-1)
 	}
 	return math.Sqrt(risk)
 }

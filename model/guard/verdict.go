@@ -2,6 +2,7 @@ package guard
 
 import (
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model/classic"
 )
@@ -47,6 +48,9 @@ func (c *channel) close(start int64) {
 // judgeNext runs the next filter that is worth it over the block. That the block
 // and what it needs is still among the latest readings a test proves.
 func (c *channel) judgeNext(p *Panel, in, blocks int64) {
+	if c.tally == nil {
+		c.tally = make([]tally, len(p.params))
+	}
 	j := &c.judged
 	for j.next < len(c.tally) && c.skips(j.next, blocks) {
 		j.next++
@@ -80,7 +84,7 @@ func (c *channel) readings(p *Panel, in int64) []float64 {
 	to := min(in, c.judged.start+block+int64(p.lookahead))
 	p.raw = p.raw[:0]
 	for t := c.from(in); t < to; t++ {
-		p.raw = append(p.raw, c.raw[t%ring])
+		p.raw = append(p.raw, c.raw.at(t))
 	}
 	return p.raw
 }
@@ -176,8 +180,7 @@ func (c *channel) foretelling() int {
 // blocks are in, one that was chosen stays unless another one is better by more than
 // a little. It is the identity where the filter is likely to do harm.
 func (c *channel) chooseFilter(rho float64, blocks int64) int {
-	near, margin := c.tally[c.best].loss(), 0.0
-	near += nearly * max(0, near-rho)
+	near, margin := c.near(rho), 0.0
 	if blocks > dense && c.filter > 0 && c.tally[c.filter].slots > 0 {
 		margin = max(tolerance*c.tally[c.filter].mean(rho), leastMargin)
 	}
@@ -198,6 +201,13 @@ func (c *channel) chooseFilter(rho float64, blocks int64) int {
 		return 0
 	}
 	return best
+}
+
+// near returns the largest loss of a filter that foretells nearly as well as the
+// best one.
+func (c *channel) near(rho float64) float64 {
+	l := c.tally[c.best].loss()
+	return l + nearly*max(0, l-rho)
 }
 
 // decide weighs the evidence after a block.
@@ -224,18 +234,20 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	default:
 		c.serving = lead > -lasting*err
 	}
-	learns := p.filters[filter] == nil
+	learns, blend := p.filters[filter] == nil, c.serves.Taps
 	if c.serves = p.params[filter]; learns && c.serving {
 		c.serves, c.serving = c.learn(p, filter)
+	} else if c.serving {
+		c.blend(p, rho)
 	}
 	from := c.from(in)
-	c.covariance.Add(c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
+	p.out = c.covariance.Add(p.out, c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
 	c.level(p)
 	if !c.serving {
 		c.live = nil
 		return
 	}
-	if another || !was || learns {
+	if another || !was || learns || !slices.Equal(blend, c.serves.Taps) {
 		c.enter(p, in)
 	}
 	if another || !was {
@@ -274,7 +286,18 @@ func (n *network) add(j *judged, rho float64) {
 
 // factor is what the deviations are to be multiplied with that the network claims.
 func (n *network) factor() float64 {
-	return factor(n.squares-n.rho*n.slots+2*n.rho*n.weights, n.claim, n.slots)
+	return factor(n.risk(), n.claim, n.slots)
+}
+
+// risk returns Σ of the estimated squared error.
+func (n *network) risk() float64 { return n.squares - n.rho*n.slots + 2*n.rho*n.weights }
+
+// mean returns the mean of the estimated squared error, 0 where there is no evidence.
+func (n *network) mean() float64 {
+	if n.slots == 0 {
+		return 0
+	}
+	return n.risk() / n.slots
 }
 
 // A network claims too small an error of signals that are not quite like those it

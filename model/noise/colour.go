@@ -38,8 +38,13 @@ const (
 const (
 	scoreMemory = 4
 	scoreLimit  = 8
-	raiseAt     = 2.6
-	clearAt     = 1.8
+	raiseAt     = 1.8
+	clearAt     = 1.2
+
+	// The flag is raised only where at least so much of the power in fine octaves can be
+	// such noise, and falls where less can, see possible.
+	raiseFrom  = .3
+	clearBelow = .2
 
 	// What the noise is taken to be is told from a score on that white noise hardly
 	// reaches on the measured recordings, and as long as the flag stands: a network
@@ -136,17 +141,17 @@ func (c *Colour) decide() {
 	s := min(max(colourNet.score(&f), -scoreLimit), scoreLimit)
 	share := 1 / float64(min(c.blocks-warmUp+1, scoreMemory))
 	c.score += share * (s - c.score)
-	switch {
-	case c.score > raiseAt:
+	switch possible := c.possible(); {
+	case c.score > raiseAt && possible >= raiseFrom:
 		c.raised = true
-	case c.score < clearAt:
+	case c.score < clearAt || possible < clearBelow:
 		c.raised = false
 	}
 	switch {
-	case c.score > tellAt:
-		c.sure = true
 	case !c.raised:
 		c.sure = false
+	case c.score > tellAt:
+		c.sure = true
 	}
 	c.estimateFrom(&f)
 }
