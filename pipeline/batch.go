@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/quell-stream/quell/sink"
@@ -25,7 +24,7 @@ type batch struct {
 	// settled, where it is not nil, is called by a sink that has settled all that it
 	// wants of the batch, required or not.
 	settled func()
-	pool    *sync.Pool
+	pool    *batchPool
 }
 
 type span struct {
@@ -112,7 +111,7 @@ func (b *batch) release() {
 			b.json = nil
 		}
 		b.done, b.settled = nil, nil
-		b.pool.Put(b)
+		b.pool.put(b)
 	}
 }
 

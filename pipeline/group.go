@@ -75,33 +75,36 @@ func (e *Engine) dismiss() {
 	e.active = e.active[:0]
 }
 
+// together is how many lanes go through a net together: enough for the weights to be read
+// once for many, few enough for what they keep to be in the cache still when their
+// records are made.
+const together = 32
+
 // run takes the lanes of a share through the net.
 func (s *share) run(m *model.Model) {
-	switch len(s.lanes) {
-	case 0:
-		return
-	case 1:
-		s.lanes[0].run()
-	default:
-		s.push(m)
+	for left := s.lanes; len(left) > 0; {
+		n := min(len(left), together)
+		if n == 1 {
+			left[0].run()
+		} else {
+			s.push(m, left[:n])
+		}
+		left = left[n:]
 	}
 	clear(s.lanes)
-	clear(s.streams)
-	clear(s.cols)
-	clear(s.ys)
-	s.lanes, s.streams, s.cols, s.ys, s.seconds = s.lanes[:0], s.streams[:0], s.cols[:0], s.ys[:0], s.seconds[:0]
+	s.lanes = s.lanes[:0]
 }
 
-// push is run where there are several lanes: they go through the net together, and
-// with them the second runs that their guards want.
-func (s *share) push(m *model.Model) {
+// push takes several lanes through the net together, and with them the second runs that
+// their guards want.
+func (s *share) push(m *model.Model, lanes []*lane) {
 	if s.batch == nil {
 		s.batch = m.NewBatch()
 	}
-	for _, l := range s.lanes {
+	for _, l := range lanes {
 		s.streams, s.cols = append(s.streams, l.stream), append(s.cols, l.cols)
 	}
-	for _, l := range s.lanes {
+	for _, l := range lanes {
 		at := -1
 		if st, cols := l.guard.ready(l, l.cols); st != nil {
 			at = len(s.streams)
@@ -112,7 +115,7 @@ func (s *share) push(m *model.Model) {
 	}
 	s.ys = slices.Grow(s.ys, len(s.streams))[:len(s.streams)]
 	s.batch.Push(s.ys, s.streams, s.cols)
-	for i, l := range s.lanes {
+	for i, l := range lanes {
 		var second []float32
 		if at := s.seconds[i]; at >= 0 {
 			second = s.ys[at]
@@ -120,6 +123,10 @@ func (s *share) push(m *model.Model) {
 		l.emit(s.ys[i], l.stream.Spread(), second, false)
 		l.cols = l.cols[:0]
 	}
+	clear(s.streams)
+	clear(s.cols)
+	clear(s.ys)
+	s.streams, s.cols, s.ys, s.seconds = s.streams[:0], s.cols[:0], s.ys[:0], s.seconds[:0]
 }
 
 // regroup puts a lane among those that m serves; nil: none.

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"path/filepath"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/quell-stream/quell/pipeline/view"
@@ -40,7 +39,7 @@ type health struct {
 	told    map[string]outage              // by id of the alert
 	latest  int64                          // time of the latest event, which no other has
 	unsaved bool                           // the file is not up to date
-	pool    sync.Pool
+	pool    batchPool
 	stop    func() // ends run
 	shown   *view.Ring[view.Event]
 }
@@ -64,7 +63,6 @@ type condition struct {
 func newHealth(p *Pipeline) (*health, error) {
 	h := &health{shown: p.told, log: p.log, path: filepath.Join(p.cfg.StateDir, "outages.json"), now: time.Now,
 		links: map[string]string{}, waiting: map[*outlet]map[string]*notice{}, told: map[string]outage{}}
-	h.pool.New = func() any { return new(batch) }
 	for _, w := range p.crew() {
 		h.links[w.name] = w.cfg.Engine.Link
 		var outs []*outlet

@@ -28,7 +28,6 @@ func newWard(t testing.TB, path string, queue int) *ward {
 	w.health = &health{log: slog.New(slog.DiscardHandler), path: path,
 		now: func() time.Time { return w.clock }, links: map[string]string{"s": "https://q/{stream}"},
 		waiting: map[*outlet]map[string]*notice{}, told: map[string]outage{}}
-	w.pool.New = func() any { return new(batch) }
 	w.parts = []*component{{stream: "s", family: "sink", sink: "clean", outs: []*outlet{w.out}, probe: func() condition { return w.is }}}
 	if err := w.load(); err != nil {
 		t.Fatal(err)

@@ -69,8 +69,7 @@ func (h *health) offer(o *outlet) {
 }
 
 func (h *health) batch(n *notice) *batch {
-	b := h.pool.Get().(*batch)
-	b.pool = &h.pool
+	b := h.pool.get()
 	b.addEvent(*n.event, false)
 	b.seal()
 	b.left.Store(1)

@@ -26,7 +26,8 @@ type OutletConfig struct {
 	// the sink or in its spool. An optional one that falls behind loses batches,
 	// counted; with a spool the oldest of what is in it.
 	Required bool
-	// Queue is the number of batches that may wait. Default 8.
+	// Queue is the number of batches that may wait, with mostQueued records and events or
+	// a few more. Default 16.
 	Queue int
 	// Spool, when not nil, takes what the sink does not.
 	Spool *SpoolConfig
@@ -39,10 +40,14 @@ type outlet struct {
 	log   *slog.Logger
 	met   *Metrics
 	queue chan *batch
-	up    atomic.Bool
-	state atomic.Pointer[string] // of the circuit
-	last  atomic.Pointer[string] // latest error, for /readyz
-	told  bool                   // that it is down
+	// waiting counts the items of batches that were put and are not done with; freed is
+	// told when they become fewer.
+	waiting atomic.Int64
+	freed   chan struct{}
+	up      atomic.Bool
+	state   atomic.Pointer[string] // of the circuit
+	last    atomic.Pointer[string] // latest error, for /readyz
+	told    bool                   // that it is down
 	// Items that the sink will never get.
 	dropped atomic.Int64
 	fatal   func(error)
@@ -86,9 +91,9 @@ const (
 
 func newOutlet(cfg OutletConfig, log *slog.Logger, met *Metrics, fatal func(error)) *outlet {
 	if cfg.Queue == 0 {
-		cfg.Queue = 8
+		cfg.Queue = 16
 	}
-	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{})}
+	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{}), freed: make(chan struct{}, 1)}
 	o.spill.room = make(chan struct{}, 1)
 	met.sinkRecords.WithLabelValues(cfg.Name)
 	met.sinkRetries.WithLabelValues(cfg.Name)
@@ -104,38 +109,6 @@ func (o *outlet) start(ctx context.Context) error {
 	}
 	o.wg.Go(func() { o.loop(ctx) })
 	return nil
-}
-
-// put hands a batch over. For a required sink it blocks while the queue is
-// full: that is the back-pressure. An optional sink drops the batch instead, or
-// has it go to the spool.
-func (o *outlet) put(ctx context.Context, b *batch) error {
-	if !o.cfg.Required {
-		select {
-		case o.queue <- b:
-			return nil
-		default:
-		}
-		if o.cfg.Spool == nil {
-			o.drop(len(pick(nil, b, o.cfg.Emit)), "sink_behind")
-			b.finished(false)
-			return nil
-		}
-		select {
-		case o.queue <- b:
-			return nil
-		case <-time.After(crowdedFor):
-			o.crowd()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	select {
-	case o.queue <- b:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }
 
 // probe finds out whether the sink is there before it has anything to write, so

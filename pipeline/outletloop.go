@@ -6,6 +6,83 @@ import (
 	"github.com/quell-stream/quell/sink"
 )
 
+// mostQueued is how many items may wait for a sink, and be written to it: with as many it is
+// given no further batch, however few batches that are. A batch of a stream that is
+// behind has some thousands.
+const mostQueued = 8192
+
+// put hands a batch over. For a required sink it blocks while the queue is
+// full: that is the back-pressure. An optional sink drops the batch instead, or
+// has it go to the spool.
+func (o *outlet) put(ctx context.Context, b *batch) error {
+	if o.cfg.Required {
+		return o.enter(ctx, b)
+	}
+	if o.offer(b) {
+		return nil
+	}
+	if o.cfg.Spool == nil {
+		o.drop(len(pick(nil, b, o.cfg.Emit)), "sink_behind")
+		b.finished(false)
+		return nil
+	}
+	patient, cancel := context.WithTimeout(ctx, crowdedFor)
+	defer cancel()
+	if err := o.enter(patient, b); err == nil || ctx.Err() != nil {
+		return err
+	}
+	o.crowd()
+	return o.enter(ctx, b)
+}
+
+func (o *outlet) full() bool { return o.waiting.Load() >= mostQueued }
+
+// offer puts a batch into the queue if it has room.
+func (o *outlet) offer(b *batch) bool {
+	if o.full() {
+		return false
+	}
+	o.waiting.Add(int64(b.len()))
+	select {
+	case o.queue <- b:
+		return true
+	default:
+		o.waiting.Add(-int64(b.len()))
+		return false
+	}
+}
+
+// enter puts a batch into the queue once it has room. Workers of several streams may
+// wait for it: who was told of room passes it on.
+func (o *outlet) enter(ctx context.Context, b *batch) error {
+	for o.full() {
+		select {
+		case <-o.freed:
+		case <-ctx.Done():
+			o.free()
+			return ctx.Err()
+		}
+	}
+	o.free()
+	n := int64(b.len()) // it may be another's once it is in the queue
+	o.waiting.Add(n)
+	select {
+	case o.queue <- b:
+		return nil
+	case <-ctx.Done():
+		o.waiting.Add(-n)
+		return ctx.Err()
+	}
+}
+
+// free tells one who waits that there may be room.
+func (o *outlet) free() {
+	select {
+	case o.freed <- struct{}{}:
+	default:
+	}
+}
+
 // loop takes batches from the queue until it ends, and makes them durable.
 func (o *outlet) loop(ctx context.Context) {
 	if o.spill.queue != nil && !o.spill.queue.Empty() {
@@ -21,22 +98,31 @@ func (o *outlet) loop(ctx context.Context) {
 			// Stopped by force: nothing of these or later batches is durable, so
 			// they never count as done. They are released all the same.
 			for _, b := range taken {
-				b.release()
+				o.discard(b)
 			}
 			for b := range o.queue {
-				b.release()
+				o.discard(b)
 			}
 			return
 		}
 		clear(items)
 		for i, b := range taken {
 			taken[i] = nil
+			o.waiting.Add(-int64(b.len()))
 			if b.settled != nil {
 				b.settled()
 			}
 			b.finished(o.cfg.Required)
 		}
+		o.free()
 	}
+}
+
+// discard releases a batch that is not written.
+func (o *outlet) discard(b *batch) {
+	o.waiting.Add(-int64(b.len()))
+	b.release()
+	o.free()
 }
 
 // gatherMost is how many items are written at a time where several batches wait.

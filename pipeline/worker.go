@@ -94,7 +94,7 @@ type worker struct {
 	store state.Store
 	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool // partitions given up by this process
-	pool  *sync.Pool
+	pool  batchPool
 
 	arenas   sync.Pool // of states on their way to the committer
 	cut      *cut      // the checkpoint that is being taken, nil: none is
@@ -141,23 +141,6 @@ type part struct {
 	ahead map[string]int64 // of series that had more applied then: up to which offset
 }
 
-// chunk is what the reader collected while the worker was busy: its batch size
-// follows the load, and nothing waits for a batch to fill.
-type chunk struct {
-	deliveries []ingest.Delivery
-	samples    []ingest.Sample
-	err        error
-}
-
-// What bounds a chunk: deliveries, and bytes of payloads beside the last one's. A stream
-// that has fallen behind is worked on in chunks of this size. They are large since the
-// samples of one series in a chunk are computed in one go: what a series keeps comes into
-// the cache once for all of them, and the net takes several columns at a time.
-const (
-	maxChunk      = 4096
-	maxChunkBytes = 4 << 20
-)
-
 func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, outs []*outlet) (*worker, error) {
 	if cfg.Checkpoint == 0 {
 		cfg.Checkpoint = time.Second
@@ -167,7 +150,6 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		pool:   &sync.Pool{New: func() any { return new(batch) }},
 		arenas: sync.Pool{New: func() any { return new(arena) }},
 		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
@@ -194,8 +176,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 }
 
 func (w *worker) newBatch() *batch {
-	b := w.pool.Get().(*batch)
-	b.pool = w.pool
+	b := w.pool.get()
 	w.seq++
 	b.seq = w.seq
 	return b
@@ -251,56 +232,6 @@ func (w *worker) close() error {
 	}
 	w.eng.Close()
 	return errors.Join(err, w.store.Close())
-}
-
-// read fills chunks while the worker is busy with the one before. It ends after
-// the source's first error, which a cancel is too, or when quit is closed.
-func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-chan struct{}) {
-	defer close(out)
-	// With something in hand, only what is ready now is worth taking.
-	poll, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
-	defer cancel()
-	for {
-		var c *chunk
-		select {
-		case c = <-free:
-		case <-quit:
-			return
-		}
-		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
-		for bytes := 0; c.err == nil && len(c.deliveries) < maxChunk && bytes < maxChunkBytes; {
-			when := ctx
-			if len(c.deliveries) > 0 {
-				when = poll
-			}
-			d, err := src.Next(when)
-			if err != nil {
-				if when == poll && ctx.Err() == nil && !errors.Is(err, io.EOF) && errors.Is(err, context.DeadlineExceeded) {
-					break
-				}
-				c.err = err
-				break
-			}
-			from := len(c.samples)
-			bytes += len(d.Payload)
-			c.samples = append(c.samples, d.Samples...)
-			d.Samples = c.samples[from:len(c.samples):len(c.samples)]
-			c.deliveries = append(c.deliveries, d)
-			if d.Assignment != nil {
-				break // it needs an answer before anything else comes
-			}
-		}
-		last := c.err != nil
-		// Even after a cancel what was read is handed over: the worker decides.
-		select {
-		case out <- c:
-		case <-quit:
-			return
-		}
-		if last {
-			return
-		}
-	}
 }
 
 func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error {
