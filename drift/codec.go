@@ -94,16 +94,19 @@ func (c *codec) state(v *State) {
 	}
 }
 
-// f64s codes a slice that never outgrows its capacity.
-func (c *codec) f64s(v *[]float64) {
+// f64s codes a slice of at most most values.
+func (c *codec) f64s(v *[]float64, most int) {
 	if c.r == nil {
 		c.dst = wire.F64s(c.dst, *v)
 		return
 	}
 	n := c.r.Len(8)
-	if n > cap(*v) {
+	if n > most {
 		c.r.Fail(errForeign)
 		return
+	}
+	if n > cap(*v) {
+		*v = make([]float64, n)
 	}
 	*v = (*v)[:n]
 	for i := range *v {

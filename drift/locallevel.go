@@ -64,8 +64,8 @@ func (c *LocalLevelConfig) code(k *codec) {
 // watching with what it learnt. Open is not a rate of false alarms; docs/drift.md
 // has what was measured. Input that is not finite, or beyond ±1e150, is ignored.
 //
-// Update takes time proportional to Window and allocates only where the
-// calibration ends. A LocalLevel is made by NewLocalLevel and not safe for
+// Update takes time proportional to Window and allocates only during the calibration
+// and where it ends. A LocalLevel is made by NewLocalLevel and not safe for
 // concurrent use.
 type LocalLevel struct {
 	cfg   LocalLevelConfig
@@ -107,7 +107,7 @@ type pastLevel struct{ x, level, variance float64 }
 // NewLocalLevel returns a LocalLevel. It panics where cfg does not validate.
 func NewLocalLevel(cfg LocalLevelConfig) *LocalLevel {
 	mustValidate("locallevel", cfg)
-	d := &LocalLevel{cfg: cfg, cal: make([]float64, 0, cfg.Calibration), past: make([]pastLevel, cfg.Window+1)}
+	d := &LocalLevel{cfg: cfg, past: make([]pastLevel, cfg.Window+1)}
 	d.Reset()
 	return d
 }
@@ -115,7 +115,7 @@ func NewLocalLevel(cfg LocalLevelConfig) *LocalLevel {
 // Reset forgets everything but the parameters.
 func (d *LocalLevel) Reset() {
 	clear(d.past)
-	*d = LocalLevel{cfg: d.cfg, cal: d.cal[:0], past: d.past}
+	*d = LocalLevel{cfg: d.cfg, past: d.past}
 }
 
 // Update feeds one value. It returns Drift while a drift is open, and Warning
@@ -318,7 +318,7 @@ func (d *LocalLevel) Vars(visit func(name string, v float64)) {
 func (d *LocalLevel) code(c *codec) {
 	c.state(&d.state)
 	c.count(&d.n)
-	c.f64s(&d.cal)
+	c.f64s(&d.cal, d.cfg.Calibration)
 	c.bool(&d.fitted)
 	c.bool(&d.mellows)
 	d.habit.code(c)
@@ -330,7 +330,7 @@ func (d *LocalLevel) code(c *codec) {
 		c.f64(&d.past[i].x, &d.past[i].level, &d.past[i].variance)
 	}
 	c.count(&d.at, &d.known)
-	if d.at >= len(d.past) || d.known > len(d.past) || !d.fitted && len(d.cal) == cap(d.cal) {
+	if d.at >= len(d.past) || d.known > len(d.past) || !d.fitted && len(d.cal) >= d.cfg.Calibration {
 		c.r.Fail(errForeign)
 		d.at, d.known = 0, 0
 	}

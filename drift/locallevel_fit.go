@@ -45,7 +45,7 @@ func (d *LocalLevel) fit() {
 	// variance of 3/W (von Neumann et al. 1941).
 	d.devR = max(sd, math.Sqrt(3/float64(d.span(1))))
 	d.z, d.v = [means]float64{}, 0
-	d.cal, d.fitted = d.cal[:0], true
+	d.cal, d.fitted = nil, true
 }
 
 // robustScale returns the median of x and its deviation, of which values beyond

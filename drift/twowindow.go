@@ -159,7 +159,7 @@ func (d *TwoWindow) code(c *codec) {
 	c.state(&d.state)
 	c.count(&d.n)
 	c.f64(&d.value, &d.p)
-	c.f64s((*[]float64)(&d.ref))
+	c.f64s((*[]float64)(&d.ref), cap(d.ref))
 	d.window.code(c)
 	if c.r != nil {
 		if len(d.ref) != min(d.n, d.cfg.ReferenceSize) || d.window.len() != min(d.n-len(d.ref), d.cfg.WindowSize) {

@@ -69,9 +69,12 @@ func (m *Model) Net() *nn.Net { return m.net }
 func (m *Model) Quantized() *nn.Quantized { return m.quantized }
 
 // newStream returns a stream of the network.
-func (m *Model) newStream() (*nn.Stream, error) {
-	if m.quantized != nil {
+func (m *Model) newStream(compact bool) (*nn.Stream, error) {
+	switch {
+	case m.quantized != nil:
 		return m.quantized.NewStream()
+	case compact:
+		return m.net.NewCompactStream()
 	}
 	return m.net.NewStream()
 }

@@ -45,7 +45,13 @@ type Stream struct {
 // model of several channels at once serves just that number; a per-channel
 // model any, each channel by itself. The error says if that is not so, or that
 // the network cannot run on a stream.
-func (m *Model) NewStream(channels int) (*Stream, error) {
+func (m *Model) NewStream(channels int) (*Stream, error) { return m.stream(channels, false) }
+
+// NewCompactStream is NewStream for one of many series: where the network allows it
+// the stream keeps only what it must, see nn.Net.NewCompactStream.
+func (m *Model) NewCompactStream(channels int) (*Stream, error) { return m.stream(channels, true) }
+
+func (m *Model) stream(channels int, compact bool) (*Stream, error) {
 	s := &Stream{m: m, channels: channels, per: m.header.perNet()}
 	switch n := m.header.Channels; {
 	case channels < 1:
@@ -58,7 +64,7 @@ func (m *Model) NewStream(channels int) (*Stream, error) {
 		s.level, s.worth = 0, 1
 	}
 	for range channels / s.per {
-		net, err := m.newStream()
+		net, err := m.newStream(compact)
 		if err != nil {
 			return nil, fmt.Errorf("model: %s: %w", m.name, err)
 		}
@@ -163,6 +169,7 @@ func (s *Stream) Warm(history []Column, in int64) {
 		s.features[i].Reset()
 		n.Warm(s.input(history, i), in)
 	}
+	s.x = nil // far longer than what is pushed at a time
 	s.in, s.finished = in, false
 	_, out := s.nets[0].Position()
 	s.out = min(out, in)

@@ -60,7 +60,7 @@ func (l *lane) publish(e sink.Event) {
 	case bounded(e.Kind) && !a.remarks.take(e.Time):
 		l.mute()
 	default:
-		l.eng.out.Event(e)
+		l.handOut(e)
 	}
 }
 
@@ -68,6 +68,10 @@ func bounded(kind string) bool { return kind == "series.reset" || kind == "noise
 
 func (l *lane) mute() {
 	l.alerts.muted++
+	if k := l.kept; k != nil {
+		k.muted++
+		return
+	}
 	l.eng.muted++
 }
 
@@ -118,7 +122,7 @@ func (l *lane) announce(e sink.Event, phase sink.Phase) {
 		e.Data["muted"] = a.muted
 		a.muted = 0
 	}
-	l.eng.out.Event(e)
+	l.handOut(e)
 }
 
 func (a *alerts) appendState(dst []byte) []byte {

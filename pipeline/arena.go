@@ -1,13 +1,19 @@
 package pipeline
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/quell-stream/quell/ingest"
+)
 
 // arena is the memory that the states of a checkpoint are written to. It is used
 // again by later checkpoints: a stream of many series would else make as much garbage
 // with each as all their states take.
 type arena struct {
 	chunks [][]byte
-	at     int // the chunk that is being filled
+	at     int          // the chunk that is being filled
+	most   int          // length of the longest state so far that fits a chunk
+	acks   []ingest.Ack // empty: memory for those of a later checkpoint
 	pool   *sync.Pool
 }
 
@@ -21,9 +27,10 @@ func newArena(pool *sync.Pool) *arena {
 }
 
 // write has appendTo append a state to some memory of the arena, and returns it. like is
-// about how long it is going to be: where it comes out longer than there is room for,
-// append finds it memory of its own.
+// about how long it is going to be, if that is known; it may be as long as any before.
+// Where it comes out longer than there is room for, append finds it memory of its own.
 func (a *arena) write(like int, appendTo func(dst []byte) []byte) []byte {
+	like = max(like, min(a.most+a.most/8, arenaChunk))
 	for a.at < len(a.chunks) && cap(a.chunks[a.at])-len(a.chunks[a.at]) < like {
 		a.at++
 	}
@@ -33,6 +40,9 @@ func (a *arena) write(like int, appendTo func(dst []byte) []byte) []byte {
 	chunk := a.chunks[a.at]
 	from := len(chunk)
 	out := appendTo(chunk[from:from:cap(chunk)])
+	if len(out) <= arenaChunk {
+		a.most = max(a.most, len(out))
+	}
 	if from+len(out) <= cap(chunk) {
 		a.chunks[a.at] = chunk[:from+len(out)]
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -68,6 +69,14 @@ func (p *Pipeline) crew() []*worker {
 	p.change.mu.RLock()
 	defer p.change.mu.RUnlock()
 	return slices.Clone(p.workers)
+}
+
+// crewAndPast returns the workers as they are now, and what those gave out that they
+// took the place of.
+func (p *Pipeline) crewAndPast() ([]*worker, map[string]Summary) {
+	p.change.mu.RLock()
+	defer p.change.mu.RUnlock()
+	return slices.Clone(p.workers), maps.Clone(p.change.past)
 }
 
 // sinks returns the outlets as they are now.

@@ -101,7 +101,7 @@ func TestChange(t *testing.T) {
 	go func() { done <- p.Run(t.Context()) }()
 	<-c.reached["a"]
 	<-c.reached["b"]
-	other := workerOf(p, "b")
+	other, before := workerOf(p, "b"), p.Streams(t.Context())[0].Records
 	broken := errors.New("a model that is not there")
 	same := func() (Parts, error) { return Parts{Streams: []StreamConfig{c.stream(t, "a")}}, nil }
 	err = p.Change(t.Context(), Change{Streams: []string{"a"}, Make: func() (Parts, error) { return Parts{}, broken }, Back: same})
@@ -119,6 +119,9 @@ func TestChange(t *testing.T) {
 	}
 	if workerOf(p, "b") != other || c.made["b"] != 1 || c.made["a"] != 3 {
 		t.Errorf("stream b was touched, or a was made %d times", c.made["a"])
+	}
+	if now := p.Streams(t.Context()); now[len(now)-1].Name != "a" || before == 0 || now[len(now)-1].Records < before {
+		t.Errorf("after a change the streams are %+v: of a %d records were counted before", now, before)
 	}
 	close(c.release)
 	if err := <-done; err != nil {

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/internal/wire"
@@ -10,9 +11,25 @@ import (
 	"github.com/quell-stream/quell/pipeline/state"
 )
 
+// cut is a checkpoint that is being taken: everything as of one moment between two
+// deliveries. The states are written slice by slice while the worker goes on; that of
+// a series which is about to change is written first. So what is kept is what there
+// was, and no sample waits for thousands of states.
+type cut struct {
+	p     *point
+	lanes []*lane // whose state is wanted, unless it was written before its turn
+}
+
+// pointSlice is how long states are written at a time.
+const pointSlice = time.Millisecond
+
 // checkpoint takes a checkpoint of the present state and hands it to the
-// committer; with wait it returns only when it is durable and acked.
+// committer, over the next slices; with wait it returns only when it is durable and
+// acked.
 func (w *worker) checkpoint(hard context.Context, wait bool) error {
+	if err := w.finishCut(hard); err != nil {
+		return err
+	}
 	w.lastPoint = time.Now()
 	// Before the first assignment nothing is known that is not on the disk, and
 	// switches that are there still wait to be obeyed.
@@ -22,17 +39,30 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 	if !wait && w.com.busy() {
 		return nil
 	}
+	w.begin()
+	if !wait {
+		return w.carve(hard, pointSlice)
+	}
+	w.save(w.cut.lanes)
+	p := w.taken()
+	defer w.pulse.wait()()
+	return w.com.put(hard, p, true)
+}
+
+// begin makes the cut: what it holds beside the states, and which states.
+func (w *worker) begin() {
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
-	w.open = nil
+	p.states = newArena(&w.arenas)
+	w.open, p.states.acks = p.states.acks, nil
 	for _, q := range w.parts {
 		p.Heads = append(p.Heads, w.head(&q))
 	}
 	p.Entries, w.eng.gonePart = w.eng.gonePart, nil // before those of series that came back
-	p.states = newArena(&w.arenas)
+	c := &cut{p: p, lanes: w.cutLanes[:0]}
 	for _, l := range w.eng.lanes {
 		if l.touched || p.full {
-			p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))
-			l.touched = false
+			l.due, l.touched = true, false
+			c.lanes = append(c.lanes, l)
 		}
 	}
 	if p.full {
@@ -46,11 +76,81 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 			}
 		}
 	}
-	if wait {
-		defer w.pulse.wait()()
-	}
+	p.Entries = slices.Grow(p.Entries, len(c.lanes))
+	w.cut, w.cutLanes = c, c.lanes
 	w.pointCost = time.Since(w.lastPoint)
-	return w.com.put(hard, p, wait)
+}
+
+// carve writes states for about as long as is said, and hands the checkpoint over with
+// the last of them.
+func (w *worker) carve(hard context.Context, length time.Duration) error {
+	c := w.cut
+	for begun := time.Now(); len(c.lanes) > 0 && time.Since(begun) < length; {
+		n := min(8, len(c.lanes))
+		w.save(c.lanes[:n])
+		c.lanes = c.lanes[n:]
+	}
+	if len(c.lanes) > 0 {
+		return nil
+	}
+	return w.com.put(hard, w.taken(), false)
+}
+
+// always is a channel that one can receive from.
+var always = func() chan struct{} {
+	c := make(chan struct{})
+	close(c)
+	return c
+}()
+
+// more is ready while there are states to be written.
+func (w *worker) more() <-chan struct{} {
+	if w.cut == nil {
+		return nil
+	}
+	return always
+}
+
+// finishCut hands over what is being taken, if anything is.
+func (w *worker) finishCut(hard context.Context) error {
+	if w.cut == nil {
+		return nil
+	}
+	w.save(w.cut.lanes)
+	return w.com.put(hard, w.taken(), false)
+}
+
+// taken returns the point of the cut, whose states are all there.
+func (w *worker) taken() *point {
+	p := w.cut.p
+	clear(w.cutLanes)
+	w.cut = nil
+	return p
+}
+
+// save writes the states of those lanes of the cut that are due.
+func (w *worker) save(lanes []*lane) {
+	for _, l := range lanes {
+		if l.due {
+			w.saveOne(l)
+		}
+	}
+}
+
+func (w *worker) saveOne(l *lane) {
+	begun := time.Now()
+	p := w.cut.p
+	l.due = false
+	p.Entries = append(p.Entries, w.entry(l, p.states, &p.Checkpoint))
+	w.pointCost += time.Since(begun)
+}
+
+// changes says that the state of the lane is about to become another one.
+func (l *lane) changes() {
+	if l.due {
+		l.eng.save(l)
+	}
+	l.touched = true
 }
 
 // The stream's own state: fates that no series holds. Those of series given up

@@ -118,12 +118,14 @@ func (c *committer) commit(p *point, broken *bool) {
 		return
 	}
 	c.count.Inc()
-	if p.states != nil {
-		p.Entries = nil
-		p.states.release()
-	}
 	for _, a := range p.acks {
 		a.Done()
+	}
+	if p.states != nil {
+		p.Entries = nil
+		clear(p.acks)
+		p.states.acks, p.acks = p.acks[:0], nil
+		p.states.release()
 	}
 	p.end()
 }

@@ -141,9 +141,11 @@ type Engine struct {
 	groups map[*model.Model]*group // by the model that serves
 	active []*group                // with lanes of this Run
 	fits   *fitter
+	save   func(*lane) // writes the state of a lane that is due
 	shards []*shard
 	made   int          // lanes so far: they are dealt out to the shards in turn
 	order  []*lane      // of the records of this Run, where they are kept
+	inbox  []arrival    // samples that no lane has looked at
 	muted  int64        // events that the bounds of their series kept back
 	spare  window.Fates // fates of samples that no lane holds
 	gone   window.Fates // fates of dropped lanes' samples
@@ -204,7 +206,8 @@ func (e *Engine) Close() {
 
 // Push takes samples of one message. stored is the message's stored stamp in
 // Unix ns, 0 where there is none; part is the partition it came from.
-// What becomes computable is computed by the next Run.
+// What becomes computable is computed by the next Run, and unless somebody waits to hear
+// of each sample, see defers, no lane looks at its samples before.
 func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error {
 	r := e.partition(part)
 	for i := 0; i < len(samples); i++ {
@@ -225,10 +228,14 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 			i += e.passThrough(part, samples[i:]) - 1
 			continue
 		}
-		l.touched = true
+		l.changes()
 		r.left.greet(l, samples[i].Time)
 		l.live(samples[i].Time)
 		r.touch(l, e.now)
+		if e.defers() {
+			e.receive(l, &samples[i], stored)
+			continue
+		}
 		l.win.Push(samples[i], stored, l)
 		if l.past != nil && len(l.past.late) > 0 {
 			e.amended = append(e.amended, l)
@@ -247,7 +254,7 @@ func (e *Engine) Push(part string, samples []ingest.Sample, stored int64) error 
 func (e *Engine) Finish() {
 	e.Run()
 	for _, l := range e.sorted() {
-		l.touched = true
+		l.changes()
 		l.win.Finish(l)
 		l.run()
 		l.queued = false

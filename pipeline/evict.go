@@ -34,6 +34,7 @@ func (e *Engine) expired(r *recency, l *lane) bool {
 		return false
 	}
 	if l.mark == noMark { // only wrong clocks had spoken
+		l.changes()
 		l.mark = r.newest
 	}
 	return r.newest-l.mark > int64(e.cfg.StateTTL)
@@ -49,6 +50,8 @@ func (e *Engine) evict(l *lane, t int64) error {
 // end finalises what waits of a series, and forgets it: reset tells why its context
 // ends, and resolved why an open alert is over.
 func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
+	l.changes()
+	l.drain()
 	l.win.End(reset, l)
 	l.run()
 	l.retire(t, resolved)
@@ -73,7 +76,11 @@ func (f *left) add(l *lane) {
 // that a forgotten series may have records of, in an epoch that none had: it may be the
 // same series, sent again from a backup, and no key is told twice.
 func (f *left) greet(l *lane, t int64) {
-	if fates := l.win.Fates(); t <= f.till && fates.In() == fates[window.Quarantined] {
+	if t > f.till {
+		return
+	}
+	l.drain()
+	if fates := l.win.Fates(); fates.In() == fates[window.Quarantined] {
 		l.win.BeginIn(f.epoch)
 	}
 }

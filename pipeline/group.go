@@ -31,6 +31,7 @@ func (e *Engine) Run() {
 		e.runSharded()
 		return
 	}
+	e.drain()
 	for _, l := range e.dirty {
 		l.queued = false
 		if l.alone() {

@@ -127,29 +127,30 @@ func (g *laneGuard) ready(l *lane, cols []model.Column) (*model.Stream, []model.
 		return nil, nil
 	}
 	if g.second == nil {
-		st, err := l.mod.NewStream(c)
+		st, err := l.mod.NewCompactStream(c)
 		if err != nil {
 			panic("pipeline: a second stream of a model that has one: " + err.Error())
 		}
 		past := l.history.columns()
-		st.Warm(g.nudge(l, past, in-int64(len(past)/c)), in)
+		st.Warm(g.nudge(nil, l, past, in-int64(len(past)/c)), in)
 		g.second = st
 	}
-	return g.second, g.nudge(l, cols, in)
+	g.cols = g.nudge(g.cols[:0], l, cols, in)
+	return g.second, g.cols
 }
 
-// nudge returns the columns of slots from a number on with their readings moved
-// where the guard wants it. They stay valid until the next call.
-func (g *laneGuard) nudge(l *lane, cols []model.Column, slot int64) []model.Column {
-	g.cols = append(g.cols[:0], cols...)
+// nudge appends the columns of slots from a number on to dst, with their readings
+// moved where the guard wants it.
+func (g *laneGuard) nudge(dst []model.Column, l *lane, cols []model.Column, slot int64) []model.Column {
+	dst = append(dst, cols...)
 	c := len(l.scalers)
-	for i := range g.cols {
-		col := &g.cols[i]
+	for i := range dst {
+		col := &dst[i]
 		if t := slot + int64(i/c); !col.Missing && g.Wants(t, t+1) {
 			col.X += g.nudgeOf(l, i%c, t, col.Level)
 		}
 	}
-	return g.cols
+	return dst
 }
 
 // nudgeOf returns by how much a scaled reading is moved.

@@ -7,7 +7,7 @@ import "github.com/quell-stream/quell/model"
 type history struct {
 	channels int
 	slots    int
-	buf      []model.Column // up to 2×slots slots; the tail counts
+	buf      []model.Column // up to an eighth more than slots slots; the tail counts
 }
 
 func newHistory(slots, channels int) *history {
@@ -15,10 +15,18 @@ func newHistory(slots, channels int) *history {
 }
 
 func (h *history) add(cols []model.Column) {
-	h.buf = append(h.buf, cols...)
-	if most := 2 * h.slots * h.channels; len(h.buf) > most {
-		h.buf = h.buf[:copy(h.buf, h.buf[len(h.buf)-h.slots*h.channels:])]
+	n := h.slots * h.channels
+	most := n + n/8
+	if len(cols) > n {
+		cols = cols[len(cols)-n:]
 	}
+	if over := len(h.buf) + len(cols) - most; over > 0 {
+		h.buf = h.buf[:copy(h.buf, h.buf[max(0, len(h.buf)+len(cols)-n):])]
+	}
+	if need := len(h.buf) + len(cols); need > cap(h.buf) {
+		h.buf = append(make([]model.Column, 0, min(max(2*cap(h.buf), need, 16), most)), h.buf...)
+	}
+	h.buf = append(h.buf, cols...)
 }
 
 // columns returns the columns that count, oldest first.

@@ -75,12 +75,14 @@ type lane struct {
 
 	saved           int // bytes of its latest state
 	queued, touched bool
+	due             bool  // a checkpoint that is being taken wants its state as it is now
 	waitingRaw      int64 // own samples in waiting
 	rec             sink.Record
 	shard           int
-	kept            *outbox // where its records go in this Run; nil: straight out
-	keptFrom        int     // which of them are its own, up to keptTo-1
-	keptTo          int
+	kept            *outbox // where what it gives goes in this Run; nil: straight out
+	joined          bool    // it went through its net with others
+	own, early      extent  // of it, and of what it gave while it looked at its samples
+	first, last     int32   // of its samples in the inbox of the engine, counted from 1; 0: none
 	scales          []window.Scale
 	estimates       []estimate
 	levels, levelsY []level // per channel: of the newest slot, and of the one whose record is made
@@ -153,7 +155,7 @@ func (l *lane) begin(rateHz float64) error {
 	cfg := &l.eng.cfg
 	m, alarms := cfg.at(rateHz)
 	if cfg.Watch {
-		l.watch = newWatch(l.eng, l.series, alarms, l.win.RateHz())
+		l.watch = newWatch(l, alarms, l.win.RateHz())
 	}
 	return l.serve(m)
 }
@@ -166,7 +168,7 @@ func (l *lane) serve(m *model.Model) error {
 	var st *model.Stream
 	if m != nil {
 		var err error
-		if st, err = m.NewStream(len(l.scalers)); err != nil {
+		if st, err = m.NewCompactStream(len(l.scalers)); err != nil {
 			return err
 		}
 	}
@@ -238,11 +240,11 @@ func (l *lane) modelName() string {
 }
 
 // fates returns the series' counts, with samples whose record waits for its
-// look-ahead as pending.
+// look-ahead, or that the lane has not looked at, as pending.
 func (l *lane) fates() window.Fates {
 	f := l.win.Fates()
 	f[window.Raw] -= l.waitingRaw
-	f[window.Pending] += l.waitingRaw
+	f[window.Pending] += l.waitingRaw + l.unseen()
 	return f
 }
 
@@ -307,9 +309,8 @@ func (l *lane) Slot(s *window.Slot) {
 	if l.alerts.held != nil {
 		l.release(s.Time)
 	}
-	if t := l.eng.cfg.Tap; t != nil {
-		c := len(l.scalers)
-		t.Slot(l.series, s.Epoch, s.Index, l.cols[len(l.cols)-c:], l.scales, l.state)
+	if l.eng.cfg.Tap != nil {
+		l.showTap(s)
 	}
 	if len(l.cols) >= block*len(l.scalers) {
 		l.run()
@@ -365,9 +366,6 @@ func (l *lane) Reset(reason string) {
 		l.eng.event(l, last, "series.reset", "info", reason, nil)
 	}
 }
-
-// Dead passes a dead sample on.
-func (l *lane) Dead(s ingest.Sample, why window.Fate) { l.eng.out.Dead(s, why) }
 
 // run pushes the collected columns through the net, in pieces that end where a
 // switch takes effect.

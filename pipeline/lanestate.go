@@ -10,8 +10,12 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state.
-const laneVersion = 7
+// laneVersion is the first byte of a lane's state. In one of version 7 there is also
+// what a young series does not have yet; it is read too.
+const (
+	laneVersion = 8
+	oldestLane  = 7
+)
 
 // models is where a lane's models are found by their names.
 type models interface {
@@ -78,8 +82,8 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	if v := r.U8(); r.Err() == nil && v != laneVersion {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d", series, v, laneVersion)
+	if v := r.U8(); r.Err() == nil && (v < oldestLane || v > laneVersion) {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d and %d", series, v, oldestLane, laneVersion)
 	}
 	l.mark, l.turn = r.I64(), r.I64()
 	rate := r.F64() // that it was begun for; the grid may be at another one by now

@@ -1,9 +1,17 @@
 package pipeline
 
 import (
+	"compress/gzip"
+	"io"
+	"os"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/window"
 )
 
 // TestDamagedState: a state that is cut short anywhere is refused.
@@ -24,5 +32,62 @@ func TestDamagedState(t *testing.T) {
 		if _, err := restoreLane(e, "p", "x", state[:n], bank); err == nil {
 			t.Fatalf("%d of %d bytes are taken for a state", n, len(state))
 		}
+	}
+}
+
+// TestEarlierState: a series whose state version 7 wrote after 40 slots goes on as one
+// that was never interrupted. The fixture is what appendState gave then.
+func TestEarlierState(t *testing.T) {
+	f, err := os.Open("testdata/lane7.gz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var records [2][]string
+	for i := range records {
+		var out lines
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"value"}, Model: testModel(t, 1), Window: window.Config{RateHz: 1},
+			MaxSeries: 1, Guard: true, Watch: true, FalseAlarms: monitor.DefaultRate, FitSentinel: untrained}, &out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		push := func(from, to int) {
+			for k := from; k < to; k++ {
+				in := []ingest.Sample{{Series: "x", Time: int64(k) * int64(time.Second), Value: float64((37*k*k+11*k)%101) / 8}}
+				if err := e.Push("p", in, 0); err != nil {
+					t.Fatal(err)
+				}
+			}
+			e.Run()
+		}
+		push(0, 40)
+		if i == 1 {
+			was := e.lanes["x"].place
+			l, err := restoreLane(e, "p", "x", state, bank)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.place = was
+			e.lanes["x"] = l
+		}
+		out.records = nil
+		push(40, 2400)
+		records[i] = out.records
+	}
+	if len(records[0]) == 0 || !slices.Equal(records[0], records[1]) {
+		t.Errorf("%d records, and %d of the one that was restored, or others", len(records[0]), len(records[1]))
 	}
 }

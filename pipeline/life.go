@@ -33,8 +33,8 @@ func (l *lane) live(t int64) {
 func (l *lane) obey(sw Switch) {
 	switch {
 	case sw.Life.Begun && sw.Life != l.life:
+		l.changes()
 		l.later = append(l.later, sw)
-		l.touched = true
 	case sw.Record >= l.emitted:
 		l.schedule(sw)
 	}
@@ -49,6 +49,7 @@ func (e *Engine) succeed(l *lane) error {
 	if err != nil || next == nil {
 		return err
 	}
-	next.later, next.touched = l.later, true
+	next.changes()
+	next.later = l.later
 	return nil
 }

@@ -9,34 +9,42 @@ import (
 // serves already, or that has no predecessor.
 var ErrNoModel = errors.New("no such switch")
 
+// Where narrows a switch by hand to a stream, and to one series of it. The zero value
+// is everywhere.
+type Where struct{ Stream, Series string }
+
 // Switcher is an Adapter that switches models by hand. Its methods take the name
-// of a model and return the series that are switched, and are safe for concurrent
-// use. Errors about names wrap ErrNoModel.
+// of a model, and of the series where only one is meant, return the series that are
+// switched, and are safe for concurrent use. Errors about names wrap ErrNoModel.
 type Switcher interface {
 	// Promote has the model serve where it is known.
-	Promote(name string) (series []string, err error)
+	Promote(name, series string) (switched []string, err error)
 	// RollBackModel has its predecessor serve where it serves.
-	RollBackModel(name string) (series []string, err error)
+	RollBackModel(name, series string) (switched []string, err error)
 }
 
-// Promote has a model serve by hand, in all streams that know it, and returns
+// Promote has a model serve by hand, in all streams that know it, or where it is meant to, and returns
 // what is switched, as stream/series. The switches are durable before the first
 // record that they affect, which may be after Promote returned.
-func (p *Pipeline) Promote(name string) ([]string, error) {
-	return p.switchAll(func(s Switcher) ([]string, error) { return s.Promote(name) })
+func (p *Pipeline) Promote(name string, in Where) ([]string, error) {
+	return p.switchAll(in, func(s Switcher) ([]string, error) { return s.Promote(name, in.Series) })
 }
 
-// RollBack has the predecessor of a model serve wherever it serves, by hand, and
-// returns what is switched, as Promote does.
-func (p *Pipeline) RollBack(name string) ([]string, error) {
-	return p.switchAll(func(s Switcher) ([]string, error) { return s.RollBackModel(name) })
+// RollBack has the predecessor of a model serve wherever it serves, or is
+// meant to, by hand, and returns what is switched, as Promote does.
+func (p *Pipeline) RollBack(name string, in Where) ([]string, error) {
+	return p.switchAll(in, func(s Switcher) ([]string, error) { return s.RollBackModel(name, in.Series) })
 }
 
-func (p *Pipeline) switchAll(f func(Switcher) ([]string, error)) ([]string, error) {
+func (p *Pipeline) switchAll(in Where, f func(Switcher) ([]string, error)) ([]string, error) {
 	var all []string
 	var errs []error
-	asked := false
+	asked, known := false, in.Stream == ""
 	for _, w := range p.crew() {
+		if in.Stream != "" && in.Stream != w.name {
+			continue
+		}
+		known = true
 		s, ok := w.cfg.Adapter.(Switcher)
 		if !ok {
 			continue
@@ -51,6 +59,8 @@ func (p *Pipeline) switchAll(f func(Switcher) ([]string, error)) ([]string, erro
 		}
 	}
 	switch {
+	case !known:
+		return nil, fmt.Errorf("%w: there is no stream %q", ErrUnknown, in.Stream)
 	case !asked:
 		return nil, fmt.Errorf("%w: no stream adapts its models: set adapt.mode", ErrNoModel)
 	case len(all) == 0:

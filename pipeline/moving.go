@@ -71,6 +71,7 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	}
 	taken, err := w.takeAll(hard, a)
 	if errors.Is(err, state.ErrStale) {
+		w.lead(0)
 		w.com.over.Store(true) // until the next assignment, which is on its way
 		a.Resume(fromCommitted(len(a.Parts)))
 		return nil
@@ -86,8 +87,11 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	}
 	w.forget(w.handOver(kept))
 	w.parts = w.parts[:0]
-	first := make([]int64, len(a.Parts))
+	first, term := make([]int64, len(a.Parts)), int64(0)
 	for i, p := range a.Parts {
+		if p.Number == 0 {
+			term = taken[i].Term
+		}
 		q, ok := kept[p.Name]
 		if !ok {
 			if q, err = w.inherit(p, &taken[i]); err != nil {
@@ -108,11 +112,21 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 		return err
 	}
 	if w.com.over.Load() { // it may not stand
-		first = fromCommitted(len(first))
+		first, term = fromCommitted(len(first)), 0
 	}
+	w.lead(term)
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
+}
+
+// lead tells the adapter whether it decides on the model that the series of all
+// processes share, which it does where this one has the lowest partition: its term is
+// that of the partition, else 0.
+func (w *worker) lead(term int64) {
+	if l, is := w.cfg.Adapter.(Leader); is {
+		l.Lead(term)
+	}
 }
 
 // fromCommitted is the answer to an assignment of which nothing may be finished: each partition

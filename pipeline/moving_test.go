@@ -103,6 +103,9 @@ func (s *member) Next(ctx context.Context) (ingest.Delivery, error) {
 	if int(s.next) >= len(s.g.log) {
 		return s.end(ctx)
 	}
+	if err := ctx.Err(); s.next%fetched == 0 && errors.Is(err, context.DeadlineExceeded) {
+		return ingest.Delivery{}, err
+	}
 	if s.wake != nil {
 		s.wake(s.next)
 	}

@@ -26,7 +26,7 @@ type OutletConfig struct {
 	// the sink or in its spool. An optional one that falls behind loses batches,
 	// counted; with a spool the oldest of what is in it.
 	Required bool
-	// Queue is the number of batches that may wait. Default 16.
+	// Queue is the number of batches that may wait. Default 8.
 	Queue int
 	// Spool, when not nil, takes what the sink does not.
 	Spool *SpoolConfig
@@ -86,7 +86,7 @@ const (
 
 func newOutlet(cfg OutletConfig, log *slog.Logger, met *Metrics, fatal func(error)) *outlet {
 	if cfg.Queue == 0 {
-		cfg.Queue = 16
+		cfg.Queue = 8
 	}
 	o := &outlet{cfg: cfg, log: log.With("sink", cfg.Name), met: met, queue: make(chan *batch, cfg.Queue), fatal: fatal, ending: make(chan struct{})}
 	o.spill.room = make(chan struct{}, 1)
@@ -135,32 +135,6 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
-	}
-}
-
-func (o *outlet) loop(ctx context.Context) {
-	if o.spill.queue != nil && !o.spill.queue.Empty() {
-		o.divert(ctx) // an earlier process left it behind
-	} else {
-		o.probe(ctx)
-	}
-	var items []sink.Item
-	for b := range o.queue {
-		items = pick(items[:0], b, o.cfg.Emit)
-		if len(items) > 0 && !o.settle(ctx, items) {
-			// Stopped by force: nothing of this or later batches is durable, so
-			// they never count as done. They are released all the same.
-			b.release()
-			for b := range o.queue {
-				b.release()
-			}
-			return
-		}
-		clear(items)
-		if b.settled != nil {
-			b.settled()
-		}
-		b.finished(o.cfg.Required)
 	}
 }
 

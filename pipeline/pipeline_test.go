@@ -42,6 +42,9 @@ func (s *memSource) Open(context.Context) error {
 	return nil
 }
 
+// fetched is how many messages a source has ready at a time.
+const fetched = 500
+
 func (s *memSource) Next(ctx context.Context) (ingest.Delivery, error) {
 	switch s.next {
 	case -2:
@@ -58,6 +61,9 @@ func (s *memSource) Next(ctx context.Context) (ingest.Delivery, error) {
 	}
 	if int(s.next) >= len(s.log) {
 		return ingest.Delivery{}, io.EOF
+	}
+	if err := ctx.Err(); s.next%fetched == 0 && errors.Is(err, context.DeadlineExceeded) {
+		return ingest.Delivery{}, err
 	}
 	if s.wake != nil {
 		s.wake(s.next)

@@ -22,6 +22,7 @@ func (w *worker) settle(hard context.Context) error {
 	if !is {
 		return nil
 	}
+	w.eng.drain()
 	var all []Decision
 	s.Idle(func(d Decision) { all = append(all, d) })
 	if len(all) == 0 {

@@ -4,22 +4,25 @@ import (
 	"runtime"
 	"sync"
 
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/model/guard"
-	"github.com/quell-stream/quell/sink"
 )
 
-// Nets, guards and the records that come of them are most of what an engine has to
-// compute, and need nothing of other series. So the lanes are dealt out to as many shards
-// as there are processors, and a Run with enough to do has each shard computed by a
-// goroutine of its own, which keeps its records; when all are done these are handed
-// out in the order in which one goroutine would have made them. What samples do before
-// (grid, scale, monitor, adapter) stays with the goroutine that drives the engine.
+// What is computed of a series needs nothing of other series. So the lanes are dealt out
+// to as many shards as there are processors, and a Run with enough to do has each shard
+// computed by a goroutine of its own: the samples of its lanes with grid, scale and
+// monitor, then nets, guards and records. What the lanes give is kept (see outbox), and
+// handed out when all are done, in the order in which one goroutine would have made it.
+// That, and which series a sample is of, is all that stays with the goroutine that drives
+// the engine; the adapter, which is of the stream, is among those who are handed things.
 
 // shard is what the lanes that one goroutine computes work on together.
 type shard struct {
-	panels map[int]*guard.Panel // by look-ahead
-	kept   outbox
-	alone  []*lane // of this Run, that do not go through their net with others
+	panels    map[int]*guard.Panel // by look-ahead
+	sentinels monitor.Workshop
+	kept      outbox
+	lanes     []*lane  // of this Run
+	active    []*group // of those of them that go through their nets with others
 }
 
 // maxShards bounds the goroutines of a Run.
@@ -59,7 +62,7 @@ func (e *Engine) sharded() bool {
 	if len(e.shards) < 2 || e.cfg.Judged != nil {
 		return false
 	}
-	columns := 0
+	columns := len(e.inbox)
 	for _, l := range e.dirty {
 		if len(l.switches) > 0 {
 			return false
@@ -69,37 +72,58 @@ func (e *Engine) sharded() bool {
 	return columns >= leastColumns*len(e.shards)
 }
 
+// separate says that the lanes can look at their samples in their shards. A grid that is
+// not known yet may have a lane choose its model, and so its group, and whoever looks on
+// is shown slots as they come.
+func (e *Engine) separate() bool { return e.cfg.Window.RateHz > 0 && e.eyes == nil }
+
 // runSharded is Run on all shards.
 func (e *Engine) runSharded() {
+	if !e.separate() {
+		e.drain()
+	}
+	_, encode := e.out.(encodedOut)
 	for _, l := range e.dirty {
-		l.queued = false
 		s := e.shards[l.shard]
-		l.kept = &s.kept
-		if l.alone() {
-			e.order, s.alone = append(e.order, l), append(s.alone, l)
-			continue
-		}
-		e.enlist(l)
-		g := &l.group.shares[l.shard]
-		g.lanes = append(g.lanes, l)
+		s.kept.encode = encode
+		l.kept, s.lanes = &s.kept, append(s.lanes, l)
 	}
-	for _, g := range e.active {
-		e.order = append(e.order, g.lanes...)
-	}
-	clear(e.dirty)
-	e.dirty = e.dirty[:0]
 	var others sync.WaitGroup
 	for i := 1; i < len(e.shards); i++ {
 		others.Go(func() { e.runShard(i) })
 	}
 	e.runShard(0)
 	others.Wait()
-	for _, l := range e.order {
-		l.kept.replay(e.out, l.keptFrom, l.keptTo)
-		l.kept, l.keptFrom, l.keptTo = nil, 0, 0
-	}
+	e.inbox = e.inbox[:0]
+	e.handOver()
 	for _, s := range e.shards {
+		e.muted += s.kept.muted
 		s.kept.reset()
+	}
+}
+
+// handOver hands out what the shards have kept, in the order of one goroutine: first what
+// the lanes gave while they looked at their samples, then what those gave that ran alone,
+// and then that of each group.
+func (e *Engine) handOver() {
+	for _, l := range e.dirty {
+		l.kept.replay(e, l.early)
+		l.early, l.queued = extent{}, false
+		if l.joined {
+			l.joined = false
+			e.enlist(l)
+			continue
+		}
+		e.order = append(e.order, l)
+	}
+	clear(e.dirty)
+	e.dirty = e.dirty[:0]
+	for _, g := range e.active {
+		e.order = append(e.order, g.lanes...)
+	}
+	for _, l := range e.order {
+		l.kept.replay(e, l.own)
+		l.kept, l.own = nil, extent{}
 	}
 	clear(e.order)
 	e.order = e.order[:0]
@@ -109,77 +133,30 @@ func (e *Engine) runSharded() {
 // runShard computes the lanes of one shard.
 func (e *Engine) runShard(i int) {
 	s := e.shards[i]
-	for _, l := range s.alone {
-		l.run()
+	for _, l := range s.lanes {
+		l.drain()
+		l.early, l.own = l.own, extent{}
 	}
-	clear(s.alone)
-	s.alone = s.alone[:0]
-	for _, g := range e.active {
-		g.shares[i].run(g.m)
-	}
-}
-
-// give hands the lane's record out, or keeps it until its turn. What a lane gives in
-// a Run is kept in one piece.
-func (l *lane) give() {
-	k := l.kept
-	if k == nil {
-		l.eng.out.Record(&l.rec)
-		return
-	}
-	if l.keptFrom == l.keptTo {
-		l.keptFrom = len(k.records)
-	}
-	k.add(&l.rec)
-	l.keptTo = len(k.records)
-}
-
-// encodedOut is an Out that takes a record with its JSON, which need not be written
-// again.
-type encodedOut interface {
-	Encoded(r *sink.Record, json []byte)
-}
-
-// outbox holds records on their way to an Out, in memory that is used again.
-type outbox struct {
-	records []sink.Record
-	values  [][]sink.Value
-	ends    []int // of each record in json
-	json    []byte
-}
-
-func (k *outbox) add(r *sink.Record) {
-	n := len(k.records)
-	k.records = append(k.records, *r)
-	if n == len(k.values) {
-		k.values = append(k.values, nil)
-	}
-	k.values[n] = append(k.values[n][:0], r.Values...)
-	k.records[n].Values = k.values[n]
-	k.json = sink.AppendRecord(k.json, r)
-	k.ends = append(k.ends, len(k.json))
-}
-
-// replay hands out the records from…to-1.
-func (k *outbox) replay(out Out, from, to int) {
-	encoded, ok := out.(encodedOut)
-	for i := from; i < to; i++ {
-		if !ok {
-			out.Record(&k.records[i])
+	for _, l := range s.lanes {
+		if l.joined = !l.alone(); l.joined {
+			s.enlist(l, i)
 			continue
 		}
-		begin := 0
-		if i > 0 {
-			begin = k.ends[i-1]
-		}
-		encoded.Encoded(&k.records[i], k.json[begin:k.ends[i]])
+		l.run()
 	}
+	for _, g := range s.active {
+		g.shares[i].run(g.m)
+	}
+	clear(s.lanes)
+	clear(s.active)
+	s.lanes, s.active = s.lanes[:0], s.active[:0]
 }
 
-func (k *outbox) reset() {
-	clear(k.records)
-	k.records, k.ends, k.json = k.records[:0], k.ends[:0], k.json[:0]
-	if cap(k.json) > 4<<20 {
-		k.json = nil
+// enlist has a lane run with those of its group in the shard, the i-th.
+func (s *shard) enlist(l *lane, i int) {
+	g := &l.group.shares[i]
+	if len(g.lanes) == 0 {
+		s.active = append(s.active, l.group)
 	}
+	g.lanes = append(g.lanes, l)
 }

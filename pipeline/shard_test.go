@@ -42,6 +42,23 @@ func (o *encoder) Encoded(r *sink.Record, json []byte) {
 	o.lines = append(o.lines, string(json))
 }
 
+// onlooker is a Tap that keeps all it sees, in order.
+type onlooker struct{ lines []string }
+
+func (o *onlooker) Slot(series string, epoch int, index int64, cols []model.Column, scales []window.Scale, state string) {
+	o.lines = append(o.lines, fmt.Sprint(series, epoch, index, cols, scales, state))
+}
+func (o *onlooker) Serving(series string, m *model.Model) {
+	o.lines = append(o.lines, fmt.Sprint(series, m.Name()))
+}
+func (o *onlooker) Dropped(series string) { o.lines = append(o.lines, series) }
+func (o *onlooker) Opened(series string, since int64, kind string) {
+	o.lines = append(o.lines, fmt.Sprint(series, since, kind))
+}
+func (o *onlooker) Resolved(series string, index int64) {
+	o.lines = append(o.lines, fmt.Sprint(series, index))
+}
+
 // fleetOf draws the samples of many series: each with gaps and disorder of its own.
 func fleetOf(rng *rand.Rand, series, slots int) []ingest.Sample {
 	var in []ingest.Sample
@@ -55,18 +72,21 @@ func fleetOf(rng *rand.Rand, series, slots int) []ingest.Sample {
 			if m := len(in); m > 2*series && rng.IntN(20) == 0 {
 				in[m-1], in[m-series] = in[m-series], in[m-1]
 			}
+			if m := len(in); m > 9*series && rng.IntN(100) == 0 { // too late
+				in[m-1], in[m-9*series] = in[m-9*series], in[m-1]
+			}
 		}
 	}
 	return in
 }
 
-// shardedRun returns all that an engine of so many shards hands out.
-func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, allowed time.Duration, cut func() int) []string {
+// shardedRun returns all that an engine of so many shards hands out, and what its Tap sees.
+func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, allowed time.Duration, cut func() int) (lines, seen []string) {
 	t.Helper()
-	out := &encoder{}
+	out, tap := &encoder{}, &onlooker{}
 	next := 0
 	e, err := NewEngine(EngineConfig{
-		Stream: "s", Channels: []string{"a"}, Guard: true, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate, SentinelSlots: 128,
+		Stream: "s", Channels: []string{"a"}, Guard: true, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate, SentinelSlots: 128, Tap: tap,
 		Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond, AllowedLateness: allowed},
 		AtRate: func(float64) (*model.Model, monitor.Rate) {
 			next++
@@ -94,11 +114,12 @@ func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Mo
 	if shards > 1 && parallel == 0 {
 		t.Fatal("nothing was computed in parallel")
 	}
-	return out.lines
+	return out.lines, tap.lines
 }
 
 // TestShardsChangeNothing: what comes out of any number of shards is what comes of one,
-// byte for byte and in the same order, whatever the series, models and calls.
+// byte for byte and in the same order, whatever the series, models and calls. So is what the
+// Tap sees.
 func TestShardsChangeNothing(t *testing.T) {
 	models := []*model.Model{testModel(t, 1), testModel(t, 1), testModel(t, 1), testModel(t, 1)}
 	for seed := range uint64(8) {
@@ -109,16 +130,23 @@ func TestShardsChangeNothing(t *testing.T) {
 		}
 		served, longest, shards := models[:1+draw.IntN(len(models))], 1+draw.IntN(3000), 2+draw.IntN(4)
 		in := fleetOf(draw, series, slots)
-		run := func(shards int) []string {
+		run := func(shards int) ([]string, []string) {
 			cuts := rand.New(rand.NewPCG(seed, 2))
 			return shardedRun(t, shards, slices.Clone(in), served, time.Duration(seed%2)*time.Second, func() int { return 400 + cuts.IntN(longest) })
 		}
-		want, got := run(1), run(shards)
+		want, wantSeen := run(1)
+		got, gotSeen := run(shards)
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("seed %d, %d series, %d models, %d shards (-one +many):\n%s", seed, series, len(served), shards, diff)
 		}
-		if served := strings.Count(strings.Join(want, ""), `"method":"net"`); served == 0 {
-			t.Fatalf("seed %d: the net served nothing", seed)
+		if diff := cmp.Diff(wantSeen, gotSeen); diff != "" {
+			t.Fatalf("seed %d, %d shards, what the Tap sees (-one +many):\n%s", seed, shards, diff)
+		}
+		all := strings.Join(want, "\n")
+		for _, s := range []string{`"method":"net"`, `"kind":"series.reset"`, window.Late.String()} {
+			if !strings.Contains(all, s) && (seed%2 == 0 || s != window.Late.String()) { // else late ones revise records
+				t.Fatalf("seed %d: there is no %s in what came out", seed, s)
+			}
 		}
 	}
 }

@@ -31,6 +31,7 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 	if l == nil {
 		return sw, false
 	}
+	l.drain()
 	sw.Record, sw.Life = l.emitted, l.life
 	sw.At = l.stamp(sw.Kind)
 	if l.watch != nil {
@@ -44,6 +45,7 @@ func (e *Engine) Decide(sw Switch) (Switch, bool) {
 // or later by as little as it takes for no two of a kind to share a key, which would
 // have receivers drop the second. It goes by what this process decided alone.
 func (l *lane) stamp(kind string) int64 {
+	l.drain()
 	if epoch := l.win.Epoch(); l.stamps == nil || l.stampsOf != epoch {
 		l.stamps, l.stampsOf = map[string]int64{}, epoch
 	}
@@ -68,8 +70,8 @@ func (e *Engine) Obey(part string, sw Switch) error {
 }
 
 func (l *lane) schedule(sw Switch) {
+	l.changes()
 	l.switches = append(l.switches, sw)
-	l.touched = true
 	if sw.Rebase && l.eng.cfg.Watch {
 		l.rebases = append(l.rebases, sw.Seen)
 		l.rebase()

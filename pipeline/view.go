@@ -264,13 +264,17 @@ func (d *desk) history(series string) *view.Points {
 
 // Streams returns the streams of the pipeline.
 func (p *Pipeline) Streams(ctx context.Context) []view.Stream {
-	crew := p.crew()
+	crew, past := p.crewAndPast()
 	all := make([]view.Stream, len(crew))
 	var wg sync.WaitGroup
 	for i, w := range crew {
 		wg.Go(func() { all[i] = w.show(ctx) })
 	}
 	wg.Wait()
+	for i := range all {
+		was := past[all[i].Name]
+		all[i].Records, all[i].Events = all[i].Records+was.Records, all[i].Events+was.Events
+	}
 	return all
 }
 

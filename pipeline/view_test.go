@@ -131,6 +131,7 @@ func TestAnswersWhileASinkIsBehind(t *testing.T) {
 	slow := &stuck{make(chan struct{})}
 	p := testPipeline(t, t.TempDir(), src, newSink(1), newSink(2))
 	p.outlets[0].cfg.Sink = slow
+	p.outlets[0].queue = make(chan *batch, 4)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		if err := p.Run(t.Context()); err != nil {

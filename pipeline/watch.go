@@ -33,6 +33,7 @@ type FitSentinel func(windows [][]float32, channels int, seed uint64) (*nn.Net, 
 type watch struct {
 	fit   FitSentinel
 	fits  *fitter
+	shop  *monitor.Workshop // of the sentinels of the shard
 	seed  uint64
 	slots int // that the sentinel is fitted on
 
@@ -48,7 +49,8 @@ type watch struct {
 	missing []bool
 }
 
-func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *watch {
+func newWatch(l *lane, alarms monitor.Rate, rateHz float64) *watch {
+	e, series := l.eng, l.series
 	c := len(e.cfg.Channels)
 	h := fnv.New64a()
 	h.Write([]byte(series)) // never fails
@@ -62,7 +64,7 @@ func newWatch(e *Engine, series string, alarms monitor.Rate, rateHz float64) *wa
 	if every := float64(time.Second) / rateHz; every <= float64(24*time.Hour) { // else no day is known
 		cfg.Every = time.Duration(math.Round(every))
 	}
-	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
+	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, shop: &e.shards[l.shard].sentinels, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
 		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
 	if e.cfg.AwaitFit {
 		w.awaited = []moment{}
@@ -119,12 +121,11 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 		l.found = &finding{d.Kind, d.Fault, d.Why}
 	}
 	l.eng.event(l, s.Time, kind, severity, d.Why, data)
-	if t := l.eng.cfg.Tap; t != nil {
-		if d.Opened || d.Updated {
-			t.Opened(l.series, d.Since, d.Kind)
-		} else if d.Resolved {
-			t.Resolved(l.series, s.Index)
-		}
+	switch series, since, named, index := l.series, d.Since, d.Kind, s.Index; {
+	case d.Opened || d.Updated:
+		l.tapped(func(t Tap) { t.Opened(series, since, named) })
+	case d.Resolved:
+		l.tapped(func(t Tap) { t.Resolved(series, index) })
 	}
 }
 
@@ -148,10 +149,11 @@ func (w *watch) learn(l *lane, t int64) {
 	w.pending, w.raw = nil, nil
 	if err != nil {
 		w.failed = true
-		l.eng.out.Event(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
+		l.handOut(sink.Event{ID: fmt.Sprintf("%s/%s/sentinel", l.eng.cfg.Stream, l.series), Time: t, Stream: l.eng.cfg.Stream,
 			Series: l.series, Epoch: l.win.Epoch(), Kind: "series.reset", Severity: "warning", Why: "of drift only jumps are watched: " + err.Error()})
 		return
 	}
+	s.Share(w.shop)
 	w.all.Feed.Sentinel = s
 }
 
@@ -206,14 +208,12 @@ func (w *watch) restoreState(src []byte) ([]byte, error) {
 	w.raw = r.F64s(nil)
 	w.failed = r.Bool()
 	if r.Bool() && r.Err() == nil {
-		c := len(w.values)
-		mean := make([]float64, c)
-		net, err := nn.New(nn.DAE(2*c, c, []int{4, 4}, 3, 2), 0)
-		if err != nil {
-			return nil, err
+		sentinel := new(monitor.Sentinel)
+		r.SetRest(sentinel.RestoreState(r.Rest()))
+		if r.Err() == nil {
+			sentinel.Share(w.shop)
+			w.all.Feed.Sentinel = sentinel
 		}
-		w.all.Feed.Sentinel = monitor.NewSentinel(net, mean, mean, sentinelWindow, sentinelHop)
-		r.SetRest(w.all.Feed.Sentinel.RestoreState(r.Rest()))
 	}
 	for _, e := range w.all.Feed.Extract {
 		if r.Err() == nil {

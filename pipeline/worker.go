@@ -68,6 +68,14 @@ type Adapter interface {
 	Close() error
 }
 
+// Leader is an Adapter of series that several processes have among them and that one
+// model serves: the one that leads trains it.
+type Leader interface {
+	// Lead says that this process leads from now on, with a term that is larger than
+	// that of whoever led before, or that it does not (0). It does not wait.
+	Lead(term int64)
+}
+
 // Decision is what an adapter asks for: a switch (Model not nil), an event, or both.
 type Decision struct {
 	Switch Switch
@@ -88,7 +96,9 @@ type worker struct {
 	lost  map[string]bool // partitions given up by this process
 	pool  *sync.Pool
 
-	arenas sync.Pool // of states on their way to the committer
+	arenas   sync.Pool // of states on their way to the committer
+	cut      *cut      // the checkpoint that is being taken, nil: none is
+	cutLanes []*lane   // memory of its lanes
 
 	parts []part
 	halt  <-chan struct{} // closed when the worker is to stop reading
@@ -108,6 +118,9 @@ type worker struct {
 	heard           atomic.Int64  // when deliveries came last, Unix ns
 	pulse           pulse         // whether it gets on
 	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
+	arrived         int           // deliveries that tally has not told of
+	lag             int64         // of the latest of them that has one, ns
+	lags            bool          // it has one
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
@@ -136,9 +149,12 @@ type chunk struct {
 	err        error
 }
 
-// What bounds a chunk: deliveries, and bytes of payloads beside the last one's.
+// What bounds a chunk: deliveries, and bytes of payloads beside the last one's. A stream
+// that has fallen behind is worked on in chunks of this size. They are large since the
+// samples of one series in a chunk are computed in one go: what a series keeps comes into
+// the cache once for all of them, and the net takes several columns at a time.
 const (
-	maxChunk      = 512
+	maxChunk      = 4096
 	maxChunkBytes = 4 << 20
 )
 
@@ -162,6 +178,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if w.eng, err = NewEngine(cfg.Engine, w); err != nil {
 		return nil, err
 	}
+	w.eng.save = w.saveOne
 	if err = w.openStore(); err != nil {
 		return nil, err
 	}
@@ -328,6 +345,7 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 				return err
 			}
 		case <-tick.C:
+		case <-w.more(): // of a checkpoint
 		case <-w.desk.wake:
 			w.attend()
 		case <-idle:
@@ -339,7 +357,11 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 		case <-hard.Done():
 			return context.Cause(hard)
 		}
-		if w.pointDue(time.Now()) {
+		if w.cut != nil {
+			if err := w.carve(hard, pointSlice); err != nil {
+				return err
+			}
+		} else if w.pointDue(time.Now()) {
 			if err := w.checkpoint(hard, false); err != nil {
 				return err
 			}
@@ -364,6 +386,7 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 			continue // it comes again, under the next assignment
 		}
 		if err := w.deliver(d); err != nil {
+			w.tally()
 			return err
 		}
 		if w.cfg.Deterministic {
@@ -372,11 +395,24 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 			}
 		}
 	}
+	w.tally()
 	return w.flush(hard)
 }
 
+// tally tells the metrics what a chunk brought, all at once: looking one up takes as
+// long as decoding a small message.
+func (w *worker) tally() {
+	if w.arrived > 0 {
+		w.met.ingestMessages.WithLabelValues(w.name).Add(float64(w.arrived))
+	}
+	if w.lags {
+		w.met.lag.WithLabelValues(w.name).Set(float64(w.lag) / 1e9)
+	}
+	w.arrived, w.lags = 0, false
+}
+
 func (w *worker) deliver(d *ingest.Delivery) error {
-	w.met.ingestMessages.WithLabelValues(w.name).Inc()
+	w.arrived++
 	w.pulse.beat()
 	w.newest = d.Stored
 	p := &w.parts[d.Part]
@@ -395,7 +431,7 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 			return fmt.Errorf("stream %s: %w", w.name, err)
 		}
 		if n := len(d.Samples); n > 0 && stored != 0 {
-			w.met.lag.WithLabelValues(w.name).Set(float64(stored-d.Samples[n-1].Time) / 1e9)
+			w.lag, w.lags = stored-d.Samples[n-1].Time, true
 		}
 	}
 	p.next = d.Offset + 1

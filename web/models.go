@@ -9,10 +9,11 @@ import (
 
 // Models switches models by hand. Its methods return what is switched, as
 // stream/series, must be safe for concurrent use and wrap pipeline.ErrNoModel
-// where a name is not one that can be switched to.
+// where a name is not one that can be switched to, pipeline.ErrUnknown where there is no
+// such stream.
 type Models interface {
-	Promote(name string) ([]string, error)
-	RollBack(name string) ([]string, error)
+	Promote(name string, in pipeline.Where) ([]string, error)
+	RollBack(name string, in pipeline.Where) ([]string, error)
 }
 
 // models adds the paths that switch models. They need a token, even where only
@@ -21,11 +22,17 @@ func (c Config) models(mux *http.ServeMux) {
 	if c.Models == nil {
 		return
 	}
-	handle := func(verb string, do func(name string) ([]string, error)) {
+	handle := func(verb string, do func(name string, in pipeline.Where) ([]string, error)) {
 		mux.Handle("POST /api/v1/models/{name}/"+verb, c.writes(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			series, err := do(r.PathValue("name"))
+			q := r.URL.Query()
+			in := pipeline.Where{Stream: q.Get("stream"), Series: q.Get("series")}
+			if in.Stream == "" && in.Series != "" {
+				refuse(w, http.StatusBadRequest, errors.New("series: name its stream too, as stream=NAME"))
+				return
+			}
+			series, err := do(r.PathValue("name"), in)
 			switch {
-			case errors.Is(err, pipeline.ErrNoModel):
+			case errors.Is(err, pipeline.ErrNoModel), errors.Is(err, pipeline.ErrUnknown):
 				write(w, http.StatusNotFound, map[string]any{"error": err.Error()})
 			case err != nil:
 				write(w, http.StatusInternalServerError, map[string]any{"error": err.Error()})

@@ -15,15 +15,18 @@ import (
 
 type models struct{ said []string }
 
-func (m *models) Promote(name string) ([]string, error) {
+func (m *models) Promote(name string, in pipeline.Where) ([]string, error) {
 	if name == "odd@123456" {
 		return nil, fmt.Errorf("%w: %s is not known", pipeline.ErrNoModel, name)
 	}
-	m.said = append(m.said, "promote "+name)
+	m.said = append(m.said, "promote "+name+" in "+in.Stream+"/"+in.Series)
+	if in != (pipeline.Where{}) && in != (pipeline.Where{Stream: "pumps", Series: "a/1"}) {
+		return nil, fmt.Errorf("%w: there is no stream %q", pipeline.ErrUnknown, in.Stream)
+	}
 	return []string{"pumps/1"}, nil
 }
 
-func (m *models) RollBack(name string) ([]string, error) {
+func (m *models) RollBack(name string, _ pipeline.Where) ([]string, error) {
 	m.said = append(m.said, "rollback "+name)
 	return nil, fmt.Errorf("the disk is full")
 }
@@ -38,6 +41,9 @@ func TestModels(t *testing.T) {
 		said                            int
 	}{
 		{"s3cret", "POST", promote, "Bearer s3cret", "", http.StatusAccepted, "pumps/1", 1},
+		{"s3cret", "POST", promote + "?stream=pumps&series=a%2F1", "Bearer s3cret", "", http.StatusAccepted, "pumps/1", 1},
+		{"s3cret", "POST", promote + "?stream=fans", "Bearer s3cret", "", http.StatusNotFound, "no stream", 1},
+		{"s3cret", "POST", promote + "?series=1", "Bearer s3cret", "", http.StatusBadRequest, "name its stream", 0},
 		{"s3cret", "POST", promote, "", "", http.StatusUnauthorized, "token_file", 0},
 		{"s3cret", "POST", promote, "Bearer wrong", "", http.StatusUnauthorized, "token_file", 0},
 		{"s3cret", "GET", promote, "Bearer s3cret", "", http.StatusMethodNotAllowed, "", 0},

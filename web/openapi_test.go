@@ -38,6 +38,7 @@ type parameter struct{ name, kind, text string }
 var (
 	limit = parameter{"limit", "integer", "at most so many"}
 	asked = []int{http.StatusBadRequest}
+	where = []parameter{{"stream", "string", "in this stream only"}, {"series", "string", "of it, for this series only"}}
 	found = []int{http.StatusNotFound, http.StatusServiceUnavailable}
 )
 
@@ -61,8 +62,8 @@ var descriptions = map[string]described{
 	}, nil, eventList{}, 200, asked},
 	"GET /api/v1/dlq":                                    {"The latest dead letters, newest first.", []parameter{limit, {"before", "integer", "before the letter of this number"}}, nil, view.Letters{}, 200, asked},
 	"GET /api/v1/models":                                 {"Models that serve or may, and how far adaptation has come.", nil, nil, view.Models{}, 200, []int{503}},
-	"POST /api/v1/models/{name}/promote":                 {"Has a model serve wherever it is known.", nil, nil, switched{}, 202, []int{404}},
-	"POST /api/v1/models/{name}/rollback":                {"Has the predecessor of a model serve wherever it serves.", nil, nil, switched{}, 202, []int{404}},
+	"POST /api/v1/models/{name}/promote":                 {"Has a model serve wherever it is known, or offered in state_dir/offered.", where, nil, switched{}, 202, []int{400, 404}},
+	"POST /api/v1/models/{name}/rollback":                {"Has the predecessor of a model serve wherever it serves.", where, nil, switched{}, 202, []int{400, 404}},
 	"GET /api/v1/replay/{stream}/{series}":               {"What the replay buffer holds of a series.", nil, nil, view.Replay{}, 200, found},
 	"GET /api/v1/replay/{stream}/{series}/{id}":          {"The readings of a window, in the channels' units.", nil, nil, traces{}, 200, found},
 	"POST /api/v1/replay/{stream}/{series}/{id}/exclude": {"Takes a window out of what is learnt from.", nil, nil, okay{}, 200, found},

@@ -59,7 +59,6 @@ type Scaler struct {
 	tail           [8]float64 // the latest values, newest last
 	run            int        // valid values in a row, up to 8
 	detail         []float64  // |finest detail| of the block
-	scratch        []float64
 }
 
 // pool holds the statistics of blocks.
@@ -115,10 +114,6 @@ func (s *Scaler) add(v float64) {
 		for k, f := range db4High {
 			h += f * s.tail[k]
 		}
-		if s.detail == nil {
-			s.detail = make([]float64, 0, scaleBlock)
-			s.scratch = make([]float64, 0, scaleBlock)
-		}
 		s.detail = append(s.detail, math.Abs(h))
 	}
 }
@@ -171,10 +166,11 @@ func (p pool) with(o pool) pool {
 }
 
 func (s *Scaler) medianDetail() float64 {
-	s.scratch = append(s.scratch[:0], s.detail...)
-	slices.Sort(s.scratch)
-	k := len(s.scratch)
-	return (s.scratch[(k-1)/2] + s.scratch[k/2]) / 2
+	var most [scaleBlock]float64
+	x := append(most[:0], s.detail...)
+	slices.Sort(x)
+	k := len(x)
+	return (x[(k-1)/2] + x[k/2]) / 2
 }
 
 func (s *Scaler) closeBlock() {
@@ -251,8 +247,7 @@ func (s *Scaler) RestoreState(src []byte) ([]byte, error) {
 	}
 	s.run, s.frozen = r.Int(), r.Bool()
 	if d := r.F64s(nil); len(d) > 0 && len(d) <= scaleBlock {
-		s.detail = append(make([]float64, 0, scaleBlock), d...)
-		s.scratch = make([]float64, 0, scaleBlock)
+		s.detail = d
 	} else if len(d) > scaleBlock {
 		r.Fail(wire.ErrShort)
 	}

@@ -418,7 +418,7 @@ func resident() (bytes int, ok bool) {
 // rounds tells on a terminal how far a measurement is.
 type rounds struct{ *progress }
 
-func newRounds(w io.Writer) rounds { return rounds{newProgress(w)} }
+func newRounds(w io.Writer) rounds { return rounds{newProgress(w, "bench")} }
 
 func (r rounds) tell(round, of int) {
 	if r.live {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,6 +64,7 @@ func runCapture(ctx context.Context, s streams, o *captureFlags) (err error) {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	_, missing := os.Stat(o.out)
 	w, err := capture.Create(o.out, capture.Header{Release: release(), Kernel: nn.KernelTier(), Streams: kept}, limit, func() {
 		fmt.Fprintf(s.err, "note: the capture is full (%s): stopping\n", o.maxBytes)
 		stop()
@@ -69,14 +72,43 @@ func runCapture(ctx context.Context, s streams, o *captureFlags) (err error) {
 	if err != nil {
 		return err
 	}
+	empty := w.Bytes()
 	defer func() {
-		err = errors.Join(err, w.Close())
-		fmt.Fprintf(s.err, "captured %s in %s\n", config.ByteSize(w.Bytes()), o.out)
+		nothing := err != nil && w.Bytes() == empty
+		if err = errors.Join(err, w.Close()); nothing {
+			err = errors.Join(err, o.leave(missing != nil))
+			return
+		}
+		fmt.Fprintf(s.err, "captured %s in %s\n", sizeOf(w.Bytes()), o.out)
 	}()
 	if err := assemble.KeepState(cfg, w.State()); err != nil {
 		return err
 	}
 	return runLoaded(ctx, s, cfg, o.config, o.length, o.asJSON, assemble.Options{Keep: w})
+}
+
+// leave removes a capture of a run that failed before anything came in, so that its name
+// is free for the next try.
+func (o *captureFlags) leave(made bool) error {
+	if made {
+		return os.RemoveAll(o.out)
+	}
+	files, err := os.ReadDir(o.out) // it was there before, and empty
+	for _, f := range files {
+		err = errors.Join(err, os.RemoveAll(filepath.Join(o.out, f.Name())))
+	}
+	return err
+}
+
+// sizeOf says a size for people.
+func sizeOf(bytes int64) string {
+	switch b := float64(bytes); {
+	case b >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", b/(1<<30))
+	case b >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", b/(1<<20))
+	}
+	return fmt.Sprintf("%d bytes", bytes)
 }
 
 // check returns the bound of the capture.

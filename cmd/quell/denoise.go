@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ type denoiseOptions struct {
 	verbose               bool
 	fitRows               int
 	adapt                 bool
+	asJSON                bool
 }
 
 func denoiseCmd(s streams) *cobra.Command {
@@ -107,12 +109,15 @@ wavelet always needs all of it.`,
 	f.IntVar(&o.fitRows, "fit-rows", 0, "`rows` of each series that scale, model and drift monitor are fitted on; they stay as they are after it")
 	f.BoolVar(&o.adapt, "adapt", false, "fine-tune the model after a drift, and switch where that is better, as quell run does")
 	f.IntVar(&o.chunk, "chunk", 4096, "`rows` that are computed at a time; changes no value")
+	jsonFlag(cmd, &o.asJSON)
 	return cmd
 }
 
 // check finds what is wrong with the flags by themselves.
 func (o *denoiseOptions) check() error {
 	switch {
+	case o.asJSON && o.out == "-":
+		return usageError("--json tells what was written, and the rows go to standard output: name a file with -o FILE")
 	case o.filter != "" && o.modelGiven:
 		return usageError("--model and --filter exclude each other: one of them denoises")
 	case o.filter != "" && (o.noGuard || len(o.sigma) > 0 || o.noise != ""):
@@ -165,7 +170,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		far.clear()
 		fmt.Fprintln(s.err, "note:", text)
 	}
-	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || onTerminal(s.err)}
+	c := offline.Config{SeriesColumn: o.series, Series: file.SeriesOf(in), Chunk: o.chunk, Note: note, Explain: o.verbose || o.asJSON || onTerminal(s.err)}
 	if err := o.denoiser(&c, note); err != nil {
 		return err
 	}
@@ -199,7 +204,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		var err error
 		rep, err = offline.Denoise(ctx, r, w, c)
 		far.clear()
-		return err
+		return whatToDo(err)
 	})
 	if ctx.Err() != nil && err != nil {
 		return &codeError{exitInterrupted, errors.New("interrupted")}
@@ -208,9 +213,13 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
+	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
-	if c.Explain {
+	if o.verbose || onTerminal(s.err) {
 		o.explain(note, r, rep.Summary)
+	}
+	if o.asJSON {
+		return json.NewEncoder(s.out).Encode(denoisedOf(o.out, &rep))
 	}
 	return nil
 }
@@ -299,11 +308,11 @@ func (o *denoiseOptions) tellRate(note func(string), column string, rep *offline
 func writeTo(s streams, path string, write func(io.Writer) error) (err error) {
 	if path == "-" {
 		w := bufio.NewWriterSize(s.out, 64<<10)
-		return errors.Join(write(w), w.Flush())
+		return flushed(write(w), w)
 	}
 	f, rename, err := createFor(path)
 	if err != nil {
-		return err
+		return nameFile(path, err)
 	}
 	defer func() {
 		if err != nil && rename {
@@ -311,7 +320,7 @@ func writeTo(s streams, path string, write func(io.Writer) error) (err error) {
 		}
 	}()
 	if err := errors.Join(compress(f, path, write), f.Close()); err != nil {
-		return err
+		return nameFile(path, err)
 	}
 	if rename {
 		return os.Rename(f.Name(), path)
@@ -347,9 +356,34 @@ func createFor(path string) (f *os.File, rename bool, err error) {
 func compress(w io.Writer, path string, write func(io.Writer) error) error {
 	if !strings.HasSuffix(path, ".gz") {
 		b := bufio.NewWriterSize(w, 64<<10)
-		return errors.Join(write(b), b.Flush())
+		return flushed(write(b), b)
 	}
 	z := gzip.NewWriter(w)
 	b := bufio.NewWriterSize(z, 64<<10)
-	return errors.Join(write(b), b.Flush(), z.Close())
+	if err := flushed(write(b), b); err != nil {
+		return err
+	}
+	return z.Close()
+}
+
+// flushed writes out what is left after a write that went well. A writer that has failed
+// would only say so once more.
+func flushed(err error, w *bufio.Writer) error {
+	if err != nil {
+		return err
+	}
+	return w.Flush()
+}
+
+// nameFile has an error name the file that was asked for, in place of the one that it is
+// written to until it is complete.
+func nameFile(path string, err error) error {
+	var p *fs.PathError
+	if !errors.As(err, &p) || !strings.HasPrefix(filepath.Base(p.Path), "."+filepath.Base(path)+".tmp-") {
+		return err
+	}
+	if _, e := os.Stat(filepath.Dir(path)); errors.Is(e, fs.ErrNotExist) {
+		return fmt.Errorf("write %s: there is no folder %s", path, filepath.Dir(path))
+	}
+	return fmt.Errorf("write %s: %w", path, p.Err)
 }

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 
+	"github.com/quell-stream/quell/cmd/quell/wizard"
 	"github.com/quell-stream/quell/ingest/file"
 	"github.com/quell-stream/quell/pipeline/offline"
 )
@@ -46,6 +49,32 @@ func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.S
 		}
 		note(text)
 	}
+}
+
+// tellTime says that rows were counted though a column holds times, or is named so.
+func (o *denoiseOptions) tellTime(note func(string), in string, r *file.Reader) {
+	if st, err := os.Stat(in); r.TimeColumn() != "" || o.rateGiven || err != nil || !st.Mode().IsRegular() {
+		return // a pipe can't be read once more
+	}
+	if c := wizard.TimeIn(in, r.Columns(), r.Channels()); c != "" && c != o.series {
+		note(fmt.Sprintf("the rows count as one a second, since no column is named ts, time, timestamp or datetime: column %s holds times, --time %q uses it", c, c))
+		return
+	}
+	for _, c := range r.Columns() {
+		name := strings.ToLower(c)
+		if !slices.Contains(r.Channels(), c) && (strings.Contains(name, "time") || strings.Contains(name, "date")) {
+			note(fmt.Sprintf("the rows count as one a second, since column %s holds no times that are understood, such as 2026-11-27T08:30:00Z: --rate says how fast they come", c))
+			return
+		}
+	}
+}
+
+// whatToDo adds to an error of a row what a reader can do about it.
+func whatToDo(err error) error {
+	if bad := (*file.RowError)(nil); errors.As(err, &bad) && bad.Reason == "not_a_number" {
+		return fmt.Errorf("%w: empty such fields, or choose other columns with --channels", err)
+	}
+	return err
 }
 
 // listShares lists what holds for some share of the slots, with its percentage

@@ -32,9 +32,9 @@ original, and samples that could not be used, each with the reason. list shows t
 replay sends originals back to where they came from.`,
 		Example: `  quell dlq list -c quell.yaml --since 24h
   quell dlq replay -c quell.yaml --reason json --dry-run`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no command %q: see quell dlq --help", args[0])
+				return noCommand(cmd, args[0])
 			}
 			return nil
 		},

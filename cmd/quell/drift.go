@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -26,9 +27,10 @@ func driftCmd(s streams) *cobra.Command {
 		list         bool
 	)
 	cmd := &cobra.Command{
-		Use:   "drift IN --detector NAME",
+		Use:   "drift IN",
 		Short: "Run one drift detector over one column of a file",
-		Long: `Run one drift detector over one column of a file (CSV or JSON lines, plain or gzip, - for standard input).
+		Long: `Run one drift detector over one column of a file (CSV or JSON lines, plain or gzip, - for
+standard input): the pipeline's own, or one of --list.
 
 Each line of output is a JSON object: i is the row, counting from 0; drift and
 warning are the state after it. A line is printed for each row where either is
@@ -37,7 +39,7 @@ state variables. A missing value changes nothing. docs/formats/drift.md describe
 the detectors, their parameters and the lines.
 
 --list prints the detectors, and what their parameters are when not given.`,
-		Example: `  quell drift bearing.csv --detector default --column rms --param false_alarms=1/1e6
+		Example: `  quell drift bearing.csv --column rms --param false_alarms=1/1e6
   quell drift bearing.csv --detector ADWIN --column rms --param delta=0.01`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if list {
@@ -45,7 +47,7 @@ the detectors, their parameters and the lines.
 			}
 			return exactly(1, "one file")(cmd, args)
 		},
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if list {
 				return listDetectors(s.out)
 			}
@@ -56,11 +58,12 @@ the detectors, their parameters and the lines.
 			if stateEvery < 0 {
 				return usageError("--state-every must not be negative, got %d", stateEvery)
 			}
+			defer endAtOnce(cmd.Context(), s)()
 			return detect(s, args[0], column, det, stateEvery)
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&name, "detector", "", "detector: "+strings.Join(detectorNames(), ", "))
+	f.StringVar(&name, "detector", monitor.DetectorName, "detector: "+strings.Join(detectorNames(), ", "))
 	f.StringArrayVar(&params, "param", nil, "parameter of the detector, `name=value` (repeatable)")
 	f.StringVar(&column, "column", "", "column to watch; needed where the file has several numeric ones")
 	f.BoolVar(&list, "list", false, "list the detectors and their parameters")
@@ -84,9 +87,6 @@ func listDetectors(w io.Writer) error {
 }
 
 func newDetector(name string, params []string) (drift.Detector, error) {
-	if name == "" {
-		return nil, usageError("--detector is needed: one of %s", strings.Join(detectorNames(), ", "))
-	}
 	byName := map[string]string{}
 	for _, p := range params {
 		k, v, ok := strings.Cut(p, "=")
@@ -127,6 +127,9 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 		o.Channels = file.Named(column)
 	}
 	r, err := openTable(s, path, o)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no file %s", path)
+	}
 	if err != nil {
 		return err
 	}
@@ -137,11 +140,14 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 	out := bufio.NewWriter(s.out)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	was, state := drift.Stable, drift.Stable
+	values, lines := 0, 0
 	var line []byte
 	for i := int64(0); ; i++ {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			tellLearning(s, det)
+			if !tellLearning(s, det) && lines == 0 {
+				fmt.Fprintf(s.err, "note: %d values, no drift and no warning\n", values)
+			}
 			return nil
 		}
 		if err != nil {
@@ -152,6 +158,7 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 				return usageError("%s: row %d: %w (--param name=value)", path, i, err)
 			}
 			state = det.Update(c.Value)
+			values++
 		}
 		full := every > 0 && (i+1)%int64(every) == 0
 		if state != drift.Stable || state != was || full {
@@ -159,14 +166,15 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 			if _, err := out.Write(line); err != nil {
 				return err
 			}
+			lines++
 		}
 		was = state
 	}
 }
 
 // tellLearning says so where a detector has learnt to the end and never watched.
-func tellLearning(s streams, det drift.Detector) {
-	learning, values := false, 0.
+func tellLearning(s streams, det drift.Detector) (learning bool) {
+	values := 0.
 	det.Vars(func(name string, v float64) {
 		switch name {
 		case "learning":
@@ -178,6 +186,7 @@ func tellLearning(s streams, det drift.Detector) {
 	if learning {
 		fmt.Fprintf(s.err, "note: after %g values the detector still learns, so that nothing was watched: --param calibration=N wants fewer\n", values)
 	}
+	return learning
 }
 
 func appendDetection(dst []byte, i int64, state drift.State, det drift.Detector, full bool) []byte {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"math"
 	"slices"
@@ -66,7 +67,7 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.snrGiven, o.noiseGiven = cmd.Flags().Changed("snr"), cmd.Flags().Changed("noise")
 			o.rateGiven = cmd.Flags().Changed("rate")
-			return runEval(s, args[0], &o)
+			return runEval(cmd.Context(), s, args[0], &o)
 		},
 	}
 	cmd.AddCommand(evalStudiesCmds(s)...)
@@ -120,7 +121,7 @@ func (o *evalOptions) check(in string) error {
 	return nil
 }
 
-func runEval(s streams, in string, o *evalOptions) error {
+func runEval(ctx context.Context, s streams, in string, o *evalOptions) error {
 	if err := o.check(in); err != nil {
 		return err
 	}
@@ -138,12 +139,15 @@ func runEval(s streams, in string, o *evalOptions) error {
 		}
 	}
 	e := evaluation{evalOptions: o, in: in, kind: kind, models: models, far: newBar(s.err, "eval")}
+	stop := endAtOnce(ctx, s)
+	defer stop()
 	if err := e.read(s); err != nil {
 		return err
 	}
 	if err := e.run(); err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
+	stop() // what is written now is written whole
 	if o.html != "" {
 		if err := e.writeReport(s); err != nil {
 			return err

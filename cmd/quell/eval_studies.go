@@ -81,15 +81,25 @@ func writeStudies(w io.Writer, rows []scoreboard.Row, asJSON bool) error {
 // runStudies runs studies and prints their rows; open, where not empty, is the file with
 // the names of those that may miss their must.
 func runStudies(ctx context.Context, s streams, studies []scoreboard.Study, o *scoreboard.Options, open string, asJSON bool) error {
-	o.Told = func(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
+	far := newBar(s.err, "eval")
+	defer far.clear()
+	at := 0
+	o.Told = func(format string, args ...any) {
+		far.clear()
+		fmt.Fprintf(s.err, format+"\n", args...)
+		far.at(float64(at), float64(len(studies)))
+	}
 	var rows []scoreboard.Row
-	for _, st := range studies {
+	for i, st := range studies {
+		at = i
+		far.at(float64(at), float64(len(studies)))
 		r, err := st.Run(ctx, o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", st.Name, err)
 		}
 		rows = append(rows, r...)
 	}
+	far.clear()
 	if open != "" {
 		if err := scoreboard.MarkOpen(rows, open); err != nil {
 			return fmt.Errorf("--open: %w", err)

@@ -138,7 +138,7 @@ func TestEvalFound(t *testing.T) {
 	var out bytes.Buffer
 	o := &evalOptions{channels: []string{"v"}, snr: []float64{-3}, noise: "white", seeds: 1, seed: 1, lookahead: 8, asJSON: true,
 		beats: beats, labels: "fault", rate: 100, rateGiven: true}
-	if err := runEval(streams{out: &out}, rec, o); err != nil {
+	if err := runEval(t.Context(), streams{out: &out}, rec, o); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {
@@ -174,7 +174,7 @@ func TestEvalFound(t *testing.T) {
 
 	out.Reset()
 	o.asJSON = false
-	if err := runEval(streams{out: &out}, rec, o); err != nil {
+	if err := runEval(t.Context(), streams{out: &out}, rec, o); err != nil {
 		t.Fatal(err)
 	}
 	if text := out.String(); !strings.Contains(text, "v, found again in the test part\nsignal") || !strings.Contains(text, "\ntruth ") {

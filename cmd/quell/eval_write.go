@@ -27,6 +27,9 @@ func (e *evaluation) writeText(w io.Writer) error {
 		}
 		results = append(results, e.studies[i].Results()...)
 	}
+	if len(e.clean) == 0 && e.truth == "" {
+		fmt.Fprintf(w, "Taken as clean, with noise added: %s. If that is noisy itself, its noise is scored as signal: --clean CH=COL or --truth FILE names the truth.\n", e.in)
+	}
 	if err := eval.WriteTable(w, results); err != nil {
 		return err
 	}

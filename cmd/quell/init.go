@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -20,6 +21,7 @@ type initFlags struct {
 	channels []string
 	look     time.Duration
 	force    bool
+	asJSON   bool
 }
 
 func initCmd(s streams) *cobra.Command {
@@ -70,6 +72,7 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 	f.StringVar(&p.Sink, "sink", "", "where records go, a `type`: mqtt, kafka, file or stdout (default: back to the broker, else a file)")
 	f.DurationVar(&o.look, "look", 0, "listen to the source for this `time` first")
 	f.BoolVar(&o.force, "force", false, "overwrite a file that is there")
+	jsonFlag(cmd, &o.asJSON)
 	return cmd
 }
 
@@ -77,6 +80,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	p := &o.plan
 	if o.look < 0 {
 		return usageError("--look must not be negative, got %s", o.look)
+	}
+	if path == "-" && o.asJSON {
+		return usageError("--json tells what was written, and - writes it to standard output: name a file")
 	}
 	if _, err := os.Stat(path); path != "-" && err == nil && !o.force {
 		return fmt.Errorf("%s is there already: name another file, or give --force", path)
@@ -115,6 +121,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	}
 	if err := atomicfile.WriteFile(path, []byte(text), 0o600); err != nil {
 		return fmt.Errorf("init: %w", err)
+	}
+	if o.asJSON {
+		return json.NewEncoder(s.out).Encode(map[string]any{"file": path, "seen": append([]string{}, p.Seen...)})
 	}
 	for _, seen := range p.Seen {
 		fmt.Fprintln(s.out, "seen:", printable(seen))

@@ -5,14 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"syscall"
 
 	"github.com/spf13/pflag"
 
+	"github.com/quell-stream/quell/client"
 	"github.com/quell-stream/quell/pipeline/config"
 )
 
@@ -21,8 +20,7 @@ type instance struct {
 	address   string
 	tokenFile string
 
-	base  *url.URL
-	token string
+	*client.Client
 }
 
 func (i *instance) flags(f *pflag.FlagSet) {
@@ -32,77 +30,54 @@ func (i *instance) flags(f *pflag.FlagSet) {
 
 // open reads the address and the token.
 func (i *instance) open() error {
-	u, err := url.Parse(i.address)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	token := ""
+	if i.tokenFile != "" {
+		t, err := config.ReadSecret(config.Secret{}, i.tokenFile)
+		if err != nil {
+			return fmt.Errorf("--token-file: %w", err)
+		}
+		token = t.Reveal()
+	}
+	var err error
+	if i.Client, err = client.New(i.address, token); err != nil {
 		return usageError("--url %q is no address such as http://%s", i.address, defaultListen)
 	}
-	i.token = strings.TrimPrefix(u.Fragment, "token=")
-	u.Fragment, u.RawFragment, u.RawQuery = "", "", ""
-	i.base = u
-	if i.tokenFile == "" {
-		return nil
-	}
-	t, err := config.ReadSecret(config.Secret{}, i.tokenFile)
-	if err != nil {
-		return fmt.Errorf("--token-file: %w", err)
-	}
-	i.token = t.Reveal()
 	return nil
 }
 
-// ask sends a GET request for a path below /api/v1. The caller closes the answer, which
-// is one of success.
-func (i *instance) ask(ctx context.Context, path string, query url.Values) (*http.Response, error) {
-	u := i.base.JoinPath("api/v1", path)
-	u.RawQuery = query.Encode()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
-	if err != nil {
-		return nil, err
+// place is the address without what stands behind it, such as a token.
+func (i *instance) place() string {
+	if i.Client == nil {
+		return "the instance" // nobody has opened it
 	}
-	if i.token != "" {
-		req.Header.Set("Authorization", "Bearer "+i.token)
-	}
-	res, err := http.DefaultClient.Do(req)
+	return i.Base.String()
+}
+
+// explain says what to do about an error of the client.
+func (i *instance) explain(err error) error {
+	var refused *client.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return nil, fmt.Errorf("nothing answers at %s: is quell running there, with http.listen set? --url names another address", i.base)
-	case err != nil:
-		return nil, err
-	case res.StatusCode == http.StatusOK:
-		return res, nil
-	}
-	defer res.Body.Close()
-	return nil, i.refusal(res)
-}
-
-// refusal says what an answer other than success is about.
-func (i *instance) refusal(res *http.Response) error {
-	b, err := io.ReadAll(io.LimitReader(res.Body, 4<<10))
-	var said struct {
-		Error string `json:"error"`
-	}
-	switch {
-	case err != nil:
+		return fmt.Errorf("nothing answers at %s: is quell running there, with http.listen set? --url names another address", i.Base)
+	case errors.Is(err, client.ErrToken):
+		return fmt.Errorf("%s wants a token, and not this one or none: name its file with --token-file", i.Base)
+	case !errors.As(err, &refused) || refused.Message != "":
 		return err
-	case res.StatusCode == http.StatusUnauthorized:
-		return fmt.Errorf("%s wants a token, and not this one or none: name its file with --token-file", i.base)
-	case json.Unmarshal(b, &said) == nil && said.Error != "":
-		return errors.New(said.Error)
-	case res.StatusCode == http.StatusNotFound:
-		return fmt.Errorf("%s is no Quell, or an older one: it knows no such path", i.base)
+	case refused.Code == http.StatusNotFound:
+		return fmt.Errorf("%s is no Quell, or an older one: it knows no such path", i.Base)
 	}
-	return fmt.Errorf("%s answered %s", i.base, res.Status)
+	return fmt.Errorf("%s answered %d %s", i.Base, refused.Code, http.StatusText(refused.Code))
 }
 
-// get reads a JSON answer into v.
+// get reads the JSON answer to a GET request for a path below /api/v1 into v.
 func (i *instance) get(ctx context.Context, path string, query url.Values, v any) error {
-	res, err := i.ask(ctx, path, query)
+	res, err := i.Ask(ctx, http.MethodGet, path, query, nil)
 	if err != nil {
-		return err
+		return i.explain(err)
 	}
 	defer res.Body.Close()
 	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
-		return fmt.Errorf("the answer of %s can't be read: %w", i.base, err)
+		return fmt.Errorf("the answer of %s can't be read: %w", i.Base, err)
 	}
 	return nil
 }

@@ -74,6 +74,15 @@ func run(ctx context.Context, args []string, s streams) int {
 	return exitFailed
 }
 
+// endAtOnce ends the process where ctx ends: for commands that have nothing to bring to an
+// end, and could be at one piece of work for minutes. It holds until stop is called.
+func endAtOnce(ctx context.Context, s streams) (stop func() bool) {
+	return context.AfterFunc(ctx, func() {
+		fmt.Fprintln(s.err, "quell: interrupted")
+		os.Exit(exitInterrupted)
+	})
+}
+
 func root(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "quell",
@@ -90,7 +99,7 @@ func root(s streams) *cobra.Command {
 		},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no command %q: see quell --help", args[0])
+				return noCommand(cmd, args[0])
 			}
 			return nil
 		},
@@ -101,9 +110,43 @@ func root(s streams) *cobra.Command {
 	cmd.SetErr(s.err)
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.CompletionOptions.DisableDefaultCmd = true // there is one of our own
-	cmd.AddCommand(schemaCmd(s), initCmd(s), doctorCmd(s), testCmd(s), completionCmd(s), manCmd(s))
-	cmd.AddCommand(versionCmd(s), checkCmd(s), denoiseCmd(s), driftCmd(s), runCmd(s), captureCmd(s), replayCmd(s), dlqCmd(s), demoCmd(s), topCmd(s), tapCmd(s), trainCmd(s), tuneCmd(s), evalCmd(s), benchCmd(s), modelCmd(s))
+	for _, g := range []struct {
+		id, title string
+		commands  []*cobra.Command
+	}{
+		{"begin", "Begin here:", []*cobra.Command{demoCmd(s), denoiseCmd(s), initCmd(s)}},
+		{"run", "Run it:", []*cobra.Command{checkCmd(s), doctorCmd(s), runCmd(s), topCmd(s), tapCmd(s), dlqCmd(s), captureCmd(s), replayCmd(s), testCmd(s)}},
+		{"model", "Models and methods:", []*cobra.Command{evalCmd(s), trainCmd(s), tuneCmd(s), modelCmd(s), driftCmd(s), benchCmd(s)}},
+	} {
+		cmd.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range g.commands {
+			c.GroupID = g.id
+			cmd.AddCommand(c)
+		}
+	}
+	cmd.AddCommand(schemaCmd(s), completionCmd(s), manCmd(s), versionCmd(s))
+	cmd.SetHelpCommand(helpCmd())
 	return cmd
+}
+
+// helpCmd is the help of a command; one that is not there is a mistake.
+func helpCmd() *cobra.Command {
+	return &cobra.Command{
+		Use:               "help [COMMAND…]",
+		Short:             "Help about any command",
+		PersistentPreRunE: func(*cobra.Command, []string) error { return nil },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			of, rest, err := cmd.Root().Find(args)
+			if err != nil {
+				return noCommand(cmd.Root(), args[0])
+			}
+			if len(rest) > 0 {
+				return noCommand(of, rest[0])
+			}
+			of.InitDefaultHelpFlag()
+			return of.Help()
+		},
+	}
 }
 
 // configOnly refuses arguments of a command that takes a configuration with -c, and

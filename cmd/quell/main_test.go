@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -22,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"quell": func() { os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})) },
+		"quell": main,
 	})
 }
 
@@ -125,8 +124,10 @@ func talk(t *testing.T, b *mqtttest.Broker) {
 		for i := int64(0); ; i++ {
 			for _, device := range []string{"d1", "d2"} {
 				text := fmt.Sprintf(`{"ts":%d,"v":{"temp":%d.5},"state":"on"}`, 1_780_000_000_000+100*i, 20+i%3)
-				if err := b.Server.Publish("look/"+device+"/t", []byte(text), false, 0); err != nil {
-					return // the broker has ended
+				for topic, payload := range map[string]string{"look/" + device + "/t": text, "plain/" + device + "/temp": "20.5", "plain/" + device + "/flow": "3"} {
+					if err := b.Server.Publish(topic, []byte(payload), false, 0); err != nil {
+						return // the broker has ended
+					}
 				}
 			}
 			select {
@@ -141,7 +142,7 @@ func talk(t *testing.T, b *mqtttest.Broker) {
 // TestScripts runs each script of testdata/script: one behaviour per file, as a
 // user would type it. $CONFIGS is the folder of shipped examples, $MODELS that of
 // the model packages with their golden files, $BROKER the URL of an MQTT broker, and
-// $TALKER that of one on which two devices publish.
+// $TALKER that of one on which two devices publish, JSON and plain numbers.
 func TestScripts(t *testing.T) {
 	configs, err := filepath.Abs("../../configs")
 	if err != nil {

@@ -25,7 +25,7 @@ folder with -o.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			of, rest, err := cmd.Root().Find(args)
 			if err != nil || len(rest) > 0 {
-				return usageError("there is no command %q: see quell --help", strings.Join(args, " "))
+				return noCommand(cmd.Root(), strings.Join(args, " "))
 			}
 			if dir == "" {
 				_, err := s.out.Write(manPage(of))
@@ -100,11 +100,24 @@ func manPage(c *cobra.Command) []byte {
 	if !c.HasParent() {
 		b.WriteString(".SH ENVIRONMENT\n.TP\n.B QUELL_KERNEL\nForces a kernel tier: avx512, avx2, neon or generic.\n.TP\n.B NO_COLOR\nKeeps colours out of what is printed.\n")
 	}
-	b.WriteString(".SH EXIT STATUS\n0 done, 1 failed, 2 wrong usage, 78 a mistake in the configuration.\n")
+	exitStatus(&b, c)
 	if c.HasParent() {
 		fmt.Fprintf(&b, ".SH SEE ALSO\n.BR %s (1)\n", roff(strings.ReplaceAll(c.Parent().CommandPath(), " ", "-")))
 	}
 	return b.Bytes()
+}
+
+// exitStatus writes what the exit codes of a command mean.
+func exitStatus(b *bytes.Buffer, c *cobra.Command) {
+	b.WriteString(".SH EXIT STATUS\n")
+	codes := [][2]string{{"0", "done"}, {"1", "failed: what failed and what to do is on standard error"}, {"2", "wrong usage"}}
+	if !c.HasParent() || c.Flag("config") != nil || c.Name() == "test" {
+		codes = append(codes, [2]string{"78", "a mistake in the configuration"})
+	}
+	codes = append(codes, [2]string{"130", "interrupted: a second SIGINT or SIGTERM, or one where nothing is kept of what was done"})
+	for _, l := range codes {
+		fmt.Fprintf(b, ".TP\n.B %s\n%s\n", l[0], roff(l[1]))
+	}
 }
 
 // paragraphs writes text as it is laid out, which is how its tables stay tables.

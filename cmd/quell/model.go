@@ -14,9 +14,9 @@ func modelCmd(s streams) *cobra.Command {
 Wherever a model is asked for it may be base, a .quell file or an .onnx file.`,
 		Example: `  quell model inspect base
   quell model export base -o base.onnx`,
-		Args: func(_ *cobra.Command, args []string) error {
+		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError("there is no command %q: see quell model --help", args[0])
+				return noCommand(cmd, args[0])
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -10,7 +11,8 @@ import (
 )
 
 func modelCardCmd(s streams) *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "card MODEL",
 		Short: "Print a model's card: what it is for and where it comes from",
 		Long: `Print a model's card: what it is for, where it comes from, how it was trained and what it
@@ -22,10 +24,15 @@ reached, and its licence.`,
 			if err != nil {
 				return err
 			}
+			if asJSON {
+				return json.NewEncoder(s.out).Encode(map[string]string{"model": m.Name(), "card": card(m), "licence": m.Header().Licence})
+			}
 			_, err = fmt.Fprint(s.out, card(m))
 			return err
 		},
 	}
+	jsonFlag(cmd, &asJSON)
+	return cmd
 }
 
 // card returns a model's card; for a model without one what its header knows.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +8,7 @@ import (
 
 func modelConditionCmd(s streams) *cobra.Command {
 	var out string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "condition MODEL KEY=VALUE... -o OUT",
 		Short: "Make the model for series of which something is known",
@@ -23,13 +23,14 @@ as one that is told nothing. Keys that are left out are unknown.`,
 			}
 			return nil
 		},
-		RunE: func(_ *cobra.Command, args []string) error { return runCondition(s, args[0], args[1:], out) },
+		RunE: func(_ *cobra.Command, args []string) error { return runCondition(s, args[0], args[1:], out, asJSON) },
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "`file` of the model")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func runCondition(s streams, name string, pairs []string, out string) error {
+func runCondition(s streams, name string, pairs []string, out string, asJSON bool) error {
 	known := map[string]string{}
 	for _, p := range pairs {
 		key, value, ok := strings.Cut(p, "=")
@@ -58,6 +59,7 @@ func runCondition(s streams, name string, pairs []string, out string) error {
 	if err := c.Save(out); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s for %s: %s, %d weights, written to %s\n", m.Name(), strings.Join(pairs, ", "), c.Name(), c.Net().NumParams(), out)
-	return err
+	is := savedAs(c, out, -1)
+	is.From, is.Condition = m.Name(), known
+	return answer(s, asJSON, is, "%s for %s: %s, %d weights, written to %s", m.Name(), strings.Join(pairs, ", "), c.Name(), c.Net().NumParams(), out)
 }

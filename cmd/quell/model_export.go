@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 
 func modelExportCmd(s streams) *cobra.Command {
 	var out string
+	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "export MODEL -o X.onnx|X.safetensors",
 		Short: "Write a model as ONNX or safetensors",
@@ -21,13 +21,14 @@ scaling and the inputs it wants, is in the metadata "quell" as JSON, so that que
 model import gives the same model again.`,
 		Example: "  quell model export base -o base.onnx",
 		Args:    exactly(1, "one model"),
-		RunE:    func(_ *cobra.Command, args []string) error { return exportModel(s, args[0], out) },
+		RunE:    func(_ *cobra.Command, args []string) error { return exportModel(s, args[0], out, asJSON) },
 	}
 	cmd.Flags().StringVarP(&out, "out", "o", "", "`file` to write, .onnx or .safetensors")
+	jsonFlag(cmd, &asJSON)
 	return cmd
 }
 
-func exportModel(s streams, name, out string) error {
+func exportModel(s streams, name, out string, asJSON bool) error {
 	ext := strings.ToLower(filepath.Ext(out))
 	switch {
 	case out == "":
@@ -55,6 +56,5 @@ func exportModel(s streams, name, out string) error {
 	if err := atomicfile.WriteFile(out, b, 0o644); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.out, "%s: %d weights, %d bytes, written to %s\n", m.Name(), m.Net().NumParams(), len(b), out)
-	return err
+	return answer(s, asJSON, savedAs(m, out, int64(len(b))), "%s: %d weights, %d bytes, written to %s", m.Name(), m.Net().NumParams(), len(b), out)
 }

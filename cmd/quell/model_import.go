@@ -17,6 +17,7 @@ import (
 // importOptions are the flags of quell model import.
 type importOptions struct {
 	out, arch, name string
+	asJSON          bool
 }
 
 func modelImportCmd(s streams) *cobra.Command {
@@ -43,6 +44,7 @@ order and shape.`,
 	f.StringVarP(&o.out, "out", "o", "", "`file` of the model")
 	f.StringVar(&o.arch, "arch", "", "`file` that describes the network of a safetensors file (YAML or JSON)")
 	f.StringVar(&o.name, "name", "", "`name` of the model; default: that in the file, else the file's own")
+	jsonFlag(cmd, &o.asJSON)
 	return cmd
 }
 
@@ -71,8 +73,7 @@ func importModel(s streams, in string, o *importOptions) error {
 	if err := m.Header().Spec.Streamable(); err != nil {
 		fmt.Fprintf(s.err, "quell: %s cannot run on a stream, only be exported and looked into: %v\n", m.Name(), err)
 	}
-	_, err = fmt.Fprintf(s.out, "%s: %s of %d weights, look-ahead %d, written to %s\n", m.Name(), m.Kind(), m.Net().NumParams(), m.Lookahead(), o.out)
-	return err
+	return answer(s, o.asJSON, savedAs(m, o.out, -1), "%s: %s of %d weights, look-ahead %d, written to %s", m.Name(), m.Kind(), m.Net().NumParams(), m.Lookahead(), o.out)
 }
 
 func readForeign(in, ext string, o *importOptions) (*model.Model, error) {

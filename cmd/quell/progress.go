@@ -10,16 +10,18 @@ import (
 	"github.com/quell-stream/quell/model/train"
 )
 
-// progress writes one line that is written again and again, on a terminal only.
+// progress writes one line that is written again and again, on a terminal only: a bar
+// of how far training is, what is left, and the loss.
 type progress struct {
 	w    io.Writer
+	what string
 	next time.Duration
 	loss float64
 	live bool
 }
 
-func newProgress(w io.Writer) *progress {
-	return &progress{w: w, live: onTerminal(w)}
+func newProgress(w io.Writer, what string) *progress {
+	return &progress{w: w, what: what, live: onTerminal(w)}
 }
 
 // onTerminal says whether what is written to w is read by a person as it comes.
@@ -34,6 +36,11 @@ func onTerminal(w io.Writer) bool {
 
 // tell shows where training is, a few times per second.
 func (p *progress) tell(t train.Progress, elapsed time.Duration) {
+	p.of(t, float64(t.Step)/float64(max(t.Steps, 1)), elapsed)
+}
+
+// of is tell for training that is a part of what takes so long and is done for a share.
+func (p *progress) of(t train.Progress, share float64, elapsed time.Duration) {
 	if p.loss == 0 {
 		p.loss = t.Loss
 	}
@@ -46,8 +53,7 @@ func (p *progress) tell(t train.Progress, elapsed time.Duration) {
 		fmt.Fprintf(p.w, "\r\x1b[Kstep %d, loss %.4f", t.Step, p.loss)
 		return
 	}
-	left := time.Duration(float64(elapsed) / float64(max(t.Step, 1)) * float64(t.Steps-t.Step))
-	fmt.Fprintf(p.w, "\r\x1b[Kstep %d of %d, loss %.4f, %s left", t.Step, t.Steps, p.loss, left.Round(time.Second))
+	fmt.Fprintf(p.w, "\r\x1b[K%s  step %d of %d, loss %.4f", barLine(p.what, share, elapsed), t.Step, t.Steps, p.loss)
 }
 
 // end clears the line.

@@ -94,6 +94,7 @@ func runLoaded(ctx context.Context, s streams, cfg *config.Config, path string, 
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.NewTextHandler(s.err, nil))
 	}
+	tidy()
 	log := opt.Log
 	log.Info("starting", "version", release(), "kernel", nn.KernelTier(), "config", path)
 	for _, text := range assemble.NotYet(cfg) {

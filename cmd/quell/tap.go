@@ -1,17 +1,19 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/client"
 	"github.com/quell-stream/quell/pipeline/view"
 )
 
@@ -68,9 +70,9 @@ const mostTapped = 16
 
 // topics returns those that show what is asked for.
 func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
-	var all instanceStreams
-	if err := o.get(ctx, "streams", nil, &all); err != nil {
-		return "", err
+	all, err := o.Streams(ctx)
+	if err != nil {
+		return "", o.explain(err)
 	}
 	stream, arrow, one := strings.Cut(what, "/")
 	if one && view.ArrowNumber(arrow) < 0 {
@@ -82,7 +84,7 @@ func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
 		names = append(names, name)
 		for _, a := range view.Arrows {
 			if what == "" && a == view.Arrows[len(view.Arrows)-1] || name == stream && (!one || a == arrow) {
-				list = append(list, "tap:"+url.PathEscape(name)+"/"+a)
+				list = append(list, client.TopicTap(name, a))
 			}
 		}
 	}
@@ -113,9 +115,9 @@ func (o *tapOptions) watch(ctx context.Context, out io.Writer, what string) erro
 	if err != nil {
 		return err
 	}
-	res, err := o.ask(ctx, "live", url.Values{"topics": {list}})
+	res, err := o.Ask(ctx, http.MethodGet, "live", url.Values{"topics": {list}}, nil)
 	if err != nil {
-		return err
+		return o.explain(err)
 	}
 	defer res.Body.Close()
 	return o.print(out, res.Body, strings.Contains(list, ","))
@@ -123,28 +125,23 @@ func (o *tapOptions) watch(ctx context.Context, out io.Writer, what string) erro
 
 // print prints what is tapped until the stream ends, or enough is printed.
 func (o *tapOptions) print(out io.Writer, from io.Reader, several bool) error {
-	in := bufio.NewScanner(from)
-	in.Buffer(nil, 1<<20)
-	event, n := "", 0
-	for in.Scan() {
-		if name, ok := strings.CutPrefix(in.Text(), "event: "); ok {
-			event = name
+	n := 0
+	var err error
+	end := client.Messages(from, func(m client.Message) bool {
+		if m.Kind != "tap" {
+			return true
 		}
-		data, ok := strings.CutPrefix(in.Text(), "data: ")
-		if !ok || event != "tap" {
-			continue
-		}
-		if err := o.line(out, data, several); err != nil {
-			return err
-		}
-		if n++; n == o.lines {
-			return nil
-		}
-	}
-	if err := in.Err(); err != nil {
+		n++
+		err = o.line(out, string(m.Data), several)
+		return err == nil && n != o.lines
+	})
+	switch {
+	case err != nil || n > 0 && n == o.lines:
 		return err
+	case errors.Is(end, io.EOF):
+		return fmt.Errorf("%s has ended", o.place())
 	}
-	return fmt.Errorf("%s has ended", o.base)
+	return end
 }
 
 func (o *tapOptions) line(out io.Writer, data string, several bool) error {
@@ -154,7 +151,7 @@ func (o *tapOptions) line(out io.Writer, data string, several bool) error {
 	}
 	var t view.Tapped
 	if err := json.Unmarshal([]byte(data), &t); err != nil {
-		return fmt.Errorf("the answer of %s can't be read: %w", o.base, err)
+		return fmt.Errorf("the answer of %s can't be read: %w", o.place(), err)
 	}
 	text := t.Text
 	if several {

@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
-	"encoding/csv"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
-	"strings"
 
 	"github.com/quell-stream/quell/ingest/file"
 )
@@ -20,35 +16,25 @@ func textColumn(path, column string) (texts []string, err error) {
 	if path == file.Stdin {
 		return nil, usageError("column %s: the recording is read once more for it, which standard input can't be", column)
 	}
-	f, err := os.Open(path)
+	r, err := file.Open(path, file.Options{Channels: file.Named(column)})
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	b := bufio.NewReader(f)
-	var r io.Reader = b
-	if head, err := b.Peek(2); err == nil && head[0] == 0x1f && head[1] == 0x8b {
-		if r, err = gzip.NewReader(b); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
-	c := csv.NewReader(r)
-	c.ReuseRecord = true
-	row, err := c.Read()
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	at := slices.Index(row, column)
-	if at < 0 {
-		return nil, fmt.Errorf("%s has no column %s: it has %s", path, column, strings.Join(row, ", "))
-	}
+	defer func() { err = errors.Join(err, r.Close()) }()
+	at := slices.Index(r.Columns(), column)
 	for {
-		switch row, err = c.Read(); {
+		_, err := r.Read()
+		var bad *file.RowError
+		switch {
 		case errors.Is(err, io.EOF):
 			return texts, nil
+		case errors.As(err, &bad) && (bad.Reason == "not_a_number" || bad.Reason == "time"): // it is text that is wanted
 		case err != nil:
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, err
 		}
-		texts = append(texts, strings.TrimSpace(row[at]))
+		if r.Texts() == nil {
+			return nil, fmt.Errorf("%s: column %s: text is read from CSV, not from JSON lines", path, column)
+		}
+		texts = append(texts, string(bytes.TrimSpace(r.Texts()[at])))
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -14,7 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/client"
 	"github.com/quell-stream/quell/pipeline/view"
 )
 
@@ -63,33 +62,11 @@ It asks the HTTP API (docs/api.md), which http.listen switches on.`,
 	return cmd
 }
 
-// instanceStatus is what top reads of the status.
-type instanceStatus struct {
-	Version string            `json:"version"`
-	Ready   bool              `json:"ready"`
-	Series  int               `json:"series"`
-	Now     time.Time         `json:"now"`
-	Memory  int64             `json:"memory_bytes"`
-	CPU     float64           `json:"cpu_seconds"`
-	Parts   []pipeline.Status `json:"parts"`
-}
-
-// instanceStreams and instanceSeries are what it reads of those.
-type instanceStreams struct {
-	Streams []view.Stream `json:"streams"`
-	Sinks   []view.Sink   `json:"sinks"`
-}
-
-type instanceSeries struct {
-	Total  int           `json:"total"`
-	Series []view.Series `json:"series"`
-}
-
 // glance is what a table is made of.
 type glance struct {
-	status  instanceStatus
-	streams instanceStreams
-	series  instanceSeries
+	status  client.Status
+	streams client.Streams
+	series  client.SeriesPage
 }
 
 func (o *topOptions) run(ctx context.Context, s streams) error {
@@ -130,25 +107,27 @@ func (o *topOptions) run(ctx context.Context, s streams) error {
 	}
 }
 
-func (o *topOptions) query(limit int) url.Values {
-	q := url.Values{"limit": {strconv.Itoa(limit)}, "sort": {o.sort}}
-	for name, v := range map[string]string{"stream": o.stream, "q": o.find, "state": o.state} {
-		if v != "" {
-			q.Set(name, v)
-		}
+func (o *topOptions) query(limit int) client.SeriesQuery {
+	q := client.SeriesQuery{Stream: o.stream, Text: o.find, Sort: o.sort, Limit: limit}
+	if o.state != "" {
+		q.State = strings.Split(o.state, ",")
 	}
 	return q
 }
 
 func (o *topOptions) look(ctx context.Context, limit int) (*glance, error) {
-	g := &glance{}
-	if err := o.get(ctx, "status", nil, &g.status); err != nil {
-		return nil, err
+	var g glance
+	var err error
+	if g.status, err = o.Status(ctx); err != nil {
+		return nil, o.explain(err)
 	}
-	if err := o.get(ctx, "streams", nil, &g.streams); err != nil {
-		return nil, err
+	if g.streams, err = o.Streams(ctx); err != nil {
+		return nil, o.explain(err)
 	}
-	return g, o.get(ctx, "series", o.query(limit), &g.series)
+	if g.series, err = o.Series(ctx, o.query(limit)); err != nil {
+		return nil, o.explain(err)
+	}
+	return &g, nil
 }
 
 func (o *topOptions) printJSON(ctx context.Context, s streams) error {
@@ -169,7 +148,7 @@ func (o *topOptions) printJSON(ctx context.Context, s streams) error {
 	if err := o.get(ctx, "streams", nil, &all); err != nil {
 		return err
 	}
-	if err := o.get(ctx, "series", o.query(limit), &all); err != nil {
+	if err := o.get(ctx, "series", o.query(limit).Values(), &all); err != nil {
 		return err
 	}
 	return json.NewEncoder(s.out).Encode(&all)
@@ -222,13 +201,28 @@ func (g *glance) stream(i int, before *glance) string {
 	if s.Latency != nil {
 		text += fmt.Sprintf(", latency p50 %.3g ms, p99 %.3g ms", 1e3*float64(s.Latency.P50), 1e3*float64(s.Latency.P99))
 	}
-	text += fmt.Sprintf(", lag %.3g s, model %s", float64(s.Lag), s.Model)
-	for name, n := range map[string]int64{"dead letters": s.Dead, "dropped": s.Dropped} {
-		if n > 0 {
-			text += fmt.Sprintf(", %d %s", n, name)
-		}
+	text += ", lag " + span(float64(s.Lag))
+	if s.Model != "" {
+		text += ", model " + s.Model
+	}
+	if s.Dead > 0 {
+		text += fmt.Sprintf(", %d dead letters", s.Dead)
+	}
+	if s.Dropped > 0 {
+		text += fmt.Sprintf(", %d dropped", s.Dropped)
 	}
 	return text
+}
+
+// span says a time in the unit that people would take.
+func span(seconds float64) string {
+	switch {
+	case seconds >= 2*86400:
+		return fmt.Sprintf("%.0f days", seconds/86400)
+	case seconds >= 120:
+		return (time.Duration(seconds) * time.Second).String()
+	}
+	return fmt.Sprintf("%.3g s", seconds)
 }
 
 // row returns the cells of a series.

@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/client"
 	"github.com/quell-stream/quell/pipeline/view"
 )
 
@@ -14,14 +14,14 @@ func TestTopTable(t *testing.T) {
 	now := time.Unix(1000, 0).UTC()
 	why := "stuck\x1b[31m\tfor long"
 	g := &glance{
-		status:  instanceStatus{Version: "1.0", Series: 12, Now: now, Parts: []pipeline.Status{{Name: "sink clean", Up: true}, {Name: "source pumps"}}},
-		streams: instanceStreams{Streams: []view.Stream{{Name: "pumps", Messages: 300, Records: 280, Dead: 2, Latency: &view.Quantiles{P50: .001, P99: .0025}, Model: "base@1"}}},
-		series: instanceSeries{Total: 12, Series: []view.Series{
+		status:  client.Status{Version: "1.0", Series: 12, Now: now, Parts: []client.Part{{Name: "sink clean", Up: true}, {Name: "source pumps"}}},
+		streams: client.Streams{Streams: []view.Stream{{Name: "pumps", Messages: 300, Records: 280, Dead: 2, Latency: &view.Quantiles{P50: .001, P99: .0025}, Model: "base@1"}}},
+		series: client.SeriesPage{Total: 12, Series: []view.Series{
 			{Stream: "pumps", Series: "1", Drift: "fault", Arrived: view.Stamp(988e9), Why: &why, Score: 1.5, Channels: []view.Value{{Name: "temp", Raw: 21.5, Clean: 21, Lo: 20.5, Hi: 21.5, Method: "net"}, {}}},
 			{Stream: "pumps", Series: "new", Drift: "learning", Learning: &view.Progress{Have: 25, Need: 100}, Score: view.NaN},
 		}},
 	}
-	before := &glance{status: instanceStatus{Now: now.Add(-2 * time.Second)}, streams: instanceStreams{Streams: []view.Stream{{Name: "pumps", Messages: 100, Records: 100}}}}
+	before := &glance{status: client.Status{Now: now.Add(-2 * time.Second)}, streams: client.Streams{Streams: []view.Stream{{Name: "pumps", Messages: 100, Records: 100}}}}
 	var b bytes.Buffer
 	g.write(&b, before, 0, false)
 	want := `quell 1.0  not ready: source pumps is down  12 series  0 MB  00:16:40Z
@@ -69,5 +69,13 @@ func TestBarOfFineTune(t *testing.T) {
 	}
 	if got := barOf(all[:1]); got != "" {
 		t.Errorf("nothing trains: %q", got)
+	}
+}
+
+func TestSpan(t *testing.T) {
+	for seconds, want := range map[float64]string{0: "0 s", .0251: "0.0251 s", 119: "119 s", 5400: "1h30m0s", 95.8e6: "1109 days"} {
+		if got := span(seconds); got != want {
+			t.Errorf("%g: %q, want %q", seconds, got, want)
+		}
 	}
 }

@@ -507,7 +507,7 @@ func (o *trainOptions) session(ctx context.Context, s streams, fit func(context.
 		}
 		r.steps = n
 	}
-	line := newProgress(s.err)
+	line := newProgress(s.err, "train")
 	began := time.Now()
 	r.progress = func(p train.Progress) { line.tell(p, time.Since(began)) }
 	m, rep, err := fit(ctx, r)

@@ -16,6 +16,9 @@ import (
 // checkNoisy finds flags that mean nothing without truth, or contradict.
 func (o *trainOptions) checkNoisy(files []string) error {
 	for _, f := range []given{{"--corrupt", o.corrupt != ""}, {"--checkpoint", o.checkpoint != ""}, {"--budget", o.budget > 0}, {"--curriculum", o.curriculum}, {"--init", o.init != "he"}, {"--condition", o.condition != nil}, {"--labels", o.labels != ""}, {"--labels-weight", o.labelsWeight != 0}, {"--labels-smooth", o.labelsSmooth != 0}, {"--labels-bootstrap", o.labelsBootstrap != 0}, {"--binary", o.binary != nil}} {
+		if f.flag == "--budget" && f.is {
+			return usageError("--budget needs --clean: without truth the base model is fine-tuned, for as many updates as --steps says")
+		}
 		if f.is {
 			return usageError("%s needs --clean: without truth the base model is fine-tuned", f.flag)
 		}

@@ -148,18 +148,23 @@ func runTune(ctx context.Context, s streams, path string, o *tuneOptions) error 
 			return err
 		}
 	}
-	choices, _ := cfg.Rounds()
-	line := newProgress(s.err)
+	choices, steps := cfg.Rounds()
+	whole, done := 0, 0 // updates of the search, and of the trials that are over
+	for i, n := range choices {
+		whole += n * steps[i]
+	}
+	line := newProgress(s.err, "tune")
 	began := time.Now()
 	cfg.Progress = func(p train.Progress) {
 		if p.Step == 1 {
-			began, line.next, line.loss = time.Now(), 0, 0
+			line.loss = 0
 		}
-		line.tell(p, time.Since(began))
+		line.of(p, float64(done+p.Step)/float64(max(whole, 1)), time.Since(began))
 	}
 	var told error
 	cfg.Tried = func(t train.Trial) {
 		line.end()
+		done += t.Steps
 		told = errors.Join(told, o.tell(s, t, len(choices)))
 	}
 	m, best, err := train.Tune(ctx, cfg)

@@ -47,6 +47,20 @@ func TestEveryVerbHasAScript(t *testing.T) {
 	}
 }
 
+// plainly are commands whose output is what was asked for, with no other way to say it.
+var plainly = map[string]string{
+	"quell completion": "a script for a shell", "quell man": "a page of the manual", "quell schema": "JSON already", "quell drift": "JSON lines already",
+}
+
+// TestEveryVerbSpeaksJSON: what a command tells can be had as JSON.
+func TestEveryVerbSpeaksJSON(t *testing.T) {
+	for _, c := range verbs(root(streams{strings.NewReader(""), io.Discard, io.Discard})) {
+		if name := c.CommandPath(); (c.Flag("json") == nil) != (plainly[name] != "") {
+			t.Errorf("%s: it has --json: %t; it tells %q", name, c.Flag("json") != nil, plainly[name])
+		}
+	}
+}
+
 // TestHelp: each command says in a paragraph what it does, and its examples name
 // commands and flags that there are.
 func TestHelp(t *testing.T) {

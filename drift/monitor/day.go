@@ -207,7 +207,7 @@ func (l *level) restoreState(r *wire.Reader) {
 	}
 	l.base, l.start = r.F64(), r.I64()
 	slots := len(l.usual)
-	if into(r, &l.usual); l.rest == nil {
+	if into(r, &l.usual, cap(l.usual)); l.rest == nil {
 		l.usual = nil
 	} else if len(l.usual) != slots {
 		r.Fail(errForeign)

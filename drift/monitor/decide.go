@@ -153,9 +153,24 @@ func (m *Monitor) glance(o *Observation, d *Decision) {
 	if m.plain++; m.plain < 2 {
 		return
 	}
-	m.opens(o, m.hops-farBack)
+	m.opens(o, m.hops-m.reach())
 	m.tell(v.kind, v.channel, v.code, m.say(v))
 	d.Opened = true
+}
+
+// reach returns how many hops ago a change that is plain over farBack hops may have
+// come: no sooner than what evidence there is.
+func (m *Monitor) reach() int64 {
+	first, some := m.hops, false
+	for i := range m.charts {
+		if ch := &m.charts[i]; ch.warn {
+			first, some = min(first, ch.calm), true
+		}
+	}
+	if !some {
+		return farBack
+	}
+	return min(m.hops-first, farBack)
 }
 
 // matters says whether the score changed so much that it counts even where the
@@ -258,7 +273,12 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 	}
 	// What still has a name that trains keeps it where the last look can't tell.
 	last := m.hops-m.opened >= 16*segment
-	if v := m.verdict(int(hops)); (v.kind != m.kind || v.code != m.code) && v.channel >= 0 && !(last && v.kind == Unknown && (m.kind == Noise || m.kind == Regime)) {
+	v := m.verdict(int(hops))
+	switch {
+	case v.channel < 0 || v.kind == m.kind && v.code == m.code:
+	case last && v.kind == Unknown && (m.kind == Noise || m.kind == Regime):
+	case m.code == clipping && v.code == sound && v.amplitude < 1: // it may be cut off still
+	default:
 		m.tell(v.kind, v.channel, v.code, m.say(v))
 		d.Updated = true
 	}

@@ -193,7 +193,7 @@ func (d *Detector) RestoreState(src []byte) ([]byte, error) {
 	}
 	n := NewDetector(cfg.FalseAlarms, cfg.Calibration, r.U64())
 	n.state, n.n, n.base = drift.State(r.U8()), r.I64(), r.F64()
-	into(r, &n.cal)
+	into(r, &n.cal, cap(n.cal))
 	if len(n.cal) == cap(n.cal) || n.state > drift.Drift {
 		r.Fail(errForeign)
 	}

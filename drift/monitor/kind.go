@@ -97,6 +97,9 @@ func (p *profile) judge(hops int) judgement {
 	}
 	c.explain(&j, of)
 	j.tinged = j.noiseMoved && c.tinged(of)
+	if j.noiseMoved && !j.speedMoved && !j.levelMoved && c.paced(of) && !c.asColoured() {
+		j.speedMoved, j.noiseMoved, j.tinged = true, false, false
+	}
 	if j.signalMoved() && c.byOneFactor(&j) {
 		return j
 	}

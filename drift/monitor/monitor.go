@@ -77,9 +77,9 @@ const (
 	mature = 1600
 )
 
-// Monitor watches one series. It is made by New, allocates nothing per Update
-// once calibrated except where the state changes, and is not safe for
-// concurrent use.
+// Monitor watches one series. It is made by New, takes up memory with the first
+// Update and as it learns, allocates nothing per Update once it is mature except where
+// the state changes, and is not safe for concurrent use.
 type Monitor struct {
 	cfg    Config
 	chance float64 // probability of a run beyond which it is not chance
@@ -141,27 +141,33 @@ func New(cfg Config) *Monitor {
 		panic("monitor: " + err.Error())
 	}
 	m := &Monitor{cfg: cfg, chance: min(1e-6, float64(cfg.FalseAlarms))}
-	c := cfg.Channels
-	m.charts = make([]chart, 1+2*c)
-	m.centre, m.floor = make([]float64, c), make([]float64, c)
-	m.power, m.diff = make([]float64, c), make([]float64, c)
-	m.profiles = make([]profile, c)
 	m.begin()
 	m.told = Learning
 	return m
 }
 
+// furnish makes room for what an observation is taken into. A series that has none
+// does without.
+func (m *Monitor) furnish() {
+	c := m.cfg.Channels
+	m.charts = make([]chart, 1+2*c)
+	m.centre, m.floor = make([]float64, c), make([]float64, c)
+	m.power, m.diff = make([]float64, c), make([]float64, c)
+	m.profiles = make([]profile, c)
+	m.begin()
+}
+
+// most returns how many scores the charts are fitted to at most.
+func (m *Monitor) most() int { return max(m.cfg.Calibration, mature) }
+
 // begin starts to learn.
 func (m *Monitor) begin() {
 	m.ready = false
-	m.cal = make([]float32, 0, max(m.cfg.Calibration, mature))
-	m.levels = make([][]float32, m.cfg.Channels)
-	m.spread = make([][]float32, m.cfg.Channels)
-	m.diffs = make([][]float32, m.cfg.Channels)
+	m.cal = []float32{}
+	m.levels = make([][]float32, len(m.profiles))
+	m.spread = make([][]float32, len(m.profiles))
+	m.diffs = make([][]float32, len(m.profiles))
 	for c := range m.profiles {
-		m.levels[c] = make([]float32, 0, powerHistory)
-		m.spread[c] = make([]float32, 0, powerHistory)
-		m.diffs[c] = make([]float32, 0, powerHistory)
 		m.profiles[c] = profile{}
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
@@ -207,6 +213,9 @@ func (m *Monitor) State() string { return m.state }
 
 // Update takes the observation at the end of a hop.
 func (m *Monitor) Update(o Observation) Decision {
+	if m.charts == nil {
+		m.furnish()
+	}
 	m.hops++
 	d := Decision{Z: math.NaN(), Kind: m.kind}
 	if m.rebased {
@@ -353,7 +362,7 @@ func (m *Monitor) mellow(o *Observation, scored bool) {
 	if m.cal == nil {
 		return
 	}
-	if scored && len(m.cal) < cap(m.cal) {
+	if scored && len(m.cal) < m.most() {
 		m.collect(o)
 	}
 	if !m.undisturbed() {

@@ -31,14 +31,13 @@ const (
 // over the values that are there. A Sentinel is not safe for concurrent use;
 // any number may share a network.
 type Sentinel struct {
-	net       *nn.Net
-	run       *nn.Runner
+	bench     *bench
+	weights   []float32 // of its network where the bench is shared, else nil
 	mean, dev []float64
 	window    int
 	hop       int
 	slots     int64     // pushed since the last Reset
 	ring      []float32 // [window][2C], slot i at i mod window
-	in, out   []float32
 }
 
 // NewSentinel returns a Sentinel. mean and dev hold one value per channel; a
@@ -57,7 +56,7 @@ func newSentinel(net *nn.Net, mean, dev []float64, window, hop int) (*Sentinel, 
 	if err := fits(net.Spec(), len(mean), len(dev), window, hop); err != nil {
 		return nil, err
 	}
-	s := &Sentinel{net: net, run: net.NewRunner(window), mean: slices.Clone(mean), dev: slices.Clone(dev), window: window, hop: hop}
+	s := &Sentinel{bench: newBench(net, window), mean: slices.Clone(mean), dev: slices.Clone(dev), window: window, hop: hop}
 	for c, d := range s.dev {
 		if !(d > 0) {
 			s.dev[c] = 1
@@ -65,9 +64,8 @@ func newSentinel(net *nn.Net, mean, dev []float64, window, hop int) (*Sentinel, 
 	}
 	width := 2 * len(mean)
 	s.ring = make([]float32, window*width)
-	s.in = make([]float32, window*width)
-	if s.out = s.run.Run(nil, s.in); len(s.out) != window*len(mean) {
-		return nil, fmt.Errorf("sentinel: network returns %d slots for a window of %d", len(s.out)/len(mean), window)
+	if out := s.bench.reconstruct(); len(out) != window*len(mean) {
+		return nil, fmt.Errorf("sentinel: network returns %d slots for a window of %d", len(out)/len(mean), window)
 	}
 	return s, nil
 }
@@ -121,16 +119,18 @@ func (s *Sentinel) Push(raw []float64, missing []bool) (score float64, ok bool) 
 func (s *Sentinel) score() (float64, bool) {
 	c := len(s.mean)
 	oldest := int(s.slots%int64(s.window)) * 2 * c
-	n := copy(s.in, s.ring[oldest:])
-	copy(s.in[n:], s.ring[:oldest])
-	s.out = s.run.Run(s.out, s.in)
+	in := s.bench.in
+	n := copy(in, s.ring[oldest:])
+	copy(in[n:], s.ring[:oldest])
+	s.bench.take(s.weights)
+	out := s.bench.reconstruct()
 	sum, count := 0.0, 0
 	for t := range s.window {
 		for i := range c {
-			if s.in[(2*t+1)*c+i] != 0 {
+			if in[(2*t+1)*c+i] != 0 {
 				continue
 			}
-			d := float64(s.out[t*c+i]) - float64(s.in[2*t*c+i])
+			d := float64(out[t*c+i]) - float64(in[2*t*c+i])
 			sum += d * d
 			count++
 		}
@@ -146,13 +146,15 @@ const sentinelState = 0x5e02
 // AppendState appends a snapshot: network, weights, scaler and window.
 func (s *Sentinel) AppendState(dst []byte) []byte {
 	dst = wire.U64(dst, sentinelState)
-	spec, err := json.Marshal(s.net.Spec())
-	if err != nil { // a spec is plain data: strings and numbers
-		panic("monitor: sentinel: " + err.Error())
-	}
-	dst = wire.Bytes(dst, spec)
-	for _, p := range s.net.Params() {
-		dst = wire.F32s(dst, p.Data)
+	dst = wire.Bytes(dst, s.bench.spec)
+	w := s.weights
+	for _, p := range s.bench.net.Params() {
+		if s.weights == nil {
+			dst = wire.F32s(dst, p.Data)
+			continue
+		}
+		dst = wire.F32s(dst, w[:len(p.Data)])
+		w = w[len(p.Data):]
 	}
 	dst = wire.F64s(wire.F64s(dst, s.mean), s.dev)
 	dst = wire.I64(wire.I64(wire.I64(dst, int64(s.window)), int64(s.hop)), s.slots)

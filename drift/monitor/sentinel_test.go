@@ -42,7 +42,7 @@ func TestSentinelScore(t *testing.T) {
 	raw[100][1], missing[100][1] = math.NaN(), false
 	raw[101][2], missing[101][2] = 1e9, false
 	dev := []float64{1, 1, 2}
-	run := s.net.NewRunner(window)
+	run := s.bench.net.NewRunner(window)
 	scores := 0
 	for i := range n {
 		got, ok := s.Push(raw[i], missing[i])

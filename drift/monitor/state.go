@@ -6,16 +6,23 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// monitorState marks a snapshot of a Monitor, version 2.
-const monitorState = 0x3002
+// monitorState marks a snapshot of a Monitor, version 3. One of version 2, which does
+// not say whether there was an observation, is read too.
+const (
+	monitorState  = 0x3003
+	monitorState2 = 0x3002
+)
 
-// AppendState appends a snapshot. While the monitor learns it takes 11 KiB and
+// AppendState appends a snapshot. Before the first observation it takes 60 bytes. While the monitor learns it takes 11 KiB and
 // 6 KiB per channel (with a calibration beyond 1,600 scores 4 bytes more for
 // each), once it is mature 5 KiB and 4 KiB per channel.
 func (m *Monitor) AppendState(dst []byte) []byte {
 	dst = wire.U64(dst, monitorState)
 	for _, v := range [...]int{m.cfg.Channels, m.cfg.Hop, m.cfg.Calibration} {
 		dst = wire.I64(dst, int64(v))
+	}
+	if dst = wire.Bool(dst, m.charts != nil); m.charts == nil {
+		return wire.String(dst, m.reason)
 	}
 	dst = wire.Bool(wire.I64(dst, m.hops), m.ready)
 	dst = wire.Bool(dst, m.cal != nil)
@@ -60,16 +67,26 @@ func (m *Monitor) AppendState(dst []byte) []byte {
 func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	n := New(m.cfg)
-	if r.U64() != monitorState || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
+	mark := r.U64()
+	if mark != monitorState && mark != monitorState2 || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
 		return nil, fmt.Errorf("monitor: state: %w", errForeign)
 	}
+	if mark == monitorState && !r.Bool() {
+		n.reason = r.String()
+		if err := r.Err(); err != nil {
+			return nil, fmt.Errorf("monitor: state: %w", err)
+		}
+		*m = *n
+		return r.Rest(), nil
+	}
+	n.furnish()
 	n.hops, n.ready = r.I64(), r.Bool()
 	if r.Bool() {
-		into(r, &n.cal)
+		into(r, &n.cal, n.most())
 		for c := range n.profiles {
-			into(r, &n.levels[c])
-			into(r, &n.spread[c])
-			into(r, &n.diffs[c])
+			into(r, &n.levels[c], powerHistory)
+			into(r, &n.spread[c], powerHistory)
+			into(r, &n.diffs[c], powerHistory)
 		}
 	} else {
 		n.cal, n.levels, n.spread, n.diffs = nil, nil, nil, nil
@@ -81,7 +98,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		if i == 0 {
 			cells = scoreCells
 		}
-		n.charts[i].restoreState(r, cells, m.between(i))
+		n.charts[i].restoreState(r, cells, n.between(i))
 	}
 	if n.ready && !n.charts[0].ready { // without which nothing is ready
 		r.Fail(errForeign)
@@ -117,13 +134,15 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 	return r.Rest(), nil
 }
 
-// into reads a slice into memory that is there already, so that its capacity
-// stays what it was.
-func into(r *wire.Reader, dst *[]float32) {
+// into reads a slice of at most most values; it is not nil.
+func into(r *wire.Reader, dst *[]float32, most int) {
 	k := r.Len(4)
-	if k > cap(*dst) {
+	if k > most {
 		r.Fail(errForeign)
 		return
+	}
+	if k > cap(*dst) {
+		*dst = make([]float32, 0, k)
 	}
 	*dst = (*dst)[:0]
 	for range k {

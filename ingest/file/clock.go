@@ -1,6 +1,7 @@
 package file
 
 import (
+	"bytes"
 	"math"
 	"time"
 
@@ -13,6 +14,7 @@ type clock struct {
 	zone   *time.Location
 	rate   float64
 	whole  int64      // the rate where it is a whole number, else 0
+	day    [40]byte   // of a date with the day in front
 	number field.Unit // the unit of numbers, once one was seen; Auto before
 }
 
@@ -36,6 +38,9 @@ func (c *clock) read(b []byte) (int64, bool) {
 	if ns, ok := field.Date(b, c.zone); ok {
 		return ns, true
 	}
+	if ns, ok := c.dotted(b); ok {
+		return ns, true
+	}
 	if c.number == field.Auto {
 		v, ok := field.Number(b)
 		if !ok || !(v >= 0) {
@@ -53,6 +58,21 @@ func (c *clock) read(b []byte) (int64, bool) {
 		}
 	}
 	return field.Stamp(b, c.number, c.zone)
+}
+
+// dotted reads a date with the day in front and dots, such as 30.03.2024 07:15:00. With slashes day and month can't be told apart.
+func (c *clock) dotted(b []byte) (int64, bool) {
+	b = bytes.TrimSpace(b)
+	if len(b) < 10 || len(b) > 30 || b[2] != '.' || b[5] != '.' {
+		return 0, false
+	}
+	d := append(c.day[:0], b[6:10]...)
+	d = append(append(append(d, '-'), b[3:5]...), '-')
+	d = append(append(d, b[:2]...), b[10:]...)
+	if len(b) == 10 {
+		d = append(d, " 00:00:00"...)
+	}
+	return field.Date(d, c.zone)
 }
 
 // atIndex returns the time of row i. With a rate of whole hertz it is rounded

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/ingest/codec/json"
 )
@@ -16,8 +17,8 @@ import (
 func (r *Reader) openCSV(head []byte, line int, o *Options) error {
 	// Only now is it known that quotes mean something: a header that runs over
 	// several lines isn't one.
-	r.lines.quotes = true
-	fields, _ := split(nil, head, nil)
+	r.lines.quotes, r.lines.sep = true, separator(head)
+	fields, _ := split(nil, head, nil, r.lines.sep)
 	for _, f := range fields {
 		r.columns = append(r.columns, strings.TrimSpace(string(f)))
 	}
@@ -61,24 +62,17 @@ func (r *Reader) checkHeader(head []byte, line int) error {
 		if c != "" && slices.Contains(r.columns[:i], c) {
 			return fmt.Errorf("%s:%d: the column %q occurs twice", r.name, line, c)
 		}
-		if _, ok := field.Number([]byte(c)); ok {
+		if isValue([]byte(c)) {
 			numbers++
 		}
 	}
 	if numbers == len(r.columns) {
 		if len(r.columns) > 1 {
-			return fmt.Errorf("%s:%d: the first line holds numbers, but must name the columns", r.name, line)
+			return fmt.Errorf("%s:%d: the first line holds values, but must name the columns", r.name, line)
 		}
 		r.columns = []string{"value"}
 		r.queue = append(r.queue, queued{row: head, line: line})
 		return nil
-	}
-	if len(r.columns) == 1 {
-		for sep, name := range map[string]string{";": "semicolons", "\t": "tabs"} {
-			if strings.Contains(r.columns[0], sep) {
-				return fmt.Errorf("%s:%d: the columns are separated by %s; they must be separated by commas", r.name, line, name)
-			}
-		}
 	}
 	return nil
 }
@@ -181,34 +175,56 @@ func (r *Reader) readAhead(n int) error {
 // in the rows read ahead.
 func (r *Reader) pickNumeric() error {
 	numbers := make([]bool, len(r.columns)) // at least one number
-	texts := make([]bool, len(r.columns))   // something else
-	note := func(i int, b []byte) {
-		if _, ok := field.Number(b); ok {
-			numbers[i] = true
-		} else if len(bytes.TrimSpace(b)) > 0 {
-			texts[i] = true
-		}
-	}
-	r.eachQueued(note)
+	texts := make([]string, len(r.columns)) // the first that is something else, and where
 	rows := false
+	r.eachQueued(func(i int, b []byte, line int) {
+		rows = rows || len(bytes.TrimSpace(b)) > 0
+		if _, why, ok := r.read(&field.Channel{}, b); !ok && texts[i] == "" {
+			texts[i] = fmt.Sprintf("%q in line %d", clip(b), line)
+		} else if ok && why != ingest.Null {
+			numbers[i] = true
+		}
+	})
 	for i, c := range r.columns {
-		rows = rows || numbers[i] || texts[i]
-		if c == "" || c == r.time || c == r.series || slices.Contains(labels[:], c) || !numbers[i] || texts[i] {
+		if c == "" || c == r.time || c == r.series || slices.Contains(labels[:], c) || !numbers[i] || texts[i] != "" {
 			continue
 		}
 		r.channels = append(r.channels, field.Channel{Name: c})
 	}
-	switch {
-	case len(r.channels) > 0:
+	if len(r.channels) > 0 {
 		return nil
-	case !rows:
+	}
+	for _, q := range r.queue {
+		if q.err != nil { // a quote that swallows the rest of the file, say
+			return q.err
+		}
+		if fields, _ := split(nil, q.row, nil, r.lines.sep); r.lines.quotes && !rows && len(fields) != len(r.columns) {
+			return r.wrongWidth(len(fields), q.line)
+		}
+	}
+	if !rows {
 		return fmt.Errorf("%s: no row follows the header", r.name)
 	}
-	return fmt.Errorf("%s: none of the columns %s holds numbers; name the channels", r.name, field.List(r.columns))
+	why := ""
+	for i, c := range r.columns {
+		if texts[i] != "" && c != r.time && c != r.series {
+			why = fmt.Sprintf(" (%s: %s)", c, texts[i])
+			break
+		}
+	}
+	return fmt.Errorf("%s: none of the columns %s holds numbers%s; name the channels", r.name, field.List(r.columns), why)
 }
 
+// wrongWidth is the error for a row that has not the columns of the header.
+func (r *Reader) wrongWidth(fields, line int) error {
+	return &RowError{r.name, line, "csv", fmt.Sprintf(widthText, fields, len(r.columns))}
+}
+
+// widthText says that a row has not the columns of the header.
+const widthText = "%d fields, but the header names %d columns"
+
 // eachQueued calls f with every field of every well-formed row in the queue.
-func (r *Reader) eachQueued(f func(column int, b []byte)) {
+func (r *Reader) eachQueued(f func(column int, b []byte, line int)) {
 	find := (*json.Finder)(nil)
 	if !r.lines.quotes {
 		find = json.NewFinder(r.columns...)
@@ -220,9 +236,9 @@ func (r *Reader) eachQueued(f func(column int, b []byte)) {
 			continue
 		}
 		if find == nil {
-			if fields, scratch = split(fields[:0], q.row, scratch); len(fields) == len(r.columns) {
+			if fields, scratch = split(fields[:0], q.row, scratch, r.lines.sep); len(fields) == len(r.columns) {
 				for i, b := range fields {
-					f(i, b)
+					f(i, b, q.line)
 				}
 			}
 			continue
@@ -234,11 +250,11 @@ func (r *Reader) eachQueued(f func(column int, b []byte)) {
 		for i := range leaves {
 			switch l := &leaves[i]; l.Kind {
 			case json.Number:
-				f(i, l.Text)
+				f(i, l.Text, q.line)
 			case json.Text, json.Boolean:
 				// A number in quotes is read where it is asked for, but doesn't make a
 				// column one of numbers: it may be an identifier.
-				f(i, []byte("text"))
+				f(i, []byte("text"), q.line)
 			}
 		}
 	}

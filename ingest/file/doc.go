@@ -5,17 +5,20 @@
 // memory, for commands that work on files; Source puts the ingest.Source
 // contract over it, so that a recording can take a broker's place.
 //
-// CSV is comma-separated UTF-8 with a header; an empty field is a missing value;
-// fields may be quoted. A file of one number per line needs no header: its
-// column is then called value. JSON lines are one object per line, flat or
-// nested; columns are then dotted paths.
+// CSV is UTF-8 with a header; its columns are separated by commas, or by semicolons
+// where the header has as many of them, or by tabs where it has more. With
+// semicolons numbers may have a decimal comma. An empty field is a missing value, as
+// are a dash, a question mark and the words na, n/a, null and none; fields may be
+// quoted. Lines above the header that begin with # are left out. A file of one
+// number per line needs no header: its column is then called value. JSON lines are
+// one object per line, flat or nested; columns are then dotted paths.
 //
 // The time column is the one given, else the first of ts, time, timestamp and
 // datetime (case ignored), else there is none and the row's index and the rate
 // make the time, starting at the Unix epoch. Time stamps are dates as RFC 3339
 // writes them (a space in place of the T, a missing zone or missing seconds are
-// fine) or numbers in a unit; a unit not given follows from the size of the
-// first number.
+// fine), dates with the day in front and dots (30.03.2024 07:15) or numbers in a
+// unit; a unit not given follows from the size of the first number.
 package file
 
 import (

@@ -2,6 +2,7 @@ package file
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/ingest/codec/field"
@@ -22,6 +23,12 @@ func (e *RowError) Error() string { return fmt.Sprintf("%s:%d: %s", e.File, e.Li
 func (e *RowError) Malformed() error {
 	return ingest.Malformed(e.Reason, "line %d: %s", e.Line, e.Detail)
 }
+
+// emptyError says that a file holds nothing. It is an io.EOF.
+type emptyError struct{ file string }
+
+func (e *emptyError) Error() string { return e.file + ": the file is empty" }
+func (e *emptyError) Unwrap() error { return io.EOF }
 
 // noColumn is the error for a column that isn't there.
 func noColumn(file, want string, have []string) error {

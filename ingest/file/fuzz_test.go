@@ -16,6 +16,7 @@ import (
 func FuzzReader(f *testing.F) {
 	for _, s := range []string{
 		"ts,a\n1,2\n", "a\n1\n\n\n2\n", "{\"ts\":1,\"a\":{\"b\":2}}\n{}\n", "a,b\n\"1\n,2\",3\n4,5\n", "\ufeffa\r\n1\r\n", "1\n2\n", "a,\"b\n1,2\n", "\x1f\x8b",
+		"sep=;\n# x\nts;a\n30.03.2024 01:02:03;1,5\n", "# a\tb\n1\t-\n", "a;b,c;d\n,;1;,\n",
 	} {
 		f.Add([]byte(s))
 	}

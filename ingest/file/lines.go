@@ -17,6 +17,7 @@ var bom = []byte{0xef, 0xbb, 0xbf}
 type lines struct {
 	name   string
 	r      *bufio.Reader
+	sep    byte // between the columns
 	quotes bool // line breaks within quotes do not end a row
 	line   int  // lines read
 	buf    []byte
@@ -46,7 +47,7 @@ func newLines(name string, src io.Reader) (*lines, error) {
 	case len(head) >= 2 && (head[0] == 0xff && head[1] == 0xfe || head[0] == 0xfe && head[1] == 0xff):
 		return nil, fmt.Errorf("%s: the text is UTF-16; save it as UTF-8", name)
 	}
-	return &lines{name: name, r: r}, nil
+	return &lines{name: name, r: r, sep: ','}, nil
 }
 
 func readError(name string, err error) error {
@@ -68,7 +69,7 @@ func (l *lines) next() (row []byte, line int, err error) {
 	if err != nil || !l.quotes {
 		return row, line, err
 	}
-	state := quoteState(row, outside)
+	state := quoteState(row, outside, l.sep)
 	if state != inside {
 		return row, line, nil
 	}
@@ -81,7 +82,7 @@ func (l *lines) next() (row []byte, line int, err error) {
 		if err != nil {
 			return nil, line, err
 		}
-		state = quoteState(more, inside)
+		state = quoteState(more, inside, l.sep)
 		if all = append(append(all, '\n'), more...); len(all) > maxRow {
 			return nil, line, &RowError{l.name, line, "too_large", fmt.Sprintf("the row is longer than %d bytes; a quote may be opened and never closed", maxRow)}
 		}
@@ -126,7 +127,7 @@ const (
 )
 
 // quoteState follows a line's quotes and returns the state at its end.
-func quoteState(b []byte, state int) int {
+func quoteState(b []byte, state int, sep byte) int {
 	if state == outside && bytes.IndexByte(b, '"') < 0 {
 		return outside
 	}
@@ -137,7 +138,7 @@ func quoteState(b []byte, state int) int {
 		case c == '"' && state == inside:
 			state = closed
 		case state == inside:
-		case c == ',':
+		case c == sep:
 			state = outside
 		default:
 			state = bare
@@ -148,10 +149,10 @@ func quoteState(b []byte, state int) int {
 
 // split cuts a CSV row into fields, appended to dst. Fields with quotes are
 // unquoted into scratch, which is returned for the next call.
-func split(dst [][]byte, row, scratch []byte) (fields [][]byte, used []byte) {
+func split(dst [][]byte, row, scratch []byte, sep byte) (fields [][]byte, used []byte) {
 	if bytes.IndexByte(row, '"') < 0 {
 		for {
-			i := bytes.IndexByte(row, ',')
+			i := bytes.IndexByte(row, sep)
 			if i < 0 {
 				return append(dst, row), scratch
 			}
@@ -176,7 +177,7 @@ func split(dst [][]byte, row, scratch []byte) (fields [][]byte, used []byte) {
 		case c == '"' && state == closed: // a doubled quote
 			state = inside
 			scratch = append(scratch, c)
-		case c == ',' && state != inside:
+		case c == sep && state != inside:
 			flush()
 			state = outside
 		default:

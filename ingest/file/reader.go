@@ -53,6 +53,7 @@ type Reader struct {
 	row      Row
 	fields   [][]byte
 	scratch  []byte
+	number   [64]byte    // of a number with a decimal comma
 	leaves   []json.Leaf // CSV: the wanted fields in the finder's terms
 }
 
@@ -113,7 +114,7 @@ func newReader(name string, src io.Reader, closer io.Closer, live bool, o Option
 	if r.clock, err = newClock(&o); err != nil {
 		return nil, err
 	}
-	head, line, err := r.firstLine()
+	head, line, err := r.header()
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +135,7 @@ func (r *Reader) firstLine() ([]byte, int, error) {
 	for {
 		b, line, err := r.lines.next()
 		if errors.Is(err, io.EOF) {
-			return nil, 0, fmt.Errorf("%s: the file is empty", r.name)
+			return nil, 0, &emptyError{r.name}
 		}
 		if err != nil {
 			return nil, 0, err
@@ -156,6 +157,15 @@ func (r *Reader) Channels() []string {
 		out[i] = r.channels[i].Name
 	}
 	return out
+}
+
+// Texts returns the fields of the row that was read last as they stand, by column; nil
+// for JSON lines. Their memory belongs to the reader.
+func (r *Reader) Texts() [][]byte {
+	if r.find != nil {
+		return nil
+	}
+	return r.fields
 }
 
 // TimeColumn returns the name of the time column, "" where the row index makes
@@ -252,9 +262,9 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 	} else {
 		t := &found[wantTime]
 		r.row.TimeText = t.Text
-		ns, ok := r.clock.read(t.Text)
+		ns, ok := r.clock.read(r.decimal(t.Text))
 		if !ok {
-			return malformed("time", "column %s: %q is no time between 1970 and 2262", r.time, clip(t.Text))
+			return malformed("time", "column %s: %q is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970", r.time, clip(t.Text))
 		}
 		r.row.Time = ns
 	}
@@ -269,7 +279,7 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 			c.Missing = ingest.Null
 		case json.Number, json.Text:
 			var ok bool
-			if c.Value, c.Missing, ok = r.channels[i].Read(v.Text); !ok {
+			if c.Value, c.Missing, ok = r.read(&r.channels[i], v.Text); !ok {
 				return malformed("not_a_number", "column %s: %q is not a number", r.channels[i].Field(), clip(v.Text))
 			}
 		default:
@@ -277,6 +287,23 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 		}
 	}
 	return nil
+}
+
+// read reads a reading. In CSV words stand for missing values too.
+func (r *Reader) read(c *field.Channel, b []byte) (v float64, why ingest.Missing, ok bool) {
+	if v, why, ok = c.Read(r.decimal(b)); !ok && r.find == nil && gap(b) {
+		return 0, ingest.Null, true
+	}
+	return v, why, ok
+}
+
+// decimal returns a number with a decimal point, where the file may have commas. Between
+// tabs a comma may also be one of thousands, so that it stays what it is.
+func (r *Reader) decimal(b []byte) []byte {
+	if r.find != nil || r.lines.sep != ';' {
+		return b
+	}
+	return decimalPoint(b, r.number[:])
 }
 
 // wanted returns the row's fields in the order time, series, channels.
@@ -288,9 +315,9 @@ func (r *Reader) wanted(row []byte) ([]json.Leaf, *ingest.MalformedError) {
 		}
 		return found, nil
 	}
-	r.fields, r.scratch = split(r.fields[:0], row, r.scratch)
+	r.fields, r.scratch = split(r.fields[:0], row, r.scratch, r.lines.sep)
 	if len(r.fields) != len(r.columns) {
-		return nil, malformed("csv", "%d fields, but the header names %d columns", len(r.fields), len(r.columns))
+		return nil, malformed("csv", widthText, len(r.fields), len(r.columns))
 	}
 	for i, at := range r.at {
 		if at >= 0 {

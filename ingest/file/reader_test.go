@@ -133,12 +133,28 @@ func TestRead(t *testing.T) {
 		{"no line end at the end", "a,b\n1,2", file.Options{}, "a b", "", []string{"0:2 @0 1 2"}},
 		{"spaces", " a , b\n 1 ,\t2\n", file.Options{}, "a b", "", []string{"0:2 @0 1 2"}},
 		{"quotes", "\"a\",\"b \"\"x\"\"\",c\n\"1\",2,\"x\ny,z\"\n3,4,5\" pipe\n", file.Options{}, "a b \"x\"", "", []string{"0:2 @0 1 2", "1:4 @1000000000 3 4"}},
+		{"semicolons and decimal commas", "\ufeffZeit;a;b;ort\r\n30.03.2024 00:00:01;1,5;-2;Halle 1, links\r\n30.03.2024 00:00:02;1.234,5;;\r\n", file.Options{Time: "Zeit", Channels: file.Named("a", "b")}, "a b", "Zeit", []string{
+			"0:2 30.03.2024 00:00:01@1711756801000000000 1.5 -2", `x:3: column a: "1.234,5" is not a number`}},
+		{"semicolons, quoted", "ts;\"a;b\"\n0,25;1,5\n\"0,5\";\"2,5\"\n", file.Options{}, "a;b", "ts", []string{"0:2 0,25@250000000 1.5", "1:3 0,5@500000000 2.5"}},
+		{"tabs", "ts\ta\n1\t2.5\n", file.Options{}, "a", "ts", []string{"0:2 1@1000000000 2.5"}},
+		{"a comma between tabs may be one of thousands", "ts\ta\n1\t2,500\n", file.Options{Channels: file.Named("a")}, "a", "ts", []string{`x:2: column a: "2,500" is not a number`}},
+		{"a word on the separator", "sep=;\nts;a\n1;2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},
+		{"comments above", "# pump 7\n# exported\nts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:4 1@1000000000 2"}},
+		{"names in a comment", "# pump 7\n# ts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},
+		{"names in a comment, dates behind", "# time,a\n1970-01-01 00:00:02,2\n", file.Options{}, "a", "time", []string{"0:2 1970-01-01 00:00:02@2000000000 2"}},
+		{"a comment, one column", "# pump 7\n1.5\n", file.Options{}, "value", "", []string{"0:2 @0 1.5"}},
+		{"words for missing values", "ts,a\n1,2\n2,-\n3,N/A\n4,null\n5,NaN\n6, ? \n", file.Options{}, "a", "ts", []string{
+			"0:2 1@1000000000 2", "1:3 2@2000000000 null", "2:4 3@3000000000 null", "3:5 4@4000000000 null", "4:6 5@5000000000 non_finite", "5:7 6@6000000000 null"}},
+		{"dates with dots", "time,a\n30.03.2024,1\n30.03.2024 07:15,2\n31.02.2024,3\n03/30/2024,4\n", file.Options{Channels: file.Named("a")}, "a", "time", []string{
+			"0:2 30.03.2024@1711756800000000000 1", "1:3 30.03.2024 07:15@1711782900000000000 2",
+			`x:4: column time: "31.02.2024" is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970`,
+			`x:5: column time: "03/30/2024" is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970`}},
 		{"errors of rows", "ts,a,b\n1,2,3\n2,cold,3\n3,4\nsoon,1,1\n,1,1\n4,5,6\n", file.Options{Channels: file.Named("a", "b")}, "a b", "ts", []string{
 			"0:2 1@1000000000 2 3",
 			`x:3: column a: "cold" is not a number`,
 			"x:4: 2 fields, but the header names 3 columns",
-			`x:5: column ts: "soon" is no time between 1970 and 2262`,
-			`x:6: column ts: "" is no time between 1970 and 2262`,
+			`x:5: column ts: "soon" is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970`,
+			`x:6: column ts: "" is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970`,
 			"5:7 4@4000000000 5 6"}},
 		{"an open quote", "a,b\n1,2\n\"3,4\n5,6\n", file.Options{Channels: file.Named("a")}, "a", "", []string{"0:2 @0 1", "x:3: a quote is opened and never closed"}},
 		{"a long row", "a,b\n1,2\n" + strings.Repeat("7", 1<<20) + ",1\n5,6\n", file.Options{Channels: file.Named("a")}, "a", "", []string{"0:2 @0 1", "x:3: the row is longer than 1048576 bytes", "2:4 @2000000000 5"}},
@@ -153,7 +169,7 @@ func TestRead(t *testing.T) {
 			"x:3: an array, want an object",
 			`x:4: column v: "cold" is not a number`,
 			`x:5: column v: an array is not a number`,
-			`x:6: column ts: "" is no time between 1970 and 2262`}},
+			`x:6: column ts: "" is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970`}},
 	} {
 		for _, z := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s/gzip=%v", c.name, z), func(t *testing.T) {
@@ -188,16 +204,21 @@ func TestOpenErrors(t *testing.T) {
 		{"empty", "", file.Options{}, "x: the file is empty"},
 		{"blank", "\n \n", file.Options{}, "x: the file is empty"},
 		{"header only", "a,b\n", file.Options{}, "x: no row follows the header"},
-		{"no numbers", "a,b\nx,y\n", file.Options{}, "x: none of the columns a, b holds numbers; name the channels"},
+		{"no numbers", "a,b\nx,y\n", file.Options{}, `x: none of the columns a, b holds numbers (a: "x" in line 2); name the channels`},
+		{"numbers with units", "ts,t\n1,20\n2,20 °C\n", file.Options{}, `x: none of the columns ts, t holds numbers (t: "20 °C" in line 3); name the channels`},
+		{"a quote that stays open", "ts,t\n1,\"20\n2,30\n", file.Options{}, "x:2: a quote is opened and never closed"},
+		{"rows of another width", "a,b\n1,2,3\n", file.Options{}, "x:2: 3 fields, but the header names 2 columns"},
+		{"JSON array", "[{\"a\":1},\n{\"a\":2}]\n", file.Options{}, "x:1: is one JSON array: write an object a line, as jq -c '.[]' does"},
+		{"Parquet", "PAR1\x15\x04", file.Options{}, "x: is not text: export it as CSV or JSON lines"},
+		{"Latin-1", "ts;Temperatur \xb0C\n1;2\n", file.Options{}, "x:1: the text is not UTF-8: save it as UTF-8"},
 		{"no such channel", "ts,temp_c\n1,2\n", file.Options{Channels: file.Named("temp_x")}, `x: there is no column "temp_x"; the file has ts, temp_c; did you mean temp_c?`},
 		{"no such time", "ts,a\n1,2\n", file.Options{Time: "when"}, `x: there is no column "when"; the file has ts, a`},
 		{"no such series", "ts,a\n1,2\n", file.Options{Series: "dev"}, `x: there is no column "dev"`},
 		{"no such field", `{"ts":1,"v":2}`, file.Options{Channels: file.Named("w.x")}, `x: there is no column "w.x"; the file has ts, v`},
 		{"not JSON", `{"ts":1,"v":2`, file.Options{}, "x:1: the payload is not JSON: it ends too early"},
 		{"column twice", "a,b,a\n1,2,3\n", file.Options{}, `x:1: the column "a" occurs twice`},
-		{"semicolons", "a;b\n1;2\n", file.Options{}, "separated by semicolons; they must be separated by commas"},
-		{"tabs", "a\tb\n1\t2\n", file.Options{}, "separated by tabs"},
-		{"numbers for a header", "1,2\n3,4\n", file.Options{}, "x:1: the first line holds numbers, but must name the columns"},
+		{"numbers for a header", "1,2\n3,4\n", file.Options{}, "x:1: the first line holds values, but must name the columns"},
+		{"a date and a number for a header", "30.03.2024 07:15;2,5\n30.03.2024 07:16;2,5\n", file.Options{}, "x:1: the first line holds values, but must name the columns"},
 		{"UTF-16", "\xff\xfea\x00", file.Options{}, "UTF-16; save it as UTF-8"},
 		{"broken gzip", "\x1f\x8bxxxxxxxxxxxxxxxx", file.Options{}, "x: not a valid gzip file"},
 		{"cut gzip", zip(t, "a,b\n1,2\n")[:20], file.Options{}, "x: the compressed file is cut off"},
@@ -245,6 +266,7 @@ func TestNumericIsDecidedOnTheFirstRows(t *testing.T) {
 func TestReadAllocatesNothing(t *testing.T) {
 	for name, row := range map[string]string{
 		"csv":   "ts,a,b,note\n" + strings.Repeat("2020-03-09 16:16:30,21.4,73.96732207000001,x\n", 5000),
+		"semi":  "ts;a;b;note\n" + strings.Repeat("30.03.2020 16:16:30;21,4;-;x\n", 5000),
 		"quote": "ts,a,b,note\n" + strings.Repeat("2020-03-09 16:16:30,21.4,73.9673220,\"x,y\"\n", 5000),
 		"jsonl": strings.Repeat(`{"ts":"2020-03-09T16:16:30Z","a":21.4,"b":{"c":3}}`+"\n", 5000),
 	} {

@@ -17,11 +17,12 @@ import (
 	"github.com/quell-stream/quell/ingest/kafka/wire"
 )
 
-// CompactedConfig describes a Compacted. Conn, Topic and Sources are needed.
+// CompactedConfig describes a Compacted. Conn and Topic are needed.
 type CompactedConfig struct {
 	Conn  kafkaconn.Config
 	Topic string
-	// Sources are the topics that it has a partition for each partition of.
+	// Sources are the topics that it has a partition for each partition of. Without
+	// any it has one.
 	Sources []string
 	// Timeout bounds one append, and one look at the topic. Default: 10 s.
 	Timeout time.Duration
@@ -63,8 +64,8 @@ const (
 
 // NewCompacted returns a Compacted. It connects to nothing.
 func NewCompacted(c CompactedConfig) (*Compacted, error) {
-	if c.Topic == "" || len(c.Sources) == 0 {
-		return nil, errors.New("kafka: a compacted topic and the topics that it belongs to are needed")
+	if c.Topic == "" {
+		return nil, errors.New("kafka: a compacted topic has a name")
 	}
 	or(&c.Timeout, 10*time.Second)
 	or(&c.Logger, slog.Default())

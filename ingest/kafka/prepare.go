@@ -25,17 +25,17 @@ func (t *Compacted) Prepare(ctx context.Context) (int, error) {
 	switch {
 	case have == 0:
 		err = t.client.CreateTopic(ctx, kafkaconn.Topic{Name: t.cfg.Topic, Partitions: n, Config: map[string]string{"cleanup.policy": "compact"}})
-		t.cfg.Logger.Info("kafka: the state topic is created", "topic", t.cfg.Topic, "partitions", n)
+		t.cfg.Logger.Info("kafka: a topic for state is created", "topic", t.cfg.Topic, "partitions", n)
 	case have < n:
 		t.cfg.Logger.Info("kafka: the state topic gets as many partitions as the source", "topic", t.cfg.Topic, "before", have, "now", n)
 		err = t.grow(ctx, n)
-	case have > n:
+	case have > n && len(t.cfg.Sources) > 0:
 		return 0, fmt.Errorf("kafka: topic %s has %d partitions and %s has %d: %w: name another state_topic, or delete it to start anew", t.cfg.Topic, have, t.cfg.Sources[0], n, ErrUnusable)
 	}
 	if err != nil {
 		return 0, t.prepareError(err)
 	}
-	if have != n {
+	if have < n {
 		t.forget()
 		if _, have, err = t.count(ctx); err != nil {
 			return 0, err
@@ -49,7 +49,11 @@ func (t *Compacted) Prepare(ctx context.Context) (int, error) {
 
 func (t *Compacted) prepareError(err error) error {
 	if errors.Is(err, kafka.TopicAuthorizationFailed) || errors.Is(err, kafka.ClusterAuthorizationFailed) || errors.Is(err, kafka.PolicyViolation) {
-		return fmt.Errorf("%w: create topic %s yourself, with cleanup.policy=compact and as many partitions as the source: %w", ErrUnusable, t.cfg.Topic, err)
+		as := ""
+		if len(t.cfg.Sources) > 0 {
+			as = " and as many partitions as the source"
+		}
+		return fmt.Errorf("%w: create topic %s yourself, with cleanup.policy=compact%s: %w", ErrUnusable, t.cfg.Topic, as, err)
 	}
 	return err
 }
@@ -59,6 +63,9 @@ func (t *Compacted) count(ctx context.Context) (sources, topic int, err error) {
 	counts, err := t.client.Partitions(ctx, append([]string{t.cfg.Topic}, t.cfg.Sources...)...)
 	if err != nil {
 		return 0, 0, err
+	}
+	if len(t.cfg.Sources) == 0 {
+		sources = 1
 	}
 	for _, s := range t.cfg.Sources {
 		if n := counts[s]; n == 0 || sources != 0 && n != sources {

@@ -28,6 +28,9 @@ func WriteFile(path string, data []byte, perm fs.FileMode) (err error) {
 		dir = "."
 	}
 	f, err := os.CreateTemp(dir, "."+base+".tmp-*")
+	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+		err = p.Err // the name of the temporary file helps nobody
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}

@@ -134,6 +134,14 @@ func ReadAll(file File) ([]byte, error) {
 // When it returns nil, the content and the name are durable. One caller at a time may
 // write to a path.
 func WriteFile(f FS, path string, data []byte) (err error) {
+	return WriteWith(f, path, func(file File) error {
+		_, err := file.WriteAt(data, 0)
+		return err
+	})
+}
+
+// WriteWith is WriteFile of what write writes to an empty file.
+func WriteWith(f FS, path string, write func(File) error) (err error) {
 	temp := path + ".tmp"
 	if err := RemoveIfThere(f, temp); err != nil { // of a crash
 		return err
@@ -147,7 +155,7 @@ func WriteFile(f FS, path string, data []byte) (err error) {
 			err = errors.Join(err, RemoveIfThere(f, temp))
 		}
 	}()
-	if _, err := file.WriteAt(data, 0); err != nil {
+	if err := write(file); err != nil {
 		return errors.Join(err, file.Close())
 	}
 	// Without this the name may reach the disk before the content does.

@@ -287,7 +287,7 @@ func TestCovariance(t *testing.T) {
 	}
 	for at := 0; at < n; at += 512 {
 		from := max(0, at-256)
-		c.Add(y[from:at+512], at-from, 1)
+		c.Add(nil, y[from:at+512], at-from, 1)
 		again := NewCovariance(lags)
 		rest, err := again.RestoreState(append(c.AppendState(nil), 7))
 		if err != nil || len(rest) != 1 {

@@ -69,11 +69,11 @@ func FuzzFilterState(f *testing.F) {
 func FuzzCovariance(f *testing.F) {
 	c := NewCovariance(4)
 	f.Add(c.AppendState(nil))
-	c.Add([]float64{1, 3, 2, 4, 3, 5, 1, 2}, 0, .1)
+	c.Add(nil, []float64{1, 3, 2, 4, 3, 5, 1, 2}, 0, .1)
 	f.Add(c.AppendState(nil))
 	f.Fuzz(func(t *testing.T, state []byte) {
 		if c, ok := fuzztest.Restore(t, state, func() *Covariance { return NewCovariance(4) }); ok {
-			c.Add([]float64{1, 3, 2, 4, 3, 5, 1, 2}, 0, .1)
+			c.Add(nil, []float64{1, 3, 2, 4, 3, 5, 1, 2}, 0, .1)
 			c.Learn(.1, Params{Window: 4})
 		}
 	})

@@ -142,7 +142,6 @@ type Covariance struct {
 	offset float64 // the mean of the first block
 	n      float64
 	sum    []float64 // Σ of products of deviations from offset, by lag
-	block  []float64
 }
 
 // NewCovariance returns one that has seen nothing, of so many lags from 0 on.
@@ -155,8 +154,9 @@ func (c *Covariance) Lags() int { return len(c.sum) }
 // from place from on, NaN where one is missing. Their products with the samples
 // before them count, also with those before from: in a row of blocks each product
 // counts once, which keeps the matrix made of the sums positive definite but for
-// the edges.
-func (c *Covariance) Add(x []float64, from int, keep float64) {
+// the edges. scratch is memory to work in, which Add returns, grown where it was too
+// short; it must not overlap x.
+func (c *Covariance) Add(scratch, x []float64, from int, keep float64) []float64 {
 	if c.n == 0 {
 		c.offset = 0
 		n := 0.0
@@ -167,13 +167,13 @@ func (c *Covariance) Add(x []float64, from int, keep float64) {
 			}
 		}
 	}
-	c.block = c.block[:0]
+	block := scratch[:0]
 	for _, v := range x {
 		d := v - c.offset
 		if !finite(v) {
 			d = 0 // adds nothing
 		}
-		c.block = append(c.block, d)
+		block = append(block, d)
 	}
 	c.n *= keep
 	for _, v := range x[from:] {
@@ -183,10 +183,11 @@ func (c *Covariance) Add(x []float64, from int, keep float64) {
 	}
 	for k := range c.sum {
 		c.sum[k] *= keep
-		if first := max(from, k); first < len(c.block) {
-			c.sum[k] += dot(c.block[first:], c.block[first-k:len(c.block)-k])
+		if first := max(from, k); first < len(block) {
+			c.sum[k] += dot(block[first:], block[first-k:len(block)-k])
 		}
 	}
+	return block
 }
 
 // Learn is LearnWienerBlind from what was gathered; ok is false where that is

@@ -70,6 +70,7 @@ func TestBlend(t *testing.T) {
 		"better by less than hysteresis": {-.1 * far, 0, true},
 	} {
 		ch := newChannel(p)
+		ch.tally = make([]tally, len(p.params))
 		for k := range ch.tally {
 			ch.tally[k] = tally{slots: 1, squares: 3, alone: 3}
 		}

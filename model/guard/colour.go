@@ -15,23 +15,28 @@ const mostMissing = noise.ColourBlock / 4
 // changes only with every noise.ColourBlock-th slot of a context, and of a slot it
 // is known before the slot's own reading is, as a scale is: so it can be told to a
 // network whose estimates are due later. It isn't safe for concurrent use; it
-// takes 9 KiB.
+// takes 9 KiB once it has seen a block.
 type Colour struct {
-	test    *noise.Colour
-	latest  [noise.ColourBlock]float64 // readings, a ring
-	n       int64                      // readings since the context was reset
-	missing int                        // slots of the block without one
+	test    *noise.Colour // nil before the first block
+	latest  []float64     // readings, a ring of noise.ColourBlock once it is full
+	n       int64         // readings since the context was reset
+	missing int           // slots of the block without one
 }
 
 // NewColour returns a Colour that has seen nothing.
-func NewColour() *Colour { return &Colour{test: noise.NewColour()} }
+func NewColour() *Colour { return &Colour{} }
 
 // Push takes the reading of a slot, numbered from the start of the context, and
-// returns whether what is known may have changed. It does not allocate. A valid
+// returns whether what is known may have changed. It allocates only up to the first
+// block. A valid
 // value must be finite.
 func (c *Colour) Push(slot int64, value float64, valid bool) bool {
 	if valid {
-		c.latest[c.n%noise.ColourBlock] = value
+		if at := int(c.n % noise.ColourBlock); at < len(c.latest) {
+			c.latest[at] = value
+		} else {
+			c.latest = append(c.latest, value)
+		}
 		c.n++
 	} else {
 		c.missing++
@@ -45,6 +50,9 @@ func (c *Colour) Push(slot int64, value float64, valid bool) bool {
 		var x [noise.ColourBlock]float64
 		at := c.n % noise.ColourBlock
 		copy(x[copy(x[:], c.latest[at:]):], c.latest[:at])
+		if c.test == nil {
+			c.test = noise.NewColour()
+		}
 		c.test.Block(x[:])
 	}
 	return whole
@@ -54,11 +62,16 @@ func (c *Colour) Push(slot int64, value float64, valid bool) bool {
 func (c *Colour) Reset() { c.n, c.missing = 0, 0 }
 
 // Coloured says whether the noise is taken to be coloured.
-func (c *Colour) Coloured() bool { return c.test.Coloured() }
+func (c *Colour) Coloured() bool { return c.test != nil && c.test.Coloured() }
 
 // Estimate returns what the noise is taken to be while it is coloured, else the zero
 // value (see noise.Colour.Estimate).
-func (c *Colour) Estimate() noise.AR1 { return c.test.Estimate() }
+func (c *Colour) Estimate() noise.AR1 {
+	if c.test == nil {
+		return noise.AR1{}
+	}
+	return c.test.Estimate()
+}
 
 var errColourState = errors.New("guard: colour state: counts of readings that cannot be")
 
@@ -68,8 +81,15 @@ func (c *Colour) AppendState(dst []byte) []byte {
 	for i := range min(c.n, noise.ColourBlock) {
 		dst = wire.F64(dst, c.latest[i])
 	}
+	if c.test == nil {
+		return wire.I64(dst, noTest)
+	}
 	return c.test.AppendState(dst)
 }
+
+// noTest stands where the state of a test begins with the number of its blocks, of a
+// channel without one.
+const noTest = -1
 
 // RestoreState reads a snapshot back, bit for bit, and returns the rest of src. After
 // an error the Colour is as new.
@@ -79,12 +99,20 @@ func (c *Colour) RestoreState(src []byte) ([]byte, error) {
 	if c.n < 0 || c.missing < 0 || c.missing > noise.ColourBlock {
 		r.Fail(errColourState)
 	}
+	c.latest, c.test = nil, nil
 	for i := int64(0); i < min(c.n, noise.ColourBlock) && r.Err() == nil; i++ {
-		if c.latest[i] = r.F64(); c.latest[i]-c.latest[i] != 0 {
+		y := r.F64()
+		if y-y != 0 {
 			r.Fail(errColourState)
 		}
+		c.latest = append(c.latest, y)
 	}
-	r.SetRest(c.test.RestoreState(r.Rest()))
+	if rest := r.Rest(); wire.NewReader(rest).I64() == noTest {
+		r.I64()
+	} else {
+		c.test = noise.NewColour()
+		r.SetRest(c.test.RestoreState(rest))
+	}
 	if err := r.Err(); err != nil {
 		*c = *NewColour()
 		return nil, err

@@ -9,7 +9,12 @@ import (
 // TestColourWaitsForWholeBlocks: with too few readings nothing is decided.
 func TestColourWaitsForWholeBlocks(t *testing.T) {
 	c := NewColour()
-	blocks := func() int64 { return c.test.Evidence().Blocks }
+	blocks := func() int64 {
+		if c.test == nil {
+			return 0
+		}
+		return c.test.Evidence().Blocks
+	}
 	push := func(from, to int, valid func(i int) bool) {
 		for i := from; i < to; i++ {
 			c.Push(int64(i), float64(i%7), valid(i))

@@ -91,7 +91,7 @@ func (c *channel) recall(t, in int64, due schedule, served Choice, own float64, 
 	if !ok {
 		return served
 	}
-	if r := c.raw[t%ring] - served.Clean; gathers && r-r == 0 && own-own == 0 {
+	if r := c.raw.at(t) - served.Clean; gathers && r-r == 0 && own-own == 0 {
 		i := due.place(t) / part
 		most := wild * c.sigma
 		r, s := cut(r, most), hint{s.weight, cut(s.by, most)}
@@ -113,7 +113,7 @@ func (c *channel) recall(t, in int64, due schedule, served Choice, own float64, 
 func (c *channel) ahead(t, in int64) {
 	m := c.cycles.memory
 	for k := t + int64(m.Pending()); m.Pending() <= m.Ahead() && k < in; k++ {
-		m.Read(c.raw[k%ring])
+		m.Read(c.raw.at(k))
 	}
 }
 

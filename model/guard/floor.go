@@ -113,7 +113,7 @@ func (c *channel) listen(p *Panel, in int64) {
 	}
 	p.raw = p.raw[:0]
 	for t := in - block; t < in; t++ {
-		p.raw = append(p.raw, c.raw[t%ring])
+		p.raw = append(p.raw, c.raw.at(t))
 	}
 	c.floor.add(&p.spectra, p.raw, c.sigma*c.sigma)
 }

@@ -229,8 +229,8 @@ func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
 
 // channel is what a guard knows of one channel.
 type channel struct {
-	raw   []float64 // the latest readings, a ring; NaN where missing
-	sigma float64   // of the newest slot that was given out
+	raw   readings
+	sigma float64 // of the newest slot that was given out
 
 	covariance *classic.Covariance // of the readings of the blocks before
 	floor      floor
@@ -238,7 +238,7 @@ type channel struct {
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over
 	net    network
-	tally  []tally // of each filter
+	tally  []tally // of each filter; nil before the first block is judged
 
 	best    int            // filter that foretells best; -1: none yet
 	filter  int            // that serves, or would; -1: none yet
@@ -265,11 +265,7 @@ type evidence struct {
 }
 
 func newChannel(p *Panel) channel {
-	raw := make([]float64, ring)
-	for i := range raw {
-		raw[i] = math.NaN()
-	}
-	return channel{raw: raw, tally: make([]tally, len(p.params)), best: -1, filter: -1,
+	return channel{best: -1, filter: -1,
 		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
 		cycles: newCycles(p.lookahead)}
 }
@@ -278,7 +274,7 @@ func (c *channel) read(t int64, y float64) {
 	if !(math.Abs(y) <= largestReading) {
 		y = math.NaN()
 	}
-	c.raw[t%ring] = y
+	c.raw.set(t, y)
 	if c.live != nil {
 		c.take(c.live.Push(y))
 	}
@@ -299,7 +295,7 @@ func (c *channel) choose(t int64, v Value) Choice {
 	if !c.serving || v.Net-v.Net != 0 || t >= c.dueTo {
 		return net
 	}
-	x, y := c.due[t%int64(len(c.due))], c.raw[t%ring]
+	x, y := c.due[t%int64(len(c.due))], c.raw.at(t)
 	if x-x != 0 {
 		return net
 	}
@@ -321,7 +317,7 @@ func (c *channel) mixture(v Value, x float64) float64 {
 
 // gather takes a slot, at a place of its block, into the evidence.
 func (c *channel) gather(place int, t int64, v Value) {
-	e := c.raw[t%ring] - v.Net
+	e := c.raw.at(t) - v.Net
 	if v.Coloured || e-e != 0 || v.Own-v.Own != 0 || v.Sigma <= 0 {
 		return
 	}
@@ -363,6 +359,6 @@ func (c *channel) enter(p *Panel, in int64) {
 	c.own, c.errs.response = ownOf(c.serves), p.respond(c.serves)
 	c.live, c.dueTo = f, max(0, in-settle-int64(p.lookahead)-1)
 	for t := c.dueTo; t < in; t++ {
-		c.take(f.Push(c.raw[t%ring]))
+		c.take(f.Push(c.raw.at(t)))
 	}
 }

@@ -81,7 +81,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 	from := c.oldest(g)
 	dst = wire.I64(dst, from)
 	for t := from; t < g.in; t++ {
-		dst = wire.F64(dst, c.raw[t%ring])
+		dst = wire.F64(dst, c.raw.at(t))
 	}
 	for _, v := range c.numbers() {
 		dst = wire.F64(dst, *v)
@@ -114,7 +114,7 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 		r.Fail(errors.New("readings out of order"))
 	}
 	for t := from; t < g.in && r.Err() == nil; t++ {
-		c.raw[t%ring] = r.F64()
+		c.raw.set(t, r.F64())
 	}
 	for _, v := range c.numbers() {
 		*v = r.F64()
@@ -125,7 +125,11 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	best, filter := r.I64(), r.I64()
 	c.serving, c.judged.open = r.Bool(), r.Bool()
 	c.judged.start, c.judged.next = r.I64(), r.Int()
-	if n := r.U64(); r.Err() == nil && n != uint64(len(c.tally)) || min(best, filter) < -1 || best >= int64(len(c.tally)) || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.judged.next > len(c.tally) || c.judged.open && (c.judged.start < 0 || c.judged.start+block > g.in) || c.serving && filter < 0 {
+	n := r.U64()
+	if c.tally = nil; n > 0 {
+		c.tally = make([]tally, len(g.panel.params))
+	}
+	if r.Err() == nil && n != uint64(len(c.tally)) || min(best, filter) < -1 || best >= int64(len(c.tally)) || filter >= int64(len(c.tally)) || c.judged.next < 0 || c.judged.next > len(c.tally) || c.judged.open && (c.judged.start < 0 || c.judged.start+block > g.in) || c.serving && filter < 0 {
 		r.Fail(errors.New("filters that are not there"))
 	}
 	c.best, c.filter = int(best), int(filter)

@@ -48,6 +48,9 @@ func (c *channel) close(start int64) {
 // judgeNext runs the next filter that is worth it over the block. That the block
 // and what it needs is still among the latest readings a test proves.
 func (c *channel) judgeNext(p *Panel, in, blocks int64) {
+	if c.tally == nil {
+		c.tally = make([]tally, len(p.params))
+	}
 	j := &c.judged
 	for j.next < len(c.tally) && c.skips(j.next, blocks) {
 		j.next++
@@ -81,7 +84,7 @@ func (c *channel) readings(p *Panel, in int64) []float64 {
 	to := min(in, c.judged.start+block+int64(p.lookahead))
 	p.raw = p.raw[:0]
 	for t := c.from(in); t < to; t++ {
-		p.raw = append(p.raw, c.raw[t%ring])
+		p.raw = append(p.raw, c.raw.at(t))
 	}
 	return p.raw
 }
@@ -238,7 +241,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 		c.blend(p, rho)
 	}
 	from := c.from(in)
-	c.covariance.Add(c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
+	p.out = c.covariance.Add(p.out, c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
 	c.level(p)
 	if !c.serving {
 		c.live = nil

@@ -35,6 +35,8 @@ type Batch struct {
 	tables [][]*float32 // per step
 	ops    []batchOp
 
+	few []int // of the compact streams: which are in a round
+
 	pitch int // values of a row of tmp
 	tmp   []float32
 	rows  []*float32 // of tmp
@@ -89,7 +91,11 @@ func (b *Batch) Push(ys [][]float32, streams []*Stream, xs [][]float32) {
 			panic("nn: Batch: a stream is finished; Reset or Warm it")
 		}
 	}
+	b.pushCompact(ys, streams, xs)
 	for i, s := range streams {
+		if s.compact != nil {
+			continue
+		}
 		if x := xs[i]; s.data != nil && s.e.steady && len(x) >= hop*in && len(x)%(hop*in) == 0 && b.fits(s) {
 			s.data.out = s.data.out[:0]
 			b.at = append(b.at, batchAt{s: s, x: x, i: i})

@@ -236,3 +236,33 @@ func BenchmarkInt8Stream(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkManyStreams pushes a column into each of many streams; the contexts of a
+// thousand are in no cache.
+func BenchmarkManyStreams(b *testing.B) {
+	for _, kind := range []string{"full", "compact"} {
+		for _, streams := range []int{1, 32, 1000} {
+			b.Run(fmt.Sprintf("kind=%s/streams=%d", kind, streams), func(b *testing.B) {
+				n := mustNew(b, TCN(7, 2, 32, 5, []int{1, 2, 4, 8, 16, 32}, 8), 1)
+				x := noise(rand.New(rand.NewPCG(1, 2)), 7)
+				all, xs, ys := make([]*Stream, streams), make([][]float32, streams), make([][]float32, streams)
+				for i := range all {
+					all[i], _ = n.NewStream()
+					if kind == "compact" {
+						all[i], _ = n.NewCompactStream()
+					}
+					xs[i] = x
+				}
+				batch := n.NewBatch()
+				for range 300 {
+					batch.Push(ys, all, xs)
+				}
+				b.ReportAllocs()
+				for b.Loop() {
+					batch.Push(ys, all, xs)
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*streams), "ns/column")
+			})
+		}
+	}
+}

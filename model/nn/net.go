@@ -27,6 +27,7 @@ type Net struct {
 	spec   Spec
 	params []Param
 	fused  *plan // for inference
+	shop   *shop // of its compact streams, nil where there are none
 	plain  *plan // for training
 	packed []packed
 	index  [][2]int  // per packed: its weight and bias (-1 without) in params
@@ -69,6 +70,9 @@ func NewInit(s Spec, seed uint64, init Init) (*Net, error) {
 	n := &Net{spec: s, fused: newPlan(s, true), plain: newPlan(s, false)}
 	if s.Streamable() == nil {
 		n.fused.rhythm = newRhythm(n.fused)
+	}
+	if n.fused.compactable() {
+		n.shop = newShop(n.fused)
 	}
 	rng := rand.New(rand.NewPCG(seed, 0x5155454c4c))
 	names := paramNames("layers", s.Layers)
@@ -197,7 +201,10 @@ func (n *Net) NumParams() int {
 
 // Pack makes changed parameters take effect: it sets what is held at zero to
 // zero and lays them out for the kernels. It must not run while the network is in use. New and Clone call it.
-func (n *Net) Pack() {
+func (n *Net) Pack() { n.lay(true) }
+
+// lay is Pack; without back the weights of the backward pass stay as they were.
+func (n *Net) lay(back bool) {
 	for i := range n.plain.ops {
 		o := &n.plain.ops[i]
 		if o.param < 0 {
@@ -209,16 +216,36 @@ func (n *Net) Pack() {
 		if at[1] >= 0 {
 			b = n.params[at[1]].Data
 		}
-		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b)
+		n.packed[o.param].pack(o, n.plain.sigs[o.in].c, n.params[at[0]].Data, b, back)
 	}
 	for i := range n.vectors {
 		n.vectors[i].pack(n)
 	}
 }
 
+// SetWeights sets all parameters, one after the other in the order of Params, and
+// makes them take effect for runners and streams; for a Tape call Pack. So one
+// network can stand in for many of its spec, whose weights are all that is kept of
+// them. It panics where there are not as many values.
+func (n *Net) SetWeights(w []float32) {
+	for _, p := range n.params {
+		if len(w) < len(p.Data) {
+			panic("nn: SetWeights: not as many values as the parameters have")
+		}
+		w = w[copy(p.Data, w):]
+	}
+	if len(w) > 0 {
+		panic("nn: SetWeights: more values than the parameters have")
+	}
+	n.lay(false)
+}
+
 // Clone returns a network of the same spec and its own copy of the parameters.
 func (n *Net) Clone() *Net {
 	c := *n
+	if n.shop != nil {
+		c.shop = newShop(c.fused)
+	}
 	c.params, c.buffers = cloneParams(n.params), cloneParams(n.buffers)
 	c.vectors = slices.Clone(n.vectors)
 	for i := range c.vectors {

@@ -4,14 +4,22 @@ import "github.com/quell-stream/quell/model/internal/kernel"
 
 // packed holds the weights of one layer as the kernels read them.
 type packed struct {
-	w, b         []float32     // forward; the bias once per phase, nil without
-	linear, relu kernel.ConvOp // forward, without and with what a ReLU does
+	w, b  []float32 // forward; the bias once per phase, nil without
+	convs           // forward
+	rows  convs     // forward, of rows whose taps lie side by side
 
 	plain     []float32 // [k][out], on the way to w and back
 	back      []float32 // for the gradient with regard to the input
 	backMap   tapMap
 	backShape kernel.Shape
 	backward  kernel.ConvOp
+}
+
+// convs are the two ways to run a layer's weights: without and with what a ReLU does.
+type convs struct{ linear, relu kernel.ConvOp }
+
+func newConvs(s kernel.Shape, w, b []float32) convs {
+	return convs{kernel.NewConvOp(s, w, b, false), kernel.NewConvOp(s, w, b, true)}
 }
 
 // strides returns the steps of a layer's weight from one input channel and one
@@ -44,8 +52,10 @@ func newPacked(o *op, in int) packed {
 		p.backShape = kernel.Taps(l.Out, m.phases*in, m.taps, m.step, m.dil)
 	}
 	p.back = newWeights(p.backShape)
-	p.linear = kernel.NewConvOp(o.shape, p.w, p.b, false)
-	p.relu = kernel.NewConvOp(o.shape, p.w, p.b, true)
+	p.convs = newConvs(o.shape, p.w, p.b)
+	side := kernel.Shape{RowStride: o.shape.Segments * o.shape.SegLen, Segments: 1, SegStep: o.shape.Segments * o.shape.SegLen,
+		SegLen: o.shape.Segments * o.shape.SegLen, Out: o.shape.Out}
+	p.rows = newConvs(side, p.w, p.b)
 	p.backward = kernel.NewConvOp(p.backShape, p.back, nil, false)
 	p.plain = make([]float32, max(o.shape.Weights(), p.backShape.Weights()))
 	return p
@@ -60,18 +70,22 @@ func (p *packed) lay(dst []float32, s kernel.Shape) {
 	kernel.Pack(dst, p.plain, s.Segments*s.SegLen, s.Out)
 }
 
-// pack fills p from the parameters of the layer.
-func (p *packed) pack(o *op, in int, w, b []float32) {
+// pack fills p from the parameters of the layer; back: that of the backward pass too.
+func (p *packed) pack(o *op, in int, w, b []float32, back bool) {
 	l := o.layer
+	inStep, outStep := l.strides(in)
 	if l.Op == Dense {
 		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, false)
-		p.lay(p.w, o.shape)
+	} else {
+		o.tm.pack(p.plain, w, in, l.Out, inStep, outStep)
+	}
+	p.lay(p.w, o.shape)
+	switch {
+	case !back:
+	case l.Op == Dense:
 		packDense(p.plain, w, o.shape.SegLen/in, in, l.Steps, l.Out, true)
 		p.lay(p.back, p.backShape)
-	} else {
-		inStep, outStep := l.strides(in)
-		o.tm.pack(p.plain, w, in, l.Out, inStep, outStep)
-		p.lay(p.w, o.shape)
+	default:
 		p.backMap.pack(p.plain, w, l.Out, in, outStep, inStep)
 		p.lay(p.back, p.backShape)
 	}

@@ -80,9 +80,21 @@ func (f *floats) exec(o *op, x, y, res, groups, cols int) {
 	if o.res >= 0 {
 		add = f.bufs[o.res][res*co:]
 	}
+	from := f.bufs[o.in][x*ci:]
+	if o.param < 0 {
+		f.net.compute(o, nil, to, from, add, groups, cols)
+		return
+	}
+	f.net.compute(o, &f.net.packed[o.param].convs, to, from, add, groups, cols)
+}
+
+// compute computes groups groups of an operation, of which cols columns count, with
+// the weights w, if it has any, from the columns from. add is added where it is not
+// nil.
+func (n *Net) compute(o *op, w *convs, to, from, add []float32, groups, cols int) {
+	co := n.fused.sigs[o.out].c
 	switch o.kind {
 	case opTaps, opDense:
-		w, from := &f.net.packed[o.param], f.bufs[o.in][x*ci:]
 		switch o.act {
 		case actNone:
 			w.linear.Run(to, o.shape.Out, from, add, o.shape.Out, groups)
@@ -99,15 +111,15 @@ func (f *floats) exec(o *op, x, y, res, groups, cols int) {
 			kernel.Add(to, to, add)
 		}
 	case opAct:
-		activate(o.act, to[:cols*co], f.bufs[o.in][x*ci:])
+		activate(o.act, to[:cols*co], from)
 	case opAdd:
-		kernel.Add(to[:cols*co], f.bufs[o.in][x*ci:], add)
+		kernel.Add(to[:cols*co], from, add)
 	case opLayerNorm:
-		v := &f.net.vectors[o.vec]
-		layerNorm(to[:cols*co], f.bufs[o.in][x*ci:], v.scale, v.shift)
+		v := &n.vectors[o.vec]
+		layerNorm(to[:cols*co], from, v.scale, v.shift)
 	case opBatchNorm, opFiLM:
-		v := &f.net.vectors[o.vec]
-		affine(to[:cols*co], f.bufs[o.in][x*ci:], v.scale, v.shift)
+		v := &n.vectors[o.vec]
+		affine(to[:cols*co], from, v.scale, v.shift)
 	}
 	if o.post != actNone {
 		activate(o.post, to[:cols*co], to)

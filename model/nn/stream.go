@@ -17,6 +17,7 @@ type Stream struct {
 	e        *engine
 	data     *floats  // nil with 8-bit weights
 	res      *emitted // of e's store
+	compact  *compact // instead of e, data and res
 	finished bool
 }
 
@@ -26,11 +27,15 @@ func (n *Net) NewStream() (*Stream, error) {
 	if err := n.spec.Streamable(); err != nil {
 		return nil, err
 	}
+	return n.newFull(), nil
+}
+
+func (n *Net) newFull() *Stream {
 	s := n.newStream(newFloats(n, n.fused))
 	s.data = s.e.data.(*floats)
 	s.res = &s.data.emitted
 	s.reserve()
-	return s, nil
+	return s
 }
 
 func (n *Net) newStream(alloc func(rows []int) store) *Stream {
@@ -52,12 +57,15 @@ func (s *Stream) reserve() {
 // call. A network with strides returns them in hops of Spec.Stride. Values
 // must be finite.
 func (s *Stream) Push(x []float32) []float32 {
-	in := s.e.p.sigs[0].c
+	in := s.net.fused.sigs[0].c
 	if len(x)%in != 0 {
 		panic("nn: Push: length of x is not a multiple of the input channels")
 	}
 	if s.finished {
 		panic("nn: Push: the stream is finished; Reset or Warm it")
+	}
+	if s.compact != nil {
+		return s.compact.push(s.net, x)
 	}
 	s.res.out = s.res.out[:0]
 	if len(x) > 0 {
@@ -71,6 +79,13 @@ func (s *Stream) Push(x []float32) []float32 {
 // follows PyTorch's formulas, also where the number of columns pushed is not a
 // multiple of the stride. A second call returns nothing.
 func (s *Stream) Finish() []float32 {
+	if c := s.compact; c != nil {
+		if s.finished {
+			return c.out[:0]
+		}
+		s.finished = true
+		return c.finish(s.net)
+	}
 	s.res.out = s.res.out[:0]
 	if !s.finished {
 		s.finished = true
@@ -82,17 +97,30 @@ func (s *Stream) Finish() []float32 {
 // Reset starts anew at column 0.
 func (s *Stream) Reset() {
 	s.finished = false
+	if s.compact != nil {
+		s.compact.reset()
+		return
+	}
 	s.res.out = s.res.out[:0]
 	s.e.reset(0)
 }
 
 // Position returns the number of columns pushed and the number returned.
 func (s *Stream) Position() (in, out int64) {
-	return s.e.columns()
+	if s.compact == nil {
+		return s.e.columns()
+	}
+	if in, out = s.compact.position(s.net.shop); s.finished {
+		out = s.compact.done
+	}
+	return in, out
 }
 
 // Size returns the bytes that the state takes.
 func (s *Stream) Size() int {
+	if s.compact != nil {
+		return 4 * (len(s.compact.slab) + cap(s.compact.out))
+	}
 	return s.e.data.size()
 }
 
@@ -100,7 +128,7 @@ func (s *Stream) Size() int {
 // field, and one hop to start on the grid. (Only a transposed convolution that
 // crops more columns than it spans needs more.)
 func (s *Stream) HistoryLen() int {
-	return s.e.p.history
+	return s.net.fused.history
 }
 
 // Warm puts the stream where it was after in columns had been pushed, the last
@@ -109,7 +137,7 @@ func (s *Stream) HistoryLen() int {
 // returned again; from here on the values are those of the uninterrupted
 // stream, bit for bit.
 func (s *Stream) Warm(history []float32, in int64) {
-	c := s.e.p.sigs[0].c
+	c := s.net.fused.sigs[0].c
 	cols := int64(len(history) / c)
 	need := int64(s.HistoryLen())
 	switch {
@@ -120,29 +148,46 @@ func (s *Stream) Warm(history []float32, in int64) {
 	case cols < min(in, need):
 		panic(fmt.Sprintf("nn: Warm: %d columns of history; want %d", cols, min(in, need)))
 	}
+	s.finished = false
+	if s.compact != nil {
+		s.compact.warm(s.net, history, in)
+		return
+	}
+	s.warm(history, in)
+}
+
+// warm is Warm of a stream that is not compact. It returns the column at which the
+// stream was started for it.
+func (s *Stream) warm(history []float32, in int64) (start int64) {
+	c := s.e.p.sigs[0].c
 	// Start at the hop next to the oldest column needed. The first outputs see
 	// zeros in place of what came before; they are of columns returned long
 	// ago, and no column that a later output needs depends on those zeros.
 	hop := int64(s.e.p.hop)
-	start := (max(0, in-need) + hop - 1) / hop * hop
+	start = (max(0, in-int64(s.HistoryLen())) + hop - 1) / hop * hop
 	s.finished = false
 	s.e.reset(start)
 	if in > start {
-		s.e.feed(history[int(cols-(in-start))*c:], int(in-start), false)
+		s.e.feed(history[len(history)-int(in-start)*c:], int(in-start), false)
 	}
 	s.res.out = s.res.out[:0]
+	return start
 }
 
 // CopyFrom makes s an independent copy of src, a stream of the same Net, to
 // look ahead without disturbing it. It allocates nothing.
 func (s *Stream) CopyFrom(src *Stream) {
-	if s.net != src.net || (s.data == nil) != (src.data == nil) {
-		panic("nn: CopyFrom: streams of different networks")
+	if s.net != src.net || (s.data == nil) != (src.data == nil) || (s.compact == nil) != (src.compact == nil) {
+		panic("nn: CopyFrom: streams of different networks, or kinds")
 	}
 	if s == src {
 		return
 	}
 	s.finished = src.finished
+	if s.compact != nil {
+		s.compact.copyFrom(src.compact)
+		return
+	}
 	s.e.copyFrom(src.e)
 	s.res.out = s.res.out[:0]
 }

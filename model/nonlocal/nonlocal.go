@@ -39,8 +39,7 @@ type Memory struct {
 	read, done       int64   // slots that were read, and learnt
 	y, c             tail    // readings, up to slot read-1, and estimates, up to slot done-1
 
-	d      []float32 // of lag lags-j at j, down to nearest: Σ of squared differences around slot summed
-	first  int       // the first of d that is in use
+	d      []float32 // of the lags in use down to nearest: Σ of squared differences around slot summed
 	summed int64     // never: d is to be made anew
 	fresh  int64     // slot at which d was made anew
 }
@@ -50,7 +49,6 @@ type Memory struct {
 func New(lags, lookahead int) *Memory {
 	m := &Memory{lags: max(lags, 2*nearest), ahead: min(lookahead, maxAhead), gap: min(lookahead, maxGap), summed: never}
 	m.y, m.c = newTail(m.lags+m.ahead+m.gap+2), newTail(m.lags+past+m.gap+1)
-	m.d = make([]float32, m.lags-nearest+1)
 	return m
 }
 
@@ -114,7 +112,7 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 	// former is taken off: those of cycles that are alike are alike.
 	base := off*past + 2*noise*float64(m.ahead+m.gap)
 	least := reach * noise * float64(past+m.ahead+m.gap)
-	d := m.d[m.first:]
+	d := m.d
 	w := kernel.Weigh(d, m.y.back(m.ahead+nearest, len(d)), float32(base), float32(1/least))
 	if !(w.W > 0) {
 		return Alike{}, false
@@ -129,8 +127,7 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 func (m *Memory) sum() {
 	t := m.done
 	if m.summed != t-1 || t-m.fresh >= refresh {
-		m.first = min(max(0, m.lags-int(min(t-past-int64(m.gap), int64(m.lags)))), len(m.d))
-		clear(m.d[m.first:])
+		m.use(int(min(t-past-int64(m.gap), int64(m.lags))))
 		m.recentre()
 		for i := range past {
 			m.add(&m.c, m.gap+i)
@@ -152,9 +149,19 @@ func (m *Memory) sum() {
 	m.summed = t
 }
 
+// use has d be zero for lags up to longest.
+func (m *Memory) use(longest int) {
+	n := max(0, longest-nearest+1)
+	if n > cap(m.d) {
+		m.d = make([]float32, n)
+	}
+	m.d = m.d[:n]
+	clear(m.d)
+}
+
 // add adds to d the squared differences of the value that is k before the newest.
 func (m *Memory) add(of *tail, k int) {
-	d := m.d[m.first:]
+	d := m.d
 	x := of.back(k, 1)[0]
 	then := of.back(k+nearest, len(d))
 	for j := range d {
@@ -166,7 +173,7 @@ func (m *Memory) add(of *tail, k int) {
 // exchange has d sum up the value that is k before the newest in place of that which
 // is another n before.
 func (m *Memory) exchange(of *tail, k, n int) {
-	d := m.d[m.first:]
+	d := m.d
 	kernel.Exchange(d, of.back(k+nearest, len(d)), of.back(k+n+nearest, len(d)), of.back(k, 1)[0], of.back(k+n, 1)[0])
 }
 
@@ -184,12 +191,14 @@ func (m *Memory) Learn(c, sigma float64) {
 		}
 	}
 	m.c.push(x)
-	m.done++
+	if m.done++; m.summed != m.done-1 { // nobody asked for the slot: the sums are not moved along
+		m.summed, m.d = never, nil
+	}
 }
 
 // Reset forgets everything.
 func (m *Memory) Reset() {
 	m.y.reset()
 	m.c.reset()
-	m.begun, m.read, m.done, m.summed = false, 0, 0, never
+	m.begun, m.read, m.done, m.summed, m.d = false, 0, 0, never, nil
 }

@@ -104,14 +104,13 @@ func TestSumsMoveAlong(tt *testing.T) {
 			continue
 		}
 		m.Match(1, .1)
-		if t%97 == 0 && m.first < len(m.d) {
-			moved := append([]float32(nil), m.d[m.first:]...)
-			first := m.first
+		if t%97 == 0 && len(m.d) > 0 {
+			moved := append([]float32(nil), m.d...)
 			m.summed = never
 			m.sum()
-			for j, d := range m.d[first:] {
+			for j, d := range m.d[len(m.d)-len(moved):] {
 				if diff := math.Abs(float64(d - moved[j])); diff > 1e-3*(1+float64(d)) {
-					tt.Fatalf("slot %d, lag %d: %v moved along, %v anew", t, m.lags-first-j, moved[j], d)
+					tt.Fatalf("slot %d, lag %d: %v moved along, %v anew", t, nearest+len(moved)-1-j, moved[j], d)
 				}
 			}
 		}
@@ -223,5 +222,27 @@ func TestWildReadings(t *testing.T) {
 		if n < 4000 || off/n > .4 {
 			t.Errorf("%g: %g slots have their like, with a squared error of %.3f", wild, n, off/n)
 		}
+	}
+}
+
+// What is kept grows with the series, and the sums are there only while they are
+// asked for.
+func TestMemoryGrows(t *testing.T) {
+	m := New(2048, 8)
+	size := func() int { return 4 * (cap(m.y.v) + cap(m.c.v) + cap(m.d)) }
+	if got := size(); got > 2<<10 {
+		t.Errorf("%d bytes before the first reading", got)
+	}
+	for i := range 6000 {
+		m.Read(float64(i % 40))
+		if i >= m.ahead {
+			if i < 3000 {
+				m.Match(1, .1)
+			}
+			m.Learn(float64((i-m.ahead)%40), 1)
+		}
+	}
+	if got := size(); got > 19<<10 {
+		t.Errorf("%d bytes after 6,000 readings, of which the latest were compared with nothing; want no more than 19 KiB", got)
 	}
 }

@@ -16,7 +16,7 @@ func (m *Memory) AppendState(dst []byte) []byte {
 	if m.summed == never {
 		return dst
 	}
-	return wire.F32s(dst, m.d[m.first:])
+	return wire.F32s(dst, m.d)
 }
 
 // RestoreState reads a snapshot into a memory of the same lags and look-ahead, and
@@ -32,7 +32,7 @@ func (m *Memory) RestoreState(src []byte) ([]byte, error) {
 	m.summed, m.fresh = r.I64(), r.I64()
 	y, c := r.F32s(nil), r.F32s(nil)
 	if m.done < 0 || m.read < m.done || m.read-m.done > int64(m.ahead)+1 ||
-		len(y) != len(m.y.latest(m.read)) || len(c) != len(m.c.latest(m.done)) {
+		len(y) != m.y.held(m.read) || len(c) != m.c.held(m.done) {
 		r.Fail(errors.New("slots that do not fit together"))
 	}
 	if !numbers(y) || !numbers(c) || m.origin-m.origin != 0 {
@@ -40,19 +40,18 @@ func (m *Memory) RestoreState(src []byte) ([]byte, error) {
 	}
 	if m.summed != never {
 		d := r.F32s(nil)
-		if !numbers(d) || len(d) > len(m.d) || m.summed >= m.done+1 || m.fresh > m.summed || m.fresh < 0 {
+		if !numbers(d) || len(d) > m.lags-nearest+1 || m.summed >= m.done+1 || m.fresh > m.summed || m.fresh < 0 {
 			r.Fail(errors.New("sums of other slots"))
 		} else {
-			m.first = len(m.d) - len(d)
-			copy(m.d[m.first:], d)
+			m.d = d
 		}
 	}
 	if err := r.Err(); err != nil {
 		m.Reset()
 		return src, err
 	}
-	copy(m.y.latest(m.read), y)
-	copy(m.c.latest(m.done), c)
+	m.y.fill(y)
+	m.c.fill(c)
 	return r.Rest(), nil
 }
 

@@ -71,6 +71,10 @@ type FineTuneConfig struct {
 	// windows that are not Old, in place of the model itself: one with more look-ahead
 	// comes nearer to the truth. It must serve as many channels.
 	Teacher *model.Model
+	// Known, if set, makes what the first round of FineTune is to recover of windows
+	// that are Old, in place of the model itself: what it knows is to be kept, where the
+	// training begins from another. It must serve as many channels.
+	Known *model.Model
 	// Rehearse is the share of training windows drawn from the synthetic
 	// families, so that the model forgets less; only for per-channel models.
 	Rehearse float64
@@ -114,7 +118,11 @@ func FineTune(ctx context.Context, m *model.Model, windows []Window, cfg FineTun
 		if round == 0 && cfg.Teacher != nil {
 			teacher = cfg.Teacher
 		}
-		if err := data.denoise(t.model, teacher); err != nil {
+		known := t.model
+		if round == 0 && cfg.Known != nil {
+			known = cfg.Known
+		}
+		if err := data.denoise(known, teacher); err != nil {
 			return nil, rep, fmt.Errorf("train: fine-tune: %w", err)
 		}
 		fit, err := t.fit(ctx, data, fmt.Sprintf("fine-tune, %d rounds of %d steps", round+1, t.cfg.Steps))

@@ -119,9 +119,9 @@ type refinement struct {
 	base     baseData
 }
 
-// denoise makes the pseudo-clean signals: of old windows the model does, of others
-// the teacher.
-func (r *refinement) denoise(m, teacher *model.Model) error {
+// denoise makes the pseudo-clean signals: of old windows the model that knows them,
+// of others the teacher.
+func (r *refinement) denoise(known, teacher *model.Model) error {
 	n := r.arch.perNet()
 	var whole *Window
 	var clean []float32
@@ -131,7 +131,7 @@ func (r *refinement) denoise(m, teacher *model.Model) error {
 			whole = s.window
 			from := teacher
 			if whole.Old {
-				from = m
+				from = known
 			}
 			st, err := from.NewStream(whole.Channels)
 			if err != nil {

@@ -101,3 +101,26 @@ func TestTeacherAndContext(t *testing.T) {
 		t.Fatalf("%d of %d windows are old", olds, len(data.windows))
 	}
 }
+
+// What is to be kept of old windows is what the model that knows them makes of them:
+// the one that is tuned, unless another is named.
+func TestKnown(t *testing.T) {
+	base, ws := recallCase(t)
+	other, _, err := Base(t.Context(), tinyBase(1, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tuned := func(known *model.Model) string {
+		m, _, err := FineTune(t.Context(), base, ws, FineTuneConfig{Steps: 2, Batch: 4, Length: 64, Known: known})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Name()
+	}
+	if a, b := tuned(nil), tuned(base); a != b {
+		t.Errorf("%s by itself, %s where it is named", a, b)
+	}
+	if a, b := tuned(base), tuned(other); a == b {
+		t.Error("it does not matter who knows the old windows")
+	}
+}

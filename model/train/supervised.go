@@ -163,7 +163,7 @@ func Supervised(ctx context.Context, cfg SupervisedConfig) (*model.Model, FitRep
 		return nil, FitReport{}, fmt.Errorf("train: %w", err)
 	}
 	if parts.Train.Len() < cfg.Window || parts.Tune.Len() < cfg.Window {
-		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d", len(cfg.Clean[0]), cfg.Window)
+		return nil, FitReport{}, fmt.Errorf("train: %d samples are too few for windows of %d: at least %d are needed", len(cfg.Clean[0]), cfg.Window, 5*(cfg.Window+arch.Spec.ReceptiveField()+1))
 	}
 	net, err := cfg.net()
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/state"
 )
 
 // The modes.
@@ -74,13 +75,20 @@ type Config struct {
 	// BankModels and BankBytes bound the models of earlier regimes that are kept
 	// for a series, or for the stream where Shared. Defaults 8 and 4 MiB.
 	BankModels, BankBytes int
-	// Steps and Rounds are those of train.FineTuneConfig, for each of the two halves
-	// of a fine-tune; defaults 200 and 1.
+	// Steps and Rounds are those of train.FineTuneConfig, for each of the three trainings
+	// of a fine-tune: two halves and the whole; defaults 100 and 1.
 	Steps, Rounds int
 	// InStep has Slot wait until the background has done what the slots so far ask
 	// of it, so that what is decided depends on them alone, and not on how many come
 	// between two calls of Idle. Decisions are then to be taken from Idle only.
 	InStep bool
+	// Models, where Shared, are how other processes hear of promotions that have series of the stream
+	// too. Then models are decided on while Lead says so, and only then. Close
+	// closes it.
+	Models state.Models
+	// Offered returns models that may be promoted by hand beside those that the adapter
+	// knows. It must be safe for concurrent use. Default: there are none.
+	Offered func() []Offer
 	// Dir holds what outlives the process: replay buffers, banks, what is being
 	// trained or on probation, and the audit trail. Default: nothing does.
 	Dir string
@@ -88,6 +96,14 @@ type Config struct {
 	Now func() time.Time
 	// Log takes what is of interest to whoever runs the program. Default: none.
 	Log *slog.Logger
+
+	newsEvery time.Duration // how often Models is asked
+}
+
+// Offer is a model that somebody would have promoted, and why it can't be; "" if it can.
+type Offer struct {
+	Model *model.Model
+	Unfit string
 }
 
 // holdoutEvery is k of the replay buffers: half of the windows are held out.
@@ -114,13 +130,16 @@ func (c Config) Defaults() Config {
 		def(&c.Need, max(4, (1024+c.Window-1)/c.Window))
 	}
 	def(&c.Cooldown, 4096)
-	def(&c.Steps, 200)
+	def(&c.Steps, 100)
 	def(&c.Rounds, 1)
-	def(&c.StepBudget, 64*folds*c.Steps*c.Rounds)
+	def(&c.StepBudget, 64*trainings*c.Steps*c.Rounds)
 	def(&c.BankModels, 8)
 	def(&c.BankBytes, 4<<20)
 	if c.Level == 0 {
 		c.Level = .01
+	}
+	if c.newsEvery == 0 {
+		c.newsEvery = newsEvery
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -147,10 +166,12 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
-	case int64(c.Steps) > maxSteps/folds/int64(c.Rounds) || int64(c.Cooldown) > maxSteps || c.StepBudget < 1:
+	case int64(c.Steps) > maxSteps/trainings/int64(c.Rounds) || int64(c.Cooldown) > maxSteps || c.StepBudget < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots, %d rounds of %d steps or a budget of %d updates per million slots is out of range", c.Cooldown, c.Rounds, c.Steps, c.StepBudget)
 	case !(c.Level > 0 && c.Level < 1):
 		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)
+	case c.Models != nil && !c.Shared:
+		return errors.New("adapt: models are told to others only where all series share one")
 	case c.BankModels < 1 || c.BankBytes < 1:
 		return fmt.Errorf("adapt: a bank of %d models in %d bytes holds nothing", c.BankModels, c.BankBytes)
 	}
@@ -184,6 +205,7 @@ func (c Config) replay() replay.Config {
 type Adapter struct {
 	cfg       Config
 	decisions chan pipeline.Decision
+	team      team
 	slow      queue // training, and what follows from it
 	quick     queue // what may not wait for training
 	ctx       context.Context
@@ -231,7 +253,7 @@ func New(cfg Config) (*Adapter, error) {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}
-	a := &Adapter{cfg: cfg, decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{}, leaving: map[string]bool{},
+	a := &Adapter{cfg: cfg, team: newTeam(cfg.Models), decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{}, leaving: map[string]bool{},
 		slow: queue{wake: make(chan struct{}, 1)}, quick: queue{wake: make(chan struct{}, 1)}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if cfg.Shared {
@@ -241,6 +263,9 @@ func New(cfg Config) (*Adapter, error) {
 		if a.shared == nil {
 			a.shared = a.newGroup("")
 		}
+	}
+	if cfg.Models != nil {
+		a.wg.Go(a.listen)
 	}
 	a.wg.Go(func() { a.background(&a.slow) })
 	a.wg.Go(func() { a.background(&a.quick) })
@@ -252,13 +277,17 @@ func New(cfg Config) (*Adapter, error) {
 func (a *Adapter) Decisions() <-chan pipeline.Decision { return a.decisions }
 
 // Close stops what runs after its present step, waits for it and writes what
-// outlives the process. Later calls of the Tap's methods do no harm. It returns nil.
+// outlives the process. Later calls of the Tap's methods do no harm.
 func (a *Adapter) Close() error {
 	first := a.ctx.Err() == nil
 	a.cancel()
 	a.wg.Wait()
-	if first {
-		a.saveAll()
+	if !first {
+		return nil
+	}
+	a.saveAll()
+	if a.team.models != nil {
+		return a.team.models.Close()
 	}
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 // quick is a configuration whose fine-tunes take a moment.
 func quick(m *model.Model) Config {
-	return Config{Model: m, CPUShare: 1, Steps: 150, Seed: 5, ReplayBytes: 1 << 20}
+	return Config{Model: m, CPUShare: 1, Steps: 100, Seed: 5, ReplayBytes: 1 << 20}
 }
 
 // drifted feeds a drift: the old regime, the new one unnoticed for a while, the
@@ -32,11 +32,11 @@ func TestDriftToSwitch(t *testing.T) {
 		a := open(t, quick(base))
 		r := read(t, a)
 		s := newSensor(a, "pump-1", 1)
-		drifted(s, 5, "regime")
+		drifted(s, 4, "regime")
 		if k := r.kinds(); len(k) != 0 {
-			t.Fatalf("after 5 windows at most there is %v", k)
+			t.Fatalf("after 3 whole windows there is %v", k)
 		}
-		s.feed(60*256, pulses, "regime") // in case the gate asks for more windows
+		s.feed(61*256, pulses, "regime") // in case the gate asks for more windows
 		r.wait(t, "model.promoted")
 		if diff := cmp.Diff([]string{"finetune.started", "finetune.finished", "model.promoted"}, r.kinds()); diff != "" {
 			t.Error(diff)

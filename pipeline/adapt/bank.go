@@ -77,10 +77,13 @@ func (b *bank) of(regime int) *banked {
 }
 
 // learnt takes in what a job's verdict says: that the champion was as good as
-// that at the regime before, and that the challenger is at the new one.
+// that at the regime before, unless it was learnt for the new one itself, and that the
+// challenger is at the new one.
 func (b *bank) learnt(cfg Config, j *job, v *Verdict, at int64) {
+	had := b.of(j.learns)
+	again := had != nil && had.model.Name() == j.champion.Name()
 	for _, p := range j.shadow.past {
-		if p.regime != j.before {
+		if p.regime != j.before || again {
 			continue
 		}
 		var of []*replay.Window
@@ -133,7 +136,7 @@ func (a *Adapter) remind(t *track) {
 	}
 	n := looks[r.next] + beforeAlarm
 	r.next++
-	if t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto || !a.streamDrifted(g) {
+	if !a.leads() || t.serving == nil || t.drift.done || g.job != nil || len(g.bank.all) == 0 || a.cfg.Mode != Auto || !a.streamDrifted(g) {
 		return
 	}
 	e, ok := t.tail.excerpt(int(n), [2]uint64{keyed(a.cfg.Seed, t.name, t.end()), a.cfg.Seed})

@@ -2,12 +2,15 @@ package adapt
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/pipeline"
+	"github.com/quell-stream/quell/pipeline/view"
 )
 
 // keep puts a model into the bank of a series as a verdict on windows of the
@@ -170,7 +173,7 @@ func TestByHand(t *testing.T) {
 	poor, good := trained(t, "poor", 20, pulses), trained(t, "good", 250, slow)
 	a := open(t, quick(good))
 	r := read(t, a)
-	if _, err := a.Promote("good@000000"); err == nil || !strings.Contains(err.Error(), "no model has been trained") {
+	if _, err := a.Promote("good@000000", ""); err == nil || !strings.Contains(err.Error(), "no model has been trained") {
 		t.Error(err)
 	}
 	s := newSensor(a, "x", 1)
@@ -182,14 +185,14 @@ func TestByHand(t *testing.T) {
 		t.Error(err)
 	}
 	keep(t, a, "x", poor, 1, pulses)
-	if _, err := a.Promote("good@000000"); err == nil || !strings.Contains(err.Error(), "there is "+poor.Name()) {
+	if _, err := a.Promote("good@000000", ""); err == nil || !strings.Contains(err.Error(), "there is "+poor.Name()) {
 		t.Error(err)
 	}
-	names, err := a.Promote(poor.Name())
+	names, err := a.Promote(poor.Name(), "")
 	if err != nil || !slices.Equal(names, []string{"x"}) {
 		t.Fatal(names, err)
 	}
-	if _, err := a.Promote(poor.Name()); err == nil || !strings.Contains(err.Error(), "serves already") {
+	if _, err := a.Promote(poor.Name(), ""); err == nil || !strings.Contains(err.Error(), "serves already") {
 		t.Error(err)
 	}
 	// Whoever promotes a model that is worse is told by probation.
@@ -214,6 +217,52 @@ func TestByHand(t *testing.T) {
 	}
 }
 
+// A model that was trained elsewhere serves once somebody promotes it: all series, or the
+// one that is named; where it can't, it is said why.
+func TestOffered(t *testing.T) {
+	first, other, bad := trained(t, "good", 250, slow), trained(t, "poor", 20, pulses), trained(t, "poor", 20, slow)
+	cfg := quick(first)
+	cfg.Offered = func() []Offer { return []Offer{{Model: other}, {Model: bad, Unfit: "it has no scaler"}} }
+	a := open(t, cfg)
+	r := read(t, a)
+	for i, name := range []string{"x", "y", "z"} {
+		newSensor(a, name, uint64(i)).feed(300, slow, "normal")
+	}
+	if _, err := a.Promote(bad.Name(), ""); !errors.Is(err, pipeline.ErrNoModel) || !strings.Contains(err.Error(), "it has no scaler") {
+		t.Error(err)
+	}
+	if _, err := a.Promote("none@000000", ""); err == nil || !strings.Contains(err.Error(), other.Name()) {
+		t.Error(err)
+	}
+	if _, err := a.Promote(other.Name(), "w"); err == nil || !strings.Contains(err.Error(), `no series "w"`) {
+		t.Error(err)
+	}
+	if !slices.ContainsFunc(a.Known(), func(k pipeline.KnownModel) bool { return k.Model == other && k.State == view.Offered }) {
+		t.Errorf("it is not shown: %+v", a.Known())
+	}
+	if names, err := a.Promote(other.Name(), "y"); err != nil || !slices.Equal(names, []string{"y"}) {
+		t.Fatal(names, err)
+	}
+	names, err := a.Promote(other.Name(), "")
+	if slices.Sort(names); err != nil || !slices.Equal(names, []string{"x", "z"}) {
+		t.Fatal(names, err) // y is served by it
+	}
+	if _, err := a.RollBackModel(other.Name(), "w"); err == nil {
+		t.Error("a series that is not there was rolled back")
+	}
+	if names, err = a.RollBackModel(other.Name(), "z"); err != nil || !slices.Equal(names, []string{"z"}) {
+		t.Error(names, err)
+	}
+	quickly(t, a, r)
+	got := map[string]*model.Model{}
+	for _, sw := range r.switched() {
+		got[sw.Series] = sw.Model
+	}
+	if got["x"] != other || got["y"] != other || got["z"] != first {
+		t.Errorf("%+v", got)
+	}
+}
+
 // A budget that is spent comes back with the slots, and rejections make the wait
 // longer, up to a bound.
 func TestBudget(t *testing.T) {
@@ -228,7 +277,7 @@ func TestBudget(t *testing.T) {
 	for _, c := range []struct {
 		clock int64
 		want  bool
-	}{{8, false}, {400_000, false}, {400_007, true}, {1 << 60, true}} {
+	}{{8, false}, {600_000, false}, {600_007, true}, {1 << 60, true}} {
 		if got := b.affords(cfg, c.clock); got != c.want {
 			t.Errorf("at %d: %v", c.clock, got)
 		}

@@ -1,6 +1,7 @@
 package adapt
 
 import (
+	"context"
 	"fmt"
 	"slices"
 
@@ -12,84 +13,178 @@ import (
 // shares are those of the way from the champion to what was trained that are
 // tried in turn until no earlier regime loses too much: most of what is gained of the
 // new one comes early on it, and most of what is forgotten late.
-var shares = [...]float64{1, .75, .5}
+var shares = [...]float64{1, .85, .7, .55, .4}
+
+// draws is the number of pairs of recorruptions that a fine-tune is judged by: windows
+// are few after a drift, draws are not, and with 16 bets on four windows made twice what
+// they make with 4, in the median over stretches of four drifts.
+const draws = 12
 
 // forgetMargin is by how much a challenger is to stay below what may be forgotten,
 // in dB: the estimate has some scatter, and the least of several is taken.
 const forgetMargin = .1
 
-// crossFit trains two copies of a job's champion, each on one half of the new
-// windows, and judges each on the other half, so that what little there is serves
-// both to learn from and to judge on (cross-fitting: Chernozhukov et al.,
-// "Double/debiased machine learning", 2018). The challenger has the mean of their
-// weights, which is as good as a net trained on all: two nets that begin alike and
-// move little can be averaged, see train.Soup. It is judged itself on earlier
-// regimes, for which it may go back some of its way, and on what comes in later.
-// What the champion was trained on itself, for the same drift, judges nothing.
-func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.Comparison, error) {
+// crossing is a fine-tune of two copies of a champion, each on one half of the new
+// windows and judged on the other half, so that what little there is serves both to
+// learn from and to judge on (cross-fitting: Chernozhukov et al., "Double/debiased
+// machine learning", 2018). The mean of their weights is the start of a third training,
+// on all new windows: two nets that begin alike and move little can be averaged, see
+// train.Soup. What comes out is the challenger. It is judged itself on earlier regimes,
+// for which it may go back some of its way, and on what comes in later.
+type crossing struct {
+	champion     *model.Model
+	sides        [folds][]*replay.Window // of the new windows, each for one half to learn from
+	judged       [folds][]*replay.Window // what each half is judged on
+	old, heldOld []*replay.Window
+	tuning       train.FineTuneConfig
+	gate         GateConfig
+	progress     func(half int, is train.Progress)
+
+	taught bool    // by the base model
+	share  float64 // of the way that the challenger went
+}
+
+// run returns the challenger and what its halves showed.
+func (x *crossing) run(ctx context.Context) (*model.Model, train.Comparison, error) {
 	var c train.Comparison
-	all := slices.Concat(j.recent, held)
-	in := stretches(all, !runs(j.champion))
-	p := a.pacer(j.ctx)
-	gate := GateConfig{Seed: j.seed, Regime: j.regimes(), Pause: p.rest}.defaults()
-	teacher, err := teacherOf(j.champion, in, all, gate)
+	all := slices.Concat(x.sides[0], x.sides[1])
+	in := stretches(all, !runs(x.champion))
+	teacher, err := teacherOf(x.champion, in, all, x.gate)
 	if err != nil {
 		return nil, c, err
 	}
-	sides := [folds][]*replay.Window{j.recent, held}
-	a.mu.Lock()
-	judged := [folds][]*replay.Window{a.unknown(slices.Clone(held)), a.unknown(slices.Clone(j.recent))}
-	a.mu.Unlock()
+	x.taught = teacher != nil
 	var halves [folds]*model.Model
 	for i := range halves {
-		cfg := train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Peak: peak, Length: min(512, a.cfg.Window), Seed: j.seed + uint64(i)<<32, Workers: 1, Teacher: teacher,
-			Progress: func(is train.Progress) { a.progress(j, i*a.cfg.Steps*a.cfg.Rounds, is); p.rest() }} // a closed context ends the training by itself
-		if len(j.old) == 0 && j.champion.Header().Channels == 0 {
-			cfg.Rehearse = rehearse
-		}
-		halves[i], _, err = train.FineTune(j.ctx, j.champion, trainingSet(j, in, sides[i]), cfg)
-		if err != nil {
+		if halves[i], err = x.tune(ctx, i, x.champion, trainingSet(x.old, in, x.sides[i]), teacher); err != nil {
 			return nil, c, err
 		}
 	}
-	m, share, err := j.retaining(halves[:], gate)
+	both, err := train.Soup([]float64{.5, .5}, halves[:]...)
+	if err != nil {
+		return nil, c, err
+	}
+	whole, err := x.tune(ctx, folds, both, trainingSet(x.old, in, all), teacher)
+	if err != nil {
+		return nil, c, err
+	}
+	m, err := x.retaining(whole)
 	if err != nil {
 		return nil, c, err
 	}
 	for i, half := range halves {
-		if half, err = train.Soup([]float64{1 - share, share}, j.champion, half); err != nil {
+		if half, err = train.Soup([]float64{1 - x.share, x.share}, x.champion, half); err != nil {
 			return nil, c, err
 		}
-		other, err := compareIn(in, judged[i], j.champion, half, gate)
+		other, err := compareIn(in, x.judged[i], x.champion, half, x.gate)
 		if err != nil {
 			return nil, c, err
 		}
 		c = joined(c, other)
 	}
-	a.cfg.Log.Debug("fine-tuned", "series", j.track.name, "stage", j.stage, "new", len(all), "old", len(j.old), "taught by the base model", teacher != nil, "share", share, "gain_db", c.DB())
 	return m, c, nil
 }
 
-// retaining returns the mean of halves, as far from the champion as earlier regimes
-// allow, and the share of the way.
-func (j *job) retaining(halves []*model.Model, gate GateConfig) (*model.Model, float64, error) {
-	both, err := train.Soup([]float64{.5, .5}, halves...)
-	if err != nil {
-		return nil, 0, err
+// tune is one of the trainings, of number i.
+func (x *crossing) tune(ctx context.Context, i int, from *model.Model, set []train.Window, teacher *model.Model) (*model.Model, error) {
+	cfg := x.tuning
+	cfg.Seed += uint64(i) << 32
+	cfg.Teacher = teacher
+	if cfg.Known == nil {
+		cfg.Known = x.champion
 	}
+	if x.progress != nil {
+		cfg.Progress = func(is train.Progress) { x.progress(i, is) }
+	}
+	if len(x.old) == 0 && x.champion.Header().Channels == 0 {
+		cfg.Rehearse = rehearse
+	}
+	m, _, err := train.FineTune(ctx, from, set, cfg)
+	if err != nil || from == x.champion {
+		return m, err
+	}
+	h := m.Header()
+	h.Provenance.Parent = x.champion.Name() // and not what is on the way
+	return model.New(h, m.Net())
+}
+
+// retaining returns a net as far from the champion as earlier regimes allow, and notes
+// the share of the way.
+func (x *crossing) retaining(whole *model.Model) (*model.Model, error) {
 	for i := 0; ; i++ {
-		m, err := train.Soup([]float64{1 - shares[i], shares[i]}, j.champion, both)
+		x.share = shares[i]
+		m, err := train.Soup([]float64{1 - x.share, x.share}, x.champion, whole)
 		if err != nil || i == len(shares)-1 {
-			return m, shares[i], err
+			return m, err
 		}
-		s := newShadow(j.champion, m, gate)
-		if err := s.remember(j.heldOld); err != nil {
-			return nil, 0, err
+		s := newShadow(x.champion, m, x.gate)
+		if err := s.remember(x.heldOld); err != nil {
+			return nil, err
 		}
-		if !(s.verdict().OldDB < forgetMargin-gate.Forget) {
-			return m, shares[i], nil
+		if !(s.verdict().OldDB < forgetMargin-s.cfg.Forget) {
+			return m, nil
 		}
 	}
+}
+
+// crossFit trains a job's challenger. What the champion was trained on itself, for the
+// same drift, judges nothing.
+func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.Comparison, error) {
+	p := a.pacer(j.ctx)
+	knows := a.knowers(j.group)
+	x := crossing{champion: j.champion, sides: [folds][]*replay.Window{j.recent, held}, old: j.old, heldOld: j.heldOld,
+		gate:   GateConfig{Seed: j.seed, Draws: draws, Regime: j.regimes(), Knows: knows, Pause: p.rest}.defaults(),
+		tuning: train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Peak: peak, Length: min(512, a.cfg.Window), Seed: j.seed, Workers: 1, Known: knows(j.before)},
+		progress: func(half int, is train.Progress) {
+			a.progress(j, half*a.cfg.Steps*a.cfg.Rounds, is)
+			p.rest() // a closed context ends the training by itself
+		}}
+	a.mu.Lock()
+	x.judged = [folds][]*replay.Window{a.unknown(slices.Clone(held)), a.unknown(slices.Clone(j.recent))}
+	a.mu.Unlock()
+	m, c, err := x.run(j.ctx)
+	if err == nil {
+		a.cfg.Log.Debug("fine-tuned", "series", j.track.name, "stage", j.stage, "new", len(j.recent)+len(held), "old", len(j.old), "taught by the base model", x.taught, "share", x.share, "gain_db", c.DB())
+	}
+	return m, c, err
+}
+
+// CrossFit fine-tunes a champion as an Adapter does, for runs without one: two halves,
+// each on one of the two sides of the new windows and judged as cfg says on the other,
+// and then the whole, by tuning.Steps updates each. All train on the old windows too;
+// heldOld is of earlier regimes, and was not trained on. Teacher, Length and
+// Peak are those of an Adapter. It returns the challenger and what Gate would say of it. The
+// same arguments give the same bytes.
+func CrossFit(ctx context.Context, champion *model.Model, sides [2][]*replay.Window, old, heldOld []*replay.Window, tuning train.FineTuneConfig, cfg GateConfig) (*model.Model, Verdict, error) {
+	tuning.Peak = peak
+	if cfg.Draws == 0 {
+		cfg.Draws = draws
+	}
+	for _, w := range slices.Concat(sides[0], sides[1]) {
+		tuning.Length = min(512, w.Steps())
+	}
+	x := crossing{champion: champion, sides: sides, judged: [folds][]*replay.Window{sides[1], sides[0]}, old: spread(old, mostOld), heldOld: heldOld, tuning: tuning, gate: cfg.defaults()}
+	m, c, err := x.run(ctx)
+	if err != nil {
+		return nil, Verdict{}, err
+	}
+	s := newShadow(champion, m, cfg)
+	if err := s.remember(heldOld); err != nil {
+		return nil, Verdict{}, err
+	}
+	s.take(c)
+	return m, s.verdict(), nil
+}
+
+// knowers returns the models that a group's bank holds for the regimes that there were.
+func (a *Adapter) knowers(g *group) func(regime int) *model.Model {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	by := map[int]*model.Model{}
+	for i := range g.bank.all {
+		by[g.bank.all[i].regime] = g.bank.all[i].model
+	}
+	return func(regime int) *model.Model { return by[regime] }
 }
 
 // regimes returns which regime bore each of the old windows.
@@ -103,14 +198,14 @@ func (j *job) regimes() func(*replay.Window) int {
 
 // trainingSet returns what a half is trained on: old windows, and the stretches of
 // new ones that it is to learn from, each with its share in what is drawn.
-func trainingSet(j *job, in []stretch, half []*replay.Window) []train.Window {
+func trainingSet(old []*replay.Window, in []stretch, half []*replay.Window) []train.Window {
 	learnt := map[*replay.Window]bool{}
 	for _, w := range half {
 		learnt[w] = true
 	}
-	weights := drawn.Weights(slices.Concat(j.old, half), j.fresh)
+	weights := drawn.Weights(slices.Concat(old, half), func(w *replay.Window) bool { return learnt[w] })
 	var ws []train.Window
-	for i, w := range j.old {
+	for i, w := range old {
 		t := trainWindow(w)
 		t.Weight, t.Old = weights[i], true
 		ws = append(ws, t)
@@ -124,7 +219,7 @@ func trainingSet(j *job, in []stretch, half []*replay.Window) []train.Window {
 		}
 		if n > 0 {
 			t := s.window(func(w *replay.Window) bool { return learnt[w] })
-			t.Weight = float64(n) * weights[len(j.old)]
+			t.Weight = float64(n) * weights[len(old)]
 			ws = append(ws, t)
 		}
 	}

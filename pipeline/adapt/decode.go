@@ -160,7 +160,7 @@ func (r *decoder) banked() banked {
 }
 
 func (r *decoder) track(g *group) *track {
-	t := &track{name: r.String(), group: g, serving: r.model(), previous: r.model()}
+	t := &track{name: r.String(), group: g, onset: -1, serving: r.model(), previous: r.model()}
 	if r.Bool() {
 		t.pending = &pending{Model: r.must(), Kind: r.String(), Why: r.String(), Rebase: r.Bool()}
 	}

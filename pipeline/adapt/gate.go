@@ -23,6 +23,11 @@ type GateConfig struct {
 	// Regime names the regime that bore an older window; nil: one bore all. Those
 	// with too few windows to tell are judged together.
 	Regime func(w *replay.Window) int
+	// Knows returns the model that a regime was left with; nil where that is not known.
+	// What is lost of the regime is measured by it, as long as the champion has not lost
+	// that already, so that several promotions in a row don't lose more than one may.
+	// Else, and where Knows is nil, it is measured by the champion.
+	Knows func(regime int) *model.Model
 	// Pause, when not nil, is called after each window; its error ends the gate.
 	Pause func() error
 }
@@ -32,7 +37,7 @@ type GateConfig struct {
 type Verdict struct {
 	Promote  bool
 	RecentDB float64 // NaN where there is nothing to judge on
-	OldDB    float64 // of the regime that loses most; NaN where there are no older windows
+	OldDB    float64 // of the regime that loses most, over what it was left with; NaN where there are no older windows
 	P        float64 // anytime-valid: 1 over the largest e-value there was; 1 where there is no test
 	E        float64 // the e-value after the last window: what betting on the challenger made of 1
 	Recent   int     // windows judged on
@@ -122,8 +127,8 @@ type shadow struct {
 type past struct {
 	regime  int // -1: several, with few windows each
 	windows int
-	db      float64 // the challenger's gain
-	error   float64 // the champion's
+	db      float64 // the challenger's gain over the model that it is measured by
+	error   float64 // of that model
 }
 
 func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
@@ -166,7 +171,11 @@ func joined(a, b train.Comparison) train.Comparison {
 // remember judges by the windows of earlier regimes.
 func (s *shadow) remember(old []*replay.Window) error {
 	for _, b := range bunches(old, s.cfg.Regime) {
-		c, err := compare(s.champion, s.challenger, b.windows, s.cfg)
+		by, err := s.measure(b)
+		if err != nil {
+			return err
+		}
+		c, err := compare(by, s.challenger, b.windows, s.cfg)
 		if err != nil {
 			return err
 		}
@@ -175,6 +184,22 @@ func (s *shadow) remember(old []*replay.Window) error {
 		}
 	}
 	return nil
+}
+
+// measure returns the model that what is lost of a regime is measured by.
+func (s *shadow) measure(b bunch) (*model.Model, error) {
+	if s.cfg.Knows == nil || b.regime < 0 {
+		return s.champion, nil
+	}
+	m := s.cfg.Knows(b.regime)
+	if m == nil || m.Name() == s.champion.Name() {
+		return s.champion, nil
+	}
+	c, err := compare(m, s.champion, b.windows, s.cfg)
+	if err != nil || !(c.DB() >= -s.cfg.Forget) {
+		return s.champion, err
+	}
+	return m, nil
 }
 
 // bunch is the windows of a regime.

@@ -67,7 +67,7 @@ func (a *Adapter) due(j *job) (shots []shot, over bool) {
 // those that were there, and by those of earlier regimes.
 func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, error) {
 	if j.shadow == nil {
-		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Level: a.cfg.Level, Regime: j.regimes(), Pause: p.rest})
+		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Draws: draws, Level: a.cfg.Level, Regime: j.regimes(), Knows: a.knowers(j.group), Pause: p.rest})
 		if err := j.shadow.remember(j.heldOld); err != nil {
 			return Verdict{}, err
 		}

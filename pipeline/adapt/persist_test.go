@@ -79,7 +79,7 @@ func TestRestart(t *testing.T) {
 	run := func(stop string) []string {
 		cfg := quick(base)
 		cfg.Steps = 80
-		cfg.Dir, cfg.Level = t.TempDir(), 1e-6 // so that the gate waits for windows
+		cfg.Dir, cfg.Level = t.TempDir(), 1e-12 // so that the gate waits for windows
 		l := newLife(t, cfg)
 		at := func(phase string) {
 			if phase == stop {
@@ -99,6 +99,7 @@ func TestRestart(t *testing.T) {
 			l.restart()
 		}
 		settled(t, l.s.a, l.r)
+		l.feed(0, pulses, "regime", true) // what was decided serves
 		at("while the gate waits")
 		for range 12 {
 			l.feed(512, pulses, "regime", true)
@@ -141,27 +142,27 @@ func TestSlotsComeAgain(t *testing.T) {
 	l := newLife(t, cfg)
 	l.feed(3000, slow, "normal", true)
 	rng := *l.s
-	before := state(l.s.a)
+	before := bytesOf(l.s.a)
 	l.restart()
-	if diff := cmp.Diff(before, state(l.s.a)); diff != "" {
+	if diff := cmp.Diff(before, bytesOf(l.s.a)); diff != "" {
 		t.Error(diff)
 	}
 	l.s.index -= 700
 	l.feed(700, pulses, "normal", true)
-	if !bytes.Equal(before, state(l.s.a)) {
+	if !bytes.Equal(before, bytesOf(l.s.a)) {
 		t.Error("slots that came again have changed something")
 	}
 	if l.s.index != rng.index {
 		t.Fatal("the sensor is off")
 	}
 	l.feed(1000, slow, "normal", true)
-	if bytes.Equal(before, state(l.s.a)) {
+	if bytes.Equal(before, bytesOf(l.s.a)) {
 		t.Error("new slots are not seen")
 	}
 }
 
-// state returns the bytes of the one series of an adapter.
-func state(a *Adapter) []byte {
+// bytesOf returns the state of the one series of an adapter.
+func bytesOf(a *Adapter) []byte {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	b, err := a.snapshot(a.track("pump/1").group).encode()

@@ -37,7 +37,7 @@ func TestTrainingSetIsBalanced(t *testing.T) {
 		t.Fatal(err)
 	}
 	half := func(j *job) []train.Window {
-		return trainingSet(j, stretches(slices.Concat(j.recent, windowsIn(j.held[:j.first])), false), j.recent)
+		return trainingSet(j.old, stretches(slices.Concat(j.recent, windowsIn(j.held[:j.first])), false), j.recent)
 	}
 	set := half(g.job)
 	if diff := cmp.Diff(set, half(again.job)); diff != "" {

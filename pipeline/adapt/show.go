@@ -27,7 +27,7 @@ var _ pipeline.Shower = (*Adapter)(nil)
 
 // progress keeps a point of the training curve: step counts the updates of both halves.
 func (a *Adapter) progress(j *job, before int, is train.Progress) {
-	every := max(1, folds*a.cfg.Steps*a.cfg.Rounds/curvePoints)
+	every := max(1, trainings*a.cfg.Steps*a.cfg.Rounds/curvePoints)
 	if is.Step%every != 0 {
 		return
 	}
@@ -108,12 +108,12 @@ func (a *Adapter) Adaptations(most int) []view.Adaptation {
 // show returns how far a series has come. The caller holds mu.
 func (a *Adapter) show(t *track) view.Adaptation {
 	g, d := t.group, t.learning()
-	s := view.Adaptation{Series: t.name, Phase: view.Idle, Windows: d.fresh, Curve: []view.Step{}, Steps: folds * a.cfg.Steps * a.cfg.Rounds, Gain: view.NaN}
-	if d.tries < len(stages) {
-		s.Need = a.cfg.stage(d.tries)
-	}
-	if trainable(d.kind) && !d.done && d.tries < len(stages) {
-		s.Phase = view.Collecting
+	s := view.Adaptation{Series: t.name, Phase: view.Idle, Windows: d.fresh, Curve: []view.Step{}, Steps: trainings * a.cfg.Steps * a.cfg.Rounds, Gain: view.NaN}
+	if next := a.cfg.next(d); next < len(stages) {
+		s.Need = a.cfg.stage(next)
+		if trainable(d.kind) && !d.done {
+			s.Phase = view.Collecting
+		}
 	}
 	if g.last != nil {
 		g.last.fill(&s)
@@ -159,6 +159,7 @@ func named(m *model.Model) *string {
 // Known returns the models that are kept or judged, whether or not one serves: their
 // state is that of the series, but for serving, which the pipeline knows.
 func (a *Adapter) Known() []pipeline.KnownModel {
+	offers := a.offers()
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var all []pipeline.KnownModel
@@ -177,6 +178,11 @@ func (a *Adapter) Known() []pipeline.KnownModel {
 		}
 		if g.job != nil && g.job.challenger != nil {
 			add(g.job.challenger, view.Challenger)
+		}
+	}
+	for _, o := range offers {
+		if o.Unfit == "" {
+			all = append(all, pipeline.KnownModel{Model: o.Model, State: view.Offered})
 		}
 	}
 	return all

@@ -21,7 +21,7 @@ func TestShown(t *testing.T) {
 	if is.Phase != view.Collecting || is.Windows < 1 || is.Need != 4 || is.Evidence != nil || is.Steps != 300 {
 		t.Errorf("while it collects: %+v", is)
 	}
-	s.feed(60*256, pulses, "regime")
+	s.feed(4*256, pulses, "regime")
 	r.wait(t, "model.promoted")
 	if is = a.Adaptation("x"); is.Phase != view.Probation || is.Challenger == nil || is.Evidence == nil || len(is.Curve) == 0 {
 		t.Fatalf("after the promotion: %+v", is)

@@ -38,7 +38,7 @@ type group struct {
 //
 //	field                                    written by                         under
 //	name, group                              the Tap, once                      mu
-//	epoch … skipped, open, tail              the Tap                            mu
+//	epoch … skipped, open, tail, onset       the Tap                            mu
 //	marks                                    the Tap; the quick queue           mu
 //	known                                    the slow queue                     mu
 //	drift, after, recall                     the Tap; both queues; by hand      mu
@@ -72,6 +72,7 @@ type track struct {
 
 	open   partial
 	tail   tail
+	onset  int64 // index at which what the engine told of last began; -1: not known, or used
 	drift  drift
 	after  drift // the one that is over, of which a model goes on learning
 	recall recall
@@ -91,7 +92,7 @@ func (t *track) end() int64 { return t.base + t.index }
 // drift is an open drift of a series.
 type drift struct {
 	kind   string // "": none is open
-	from   int64  // position of the first slot after the alarm
+	from   int64  // position of its first slot, as far as that is known; else the one after the alarm
 	fresh  int    // windows taken since
 	tries  int    // stages begun
 	done   bool   // nothing more is to be tried
@@ -118,6 +119,17 @@ var stages = [...]int{2, 3, 6, 12}
 // stage returns the number of new windows that the n-th fine-tune of a drift, from
 // 0 on, waits for.
 func (c Config) stage(n int) int { return (c.Need*stages[n] + 1) / 2 }
+
+// next returns the number of the next fine-tune of a drift. Where one has been promoted
+// it waits for as many windows more as that was trained on: the others are known to what
+// serves, and judge nothing.
+func (c Config) next(d *drift) int {
+	n := d.tries
+	for d.learnt && n > 0 && n < len(stages) && stages[n] < 2*stages[d.tries-1] {
+		n++
+	}
+	return n
+}
 
 // The kinds of drift, which the monitor's state is named after while one is open.
 const (
@@ -153,7 +165,7 @@ func (a *Adapter) track(series string) *track {
 		t = a.load(series)
 	}
 	if t == nil {
-		t = &track{name: strings.Clone(series), serving: a.cfg.Model, group: a.shared}
+		t = &track{name: strings.Clone(series), serving: a.cfg.Model, group: a.shared, onset: -1}
 		if a.shared != nil { // it may have been here before, and left windows behind
 			t.base = a.shared.buf.End(series)
 		}
@@ -195,7 +207,9 @@ func membersIn(tracks map[string]*track, g *group) []*track {
 func (a *Adapter) Serving(series string, m *model.Model) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.serves(a.track(series), m)
+	t := a.track(series)
+	a.serves(t, m)
+	a.catchUp(t)
 }
 
 // Dropped forgets a series, with its replay buffer unless that is the stream's. A
@@ -230,7 +244,9 @@ func (a *Adapter) see(series string, epoch int, index int64, cols []model.Column
 	defer a.mu.Unlock()
 	t := a.track(series)
 	if t.was != "" {
-		a.reconcile(t)
+		if a.reconcile(t); t.was == "" {
+			a.catchUp(t)
+		}
 	}
 	size := int64(a.cfg.Window)
 	if t.ahead > 0 && t.sawBefore(epoch, index) {

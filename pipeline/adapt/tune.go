@@ -31,8 +31,9 @@ const (
 	// peak is the largest learning rate: twice that of train, as there is little time
 	// for few examples.
 	peak = 2e-3
-	// folds is the number of nets that a fine-tune trains.
-	folds = 2
+	// folds is the number of nets that judge a fine-tune, and trainings that of the
+	// trainings that it takes.
+	folds, trainings = 2, folds + 1
 )
 
 // drawn is what a fine-tune draws: more new windows than replay.DefaultMix, since
@@ -100,11 +101,11 @@ func (j *job) horizon(c Config) int {
 // Whether it is depends on the series' slots alone.
 func (a *Adapter) consider(t *track) {
 	d, g := t.learning(), t.group
-	if !trainable(d.kind) || d.done || d.tries >= len(stages) || g.job != nil || d.tries == 0 && g.clock < g.coolUntil ||
-		d.fresh < a.cfg.stage(d.tries) || t.serving == nil || d == &t.drift && !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
+	stage := a.cfg.next(d)
+	if !a.leads() || !trainable(d.kind) || d.done || stage >= len(stages) || g.job != nil || d.tries == 0 && g.clock < g.coolUntil ||
+		d.fresh < a.cfg.stage(stage) || t.serving == nil || d == &t.drift && !a.streamDrifted(g) || !g.budget.affords(a.cfg, g.clock) {
 		return
 	}
-	stage := d.tries
 	for d.tries == 0 && stage+1 < len(stages) && d.fresh >= a.cfg.stage(stage+1) {
 		stage++ // a drift that was long in doubt
 	}
@@ -240,12 +241,6 @@ func (a *Adapter) tune(j *job) {
 	a.look(j)
 }
 
-// fresh says whether a window is of what the drift began.
-func (j *job) fresh(w *replay.Window) bool {
-	start, drifted := j.from[w.Series]
-	return drifted && w.Start >= start
-}
-
 // spread returns at most n of the windows, evenly spaced.
 func spread(ws []*replay.Window, n int) []*replay.Window {
 	if len(ws) <= n {
@@ -339,8 +334,21 @@ func (a *Adapter) promote(j *job, v Verdict) {
 	a.ask(switched, to)
 }
 
-// ask has the engine switch series.
+// ask has the engine switch series, once all other processes that have some of the
+// stream know.
 func (a *Adapter) ask(ts []*track, p *pending) {
+	if len(ts) == 0 {
+		return
+	}
+	if err := a.tell(p); err != nil {
+		a.undo(ts, p, err)
+		return
+	}
+	a.request(ts, p)
+}
+
+// request has the engine switch series.
+func (a *Adapter) request(ts []*track, p *pending) {
 	for _, t := range ts {
 		a.send(pipeline.Decision{Switch: pipeline.Switch{Series: t.name, Model: p.Model, Kind: p.Kind, Why: p.Why, Rebase: p.Rebase}})
 	}

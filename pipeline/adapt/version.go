@@ -40,15 +40,52 @@ func (g *group) find(name string) *model.Model {
 
 var _ pipeline.Switcher = (*Adapter)(nil)
 
-// Promote has the model of that name serve the series whose versions or bank hold
-// it, by hand: no test is asked, and probation watches it only in Auto mode. It
-// returns the series that it was switched for, or an error that says what there
-// is. It is safe for concurrent use.
-func (a *Adapter) Promote(name string) ([]string, error) {
+// offers returns what Config.Offered does. It reads files, so mu is not to be held.
+func (a *Adapter) offers() []Offer {
+	if a.cfg.Offered == nil {
+		return nil
+	}
+	return a.cfg.Offered()
+}
+
+// single returns an error where one series can't be switched by itself. The caller
+// holds mu.
+func (a *Adapter) single(series string) error {
+	switch {
+	case series == "":
+		return nil
+	case a.shared != nil:
+		return fmt.Errorf("%w: the series of the stream share one model, so that all are switched or none: leave the series out", pipeline.ErrNoModel)
+	case a.tracks[series] == nil:
+		return fmt.Errorf("%w: there is no series %q", pipeline.ErrNoModel, series)
+	}
+	return nil
+}
+
+// Promote has the model of that name serve by hand: the series whose versions or bank
+// hold it, and where it is offered (Config.Offered) all that it fits; of these that one
+// alone which is named, if one is. No test is asked, and probation watches it only in
+// Auto mode. It returns the series that it was switched for, or an error that says what
+// there is. It is safe for concurrent use.
+func (a *Adapter) Promote(name, series string) ([]string, error) {
+	offers := a.offers()
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
+	if err := a.single(series); err != nil {
+		return nil, err
+	}
 	var switched []string
 	found, has := false, map[string]bool{}
+	var offer *Offer
+	for i := range offers {
+		has[offers[i].Model.Name()] = true
+		if offers[i].Model.Name() == name {
+			offer = &offers[i]
+		}
+	}
 	for _, g := range a.groups() {
 		for _, v := range g.versions {
 			has[v.Name()] = true
@@ -57,17 +94,25 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 			has[g.bank.all[i].model.Name()] = true
 		}
 		m := g.find(name)
+		if m == nil && offer != nil {
+			if offer.Unfit != "" {
+				return nil, fmt.Errorf("%w: %s can't serve here: %s", pipeline.ErrNoModel, name, offer.Unfit)
+			}
+			m = offer.Model
+		}
 		if m == nil {
 			continue
 		}
 		found = true
 		// A series is served by the look-ahead that fits its rate.
-		fits := func(t *track) bool { return t.serving.Name() != name && t.serving.Lookahead() == m.Lookahead() }
+		fits := func(t *track) bool {
+			return (series == "" || t.name == series) && t.serving.Name() != name && t.serving.Lookahead() == m.Lookahead()
+		}
 		switched = append(switched, a.byHand(g, m, fits, "model.promoted", "promoted", fmt.Sprintf("%s was promoted by hand", name))...)
 	}
 	switch {
 	case !found && len(has) == 0:
-		return nil, fmt.Errorf("%w: %s is not known: no model has been trained yet", pipeline.ErrNoModel, name)
+		return nil, fmt.Errorf("%w: %s is not known: no model has been trained yet, and none is offered", pipeline.ErrNoModel, name)
 	case !found:
 		return nil, fmt.Errorf("%w: %s is not known, there is %s", pipeline.ErrNoModel, name, strings.Join(slices.Sorted(maps.Keys(has)), ", "))
 	case len(switched) == 0:
@@ -82,6 +127,9 @@ func (a *Adapter) Promote(name string) ([]string, error) {
 func (a *Adapter) Rollback(series string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
 	t := a.tracks[series]
 	switch {
 	case t == nil:
@@ -92,16 +140,22 @@ func (a *Adapter) Rollback(series string) ([]string, error) {
 	return a.back(t), nil
 }
 
-// RollBackModel is Rollback for all series that the model of that name serves. It
-// implements pipeline.Switcher.
-func (a *Adapter) RollBackModel(name string) ([]string, error) {
+// RollBackModel is Rollback for all series that the model of that name serves, or for
+// that one of them which is named. It implements pipeline.Switcher.
+func (a *Adapter) RollBackModel(name, only string) ([]string, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if !a.leads() {
+		return nil, errElsewhere
+	}
+	if err := a.single(only); err != nil {
+		return nil, err
+	}
 	var switched []string
 	serves := false
 	for _, series := range slices.Sorted(maps.Keys(a.tracks)) {
 		t := a.tracks[series]
-		if t.serving == nil || t.serving.Name() != name {
+		if t.serving == nil || t.serving.Name() != name || only != "" && series != only {
 			continue
 		}
 		serves = true

@@ -69,7 +69,7 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if opt.Seed == 0 {
 		opt.Seed = 1
 	}
-	b := &builder{cfg: cfg, opt: opt}
+	b := &builder{cfg: cfg, opt: opt, offered: newOffered(cfg.StateDir)}
 	p := pipeline.Config{StateDir: cfg.StateDir, Drain: opt.Drain, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
 	for i := range cfg.Sinks {
 		o, err := b.outlet(&cfg.Sinks[i])
@@ -94,9 +94,10 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 }
 
 type builder struct {
-	cfg  *config.Config
-	opt  Options
-	seen map[string]bool // files of secrets that were looked at
+	cfg     *config.Config
+	opt     Options
+	offered *offered        // nil: nothing is promoted by hand
+	seen    map[string]bool // files of secrets that were looked at
 }
 
 // NotYet lists, a sentence each, the settings of a configuration that are
@@ -286,8 +287,17 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
 		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
 	}
+	if b.opt.Play == nil {
+		var err error
+		if c.Models, err = b.modelTopic(s); err != nil {
+			return nil, err
+		}
+	}
 	if rate := s.Drift.FalseAlarms; rate.Samples > 0 || s.Window.RateHz > 0 { // else known by the grid alone
 		c.Fleet.FalseAlarms = min(rate.PerSample(s.Window.RateHz), float64(monitor.LargestRate))
+	}
+	if o := b.offered; o != nil {
+		c.Offered = func() []adapt.Offer { return o.to(e.Channels) }
 	}
 	if b.opt.Deterministic {
 		c.CPUShare, c.InStep = 1, true // nobody is served meanwhile
@@ -295,7 +305,14 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 	if b.opt.Tune != nil {
 		b.opt.Tune(&c)
 	}
-	return adapt.New(c)
+	a, err := adapt.New(c)
+	if err != nil {
+		if c.Models != nil {
+			err = errors.Join(err, c.Models.Close())
+		}
+		return nil, err
+	}
+	return a, nil
 }
 
 // cannotLearn says why a model cannot be fine-tuned without truth, "" if it can.

@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -48,7 +47,7 @@ type doctor struct {
 // Doctor looks at what a configuration needs from its surroundings: brokers, addresses,
 // files, the disk and the clock. It tells of each thing as it is known. Where one step
 // of a connection fails those that need it are left out, so that each failure stands for
-// itself. It writes nothing but a file in state_dir, which it removes, reads no message
+// itself. It writes nothing but a file in each folder that is to be written, which it removes, reads no message
 // and leaves no session behind. wait bounds each step.
 func Doctor(ctx context.Context, cfg *config.Config, wait time.Duration, tell func(Finding)) {
 	d := &doctor{b: &builder{cfg: cfg, opt: Options{Log: slog.New(slog.DiscardHandler)}}, wait: wait, tell: tell}
@@ -65,6 +64,9 @@ func Doctor(ctx context.Context, cfg *config.Config, wait time.Duration, tell fu
 	}
 	for i := range cfg.Sinks {
 		d.sink(ctx, &cfg.Sinks[i])
+	}
+	if dl := &cfg.DeadLetter; dl.Type == config.File {
+		d.fileOut("dead_letter", deadFile(dl))
 	}
 	d.http(&cfg.HTTP)
 	d.disk()
@@ -177,7 +179,11 @@ func (d *doctor) mqtt(ctx context.Context, c *config.Connection) {
 	joining, cancel := d.step(ctx)
 	defer cancel()
 	client, err := mqttconn.Connect(joining, cfg, mqttconn.Session{Clean: true})
-	if !d.result(subject, "auth", err, "mend user, password or the right to connect as client id "+cfg.ClientID, "the broker takes us") {
+	fix := "mend user, password or the right to connect as client id " + cfg.ClientID
+	if err != nil && strings.Contains(err.Error(), "CONNACK") { // of the client library, which has no kind for it
+		fix = "what listens on port " + port + " does not speak MQTT: name the port of the broker"
+	}
+	if !d.result(subject, "auth", err, fix, "the broker takes us") {
 		return
 	}
 	defer client.Close(joining)
@@ -258,6 +264,9 @@ func (d *doctor) kafka(ctx context.Context, c *config.Connection) {
 		for _, t := range s.Source.Topics {
 			d.kafkaTopic(ctx, client, "streams."+s.Name, t, true)
 		}
+		if t := s.Source.StateTopic; t != "" {
+			d.stateTopic(ctx, client, "streams."+s.Name, t)
+		}
 	}
 	for _, t := range d.targets(c.Name) {
 		for _, name := range d.filled(t) {
@@ -289,10 +298,35 @@ func (d *doctor) kafkaTopic(ctx context.Context, client *kafkaconn.Client, subje
 		return
 	}
 	if !read {
-		d.say(subject, "write", FindingSkip, "", "whether %s may be written shows with the first record", name)
+		d.kafkaWrite(asking, client, subject, name)
 		return
 	}
 	d.result(subject, "read", client.CanRead(asking, name), "give the user the right to read the topic", name+" can be read")
+}
+
+// stateTopic looks at the topic that holds the state of a stream, which a run makes
+// where it is not there.
+func (d *doctor) stateTopic(ctx context.Context, client *kafkaconn.Client, subject, name string) {
+	asking, cancel := d.step(ctx)
+	defer cancel()
+	n, err := client.Partitions(asking, name)
+	switch {
+	case err == nil && n[name] == 0:
+		d.say(subject, "state_topic", FindingSkip, "", "there is no topic %s yet: the first run makes it, where it may", name)
+	case d.result(subject, "state_topic", err, "mend its name or the right to describe it", fmt.Sprintf("%s has %d partitions", name, n[name])):
+		d.result(subject, "read", client.CanRead(asking, name), "give the user the right to read the topic", name+" can be read")
+		d.kafkaWrite(asking, client, subject, name)
+	}
+}
+
+// kafkaWrite asks whether a topic may be written, without writing anything.
+func (d *doctor) kafkaWrite(ctx context.Context, client *kafkaconn.Client, subject, name string) {
+	err := client.CanWrite(ctx, name)
+	if errors.Is(err, kafkaconn.ErrUntold) {
+		d.say(subject, "write", FindingSkip, "", "whether %s may be written shows with the first record: the cluster is too old to tell", name)
+		return
+	}
+	d.result(subject, "write", err, "give the user the right to write the topic", name+" may be written")
 }
 
 // stream looks at the files that a stream reads.
@@ -317,7 +351,7 @@ func (d *doctor) sink(ctx context.Context, s *config.Sink) {
 	subject := "sinks." + s.Name
 	switch s.Type {
 	case config.File:
-		d.result(subject, "file", writable(filepath.Dir(s.Path)), "create the folder, or give this user the right to write there", filepath.Dir(s.Path)+" can be written")
+		d.fileOut(subject, s.Path)
 	case config.Webhook, config.Alertmanager:
 		for _, u := range append(slices.Clone(s.URLs), s.URL) {
 			if u != "" {

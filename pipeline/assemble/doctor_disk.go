@@ -3,6 +3,7 @@ package assemble
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -79,6 +80,26 @@ func (d *doctor) running() bool {
 		return strings.Contains(err.Error(), "in use")
 	}
 	return release() != nil
+}
+
+// fileOut looks whether a file can be written: it, where it is there, and its folder, in
+// which further ones are made, or the nearest one above in which that folder can be.
+func (d *doctor) fileOut(subject, path string) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	if err == nil {
+		err = f.Close()
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
+	}
+	dir := filepath.Dir(path)
+	for err == nil {
+		if _, none := os.Stat(dir); !errors.Is(none, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			err = writable(dir)
+			break
+		}
+		dir = filepath.Dir(dir)
+	}
+	d.result(subject, "file", err, "name another file, or give this user the right to write it and its folder", dir+" can be written")
 }
 
 // writable writes a file in a folder, syncs it and takes it away again.

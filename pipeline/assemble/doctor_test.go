@@ -6,11 +6,13 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/quell-stream/quell/conn/kafkaconn/kafkatest"
 	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
@@ -64,11 +66,11 @@ streams:
 sinks:
   mq: {type: mqtt, connection: m, topic: b}
   kf: {type: kafka, connection: k, topic: clean}
-  file: {type: file, path: %s/o.jsonl}
+  file: {type: file, path: %s/new/o.jsonl}
   hook: {type: webhook, url: "%s/secret-path"}
 `, dir, broker.URL, cluster.ListenAddrs()[0], dir, hook.URL))
 	wantLines(t, got, "ok connections.m auth", "ok streams.m read: the broker grants a/+", "skip sinks.mq write", "ok connections.k auth",
-		"ok streams.k topic: raw has 2 partitions", "ok streams.k read", "ok sinks.kf topic: clean has 2", "ok sinks.file file", "ok sinks.hook http", "ok sinks.hook clock", "ok http listen", "ok state_dir write")
+		"ok streams.k topic: raw has 2 partitions", "ok streams.k read", "ok sinks.kf topic: clean has 2", "ok sinks.kf write: clean may be written", "skip streams.k state_topic: there is no topic quell.k.state yet", "ok sinks.file file", "ok dead_letter file", "ok sinks.hook http", "ok sinks.hook clock", "ok http listen", "ok state_dir write")
 	if strings.Contains(got, "fail ") || strings.Contains(got, "secret-path") {
 		t.Errorf("something fails, or a secret shows:\n%s", got)
 	}
@@ -78,6 +80,36 @@ sinks:
 	left, err := os.ReadDir(filepath.Join(dir, "state"))
 	if err != nil || len(left) > 0 {
 		t.Errorf("it left %v, %v", left, err)
+	}
+}
+
+// TestDoctorRights: whether topics may be written is known before anything is, of clusters
+// with users and without.
+func TestDoctorRights(t *testing.T) {
+	allow := func(topic string, ops ...kmsg.ACLOperation) (out []kfake.ACL) {
+		for _, op := range ops {
+			out = append(out, kfake.ACL{Resource: kmsg.ACLResourceTypeTopic, Name: topic, Pattern: kmsg.ACLResourcePatternTypeLiteral, Operation: op, Allow: true})
+		}
+		return out
+	}
+	const read, write = kmsg.ACLOperationRead, kmsg.ACLOperationWrite
+	acls := slices.Concat(allow("raw", read), allow("clean", write), allow("events", read), allow("state", read, write))
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "raw", "clean", "events", "state"), kfake.EnableSASL(), kfake.EnableACLs(),
+		kfake.Superuser("SCRAM-SHA-512", "admin", "admin"), kfake.User("SCRAM-SHA-512", "quell", "s3cret", acls...))
+	text := fmt.Sprintf(`
+version: 1
+state_dir: %s/state
+http: {listen: off}
+connections: {k: {type: kafka, brokers: [%q], sasl: {mechanism: scram-sha-512, username: quell, password: s3cret}}}
+streams: {k: {source: {connection: k, topics: [raw], state_topic: state}, channels: [v], sinks: [ok, no]}}
+sinks:
+  ok: {type: kafka, connection: k, topic: clean}
+  no: {type: kafka, connection: k, topic: events}
+`, t.TempDir(), cluster.ListenAddrs()[0])
+	got := findings(t, text)
+	wantLines(t, got, "ok sinks.ok write: clean may be written", "fail sinks.no write: kafka: write topic events:", "ok streams.k state_topic: state has 1", "ok streams.k write: state may be written")
+	if n := strings.Count(got, "fail "); n != 1 {
+		t.Errorf("%d failures, want 1:\n%s", n, got)
 	}
 }
 
@@ -96,8 +128,12 @@ func TestDoctorFailures(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Mkdir(filepath.Join(dir, "folder"), 0o700); err != nil {
+		t.Fatal(err)
+	}
 	got := findings(t, fmt.Sprintf(`
 version: 1
+dead_letter: {type: file, path: %[1]s/file/dlq}
 state_dir: %[1]s/file/state
 http: {listen: "%[2]s"}
 connections:
@@ -108,16 +144,17 @@ connections:
   k: {type: kafka, brokers: [%[3]q]}
 streams:
   a: {source: {connection: shut, topics: ["a/{series}"]}, channels: [v], sinks: [hook]}
-  k: {source: {connection: k, topics: [other]}, channels: [v], sinks: [late, out]}
+  k: {source: {connection: k, topics: [other]}, channels: [v], sinks: [late, out, taken]}
   f: {source: {type: file, path: %[1]s/none.csv}, channels: [v], model: {use: none.quell}, sinks: [out]}
 sinks:
-  out: {type: file, path: %[1]s/none/o.jsonl}
+  out: {type: file, path: %[1]s/file/o.jsonl}
+  taken: {type: file, path: %[1]s/folder}
   hook: {type: webhook, url: "%[4]s"}
   late: {type: alertmanager, url: "%[5]s"}
 `, dir, broker.Addr(), cluster.ListenAddrs()[0], secure.URL, late.URL))
 	wantLines(t, got, "fail connections.shut tcp", "fail connections.lost dns", "fail connections.plain tls", "fail connections.file settings", "fail streams.k topic: there is no topic other",
-		"fail streams.f file", "fail streams.f model", "fail sinks.out file", "fail sinks.hook tls", "warn sinks.late clock: its clock is -1h", "fail http listen", "fail state_dir write")
-	if n := strings.Count(got, "fail "); n != 11 {
-		t.Errorf("%d failures, want 11:\n%s", n, got)
+		"fail streams.f file", "fail streams.f model", "fail sinks.out file", "fail sinks.taken file", "fail dead_letter file", "fail sinks.hook tls", "warn sinks.late clock: its clock is -1h", "fail http listen", "fail state_dir write")
+	if n := strings.Count(got, "fail "); n != 13 {
+		t.Errorf("%d failures, want 13:\n%s", n, got)
 	}
 }

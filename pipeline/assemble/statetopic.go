@@ -31,6 +31,23 @@ func (b *builder) stateTopic(s *config.Stream) (state.Shared, error) {
 	return topic.New(stateLog{t}, s.Source.Group, log), nil
 }
 
+// modelTopic returns how the replicas of a stream hear which model all of its series
+// are served by; nil where there are none, or each series has its own.
+func (b *builder) modelTopic(s *config.Stream) (state.Models, error) {
+	if s.Source.Type != config.Kafka || s.Model.Scope != "shared" {
+		return nil, nil
+	}
+	con, err := b.kafkaConn(s.Source.Connection)
+	if err != nil {
+		return nil, err
+	}
+	t, err := kafka.NewCompacted(kafka.CompactedConfig{Conn: con, Topic: s.Source.ModelTopic(), Logger: b.opt.Log.With("stream", s.Name)})
+	if err != nil {
+		return nil, err
+	}
+	return topic.NewModels(stateLog{t}, s.Source.Group), nil
+}
+
 // stateLog has a store write to a topic of Kafka.
 type stateLog struct{ *kafka.Compacted }
 

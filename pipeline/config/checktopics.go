@@ -179,10 +179,14 @@ func (d *document) checkKafkaNames(c *Config) {
 			groups = append(groups, owner{conn, s.Source.Group})
 		}
 		if p := join(at, "state_topic"); d.ok(p) {
-			if taken(states, conn, s.Source.StateTopic) || taken(topics, conn, s.Source.StateTopic) {
+			used := func(topic string) bool { return taken(states, conn, topic) || taken(topics, conn, topic) }
+			switch model := s.Source.ModelTopic(); {
+			case used(s.Source.StateTopic):
 				d.failf(p, "is in use for something else: each stream needs a state topic of its own")
+			case used(model):
+				d.failf(p, "takes %s too, which is in use for something else: each stream needs a state topic of its own", model)
 			}
-			states = append(states, owner{conn, s.Source.StateTopic})
+			states = append(states, owner{conn, s.Source.StateTopic}, owner{conn, s.Source.ModelTopic()})
 		}
 	}
 }

@@ -137,11 +137,17 @@ func (d *document) node(path string) *yaml.Node {
 func (d *document) has(path string) bool { _, there := d.at[path]; return there }
 func (d *document) ok(path string) bool  { return !d.bad[path] }
 
-// step follows an alias and counts the work.
-func (d *document) step(n *yaml.Node) *yaml.Node {
+// follow follows an alias.
+func follow(n *yaml.Node) *yaml.Node {
 	for hops := 0; n.Kind == yaml.AliasNode && n.Alias != nil && hops < 100; hops++ {
 		n = n.Alias
 	}
+	return n
+}
+
+// step follows an alias and counts the work.
+func (d *document) step(n *yaml.Node) *yaml.Node {
+	n = follow(n)
 	if d.nodes++; d.nodes > maxNodes && !d.bomb {
 		d.bomb = true
 		d.errorAt(n, "", "the file describes more than %d values: it uses too many aliases", maxNodes)
@@ -226,6 +232,9 @@ func (d *document) decodeStruct(n *yaml.Node, path string, v reflect.Value) {
 	d.pairs(n, path, func(kn, val *yaml.Node) {
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == kn.Value })
 		if i < 0 {
+			if path == "" && d.misplaced(kn, val, path, v.Type()) || d.decimals(kn, val, path) {
+				return
+			}
 			if i = d.unknown(kn, path, keys, there); i < 0 {
 				return
 			}
@@ -289,8 +298,14 @@ func (d *document) decodeNamed(n *yaml.Node, path string, v reflect.Value, k key
 		v.Set(reflect.Append(v, e))
 	}
 	switch {
+	case n.Kind == yaml.MappingNode && d.nameless(n, path, v.Type().Elem()):
+		add("NAME", place{n.Content[0], n}, n)
 	case n.Kind == yaml.MappingNode:
-		d.pairs(n, path, func(kn, val *yaml.Node) { add(kn.Value, place{kn, d.step(val)}, val) })
+		d.pairs(n, path, func(kn, val *yaml.Node) {
+			if !d.misplaced(kn, val, path, v.Type().Elem()) {
+				add(kn.Value, place{kn, d.step(val)}, val)
+			}
+		})
 	case n.Kind == yaml.SequenceNode && k.short:
 		seen := map[string]bool{}
 		for i, c := range n.Content {

@@ -189,6 +189,9 @@ func (d *document) syntax(err error) (line, column int, msg string) {
 	mark, msg := le.Mark, le.Message
 	if le.ContextMsg != "" {
 		msg = le.ContextMsg + ": " + msg
+		if msg == noColon { // noticed on the next line
+			mark = le.ContextMark
+		}
 		// A collection or a quote that never ends is noticed far behind where
 		// it began, which is where the mistake is.
 		if le.ContextMark.Line > 0 && le.ContextMark.Line < mark.Line && mark.Line >= len(d.src.lines) {
@@ -199,11 +202,14 @@ func (d *document) syntax(err error) (line, column int, msg string) {
 	if line = min(line, len(d.src.lines)); line < mark.Line {
 		column = 1
 	}
-	if line >= 1 && strings.HasPrefix(strings.TrimLeft(d.src.lines[line-1], " "), "\t") {
-		msg += " (YAML is indented with spaces, not with tabs)"
+	if line >= 1 {
+		msg = plainSyntax(msg, d.src.lines[line-1], column)
 	}
 	if line >= 1 && bareBraces.MatchString(d.src.lines[line-1]) {
-		msg += ` (a text that holds { or } needs quotes, such as "a/{series}" or "${NAME}")`
+		hint := `a text that holds { or } needs quotes, such as "a/{series}" or "${NAME}"`
+		if msg += " (" + hint + ")"; strings.HasPrefix(msg, commaText) {
+			msg = hint
+		}
 	}
 	return line, column, "is not YAML: " + msg
 }

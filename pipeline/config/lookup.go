@@ -37,3 +37,7 @@ func (c *Config) Sink(name string) *Sink {
 	}
 	return nil
 }
+
+// ModelTopic returns the topic by which replicas of a stream from Kafka tell each other of the
+// models that all of its series share.
+func (s *Source) ModelTopic() string { return s.StateTopic + ".models" }

@@ -31,6 +31,7 @@ type mender struct {
 	moved map[int][]shift // by line, from 1: what was put in
 	tries int
 	lost  bool // lines were left out
+	full  int  // the line, from 1, with a value that others are indented below
 }
 
 // shift is a number of characters that were put in at a column, from 1.
@@ -52,14 +53,18 @@ func mend(data []byte, first slip, syntax func([]byte, error) slip) (*yaml.Node,
 		return nil, []slip{first}, nil
 	}
 	m := &mender{lines: strings.Split(lineBreaks.Replace(string(data)), "\n"), moved: map[int][]shift{}}
-	slips, at := []slip(nil), first
-	for len(slips) < mendMost {
+	slips, at, lost := []slip(nil), first, false
+	for range mendMost {
 		best, next, root := m.best(at, syntax)
 		if best == nil {
 			return nil, append(slips, at), nil
 		}
+		// Lines that are left out one after the other are one mistake.
+		if n := len(slips); !best.lost || !lost || n == 0 || slips[n-1].msg != best.slip.msg {
+			slips = append(slips, best.slip)
+		}
 		m.apply(best)
-		slips = append(slips, best.slip)
+		lost = best.lost
 		if root != nil {
 			return root, slips, m
 		}
@@ -92,7 +97,7 @@ func (m *mender) best(at slip, syntax func([]byte, error) slip) (best *fix, next
 		}
 		switch s := syntax(data, err); {
 		case f.lost:
-			if s.line > at.line {
+			if s.line > max(at.line, withoutNext.line) {
 				without, withoutNext = &f, s
 			}
 		case s.line > max(at.line, next.line):
@@ -134,6 +139,8 @@ func (m *mender) fixes(at slip) (out []fix) {
 		return nil
 	}
 	out = append(out, m.tabs(at)...)
+	out = append(out, m.colons(at)...)
+	out = append(out, m.indents(at)...)
 	for l := at.line; l >= max(1, at.line-40); l-- { // an open quote ends at the next one, which may be far below
 		out = append(out, m.quotes(l)...)
 	}

@@ -84,8 +84,8 @@ type Stream struct {
 	full    int64    // bytes of the full file
 	decided uint64   // number of the latest switch
 	recent  []Switch // switches that the latest checkpoint does not hold
-	buf     []byte
-	most    int64 // bytes of the largest checkpoint that can be read again
+	buf     []byte   // of writeChange
+	most    int64    // bytes of the largest checkpoint that can be read again
 }
 
 const (
@@ -322,28 +322,7 @@ func (snap *Snapshot) apply(payload []byte) error {
 	return nil
 }
 
-func appendChange(dst []byte, c Checkpoint) []byte {
-	dst = slices.Grow(dst, sizeOf(&c))
-	from := len(dst)
-	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0)
-	dst = wire.U8(dst, kindChange)
-	dst = wire.U64(dst, uint64(len(c.Heads)))
-	for _, h := range c.Heads {
-		dst = wire.I64(wire.String(dst, h.Part), h.Next)
-	}
-	dst = wire.U64(dst, uint64(len(c.Entries)))
-	for _, e := range c.Entries {
-		dst = wire.String(wire.String(dst, e.Part), e.Series)
-		dst = wire.Bytes(wire.Bool(dst, e.State == nil), e.State)
-	}
-	dst = wire.Bytes(dst, c.Extra)
-	dst = wire.U64(dst, c.Decided)
-	closeFrame(dst, from)
-	return dst
-}
-
-// sizeOf returns about how long a checkpoint is going to be, and no less: what grows by
-// append is copied again and again, and states are the most of what is written.
+// sizeOf returns about how long a checkpoint is going to be, and no less.
 func sizeOf(c *Checkpoint) int {
 	const field = 16 // a number, or a length and what goes with it
 	n := 8*field + len(c.Extra)
@@ -375,8 +354,6 @@ func (s *Stream) Full(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
 	}
-	s.buf = append(s.buf[:0], magic...)
-	s.buf = appendChange(s.buf, c)
 	gen := s.gen + 1
 	s.forget(c.Decided)
 	var carry []byte // switches decided since the checkpoint was taken
@@ -392,17 +369,19 @@ func (s *Stream) Full(c Checkpoint) error {
 	if err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	if err := fsys.WriteFile(s.fs, s.fullPath(gen), s.buf); err != nil {
+	var size int64
+	err = fsys.WriteWith(s.fs, s.fullPath(gen), func(full fsys.File) (err error) {
+		size, err = s.writeChange(full, 0, magic, &c)
+		return err
+	})
+	if err != nil {
 		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
 	}
 	var closeErr error
 	if s.delta != nil {
 		closeErr = s.delta.Close()
 	}
-	s.gen, s.delta, s.size, s.full = gen, f, int64(len(carry)), int64(len(s.buf))
-	if cap(s.buf) > 64<<20 {
-		s.buf = nil
-	}
+	s.gen, s.delta, s.size, s.full = gen, f, int64(len(carry)), size
 	gens, err := s.generations()
 	if err != nil {
 		return err
@@ -423,9 +402,9 @@ func (s *Stream) Change(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
 	}
-	s.buf = appendChange(s.buf[:0], c)
 	s.forget(c.Decided)
-	return s.append()
+	n, err := s.writeChange(s.delta, s.size, "", &c)
+	return s.durable(n, err)
 }
 
 // Decide makes a switch durable between two checkpoints.
@@ -434,8 +413,9 @@ func (s *Stream) Decide(sw Switch) error {
 		return errors.New("state: a switch needs a checkpoint before it")
 	}
 	sw.number = s.decided + 1
-	s.buf = appendSwitch(s.buf[:0], sw)
-	if err := s.append(); err != nil {
+	b := appendSwitch(nil, sw)
+	_, err := s.delta.WriteAt(b, s.size)
+	if err := s.durable(int64(len(b)), err); err != nil {
 		return err
 	}
 	s.decided++
@@ -460,14 +440,16 @@ func appendSwitch(dst []byte, sw Switch) []byte {
 // Decided returns the number of the latest switch made durable.
 func (s *Stream) Decided() uint64 { return s.decided }
 
-func (s *Stream) append() error {
-	if _, err := s.delta.WriteAt(s.buf, s.size); err != nil {
+// durable makes n bytes durable that were written behind the whole frames of the delta
+// file, unless writing them failed.
+func (s *Stream) durable(n int64, err error) error {
+	if err == nil {
+		err = s.delta.Sync()
+	}
+	if err != nil {
 		return s.undo(err)
 	}
-	if err := s.delta.Sync(); err != nil {
-		return s.undo(err)
-	}
-	s.size += int64(len(s.buf))
+	s.size += n
 	return nil
 }
 

@@ -207,7 +207,7 @@ func TestLockIsExclusive(t *testing.T) {
 }
 
 func FuzzSnapshot(f *testing.F) {
-	f.Add(appendChange(nil, point(3, entry("a", "x")))[8:])
+	f.Add(payloadOf(point(3, entry("a", "x"))))
 	f.Add(appendSwitch(nil, Switch{number: 1, Part: "p", Series: "a", Data: []byte("d")})[8:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
@@ -294,4 +294,10 @@ func TestTooLargeIsRefused(t *testing.T) {
 	if next := snap.Heads["t/0"]; next != 1 || len(snap.Series["t/0"]["a"]) != 100 {
 		t.Errorf("head %d, state of %d bytes, want those of before", next, len(snap.Series["t/0"]["a"]))
 	}
+}
+
+// payloadOf returns the payload of a checkpoint's frame.
+func payloadOf(c Checkpoint) (b []byte) {
+	eachPiece(&c, func(p []byte) { b = append(b, p...) })
+	return b
 }

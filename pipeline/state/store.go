@@ -48,6 +48,8 @@ type Taken struct {
 	// Kept: this process had the partition, and nobody else has had it since. What
 	// it knows is the newest there is, and the rest is empty.
 	Kept bool
+	// Term is larger than that of whoever had the partition before.
+	Term int64
 	// Next is the first offset that the states do not reflect; -1: nothing is known.
 	Next     int64
 	Series   map[string][]byte

@@ -11,6 +11,7 @@ const (
 	Serving    = "serving"
 	Challenger = "challenger" // trained, and being judged
 	Probation  = "probation"  // promoted, and being watched
+	Offered    = "offered"    // a file that somebody put there to be promoted by hand
 	Kept       = "kept"       // served before, or is there for a regime that may return
 )
 

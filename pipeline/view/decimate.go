@@ -49,7 +49,7 @@ func (p *Points) ends(keep []int, raw []Number, from, to int) []int {
 // only returns the points with these numbers.
 func (p *Points) only(keep []int) *Points {
 	q := &Points{Channels: make(map[string]*Lines, len(p.Channels)), TimeMS: pick(p.TimeMS, keep), Score: pick(p.Score, keep),
-		Stat: pick(p.Stat, keep), Threshold: pick(p.Threshold, keep), Drift: pick(p.Drift, keep), Rev: pick(p.Rev, keep)}
+		Stat: pick(p.Stat, keep), Threshold: pick(p.Threshold, keep), Drift: pick(p.Drift, keep), Rev: pick(p.Rev, keep), Epoch: pick(p.Epoch, keep)}
 	for name, l := range p.Channels {
 		q.Channels[name] = &Lines{Raw: pick(l.Raw, keep), Clean: pick(l.Clean, keep), Lo: pick(l.Lo, keep), Hi: pick(l.Hi, keep),
 			Method: pick(l.Method, keep), Quality: pick(l.Quality, keep)}

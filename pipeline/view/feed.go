@@ -9,7 +9,8 @@ import (
 
 // Points are slots of a series as parallel arrays, null where nothing is known. A point
 // with a rev above 0 takes the place of an earlier one of the same time; one with rev -1
-// is provisional, and one with rev 0 takes its place.
+// is provisional, and one with rev 0 takes its place. Points of another epoch are of a
+// clock that was set back since: their times say nothing beside those of this one.
 type Points struct {
 	TimeMS    []float64         `json:"t_ms"` // Unix ms
 	Channels  map[string]*Lines `json:"channels"`
@@ -18,6 +19,7 @@ type Points struct {
 	Threshold []Number          `json:"threshold"` // what a drift takes
 	Drift     []string          `json:"drift"`
 	Rev       []int             `json:"rev"`
+	Epoch     []int             `json:"epoch"`
 }
 
 // Lines are the points of a channel.
@@ -44,7 +46,7 @@ type Feed struct {
 
 type point struct {
 	time            int64
-	rev             int
+	rev, epoch      int
 	drift           string
 	score           float64
 	stat, threshold float64
@@ -87,7 +89,7 @@ func (f *Feed) Record(r *sink.Record) {
 	defer f.mu.Unlock()
 	i := int(f.next % int64(len(f.ring)))
 	s, threshold := f.statistic(r.Time)
-	f.ring[i] = point{r.Time, r.Rev, r.Drift, r.Score, s, threshold}
+	f.ring[i] = point{r.Time, r.Rev, r.Epoch, r.Drift, r.Score, s, threshold}
 	copy(f.values[i*len(f.channels):(i+1)*len(f.channels)], r.Values)
 	f.next++
 }
@@ -127,7 +129,7 @@ func (f *Feed) points(first int64) *Points {
 		q := &f.ring[i]
 		p.TimeMS = append(p.TimeMS, float64(q.time/1e6)+float64(q.time%1e6)/1e6) // exact for whole ms
 		p.Score, p.Stat, p.Threshold = append(p.Score, Number(q.score)), append(p.Stat, Number(q.stat)), append(p.Threshold, Number(q.threshold))
-		p.Drift, p.Rev = append(p.Drift, q.drift), append(p.Rev, q.rev)
+		p.Drift, p.Rev, p.Epoch = append(p.Drift, q.drift), append(p.Rev, q.rev), append(p.Epoch, q.epoch)
 		for c, name := range f.channels {
 			v := &f.values[i*len(f.channels)+c]
 			l := p.Channels[name]
@@ -141,7 +143,7 @@ func (f *Feed) points(first int64) *Points {
 
 func newPoints(channels []string, n int) *Points {
 	p := &Points{TimeMS: make([]float64, 0, n), Channels: make(map[string]*Lines, len(channels)), Score: make([]Number, 0, n),
-		Stat: make([]Number, 0, n), Threshold: make([]Number, 0, n), Drift: make([]string, 0, n), Rev: make([]int, 0, n)}
+		Stat: make([]Number, 0, n), Threshold: make([]Number, 0, n), Drift: make([]string, 0, n), Rev: make([]int, 0, n), Epoch: make([]int, 0, n)}
 	for _, c := range channels {
 		p.Channels[c] = &Lines{Raw: make([]Number, 0, n), Clean: make([]Number, 0, n), Lo: make([]Number, 0, n), Hi: make([]Number, 0, n),
 			Method: make([]string, 0, n), Quality: make([]string, 0, n)}

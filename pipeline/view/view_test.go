@@ -94,7 +94,7 @@ func TestDecimate(t *testing.T) {
 		case i >= 600 && i < 700:
 			r.Values[1].Raw = math.NaN()
 		case i == 900:
-			r.Rev = 2
+			r.Rev, r.Epoch = 2, 1
 		}
 		f.Record(r)
 	}
@@ -108,6 +108,9 @@ func TestDecimate(t *testing.T) {
 	}
 	if !slices.Contains(p.TimeMS, 333) || !slices.Contains(p.TimeMS, 900) {
 		t.Errorf("the peak or what was revised is gone: %v", p.TimeMS)
+	}
+	if at := slices.Index(p.Epoch, 1); at < 0 || p.TimeMS[at] != 900 || len(p.Epoch) != len(p.TimeMS) {
+		t.Errorf("epochs are %v", p.Epoch)
 	}
 	for i, ms := range p.TimeMS {
 		if p.Channels["a"].Clean[i] != Number(ms) || p.Channels["b"].Raw[i] != Number(-ms) {

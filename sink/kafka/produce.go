@@ -1,12 +1,14 @@
 package kafka
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/segmentio/kafka-go/protocol"
 
 	"github.com/quell-stream/quell/sink"
 )
@@ -15,50 +17,35 @@ import (
 // one partition's batch; retrying outside repeats everything.
 const attempts = 3
 
-// headers go with every message. They are read only.
-var headers = []kafka.Header{{Key: "content-type", Value: []byte("application/json")}}
-
-// writePartition sends the messages batch by batch, each after the one before
+// writePartition sends the batches of a partition, each after the one before
 // was acknowledged, and stops at the first that fails: a later one must not
 // overtake it.
 //
 // The library's Writer is not used because it goes on to the next batch after
 // one failed, keeps cancelled batches in an unbounded queue, and waits for more
 // messages that never come within a Write.
-func (s *Sink) writePartition(ctx context.Context, partition int, msgs []message) error {
-	for len(msgs) > 0 {
-		n, size := 1, batchOverhead+msgs[0].size()
-		for n < len(msgs) && size+msgs[n].size() <= s.cfg.MaxMessageBytes {
-			size += msgs[n].size()
-			n++
-		}
-		if err := s.writeBatch(ctx, partition, msgs[:n]); err != nil {
+func (s *Sink) writePartition(ctx context.Context, partition int, batches []*recordBatch) error {
+	for _, b := range batches {
+		if err := s.writeBatch(ctx, partition, b); err != nil {
 			return err
 		}
-		msgs = msgs[n:]
+		// It was acknowledged, so nobody reads it any more; after an error the library may.
+		s.batches.Put(b)
 	}
 	return nil
 }
 
 // writeBatch sends one batch, again where that can help.
-func (s *Sink) writeBatch(ctx context.Context, partition int, msgs []message) error {
+func (s *Sink) writeBatch(ctx context.Context, partition int, b *recordBatch) error {
 	wait := s.cfg.retryWait
 	for try := 1; ; try++ {
-		err := s.produce(ctx, partition, msgs)
+		err := s.produce(ctx, partition, b)
 		switch {
 		case err == nil:
 			return nil
 		case errors.Is(err, kafka.MessageSizeTooLarge) || errors.Is(err, kafka.RecordListTooLarge) || errors.Is(err, kafka.InvalidMessageSize):
 			// The topic takes less than we may send at a time.
-			if len(msgs) == 1 {
-				m := &msgs[0]
-				return &TooLargeError{Index: m.index, Bytes: m.size() + batchOverhead}
-			}
-			half := len(msgs) / 2
-			if err := s.writeBatch(ctx, partition, msgs[:half]); err != nil {
-				return err
-			}
-			return s.writeBatch(ctx, partition, msgs[half:])
+			return s.writeHalves(ctx, partition, b)
 		}
 		if ctx.Err() != nil {
 			return err
@@ -83,6 +70,22 @@ func (s *Sink) writeBatch(ctx context.Context, partition int, msgs []message) er
 	}
 }
 
+// writeHalves sends a batch that was too large in two parts.
+func (s *Sink) writeHalves(ctx context.Context, partition int, b *recordBatch) error {
+	n := len(b.records)
+	if n == 1 {
+		return &TooLargeError{Index: b.records[0].index, Bytes: b.records[0].bytes + batchOverhead}
+	}
+	for _, end := range [][2]int{{0, n / 2}, {n / 2, n}} {
+		half := new(recordBatch)
+		b.part(half, end[0], end[1])
+		if err := s.writeBatch(ctx, partition, half); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // passing says that the same batch may well succeed in a moment. A timeout has
 // cost its time already.
 func passing(err error) bool {
@@ -105,7 +108,7 @@ func hopeless(err error) bool {
 
 // produce sends one batch once. It returns when the request is really over, not
 // when ctx ends, and so keeps the number of requests within the slots.
-func (s *Sink) produce(ctx context.Context, partition int, msgs []message) error {
+func (s *Sink) produce(ctx context.Context, partition int, b *recordBatch) error {
 	select {
 	case s.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -115,12 +118,12 @@ func (s *Sink) produce(ctx context.Context, partition int, msgs []message) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	recs := make([]kafka.Record, len(msgs))
-	for i := range msgs {
-		recs[i] = kafka.Record{Key: kafka.NewBytes(msgs[i].key), Value: kafka.NewBytes(msgs[i].value), Headers: headers}
+	raw, err := b.seal(s.cfg.codec())
+	if err != nil {
+		return err
 	}
-	r, err := s.requests.Produce(context.WithoutCancel(ctx), &kafka.ProduceRequest{
-		Topic: s.cfg.Topic, Partition: partition, RequiredAcks: kafka.RequireAll, Compression: s.cfg.codec(), Records: kafka.NewRecordReader(recs...),
+	r, err := s.requests.RawProduce(context.WithoutCancel(ctx), &kafka.RawProduceRequest{
+		Topic: s.cfg.Topic, Partition: partition, RequiredAcks: kafka.RequireAll, RawRecords: protocol.RawRecordSet{Reader: bytes.NewReader(raw)},
 	})
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 
@@ -19,6 +20,8 @@ type Sink struct {
 	requests   *kafka.Client
 	balancer   kafka.Murmur2Balancer
 	partitions []int // 0, 1, …: what the balancer chooses from
+	key        []byte
+	batches    sync.Pool // of record batches
 	refused    kafkaconn.Refusals
 	slots      chan struct{}  // one per batch under way
 	jobs       sync.WaitGroup // writers of partitions
@@ -50,6 +53,7 @@ func New(c Config) (*Sink, error) {
 		cfg: c, client: client, requests: client.Requests(c.Timeout),
 		refused: kafkaconn.Refusals{Lasting: c.lasting},
 		slots:   make(chan struct{}, c.InFlight), err: errNotYet,
+		batches: sync.Pool{New: func() any { return new(recordBatch) }},
 	}, nil
 }
 
@@ -116,13 +120,16 @@ func (s *Sink) write(ctx context.Context, items []sink.Item) error {
 	if err := s.learnPartitions(ctx); err != nil {
 		return err
 	}
-	work := s.split(items)
-	results := make(chan error, len(work))
-	for partition, msgs := range work {
-		s.jobs.Go(func() { results <- s.writePartition(ctx, partition, msgs) })
+	parts := 0
+	results := make(chan error, len(s.partitions))
+	for partition, batches := range s.split(items) {
+		if len(batches) > 0 {
+			parts++
+			s.jobs.Go(func() { results <- s.writePartition(ctx, partition, batches) })
+		}
 	}
 	var errs []error
-	for range work {
+	for range parts {
 		select {
 		case err := <-results:
 			if large := (*TooLargeError)(nil); errors.As(err, &large) {
@@ -143,7 +150,7 @@ func (s *Sink) checkSizes(items []sink.Item) error {
 	for i := range items {
 		it := &items[i]
 		stream, series := it.Series()
-		if n := len(stream) + 1 + len(series) + len(it.JSON) + messageOverhead + batchOverhead; n > s.cfg.MaxMessageBytes {
+		if n := messageBytes(len(stream)+1+len(series), len(it.JSON)) + batchOverhead; n > s.cfg.MaxMessageBytes {
 			return &TooLargeError{Index: i, Key: it.Key(), Bytes: n, Limit: s.cfg.MaxMessageBytes}
 		}
 	}
@@ -172,34 +179,24 @@ func (s *Sink) learnPartitions(ctx context.Context) error {
 	return nil
 }
 
-// message is an item on its way, in memory of its own.
-type message struct {
-	key, value []byte
-	index      int // of the item
-}
-
-func (m *message) size() int { return len(m.key) + len(m.value) + messageOverhead }
-
-// split copies the items and sorts them by partition. The copy outlives Write
+// split copies the items into the batches of each partition. The copy outlives Write
 // where a request does.
-func (s *Sink) split(items []sink.Item) map[int][]message {
-	total := 0
+func (s *Sink) split(items []sink.Item) [][]*recordBatch {
+	work := make([][]*recordBatch, len(s.partitions))
+	room := make([]int, len(s.partitions)) // left in the last batch of each
+	now := time.Now().UnixMilli()
 	for i := range items {
-		stream, series := items[i].Series()
-		total += len(stream) + 1 + len(series) + len(items[i].JSON)
-	}
-	memory := make([]byte, 0, total)
-	work := make(map[int][]message)
-	for i := range items {
-		stream, series := items[i].Series()
-		at := len(memory)
-		memory = append(append(append(memory, stream...), '/'), series...)
-		m := message{key: memory[at:len(memory):len(memory)], index: i}
-		at = len(memory)
-		memory = append(memory, items[i].JSON...)
-		m.value = memory[at:len(memory):len(memory)]
-		p := s.balancer.Balance(kafka.Message{Key: m.key}, s.partitions...)
-		work[p] = append(work[p], m)
+		it := &items[i]
+		s.key = appendKey(s.key[:0], it)
+		p := s.balancer.Balance(kafka.Message{Key: s.key}, s.partitions...)
+		n := messageBytes(len(s.key), len(it.JSON))
+		if len(work[p]) == 0 || n > room[p] {
+			b := s.batches.Get().(*recordBatch)
+			b.begin(now)
+			work[p], room[p] = append(work[p], b), s.cfg.MaxMessageBytes-batchOverhead
+		}
+		room[p] -= n
+		work[p][len(work[p])-1].add(i, s.key, it.JSON)
 	}
 	return work
 }

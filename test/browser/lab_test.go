@@ -17,8 +17,9 @@ import (
 
 // tab is a page of Chromium that is watched: what its console says and whom it asks.
 type tab struct {
-	t   *testing.T
-	ctx context.Context
+	t     *testing.T
+	ctx   context.Context
+	close func()
 
 	mu      sync.Mutex
 	console []string
@@ -42,9 +43,18 @@ func open(t *testing.T, width, height int) *tab {
 	}
 	alloc, stop := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(stop)
-	ctx, cancel := chromedp.NewContext(alloc)
+	return openIn(t, alloc, width, height)
+}
+
+// another opens one more page in the browser of p.
+func (p *tab) another(width, height int) *tab { p.t.Helper(); return openIn(p.t, p.ctx, width, height) }
+
+// openIn opens a page in the browser of a context, which starts one where it has none.
+func openIn(t *testing.T, browser context.Context, width, height int) *tab {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser)
 	t.Cleanup(cancel)
-	p := &tab{t: t, ctx: ctx}
+	p := &tab{t: t, ctx: ctx, close: cancel}
 	messages := chromedp.Console(ctx)
 	go func() {
 		for m, err := range messages {

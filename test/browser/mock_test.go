@@ -182,6 +182,32 @@ func TestViews(t *testing.T) {
 	p.clean(address)
 }
 
+// Forced colours have no pale ones: the interval is seen all the same, as lines.
+func TestForcedInterval(t *testing.T) {
+	p := open(t, 1280, 900)
+	_, address := play(t, mock.Config{Series: 3})
+	p.visit(address + "#/series/plant/unit-1")
+	p.wait("a chart", `document.querySelector(".hero canvas")`, 20*time.Second)
+	p.wait("the clean line", cleanPixels+" > 200", 20*time.Second)
+	// Of a calm series nothing within the chart but these lines is as dark as its words.
+	const dark = `(() => {
+		const cv = document.querySelector(".hero canvas"), copy = new OffscreenCanvas(cv.width, cv.height).getContext("2d", {willReadFrequently: true});
+		copy.drawImage(cv, 0, 0);
+		const w = cv.width - 200, h = Math.floor(cv.height * 0.75), d = copy.getImageData(120, 20, w, h - 20).data;
+		let n = 0;
+		for (let i = 0; i < d.length; i += 4) if (d[i+3] > 200 && d[i] + d[i+1] + d[i+2] < 60) n++;
+		return n;
+	})()`
+	p.dark(false)
+	if n := eval[int](p, dark); n > 50 {
+		t.Fatalf("%d dark points before: the test looks at the wrong place", n)
+	}
+	p.media("forced-colors", "active")
+	p.wait("the edges of the interval", dark+" > 300", 10*time.Second)
+	p.shot("forced-interval")
+	p.clean(address)
+}
+
 // On a phone nothing is wider than the screen.
 func TestPhone(t *testing.T) {
 	script := axe(t)

@@ -3,6 +3,7 @@
 package integration
 
 import (
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -39,6 +40,11 @@ func TestSecure(t *testing.T) {
 	got := consume(t, "secure.clean")
 	j := newJob(t, secure(password, password))
 	j.startReady()
+	// The doctor asks Kafka itself, over TLS and SCRAM, what it may do.
+	out, err := exec.Command(lab.Quell, "doctor", "-c", j.config, "--json").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "secure.clean may be written") {
+		t.Errorf("quell doctor: %v\n%s", err, out)
+	}
 	var messages []message
 	for i := range 20 {
 		messages = append(messages, message{topic: "sensors/a", payload: []byte(`{"ts":` + shortest(float64(1767225600000+1000*i)) + `,"x":` + shortest(float64(i%5)) + `}`)})

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 )
@@ -20,11 +21,9 @@ import (
 func built(t *testing.T) (deb, rpm string) {
 	t.Helper()
 	need(t, "dpkg-deb", "rpm2cpio", "cpio")
-	dir := t.TempDir()
-	cmd := exec.Command("scripts/packages.sh", dir, "amd64")
-	cmd.Dir, cmd.Env = root(), append(os.Environ(), "VERSION=1.2.3")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("scripts/packages.sh: %v\n%s", err, out)
+	dir, err := makePackages()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for kind, to := range map[string]*string{"*.deb": &deb, "*.rpm": &rpm} {
 		found, err := filepath.Glob(filepath.Join(dir, kind))
@@ -36,9 +35,20 @@ func built(t *testing.T) (deb, rpm string) {
 	return deb, rpm
 }
 
+// makePackages makes the packages beside the binary under test.
+var makePackages = sync.OnceValues(func() (dir string, err error) {
+	dir = filepath.Join(filepath.Dir(quell), "packages")
+	cmd := exec.Command("scripts/packages.sh", dir, "amd64")
+	cmd.Dir, cmd.Env = root(), append(os.Environ(), "VERSION=1.2.3")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("scripts/packages.sh: %w\n%s", err, out)
+	}
+	return dir, nil
+})
+
 // TestPackages installs the Debian package into a root of its own, with what its
 // scripts need and nothing else, runs it there as its user, removes and purges it; and
-// unpacks the other one, which holds the same.
+// compares it with the other one, which holds the same.
 func TestPackages(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("a root of its own needs root")
@@ -103,6 +113,59 @@ func TestPackages(t *testing.T) {
 		}
 	}
 	sameFiles(t, deb, rpm)
+}
+
+// TestRPM installs the other package likewise, by rpm and a database of its own: its
+// scripts are called with numbers where those of Debian are called with words.
+func TestRPM(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("a root of its own needs root")
+	}
+	need(t, "rpm")
+	_, pack := built(t)
+	at := bareRoot(t)
+	rpm := func(args ...string) string { return command(t, "rpm", append([]string{"--root=" + at}, args...)...) }
+	rpm("--initdb")
+	for l := range strings.Lines(rpm("-qp", "--requires", pack)) {
+		if l = strings.TrimSpace(l); l != "" && l != "/bin/sh" && !strings.HasPrefix(l, "rpmlib(") {
+			t.Errorf("it wants %s, and is to want nothing but a shell", l)
+		}
+	}
+	rpm("-i", "--nodeps", pack) // the root has a shell that no package brought
+	for name, want := range map[string]string{
+		"usr/bin/quell": "-rwxr-xr-x root root", "usr/lib/systemd/system/quell.service": "-rw-r--r-- root root",
+		"etc/quell": "drwxr-x--- root quell", "etc/quell/quell.yaml": "-rw-r----- root quell",
+	} {
+		if got := owned(t, at)[name]; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	if out := rpm("-V", "--nodeps", "quell"); out != "" {
+		t.Errorf("rpm finds what it installed changed:\n%s", out)
+	}
+	command(t, "chroot", at, "/bin/sh", "-c", "mkdir -m 700 /var/lib/quell && chown quell:quell /var/lib/quell")
+	out := command(t, "chroot", "--userspec=quell:quell", at, "/usr/bin/quell", "check", "-c", "/etc/quell/quell.yaml")
+	if !strings.Contains(out, "fine") {
+		t.Errorf("quell check: %s", out)
+	}
+
+	// What the admin wrote stays, over an upgrade and a removal, and so does the state.
+	write(t, filepath.Join(at, "etc/quell/quell.yaml"), "# mine\n")
+	write(t, filepath.Join(at, "var/lib/quell/clean.jsonl"), "{}\n")
+	rpm("-U", "--nodeps", "--force", pack)
+	if got := slurp(t, at, "etc/quell/quell.yaml"); got != "# mine\n" {
+		t.Errorf("the configuration is %q after an upgrade", got)
+	}
+	rpm("-e", "quell")
+	if got := slurp(t, at, "etc/quell/quell.yaml.rpmsave"); got != "# mine\n" {
+		t.Errorf("the configuration is %q after a removal", got)
+	}
+	if _, err := os.Stat(filepath.Join(at, "usr/bin/quell")); err == nil {
+		t.Error("the binary is there after a removal")
+	}
+	if _, err := os.Stat(filepath.Join(at, "var/lib/quell/clean.jsonl")); err != nil {
+		t.Error("a removal took the state: ", err)
+	}
 }
 
 // sameFiles compares what two packages hold.

@@ -237,6 +237,7 @@ func (d *demo) sense(ctx context.Context, p *pipeline.Pipeline, began time.Time)
 		<-ctx.Done()
 		return nil
 	}
+	d.tell(fmt.Sprintf("%d seconds of history come first, as fast as this machine takes them", historySeconds))
 	stopped := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {

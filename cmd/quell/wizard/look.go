@@ -38,14 +38,18 @@ func (p *Plan) Propose(seen []Message) error {
 	}
 	switch p.Codec {
 	case "plain":
-		p.proposePlain(seen)
 	case "json":
 		p.proposeJSON(seen)
 	default:
 		return fmt.Errorf("the payloads are neither JSON objects nor plain numbers, such as %.60q: name codec and channels yourself", seen[0].Payload)
 	}
 	if p.MQTT != "" && p.Series == "" {
-		p.proposeTopics(seen)
+		if err := p.proposeTopics(seen); err != nil {
+			return err
+		}
+	}
+	if p.Codec == "plain" {
+		p.proposePlain(seen)
 	}
 	if p.RateHz == 0 {
 		p.RateHz = p.rate(seen)
@@ -205,7 +209,7 @@ func (p *Plan) proposePlain(seen []Message) {
 		at := slices.Index(strings.Split(p.Topics[0], "/"), "{channel}")
 		names := map[string]bool{}
 		for _, t := range topicsOf(seen) {
-			if levels := strings.Split(t, "/"); at >= 0 && at < len(levels) {
+			if levels := strings.Split(t, "/"); at >= 0 && at < len(levels) && len(levels) == strings.Count(p.Topics[0], "/")+1 {
 				names[levels[at]] = true
 			}
 		}
@@ -217,57 +221,6 @@ func (p *Plan) proposePlain(seen []Message) {
 		return
 	}
 	p.Channels = []Channel{{Name: "value"}}
-}
-
-func topicsOf(seen []Message) []string {
-	all := map[string]bool{}
-	for _, m := range seen {
-		all[m.Topic] = true
-	}
-	return slices.Sorted(maps.Keys(all))
-}
-
-// proposeTopics makes {series} of the level that differs most where no template names
-// one: the topics must have the same number of levels for it.
-func (p *Plan) proposeTopics(seen []Message) {
-	if slices.ContainsFunc(p.Topics, func(t string) bool { return strings.Contains(t, "{series}") }) {
-		return
-	}
-	topics := topicsOf(seen)
-	var kinds []map[string]bool
-	for i, t := range topics {
-		levels := strings.Split(t, "/")
-		if i == 0 {
-			kinds = make([]map[string]bool, len(levels))
-		}
-		if len(levels) != len(kinds) {
-			return
-		}
-		for j, l := range levels {
-			if kinds[j] == nil {
-				kinds[j] = map[string]bool{}
-			}
-			kinds[j][l] = true
-		}
-	}
-	best := -1
-	for j := range kinds {
-		if len(kinds[j]) > 1 && (best < 0 || len(kinds[j]) > len(kinds[best])) {
-			best = j
-		}
-	}
-	if best < 0 {
-		return
-	}
-	out := strings.Split(topics[0], "/")
-	for j := range out {
-		if len(kinds[j]) > 1 {
-			out[j] = "+"
-		}
-	}
-	out[best] = "{series}"
-	p.Topics = []string{strings.Join(out, "/")}
-	p.Seen = append(p.Seen, fmt.Sprintf("%d series by level %d of the topic", len(kinds[best]), best+1))
 }
 
 // rate is the median rate of a series, 0 where it can't be told. Times that are known

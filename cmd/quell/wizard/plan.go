@@ -50,6 +50,9 @@ func (p *Plan) Complete() error {
 	if kinds != 1 {
 		return errors.New("name one source: an MQTT broker, Kafka brokers or a file")
 	}
+	if p.MQTT != "" && !strings.Contains(p.MQTT, "://") {
+		return fmt.Errorf("%q is no URL of a broker: did you mean mqtt://%s?", p.MQTT, p.MQTT)
+	}
 	if p.Stream == "" {
 		p.Stream = "sensors"
 	}
@@ -69,7 +72,7 @@ func (p *Plan) Complete() error {
 	case p.File == "" && len(p.Topics) == 0:
 		return errors.New("name a topic to read, such as sensors/{series}/telemetry (MQTT) or telemetry.raw (Kafka)")
 	case len(p.Channels) == 0:
-		return errors.New("name the channels, or have a look at what comes in")
+		return errors.New("name the channels with --channels, or have a look at what comes in with --look 10s")
 	}
 	if p.MQTT != "" && p.Series == "" && p.Default == "" && !slices.ContainsFunc(p.Topics, func(t string) bool { return strings.Contains(t, "{series}") }) {
 		p.Default = p.Stream

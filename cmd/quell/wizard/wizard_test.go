@@ -36,6 +36,24 @@ func TestPropose(t *testing.T) {
 			"series: dev.id, time: at, time_unit: rfc3339|rate_hz: 0.5}|h: {path: v.h}|v_t: {path: v.t}|t: {path: n.t}"},
 		{"plain numbers by channel", Plan{MQTT: "mqtt://h", Topics: []string{"s/{series}/{channel}"}}, gateway(func(d int) string { return fmt.Sprintf("s/x/c%d", d) },
 			func(i, d int) string { return "4.5" }), "type: plain|c0: {}|c2: {}|rate_hz: 2}"},
+		{"plain numbers, quantities last", Plan{MQTT: "mqtt://h", Topics: []string{"sensors/#"}}, gateway(func(d int) string { return []string{"sensors/p1/temp", "sensors/p2/temp", "sensors/p1/pressure"}[d] },
+			func(i, d int) string { return "4.5" }), "topics: [\"sensors/{series}/{channel}\"]|pressure: {}|temp: {}|2 series by level 2"},
+		{"plain numbers, quantities first", Plan{MQTT: "mqtt://h", Topics: []string{"#"}}, gateway(func(d int) string { return []string{"temp/p1", "temp/p2", "pressure/p1"}[d] },
+			func(i, d int) string { return "4.5" }), "topics: [\"{channel}/{series}\"]|pressure: {}|temp: {}"},
+		{"plain numbers, unknown names", Plan{MQTT: "mqtt://h", Topics: []string{"x/#"}}, gateway(func(d int) string { return []string{"x/aa/d1", "x/bb/d1", "x/aa/d2"}[d] },
+			func(i, d int) string { return "4.5" }), "topics: [\"x/{channel}/{series}\"]|aa: {}|bb: {}"},
+		{"plain numbers, one device of one", Plan{MQTT: "mqtt://h", Topics: []string{"sensors/#"}}, gateway(func(int) string { return "sensors/p1/temp" },
+			func(i, d int) string { return "4.5" }), "topics: [\"sensors/{series}/{channel}\"]|temp: {}"},
+		{"plain numbers, one per device", Plan{MQTT: "mqtt://h", Topics: []string{"sensors/+"}}, gateway(func(d int) string { return fmt.Sprintf("sensors/p%d", d) },
+			func(i, d int) string { return "4.5" }), "topics: [\"sensors/{series}\"]|value: {}"},
+		{"plain numbers, the quantities of one device", Plan{MQTT: "mqtt://h", Topics: []string{"boiler/+"}}, gateway(func(d int) string { return []string{"boiler/temp", "boiler/flow", "boiler/level"}[d] },
+			func(i, d int) string { return "4.5" }), "topics: [\"boiler/{channel}\"]|flow: {}|default_series: sensors"},
+		{"plain numbers, the series given", Plan{MQTT: "mqtt://h", Topics: []string{"s/{series}/#"}}, gateway(func(d int) string { return fmt.Sprintf("s/x/c%d", d) },
+			func(i, d int) string { return "4.5" }), "topics: [\"s/{series}/{channel}\"]|c0: {}|c2: {}"},
+		{"plain numbers, the channels given", Plan{MQTT: "mqtt://h", Topics: []string{"#"}, Channels: []Channel{{Name: "c1"}}}, gateway(func(d int) string { return fmt.Sprintf("c%d/x", d) },
+			func(i, d int) string { return "4.5" }), "topics: [\"{channel}/x\"]|c1: {}|default_series: sensors"},
+		{"topics of several depths", Plan{MQTT: "mqtt://h", Topics: []string{"#"}}, gateway(func(d int) string { return []string{"s/p1/temp", "s/p1/flow", "s/p1/motor/rpm"}[d] },
+			func(i, d int) string { return "4.5" }), "topics: [\"s/{series}/{channel}\"]|flow: {}|which are left out: 1"},
 		{"what is given stays", Plan{Kafka: []string{"k"}, Topics: []string{"raw"}, Channels: []Channel{{"x", "temp"}}, Time: "t2", Unit: "ns", RateHz: 5, Series: "s"}, gateway(func(int) string { return "raw" },
 			func(i, d int) string { return fmt.Sprintf(`{"ts":%d,"device":"d","temp":1}`, 1780000000+i) }), "x: {path: temp}|time: t2, time_unit: ns|series: s,|rate_hz: 5}"},
 	} {
@@ -57,8 +75,9 @@ func TestPropose(t *testing.T) {
 			}
 		}
 	}
-	for _, seen := range [][]Message{nil, {{Topic: "a", Payload: []byte("<xml/>")}}, {{Topic: "a", Payload: []byte(`{"a":"b"}`)}}} {
-		p := Plan{MQTT: "mqtt://h", Topics: []string{"a"}}
+	twins := gateway(func(d int) string { return []string{"s/north/p1/temp", "s/south/p1/temp", "s/south/p2/temp"}[d] }, func(i, d int) string { return "1" })
+	for _, seen := range [][]Message{nil, twins, {{Topic: "a", Payload: []byte("<xml/>")}}, {{Topic: "a", Payload: []byte(`{"a":"b"}`)}}} {
+		p := Plan{MQTT: "mqtt://h", Topics: []string{"#"}}
 		if err := p.Propose(seen); err == nil {
 			t.Errorf("%v: proposed %+v", seen, p)
 		}

@@ -12,7 +12,8 @@ import (
 
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
-	return append([]scoreboard.Study{recovery(), compared(), returning(), gated(), latency()}, techniques()...)
+	y := &nursery{}
+	return append([]scoreboard.Study{recovery(y), compared(), returning(y), gated(), latency()}, techniques()...)
 }
 
 // needsData is the note of rows that were not measured for want of recordings.

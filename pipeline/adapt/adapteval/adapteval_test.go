@@ -60,14 +60,15 @@ func TestRecoveryRows(t *testing.T) {
 	m := &model.Model{}
 	to := &home{best: 10}
 	ds := []*drift{
-		{to: to, frozen: 8, at: map[int]float64{1000: 8, 2000: 9.5, liveLen: 10}, steps: []float64{2}, forgotten: .2,
+		{to: to, frozen: 8, at: map[int]float64{1000: 8, 1500: 9, 2000: 9.5}, steps: []float64{2}, forgotten: .2,
 			outcome: outcome{changes: []change{{leadLen + 1500, m, "model.promoted"}}, opened: []int{leadLen + 100}}},
-		{to: to, frozen: 6, at: map[int]float64{1000: 6, 2000: 6, liveLen: 6}, outcome: outcome{opened: []int{100}}},
-		{to: to, frozen: 9.5, at: map[int]float64{1000: 9.5, 2000: 9, liveLen: 9}, steps: []float64{-.5}, forgotten: -.1,
+		{to: to, frozen: 6, at: map[int]float64{1000: 6, 1500: 6, 2000: 6}, outcome: outcome{opened: []int{100}}},
+		{to: to, frozen: 9.5, at: map[int]float64{1000: 9.5, 1500: 9, 2000: 9}, steps: []float64{-.5}, forgotten: -.1,
 			outcome: outcome{changes: []change{{leadLen + 900, m, "model.promoted"}}, opened: []int{leadLen + 300}}},
 	}
 	rows := recoveryRows(ds, "test")
 	near(t, "recovered", row(t, rows, "recovered after 2000").Got, 37.5)
+	near(t, "noticed", row(t, rows, "the same of drifts").Got, 75)
 	near(t, "promoted", row(t, rows, "drifts with ≥ 1 dB").Got, 50)
 	near(t, "worse", row(t, rows, "promoted models that were worse").Got, 1)
 	near(t, "worst gain", row(t, rows, "gain by a promotion").Got, -.5)

@@ -12,17 +12,18 @@ import (
 
 // budget is what a training may cost, in updates.
 type budget struct {
-	half int // one of the two of a fine-tune in the pipeline
+	each int // one of the three trainings of a fine-tune in the pipeline
 	tune int // what serves before a change
 	anew int // the rival
 }
 
-// budgetOf returns that of the pipeline for a half. In quick runs all are a fifth.
+// budgetOf returns that of the pipeline. In quick runs it is less than half, the others a
+// fifth.
 func budgetOf(o *scoreboard.Options) budget {
 	if o.Quick {
 		return budget{40, 60, 120}
 	}
-	return budget{200, 300, 600}
+	return budget{100, 300, 600}
 }
 
 // home is a regime with the models that know it.
@@ -38,9 +39,24 @@ type home struct {
 	err      error
 }
 
-// homes tunes a model for each of the first n regimes, and where anew is set a
-// rival.
-func homes(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*home, error) {
+// nursery holds the models of regimes, so that studies of one run tune them once. It is
+// safe for concurrent use.
+type nursery struct {
+	mu    sync.Mutex
+	homes map[nursed]*home
+}
+
+// nursed is what the models of a regime depend on.
+type nursed struct {
+	regime string
+	seed   uint64
+	budget budget
+}
+
+// get returns the first n regimes with a model for each, and where anew is set a rival.
+func (y *nursery) get(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*home, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	rs, err := load(o, n)
 	if err != nil {
 		return nil, err
@@ -49,22 +65,36 @@ func homes(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*hom
 	if err != nil {
 		return nil, err
 	}
+	if y.homes == nil {
+		y.homes = map[nursed]*home{}
+	}
 	out := make([]*home, n)
-	err = each(ctx, n, func(i int) error {
-		h := &home{regime: rs[i]}
-		out[i] = h
-		var err error
+	for i, r := range rs {
+		key := nursed{r.name, o.Seed, budgetOf(o)}
+		if y.homes[key] == nil {
+			y.homes[key] = &home{regime: r}
+		}
+		out[i] = y.homes[key]
+	}
+	return out, each(ctx, n, func(i int) error { return out[i].learn(ctx, o, base, anew) })
+}
+
+// learn tunes the models of a regime that it has not yet.
+func (h *home) learn(ctx context.Context, o *scoreboard.Options, base *model.Model, anew bool) (err error) {
+	if h.tuned == nil {
 		if h.tuned, err = tune(ctx, base, h.past.noisy, budgetOf(o).tune, o.Seed); err != nil {
 			return err
 		}
-		if h.frozen, err = h.gain(h.tuned); err != nil || !anew {
+		if h.frozen, err = h.gain(h.tuned); err != nil {
 			return err
 		}
-		err = h.rival(ctx, base, budgetOf(o).anew, o.Seed)
-		o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples", h.name, h.frozen, h.best, len(h.live.noisy))
-		return err
-	})
-	return out, err
+	}
+	if !anew || h.anew != nil {
+		return nil
+	}
+	err = h.rival(ctx, base, budgetOf(o).anew, o.Seed)
+	o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples", h.name, h.frozen, h.best, len(h.live.noisy))
+	return err
 }
 
 // rival tunes a model on all that comes in after a change, by what the base model

@@ -28,7 +28,7 @@ type method struct {
 	frozen bool // never trains
 	anew   bool // trains the first model on all that is remembered, and forgets what it made of it
 	naive  bool // trains on the new regime alone
-	gated  bool // asks the gate
+	ours   bool // as the pipeline does: two halves, the whole and the gate
 
 	mix    replay.Mix
 	tuning train.FineTuneConfig // Recall, Brake and Rehearse
@@ -40,7 +40,7 @@ func loops() []method {
 		{name: "frozen", frozen: true},
 		{name: "periodic", anew: true},
 		{name: "naive", naive: true},
-		{name: "quell", gated: true, mix: replay.DefaultMix, tuning: train.FineTuneConfig{Rehearse: .1}},
+		{name: "quell", ours: true},
 	}
 }
 
@@ -55,14 +55,16 @@ func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Mo
 		return nil, err
 	}
 	now := first
+	left := map[int]*model.Model{} // what each regime was left with
 	var a matrix
 	for stage := range len(seq) + 1 {
 		if stage > 0 {
 			rec.buf.SetRegime(recorded, stage)
 			rec.add(seq[stage-1].live.noisy[:p.samples])
-			if now, err = m.stage(ctx, o, rec, stage, first, now, p.updates); err != nil {
+			if now, err = m.stage(ctx, o, rec, stage, first, now, left, p.updates); err != nil {
 				return nil, err
 			}
+			left[stage] = now
 		}
 		row := make([]float64, len(seq))
 		for j, r := range seq {
@@ -76,28 +78,38 @@ func (m *method) run(ctx context.Context, o *scoreboard.Options, first *model.Mo
 }
 
 // stage trains on what there is and returns the model that serves from now on.
-func (m *method) stage(ctx context.Context, o *scoreboard.Options, rec *recorder, stage int, first, now *model.Model, updates int) (*model.Model, error) {
+func (m *method) stage(ctx context.Context, o *scoreboard.Options, rec *recorder, stage int, first, now *model.Model, left map[int]*model.Model, updates int) (*model.Model, error) {
 	if m.frozen {
 		return now, nil
 	}
 	fresh := func(w *replay.Window) bool { return w.Regime == stage }
 	s := rec.buf.Snapshot()
+	seed := o.Seed + uint64(stage)
+	if m.ours {
+		return cross(ctx, o, &s, now, fresh, left, updates, seed)
+	}
 	from := now
 	if m.anew {
 		from = first
 	}
 	cfg := m.tuning
-	cfg.Steps, cfg.Length, cfg.Workers, cfg.Seed = updates, windowLen, 1, o.Seed+uint64(stage)
-	next, _, err := train.FineTune(ctx, from, m.material(slices.Concat(s.Old, s.Recent), fresh), cfg)
-	if err != nil || !m.gated {
-		return next, err
-	}
-	recent, old := split(s.Holdout, fresh)
-	v, err := adapt.Gate(now, next, recent, old, adapt.GateConfig{Seed: cfg.Seed, Regime: regimeOf})
+	cfg.Steps, cfg.Length, cfg.Workers, cfg.Seed = updates, windowLen, 1, seed
+	// Who judges nothing trains on all that there is.
+	next, _, err := train.FineTune(ctx, from, m.material(slices.Concat(s.Old, s.Recent, s.Holdout), fresh), cfg)
+	return next, err
+}
+
+// cross is a fine-tune of the pipeline: each of its three trainings has a third of the
+// updates.
+func cross(ctx context.Context, o *scoreboard.Options, s *replay.Snapshot, now *model.Model, fresh func(*replay.Window) bool, left map[int]*model.Model, updates int, seed uint64) (*model.Model, error) {
+	recent, old := split(slices.Concat(s.Old, s.Recent), fresh)
+	held, heldOld := split(s.Holdout, fresh)
+	next, v, err := adapt.CrossFit(ctx, now, [2][]*replay.Window{recent, held}, old, heldOld, train.FineTuneConfig{Steps: updates / 3, Workers: 1, Seed: seed},
+		adapt.GateConfig{Seed: seed, Regime: regimeOf, Knows: func(regime int) *model.Model { return left[regime] }})
 	if err != nil {
 		return nil, err
 	}
-	o.Tell("%s, stage %d: %s", m.name, stage, v.Why)
+	o.Tell("quell, %d new windows and %d older ones: %s", len(recent)+len(held), len(old), v.Why)
 	if v.Promote {
 		return next, nil
 	}

@@ -19,7 +19,7 @@ import (
 const (
 	pastLen = 8192 // that the model of the regime is tuned on
 	leadLen = 6144 // that is streamed before a change to another regime
-	liveLen = 3072 // that is streamed after a change to it: two fine-tunes
+	liveLen = 2048 // that is streamed after a change to it
 	moreLen = 20000
 	// liveMost is what a model trained anew sees.
 	liveMost = 2000 + moreLen

@@ -16,8 +16,10 @@ const (
 )
 
 // returning is the study of a regime that comes back.
-func returning() scoreboard.Study {
-	return scoreboard.Study{Name: "return", Doc: "from a regime to another and back, through the whole loop", Run: runReturning}
+func returning(y *nursery) scoreboard.Study {
+	return scoreboard.Study{Name: "return", Doc: "from a regime to another and back, through the whole loop", Run: func(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+		return runReturning(ctx, o, y)
+	}}
 }
 
 // journey is one regime left and come back to.
@@ -28,7 +30,7 @@ type journey struct {
 	took int     // samples until it has them again; returnLen: not within
 }
 
-func runReturning(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row, error) {
+func runReturning(ctx context.Context, o *scoreboard.Options, y *nursery) ([]scoreboard.Row, error) {
 	rows := func(js []journey, note string) []scoreboard.Row {
 		var took, lost []float64
 		for _, j := range js {
@@ -47,7 +49,7 @@ func runReturning(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row,
 	if o.Quick {
 		n = 2
 	}
-	hs, err := homes(ctx, o, n, false)
+	hs, err := y.get(ctx, o, n, false)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +73,7 @@ func runReturning(ctx context.Context, o *scoreboard.Options) ([]scoreboard.Row,
 
 // run streams the journey and scores what served after it.
 func (j *journey) run(o *scoreboard.Options) error {
-	r, err := newRig(j.home.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).half}, j.home.fit)
+	r, err := newRig(j.home.tuned, adapt.Config{Seed: o.Seed, Steps: budgetOf(o).each}, j.home.fit)
 	if err != nil {
 		return err
 	}

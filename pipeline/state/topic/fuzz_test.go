@@ -75,6 +75,54 @@ func written(t testing.TB) []Record {
 	return l.recs
 }
 
+// promoting returns the records of a few promotions.
+func promoting(t testing.TB) []Record {
+	t.Helper()
+	l := &canned{}
+	m := NewModels(l, "g")
+	for i, raw := range [][]byte{[]byte("weights"), noise()} {
+		p := state.Promotion{Term: 3, Lookahead: 8 * i, Name: "m@1", Model: raw, Kind: "model.promoted", Why: "better", Rebase: true}
+		if err := m.Announce(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return l.recs
+}
+
+// FuzzNews puts any record into the log of the models: what is heard of it is what was
+// said, or it is refused, and no memory is filled.
+func FuzzNews(f *testing.F) {
+	recs := promoting(f)
+	for _, r := range recs {
+		f.Add(r.Key, r.Value)
+	}
+	f.Add([]byte("k"), []byte("v"))
+	f.Fuzz(func(t *testing.T, key, value []byte) {
+		l := &canned{recs: append([]Record(nil), recs...), next: int64(len(recs))}
+		if _, err := l.Append(t.Context(), 0, []Record{{Key: key, Value: value}}); err != nil {
+			t.Fatal(err)
+		}
+		fuzztest.Bounded(t, len(key)+len(value), 4000, 4*maxBlob, func() {
+			m := NewModels(l, "g")
+			news, err := m.News(t.Context())
+			if err != nil {
+				if err.Error() == "" {
+					t.Error("a refusal that does not say why")
+				}
+				return
+			}
+			if again, err := m.News(t.Context()); err != nil || len(again) != 0 {
+				t.Errorf("heard again: %d, %v", len(again), err)
+			}
+			for _, p := range news {
+				if p.Name == "" {
+					t.Error("a model without a name")
+				}
+			}
+		})
+	})
+}
+
 // FuzzTake puts any record into a log: what is taken from it is what was written, or it
 // is refused, and no memory is filled.
 func FuzzTake(f *testing.F) {
@@ -111,11 +159,20 @@ func FuzzTake(f *testing.F) {
 
 // FuzzValues: what can be read of keys and values is written as it was read.
 func FuzzValues(f *testing.F) {
-	for _, r := range written(f) {
+	for _, r := range append(written(f), promoting(f)...) {
 		f.Add(r.Key)
 		f.Add(r.Value)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
+		if k, err := readModelKey(b); err == nil && !bytes.Equal(k.append(nil), b) {
+			t.Errorf("key %+v is written as other bytes", k)
+		}
+		if v, err := readPromoted(b); err == nil {
+			again, err := readPromoted(v.append(nil))
+			if err != nil || again.group != v.group || again.Name != v.Name || again.Why != v.Why || again.Rebase != v.Rebase || !bytes.Equal(again.blob.data, v.blob.data) {
+				t.Errorf("a promotion is read as another one: %v", err)
+			}
+		}
 		if k, err := readKey(b); err == nil && !bytes.Equal(k.append(nil), b) {
 			t.Errorf("key %+v is written as other bytes", k)
 		}

@@ -172,9 +172,9 @@ func (l *loading) next(topic string) int64 {
 // taken returns what is known of one topic's partition.
 func (l *loading) taken(topic string) state.Taken {
 	if l.kept {
-		return state.Taken{Kept: true, Next: -1}
+		return state.Taken{Kept: true, Term: l.t.generation, Next: -1}
 	}
-	out := state.Taken{Next: l.next(topic), Was: l.was, Models: l.models, Series: map[string][]byte{}, Ahead: map[string]int64{}}
+	out := state.Taken{Term: l.t.generation, Next: l.next(topic), Was: l.was, Models: l.models, Series: map[string][]byte{}, Ahead: map[string]int64{}}
 	for _, p := range l.head.parts {
 		if p.topic == topic {
 			out.Meta = p.meta

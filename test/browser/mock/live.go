@@ -13,7 +13,9 @@ import (
 func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.streams++
+	s.watching++
 	s.mu.Unlock()
+	defer func() { s.mu.Lock(); s.watching--; s.mu.Unlock() }()
 	w.Header().Set("Content-Type", "text/event-stream")
 	send := func(event string, v any) bool {
 		b, err := json.Marshal(v)
@@ -86,5 +88,5 @@ func (s *Server) points(k int, from, to int64) obj {
 		t[i] = float64(s.at(from+i).UnixMicro()) / 1000
 		score[i], stat[i], threshold[i], drift[i] = gauss(k+7, from+i), 2+gauss(k+9, (from+i)/10), 13.8, state(k)
 	}
-	return obj{"t_ms": t, "channels": channels, "score": score, "stat": stat, "threshold": threshold, "drift": drift, "rev": rev}
+	return obj{"t_ms": t, "channels": channels, "score": score, "stat": stat, "threshold": threshold, "drift": drift, "rev": rev, "epoch": make([]int, len(t))}
 }

@@ -35,6 +35,7 @@ type Server struct {
 	excluded map[string]bool
 	posts    []string
 	streams  int // live ones that were opened
+	watching int // of them, those that are open
 }
 
 // New returns a server whose history began ten minutes ago.
@@ -51,6 +52,9 @@ func (s *Server) Posts() []string {
 
 // Opened returns how many live streams were opened.
 func (s *Server) Opened() int { s.mu.Lock(); defer s.mu.Unlock(); return s.streams }
+
+// Watching returns how many live streams are open.
+func (s *Server) Watching() int { s.mu.Lock(); defer s.mu.Unlock(); return s.watching }
 
 // Handler returns the handler of the page and of the API.
 func (s *Server) Handler() http.Handler {

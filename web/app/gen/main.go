@@ -52,6 +52,7 @@ func build(root string) (map[string][]byte, error) {
 		AbsWorkingDir: root,
 		EntryPointsAdvanced: []api.EntryPoint{
 			{InputPath: "src/main.tsx", OutputPath: "assets/app"},
+			{InputPath: "src/share.ts", OutputPath: "assets/share"},
 			{InputPath: "src/style.css", OutputPath: "assets/style"},
 		},
 		Outdir:            filepath.Join(root, "dist"),

@@ -24,7 +24,10 @@ export function setToken(t: string): void {
 
 let memory = "";
 
-function token(): string {
+/** base is where the API is, absolute, for workers. */
+export const base = (): string => new URL("api/v1/", document.baseURI).href;
+
+export function token(): string {
   try { return sessionStorage.getItem(tokenKey) ?? memory; } catch { return memory; }
 }
 
@@ -38,6 +41,8 @@ function headers(): Record<string, string> {
 let refuse = (): void => {};
 /** onRefused sets what is called where a token is asked for. */
 export function onRefused(f: () => void): void { refuse = f; }
+/** refused is called where a worker was asked for one. */
+export const refused = (): void => refuse();
 
 export async function open(path: string, init: RequestInit = {}): Promise<Response> {
   const res = await fetch("api/v1/" + path, { ...init, headers: { ...headers(), ...(init.body ? { "Content-Type": "application/json" } : {}) }, cache: "no-store", credentials: "same-origin" });

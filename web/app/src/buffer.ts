@@ -9,7 +9,7 @@ const broken = Infinity; // the revision of a row that stands for a break
 
 const empty = (): Columns => ({ raw: [], clean: [], lo: [], hi: [], method: [], quality: [] });
 
-/** Buffer holds the newest points of one series. */
+/** Buffer holds the newest points of one series, all of one epoch: times of a clock that was set back since say nothing beside them. */
 export class Buffer {
   t: number[] = []; // seconds
   score: Col<number> = [];
@@ -18,6 +18,8 @@ export class Buffer {
   drift: Col<string> = [];
   rev: number[] = [];
   channels: Record<string, Columns> = {};
+  /** epoch is that of all points; NaN before the first. */
+  epoch = NaN;
   /** version grows with every change. */
   version = 0;
 
@@ -26,6 +28,21 @@ export class Buffer {
   /** add takes points in. One of a time that is there takes its place: a revision, or the final one of a provisional one. */
   add(p: Points): void {
     if (!p?.t_ms?.length) return;
+    const pieces = byEpoch(p), top = Math.max(...pieces.map(epochOf));
+    for (const piece of pieces) if (!(epochOf(piece) < this.epoch && top >= this.epoch)) this.addPiece(piece);
+  }
+
+  /**
+   * addPiece takes points of one epoch in. Those of another one begin anew; of an earlier
+   * one only where the series was forgotten and came back, with times after all others.
+   */
+  private addPiece(p: Points): void {
+    const epoch = epochOf(p);
+    if (epoch !== this.epoch) {
+      if (epoch < this.epoch && (p.rev?.[0] || p.t_ms[p.t_ms.length - 1] / 1000 <= this.newest)) return;
+      for (const c of this.all()) c.length = 0;
+      this.epoch = epoch;
+    }
     for (const name of Object.keys(p.channels)) if (!this.channels[name]) this.grow(name);
     this.unbreak(p.t_ms[0] / 1000, p.t_ms[p.t_ms.length - 1] / 1000);
     for (let i = 0; i < p.t_ms.length; i++) {
@@ -121,4 +138,20 @@ export class Buffer {
     if (over < this.most / 10) return; // seldom, since it moves everything
     for (const c of this.all()) c.splice(0, over);
   }
+}
+
+const epochOf = (p: Points): number => p.epoch?.[0] ?? 0;
+
+/** byEpoch cuts points where their epoch changes. */
+function byEpoch(p: Points): Points[] {
+  const e = p.epoch ?? [], cuts = p.t_ms.map((_, i) => i).filter((i) => i > 0 && e[i] !== e[i - 1]);
+  if (!cuts.length) return [p];
+  return [0, ...cuts].map((from, k) => pick(p, from, cuts[k] ?? p.t_ms.length));
+}
+
+/** pick returns the points from one index to another. */
+function pick(p: Points, from: number, to: number): Points {
+  const of = <T>(c: T): T => (Array.isArray(c) ? c.slice(from, to) : c) as T;
+  const channels = Object.fromEntries(Object.entries(p.channels).map(([n, c]) => [n, Object.fromEntries(Object.entries(c).map(([k, v]) => [k, of(v)])) as unknown as ChannelPoints]));
+  return { ...Object.fromEntries(Object.entries(p).map(([k, v]) => [k, of(v)])), channels } as Points;
 }

@@ -1,19 +1,20 @@
-// The one live stream of the page: server-sent events read with fetch, since
-// EventSource can't send a token.
-import { open, Refused } from "./api";
-import { Parser } from "./sse";
+// The live stream as a page has it: one with all other pages of the browser, where it
+// has workers that pages can share.
+import { base, refused, token } from "./api";
+import { Pool, type Told } from "./pool";
+import type { Wish } from "./plan";
 
 export type Handler = (event: string, data: any) => void;
 
-const firstWait = 500, longestWait = 15_000;
-const silence = 20_000; // the server beats every 15 s
+/** Send says what the page wants; null: it goes. */
+type Send = (w: Wish | null) => void;
 
-/** Live keeps one stream open for the topics asked for, and opens it again when it ends. */
+const sayEvery = 10_000;
+
+/** Live has the stream about the topics asked for. */
 export class Live {
-  private topics = "";
-  private abort: AbortController | null = null;
-  private wait = firstWait;
-  private timer = 0;
+  private topics: string[] = [];
+  private send: Send | null = null; // made when there is something to ask for
   /** heard is when anything last came, by performance.now(). */
   heard = performance.now();
   up = false;
@@ -21,52 +22,36 @@ export class Live {
   constructor(private handle: Handler, private changed: () => void) {
     document.addEventListener("visibilitychange", () => this.restart());
     addEventListener("online", () => this.restart());
+    addEventListener("pagehide", () => this.send?.(null));
+    addEventListener("pageshow", (e) => { if (e.persisted) this.restart(); });
+    setInterval(() => { if (!document.hidden) this.say(false); }, sayEvery); // or it is taken for closed
   }
 
-  /** watch sets the topics; the stream is opened anew where they differ. */
+  /** watch sets the topics. */
   watch(topics: string[]): void {
-    const t = topics.join(",");
-    if (t === this.topics) return;
-    this.topics = t;
-    this.restart();
+    if (topics.join() === this.topics.join()) return;
+    this.topics = topics;
+    this.say(false);
   }
 
-  /** restart opens the stream now, without waiting. A hidden page needs none. */
-  restart(): void {
-    clearTimeout(this.timer);
-    this.abort?.abort();
-    this.abort = null;
-    if (document.hidden || !this.topics) return this.set(false);
-    this.wait = firstWait;
-    void this.run();
+  /** restart asks again, at once. A hidden page needs nothing. */
+  restart(): void { this.say(true); }
+
+  private say(again: boolean): void {
+    const topics = document.hidden ? [] : this.topics;
+    if (topics.length) this.send ??= connect((t) => this.take(t), () => this.say(true));
+    this.send?.({ base: base(), token: token(), topics, again });
+    if (!topics.length) this.set(false);
   }
 
-  private async run(): Promise<void> {
-    const abort = (this.abort = new AbortController());
-    let dog = 0;
-    try {
-      const res = await open("live?topics=" + encodeURIComponent(this.topics), { signal: abort.signal });
-      const reader = res.body!.pipeThrough(new TextDecoderStream()).getReader();
-      const parser = new Parser((event, data) => this.handle(event, JSON.parse(data)));
-      for (;;) {
-        clearTimeout(dog);
-        dog = window.setTimeout(() => abort.abort(), silence);
-        const { value, done } = await reader.read();
-        if (done) break;
-        this.heard = performance.now();
-        this.wait = firstWait;
-        this.set(true);
-        parser.push(value);
-      }
-    } catch (e) {
-      if (e instanceof Refused && e.code === 401) this.wait = longestWait;
-    } finally {
-      clearTimeout(dog);
+  private take(t: Told): void {
+    if ("up" in t) {
+      if (t.refused === 401) refused();
+      this.set(t.up);
     }
-    if (this.abort !== abort) return; // another run has taken over
-    this.set(false);
-    this.timer = window.setTimeout(() => void this.run(), this.wait * (0.75 + Math.random() / 2));
-    this.wait = Math.min(this.wait * 2, longestWait);
+    if ("up" in t && !t.up) return;
+    this.heard = performance.now();
+    if ("event" in t) this.handle(t.event, t.data);
   }
 
   private set(up: boolean): void {
@@ -74,4 +59,20 @@ export class Live {
     this.up = up;
     this.changed();
   }
+}
+
+/** connect joins the worker that pages share, or makes a pool of the page's own; again is called where the worker turns out not to run. */
+function connect(take: (t: Told) => void, again: () => void): Send {
+  const own = (): Send => {
+    const pool = new Pool();
+    return (w) => (w ? pool.wish(take, w) : pool.leave(take));
+  };
+  if (typeof SharedWorker !== "function") return own();
+  let worker: SharedWorker;
+  // The name stands for what is said between page and worker: pages of two versions share nothing.
+  try { worker = new SharedWorker("assets/share.js", { name: "quell 1" }); } catch { return own(); }
+  let send: Send = (w) => worker.port.postMessage(w);
+  worker.port.onmessage = (m) => take(m.data);
+  worker.onerror = () => { send = own(); again(); };
+  return (w) => send(w);
 }

@@ -201,6 +201,7 @@ class Store {
     this.series.set(key, s);
     this.tick++;
     const c = s.channels?.[0];
+    if (old && old.epoch !== s.epoch) this.sparks.delete(key);
     if (!c || old?.n === s.n) return;
     const spark = this.sparks.get(key) ?? { raw: [], clean: [] };
     spark.raw.push(c.raw);

@@ -7,6 +7,8 @@ const systemDark = matchMedia("(prefers-color-scheme: dark)");
 const forced = matchMedia("(forced-colors: active)");
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 export const reduced = (): boolean => still.matches;
+/** inForced says whether the user's own few colours are to be used. */
+export const inForced = (): boolean => forced.matches;
 
 const listeners = new Set<() => void>();
 export function onTheme(f: () => void): () => void { listeners.add(f); return () => void listeners.delete(f); }

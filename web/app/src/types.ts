@@ -32,7 +32,7 @@ export interface ChannelPoints {
 
 export interface Points {
   t_ms: number[]; channels: Record<string, ChannelPoints>; score: (number | null)[]; stat: (number | null)[];
-  threshold: (number | null)[]; drift: (string | null)[]; rev?: number[];
+  threshold: (number | null)[]; drift: (string | null)[]; rev?: number[]; epoch?: number[];
 }
 
 export interface Part {

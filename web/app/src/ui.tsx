@@ -38,6 +38,7 @@ export function Badges({ s, brief }: { s: Series; brief?: boolean }) {
       {c && c.method && c.method !== "net" && !(brief && s.learning) && <span class="badge" title="A classical filter serves: the readings do not show the network to be better">{c.method.replaceAll("_", " ")}</span>}
       {c && c.quality && c.quality !== "good" && <span class="badge warn">{c.quality}</span>}
       {!brief && s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107.replaceAll("_", " ")}</span>}
+      {!brief && s.epoch > 0 && <span class="badge" title="A clock was set back, or the series came back: charts show what came since">epoch {s.epoch}</span>}
       {s.alert?.acknowledged && <span class="badge">acknowledged</span>}
     </span>
   );

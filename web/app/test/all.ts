@@ -3,6 +3,7 @@ import { Buffer } from "../src/buffer";
 import { csvOf } from "../src/export";
 import { even, fft, power, rate, spectrogram, welch } from "../src/fft";
 import { bytes, count, moment, num, seconds, setUTC } from "../src/format";
+import { plan, topicOf, type Wish } from "../src/plan";
 import { Parser } from "../src/sse";
 import { decode } from "../src/views/dlq";
 import { spansOf } from "../src/views/timeline";
@@ -96,6 +97,19 @@ test("what nobody watched is a break, until it comes after all", () => {
   b.add(points(Array.from({ length: 92 }, (_, i) => (9 + i) * 1000), Array(92).fill(1), Array(92).fill(1)));
   equal([b.length, b.run(), b.channels.temp.raw.includes(null)], [110, 0, false]);
 });
+test("a clock that was set back begins anew, and what is told late of the time before is left out", () => {
+  const b = new Buffer();
+  const of = (epoch: number[], p: Points): Points => ({ ...p, epoch });
+  b.add(of([0, 0], points([9000, 10_000], [1, 2], [1, 2])));
+  b.add(of([0, 1, 1], points([11_000, 5000, 6000], [3, 4, 5], [3, 4, 5]))); // in one piece
+  equal([b.t, b.channels.temp.raw, b.epoch], [[5, 6], [4, 5], 1]);
+  b.add(of([0], points([5500], [9], [9], [1])));
+  b.add(of([0], points([10_500], [9], [9], [1]))); // its clock was ahead
+  b.add(of([0, 0, 1], points([9000, 10_000, 7000], [1, 2, 6], [1, 2, 6]))); // what is kept, told again
+  equal([b.t, b.channels.temp.raw, b.epoch], [[5, 6, 7], [4, 5, 6], 1]);
+  b.add(of([0], points([99_000], [7], [7]))); // a series that was forgotten and came back
+  equal([b.t, b.channels.temp.raw, b.epoch], [[99], [7], 0]);
+});
 test("a channel that comes later has nothing before", () => {
   const b = new Buffer();
   b.add(points([1000], [1], [1]));
@@ -108,6 +122,18 @@ test("a buffer is bounded, and all its columns alike", () => {
   if (b.length > 110) throw new Error(`${b.length} points`);
   equal(b.newest, 999);
   equal(new Set([b.t, b.score, b.stat, b.drift, b.rev, b.channels.temp.raw, b.channels.temp.quality].map((c) => c.length)).size, 1);
+});
+test("pages share a stream as far as it may be about so much, and with nobody who has another token", () => {
+  const wish = (token: string, n: number, from = 0): Wish => ({ base: "http://h/api/v1/", token, topics: ["status", ...Array.from({ length: n }, (_, i) => `series:s/u${from + i}`)] });
+  const shares = (all: [string, Wish][], alone: string[] = []) => plan(new Map(all), new Set(alone)).map((s) => [[...s.guests].join("+"), s.topics.size]);
+  equal(shares([["a", wish("", 10)], ["b", wish("", 12)], ["c", wish("x", 3)]]), [["a+b", 13], ["c", 4]]);
+  equal(shares([["a", wish("", 40)], ["b", wish("", 40, 40)], ["c", wish("", 24, 40)]]), [["a+c", 65], ["b", 41]]);
+  equal(shares([["a", wish("", 2)], ["b", wish("", 2)], ["c", wish("", 2)]], ["b"]), [["a+c", 3], ["b", 3]]);
+  equal(shares([["a", wish("", 2)], ["b", { ...wish("", 0), topics: [] }]]), [["a", 3]]);
+  const long = "n".repeat(400);
+  equal(shares([["a", { ...wish("", 0), topics: Array.from({ length: 12 }, (_, i) => `series:s/${long}${i}`) }], ["b", { ...wish("", 0), topics: Array.from({ length: 12 }, (_, i) => `series:t/${long}${i}`) }]]), [["a", 12], ["b", 12]]);
+  equal([topicOf("series", { stream: "a/b", series: "ü,1" }), topicOf("event", {}), topicOf("grid", { stream: "p" }), topicOf("tap", { stream: "p q", arrow: "sink" })],
+    ["series:a%2Fb/%C3%BC%2C1", "events", "grid:p", "tap:p%20q/sink"]);
 });
 test("events come whole, however they are cut", () => {
   const text = 'event: hello\ndata: {"v":1}\n\n: beat\n\ndata: a\r\ndata: b\r\n\r\nevent: x\n\n';

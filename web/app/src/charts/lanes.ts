@@ -5,7 +5,7 @@ import type { Event } from "../types";
 import { num } from "../format";
 import { ms } from "../format";
 import { store } from "../store";
-import { colours } from "../theme";
+import { colours, inForced } from "../theme";
 import type { View } from "../view";
 import { kindOf } from "../kinds";
 import type { Lane } from "./timeplot";
@@ -17,6 +17,9 @@ const raised = (x: string, alpha: number): string => `color-mix(in srgb, ${x} ${
 function column(c: (number | null)[] | undefined, a: number, b: number): (number | null)[] {
   return c ? c.slice(a, b) : new Array(b - a).fill(null);
 }
+
+/** edge bounds the interval, which is a pale band; where there are no pale colours it is two dotted lines. */
+const edge = (hushed: (full: string) => string): uPlot.Series => ({ stroke: () => hushed(inForced() ? colours().muted : "transparent"), width: 1, dash: [2, 3], points: { show: false } });
 
 /** signal is raw against clean, with the interval: what Quell is for. */
 export function signal(view: View, ch: string, unit: string, height: number, seriesKey: string, onCursor: (i: number | null) => void, axis = false): Lane {
@@ -31,8 +34,7 @@ export function signal(view: View, ch: string, unit: string, height: number, ser
       return c ? [num(c.raw[i]), num(c.clean[i]), num(c.lo[i]), num(c.hi[i]), c.method[i] ?? "–", c.quality[i] ?? "–"] : none;
     },
     series: [
-      { stroke: () => hushed("transparent"), points: { show: false } },
-      { stroke: () => hushed("transparent"), points: { show: false } },
+      edge(hushed), edge(hushed),
       { stroke: () => raised(colours().raw, view.bypass ? 1 : 0.75), width: 1, points: { show: false } },
       { stroke: () => hushed(colours().clean), width: 2.25, points: { show: false } },
     ],
@@ -105,8 +107,11 @@ function states(u: uPlot, view: View): void {
   ctx.restore();
 }
 
-/** eventsOf returns the events of one series, newest first. */
-export const eventsOf = (seriesKey: string): Event[] => store.events.filter((e) => e.stream + "\u0000" + e.series === seriesKey);
+/** eventsOf returns the events of one series, newest first; those of the epoch that the charts show, once it is known. */
+export const eventsOf = (seriesKey: string): Event[] => {
+  const epoch = store.buffers.get(seriesKey)?.epoch ?? NaN;
+  return store.events.filter((e) => e.stream + "\u0000" + e.series === seriesKey && (isNaN(epoch) || e.epoch === epoch));
+};
 
 /** marks draws a line at each event, with its word where it is asked for. */
 function marks(u: uPlot, seriesKey: string, word: boolean): void {

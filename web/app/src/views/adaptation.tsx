@@ -5,7 +5,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { get } from "../api";
 import { tidy } from "../charts/timeplot";
-import { num } from "../format";
+import { num, seconds } from "../format";
 import { store } from "../store";
 import { colours, onTheme } from "../theme";
 import type { Adaptation, Models } from "../types";
@@ -37,9 +37,20 @@ export function AdaptationOf({ stream, series }: { stream: string; series: strin
   );
 }
 
+/** useLeft is for how many seconds training will go on, by how fast it went while it was looked at; null while that is not known. */
+function useLeft(a: Adaptation, step: number): number | null {
+  const from = useRef<{ at: number; step: number } | null>(null);
+  if (a.phase !== "training" || (from.current && step < from.current.step)) from.current = null;
+  if (a.phase !== "training" || !a.steps) return null;
+  from.current ??= { at: performance.now(), step };
+  const done = step - from.current.step;
+  return done > 0 ? Math.round(((a.steps - step) / done) * ((performance.now() - from.current.at) / 1000)) : null;
+}
+
 /** Progress shows the five steps of the loop and what is known at each. */
 export function Progress({ a }: { a: Adaptation }) {
   const at = phases.indexOf(a.phase), step = a.curve?.[a.curve.length - 1]?.step ?? 0;
+  const left = useLeft(a, step);
   return (
     <div class="progress">
       <ol class="steps">{phases.map((p, i) => <li key={p} class={i < at ? "past" : i === at ? "now" : ""} aria-current={i === at ? "step" : undefined}>{p}</li>)}</ol>
@@ -47,7 +58,7 @@ export function Progress({ a }: { a: Adaptation }) {
         <div class="meter-row"><span>windows</span><meter min={0} max={a.need} value={Math.min(a.windows, a.need)} aria-label="Windows collected" /><span>{a.windows < a.need ? `${a.windows} of ${a.need}` : a.windows}</span></div>
       )}
       {a.phase === "training" && !!a.steps && (
-        <div class="meter-row"><span>steps</span><meter min={0} max={a.steps} value={step} aria-label="Steps of training done" /><span>{step} of {a.steps}</span></div>
+        <div class="meter-row"><span>steps</span><meter min={0} max={a.steps} value={step} aria-label="Steps of training done" /><span>{step} of {a.steps}{left !== null && `, about ${seconds(left)} left`}</span></div>
       )}
       {a.evidence && <Evidence e={a.evidence} />}
       {a.gain_db !== null && a.gain_db !== undefined && <p>Gain over what serves: <strong>{a.gain_db > 0 ? "+" : ""}{num(a.gain_db, 3)} dB</strong></p>}

@@ -36,7 +36,7 @@ export function ModelsPage() {
 }
 
 function Row({ m, again }: { m: Model; again: () => void }) {
-  const all = figures(m.figures);
+  const all = figures(m.figures), only = "?stream=" + encodeURIComponent(m.stream);
   return (
     <tr>
       <th scope="row">{m.name}{m.parent && <small> from {m.parent}</small>}</th>
@@ -47,20 +47,26 @@ function Row({ m, again }: { m: Model; again: () => void }) {
       <td>{moment(m.made)}</td>
       <td title={all.join(", ")}>{all.slice(0, 2).join(", ") || "–"}{all.length > 2 && <small> and {all.length - 2} more</small>}</td>
       <td>
-        {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote`)} done={again}>Promote</Write>}
-        {m.state !== "kept" && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback`)} done={again}>Roll back</Write>}
+        {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote${only}`)} done={again}>Promote</Write>}
+        {(m.state === "serving" || m.state === "probation") && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback${only}`)} done={again}>Roll back</Write>}
       </td>
     </tr>
   );
 }
 
-/** figures writes the numbers of a card. */
+/** What says most of a base model, of some hundred figures. */
+const foremost = ["synthetic_gain_db_at_10", "synthetic_gain_db_at_20"];
+
+/** figures writes the numbers of a card, the foremost first. */
 function figures(f: Record<string, unknown> | null): string[] {
-  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").map(([k, v]) => figure(k, v as number));
+  const rank = (k: string): number => (foremost.includes(k) ? foremost.indexOf(k) : foremost.length);
+  return Object.entries(f ?? {}).filter(([, v]) => typeof v === "number").sort(([a], [b]) => rank(a) - rank(b)).map(([k, v]) => figure(k, v as number));
 }
 
 /** figure writes the unit behind the number where the name has it. */
 function figure(k: string, v: number): string {
+  const gain = /^synthetic_gain_db_at_(\d+)(?:_(.+))?$/.exec(k);
+  if (gain) return `${num(v, 3)} dB gained at an SNR of ${gain[1]} dB on synthetic ${gain[2] ?? "signals"}`;
   const words = k.split("_"), db = words.includes("db");
   return `${words.filter((w) => w !== "db").join(" ")} ${num(v, 3)}${db ? " dB" : ""}`;
 }

@@ -32,6 +32,7 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
   const all = useRef<HTMLDivElement>(null), box = useRef<HTMLDivElement>(null), above = useRef<HTMLCanvasElement>(null), below = useRef<HTMLCanvasElement>(null);
   const [said, setSaid] = useState("");
   const [top, setTop] = useState(0);
+  const [flat, setFlat] = useState(false);
   const [table, setTable] = useState<[string, string, string][] | null>(null);
   const wanted = useRef(false);
   useEffect(() => {
@@ -39,9 +40,18 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
     const draw = (): void => {
       const p = visible ? pieces(view, channel) : null;
       if (!p || p.raw.length < 64) return;
+      const still = constant(p.raw);
+      setFlat(still);
+      if (still) { // of a stuck sensor there would be rounding to see
+        plot?.destroy();
+        plot = null;
+        setSaid("The readings do not vary: there is no spectrum.");
+        return;
+      }
       const n = 1 << Math.min(9, Math.floor(Math.log2(p.raw.length)));
       const r = welch(p.raw, n, p.hz)!, c = welch(p.clean, n, p.hz) ?? r;
-      const f = Array.from(r, (_, k) => (k * p.hz) / n), db = (x: Float64Array) => Array.from(x, (v) => 10 * Math.log10(v + 1e-300));
+      const f = Array.from(r, (_, k) => (k * p.hz) / n), least = 1e-14 * r.reduce((a, v) => Math.max(a, v), 1e-280);
+      const db = (x: Float64Array) => Array.from(x, (v) => 10 * Math.log10(Math.max(v, least)));
       const data: uPlot.AlignedData = [f.slice(1), db(r).slice(1), db(c).slice(1)];
       if (!plot && box.current) plot = new uPlot(spectrumOptions(box.current), data, box.current);
       else plot?.setData(data);
@@ -75,14 +85,21 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
           <tbody>{table.map((r) => <tr key={r[0]}><th scope="row">{r[0]}</th><td>{r[1]}</td><td>{r[2]}</td></tr>)}</tbody>
         </table></div>
       )}
-      <div class="heat">
+      <div class="heat" hidden={flat}>
         <figure><figcaption>raw</figcaption><canvas ref={above} role="img" aria-label={`Spectrogram of raw ${channel}, 0 to ${num(top, 3)} Hz, newest at the right`} /></figure>
         <figure><figcaption>clean</figcaption><canvas ref={below} role="img" aria-label={`Spectrogram of clean ${channel}, 0 to ${num(top, 3)} Hz, newest at the right`} /></figure>
       </div>
-      <p class="note">Spectrograms: 0 to {num(top, 3)} Hz from bottom to top, newest at the right; bright is strong, one scale for both.</p>
+      <p class="note" hidden={flat}>Spectrograms: 0 to {num(top, 3)} Hz from bottom to top, newest at the right; bright is strong, one scale for both.</p>
       </div>
     </Part>
   );
+}
+
+/** constant says whether values differ by no more than rounding. */
+function constant(x: Float64Array): boolean {
+  let lo = Infinity, hi = -Infinity;
+  for (const v of x) { lo = Math.min(lo, v); hi = Math.max(hi, v); }
+  return hi - lo <= 1e-9 * Math.max(Math.abs(lo), Math.abs(hi));
 }
 
 /** sentence says what the picture shows: how much power is gone, low and high. */

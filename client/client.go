@@ -1,0 +1,156 @@
+// Package client asks a running Quell over its HTTP API, version 1 (docs/api.md): what it
+// serves, how its series are, what it told; it acknowledges, promotes models, has the
+// configuration read again, and follows the live stream.
+//
+//	c, err := client.New("http://127.0.0.1:7070", token)
+//	page, err := c.Series(ctx, client.SeriesQuery{State: []string{"fault"}})
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+)
+
+// ErrToken says that the instance wants a token, and not this one or none.
+var ErrToken = errors.New("a token is needed, the content of http.token_file, and not this one or none")
+
+// Error is an answer other than success.
+type Error struct {
+	Code    int    // of HTTP
+	Message string // what the instance said, "" if nothing
+}
+
+func (e *Error) Error() string {
+	if e.Message != "" {
+		return e.Message
+	}
+	return fmt.Sprintf("the instance answered %d %s", e.Code, http.StatusText(e.Code))
+}
+
+// Is says that an error with code 401 is ErrToken.
+func (e *Error) Is(target error) bool {
+	return target == ErrToken && e.Code == http.StatusUnauthorized
+}
+
+// Client asks one instance. Make one with New. It is safe for concurrent use as long as
+// nobody changes its fields.
+type Client struct {
+	// Base is the address of the instance; behind a proxy with its path.
+	Base *url.URL
+	// Token is sent with each request; "": none is.
+	Token string
+	// HTTP sends the requests. Default: http.DefaultClient.
+	HTTP *http.Client
+}
+
+// New returns a client of the instance at an address such as http://127.0.0.1:7070. That
+// of a demo may be given as it prints it, with its #token.
+func New(address, token string) (*Client, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is no address such as http://127.0.0.1:7070", address)
+	}
+	if token == "" {
+		token = strings.TrimPrefix(u.Fragment, "token=")
+	}
+	u.Fragment, u.RawFragment, u.RawQuery = "", "", ""
+	return &Client{Base: u, Token: token}, nil
+}
+
+// Ask sends a request for a path below /api/v1, with a body of JSON where there is one, and
+// returns an answer of success, which the caller closes. Names in the path are to be
+// escaped by url.PathEscape. Other answers are an *Error.
+func (c *Client) Ask(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
+	u := c.Base.JoinPath("api/v1", path)
+	u.RawQuery = query.Encode()
+	var send io.Reader
+	if body != nil {
+		b, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		send = bytes.NewReader(b)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), send)
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.Token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.Token)
+	}
+	by := c.HTTP
+	if by == nil {
+		by = http.DefaultClient
+	}
+	res, err := by.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if res.StatusCode/100 != 2 {
+		defer res.Body.Close()
+		return nil, refusal(res)
+	}
+	return res, nil
+}
+
+// refusal reads what an answer other than success says.
+func refusal(res *http.Response) error {
+	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
+	if err != nil {
+		return err
+	}
+	e := &Error{Code: res.StatusCode}
+	var said struct {
+		Error    string    `json:"error"`
+		Mistakes []Mistake `json:"mistakes"`
+	}
+	switch {
+	case json.Unmarshal(b, &said) == nil && said.Error != "":
+		e.Message = said.Error
+	case strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") && res.StatusCode != http.StatusNotFound:
+		e.Message = strings.TrimSpace(string(b))
+	}
+	if said.Mistakes != nil {
+		return &Mistakes{e, said.Mistakes}
+	}
+	return e
+}
+
+// get returns the answer to a GET request, post that to a POST request.
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (T, error) {
+	return ask[T](ctx, c, http.MethodGet, path, query, nil)
+}
+
+func post[T any](ctx context.Context, c *Client, path string, query url.Values, body any) (T, error) {
+	return ask[T](ctx, c, http.MethodPost, path, query, body)
+}
+
+func ask[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (v T, err error) {
+	res, err := c.Ask(ctx, method, path, query, body)
+	if err != nil {
+		return v, err
+	}
+	defer res.Body.Close()
+	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
+		return v, fmt.Errorf("the answer of %s can't be read: %w", c.Base, err)
+	}
+	return v, nil
+}
+
+// at joins names to a path; each is escaped.
+func at(first string, names ...string) string {
+	for _, n := range names {
+		first += "/" + url.PathEscape(n)
+	}
+	return first
+}
