@@ -14,9 +14,9 @@ const (
 //
 // and the noise alone makes E (a-b)² as large as ρσ̂² times the energy of the
 // difference of their impulse responses. So the mean is the better one where b² is above
-// a² by less than half of that, by Stein's estimate and by how well both foretell, of
-// which the one hangs on σ² and the other does not. Filters whose evidence is nearly equal are as a rule that
-// close; their mean errs less than either, and hangs less on which of them
+// a² by less than half of that, by Stein's estimate and by how well both foretell: the
+// one hangs on σ², the other does not. Filters whose evidence is nearly equal are as a
+// rule that close. Their mean errs less than either, and hangs less on which of them
 // chance favours (Leung and Barron, "Information Theory and Mixed Least-Squares
 // Regressions", 2006). Means of more than two gain nothing more.
 //

@@ -38,7 +38,9 @@
 // The filter is one of the panel (the classical grids at the same look-ahead). Those
 // that foretell a reading nearly as well as the best one are candidates, and among
 // them serves the one of the least estimated error, or the identity where that is
-// likely to do harm. Wiener filters among them learn from the blocks before. The network
+// likely to do harm. Where another one is hardly worse, the mean of both serves in
+// place of the better one, and under its name: it errs less than either. Wiener
+// filters learn from the blocks before. The network
 // serves until four blocks have been seen or the evidence is clearly against it;
 // then where it is better than the filter by more than chance explains.
 //

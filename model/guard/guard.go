@@ -26,7 +26,6 @@ const (
 	hopeless    = 3.    // times the best filter's loss, beyond which another one is left out
 	nearly      = .015  // of what the best filter foretells wrongly beside the noise: so far apart filters foretell equally well
 	tolerance   = .02   // of a filter's error, by which another one must be better to take over
-	distinct    = 2.    // standard errors by which it must be better too
 	leastMargin = .0005 // the same, at least, in σ²
 	wild        = 32.   // σ̂ that a reading counts to be off an estimate by at most: one wild reading is no verdict
 

@@ -86,8 +86,9 @@ func (s *served) weigh(rho float64) {
 }
 
 // deviation returns the deviation of the error at the latest slot, in σ̂: larger
-// where the network says so. What is near holds the network's own error, of the mean
-// square network, too, and that scatters: so it counts by the share that the filter's error has in it.
+// where the network says so. What is near holds the network's own error too, whose mean
+// square is network, and that scatters: so it counts by the share that the filter's
+// error has in the sum of both.
 func (s *served) deviation(network float64) float64 {
 	risk := s.risk
 	if s.shape > 0 && risk > 0 {

@@ -155,6 +155,9 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 		c.serves = g.panel.params[c.filter]
 		if len(taps) > 0 {
 			c.serves = learntAs(c.serves, taps, mean)
+			if err := c.serves.Validate(); err != nil {
+				r.Fail(err)
+			}
 		}
 		c.family = g.panel.params[c.filter].Family
 	}

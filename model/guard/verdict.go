@@ -234,7 +234,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	default:
 		c.serving = lead > -lasting*err
 	}
-	learns, blend := p.filters[filter] == nil, c.serves.Taps
+	learns, taps := p.filters[filter] == nil, c.serves.Taps
 	if c.serves = p.params[filter]; learns && c.serving {
 		c.serves, c.serving = c.learn(p, filter)
 	} else if c.serving {
@@ -247,7 +247,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 		c.live = nil
 		return
 	}
-	if another || !was || learns || !slices.Equal(blend, c.serves.Taps) {
+	if another || !was || learns || !slices.Equal(taps, c.serves.Taps) {
 		c.enter(p, in)
 	}
 	if another || !was {
