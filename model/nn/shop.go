@@ -12,7 +12,9 @@ type shop struct {
 	layouts []layout
 	gather  []bool // per operation: it reads more than the newest column
 	lagging []bool // and: what it adds is not the newest column
-	benches sync.Pool
+
+	mu   sync.Mutex
+	idle []*bench // as many as there were callers at a time
 }
 
 // layout says where the rings lie in a slab, each with room for up to most columns:
@@ -69,7 +71,7 @@ func newShop(p *plan) *shop {
 func (s *shop) ahead(sig int) int64 { return s.p.rhythm.ahead[sig] }
 
 func (s *shop) enter() *bench {
-	if b, ok := s.benches.Get().(*bench); ok {
+	if b := s.take(); b != nil {
 		return b
 	}
 	b := &bench{rows: make([]compactRow, 0, batchStreams)}
@@ -91,7 +93,23 @@ func (s *shop) enter() *bench {
 func (s *shop) leave(b *bench) {
 	clear(b.rows[:cap(b.rows)])
 	b.rows = b.rows[:0]
-	s.benches.Put(b)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.idle = append(s.idle, b)
+}
+
+// take takes an idle bench, nil if there is none.
+func (s *shop) take() *bench {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := len(s.idle)
+	if n == 0 {
+		return nil
+	}
+	b := s.idle[n-1]
+	s.idle[n-1] = nil
+	s.idle = s.idle[:n-1]
+	return b
 }
 
 func (b *bench) fullStream(n *Net) *Stream {

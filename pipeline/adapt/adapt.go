@@ -97,7 +97,7 @@ type Config struct {
 	// Log takes what is of interest to whoever runs the program. Default: none.
 	Log *slog.Logger
 
-	newsEvery time.Duration // how often Models is asked
+	newsEvery time.Duration // how often Models is asked; below 0: by nobody but tests
 }
 
 // Offer is a model that somebody would have promoted, and why it can't be; "" if it can.
@@ -264,7 +264,7 @@ func New(cfg Config) (*Adapter, error) {
 			a.shared = a.newGroup("")
 		}
 	}
-	if cfg.Models != nil {
+	if cfg.Models != nil && cfg.newsEvery > 0 {
 		a.wg.Go(a.listen)
 	}
 	a.wg.Go(func() { a.background(&a.slow) })

@@ -242,10 +242,11 @@ func (a *Adapter) reconcile(t *track) {
 		return
 	}
 	t.was = ""
-	if p := t.pending; p != nil {
+	if p := t.pending; p != nil && a.leads() {
 		a.pushQuick(func() { a.ask([]*track{t}, p) })
 		return
 	}
+	t.pending = nil // catchUp asks for what another process has decided
 	if t.reported == nil {
 		return
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/quell-stream/quell/model"
@@ -26,7 +27,8 @@ const (
 )
 
 // team is what an adapter knows of the others. The adapter's mu guards it, but for
-// models, which calling holds.
+// models, which whoever has put a token into calling may use. Nobody waits for anything
+// else meanwhile, nor for that while holding mu.
 type team struct {
 	models  state.Models // nil: there are no others
 	calling chan struct{}
@@ -100,33 +102,72 @@ func (a *Adapter) listen() {
 // hear takes in what is new, and has whoever leads since say again what holds: a word of a
 // process that led before counts no more, then.
 func (a *Adapter) hear(ctx context.Context) error {
-	a.team.calling <- struct{}{}
-	defer func() { <-a.team.calling }()
-	news, err := a.team.models.News(ctx)
+	news, err := a.news(ctx)
 	if err != nil {
 		return err
 	}
 	for _, w := range news {
 		a.adopt(w)
 	}
+	return a.repeat(ctx)
+}
+
+func (a *Adapter) news(ctx context.Context) ([]state.Promotion, error) {
+	if err := a.call(ctx); err != nil {
+		return nil, err
+	}
+	defer a.hangUp()
+	return a.team.models.News(ctx)
+}
+
+// call waits until nobody else uses models; hangUp lets the next one.
+func (a *Adapter) call(ctx context.Context) error {
+	select {
+	case a.team.calling <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *Adapter) hangUp() { <-a.team.calling }
+
+// repeat says again under the present term what was said under earlier ones.
+func (a *Adapter) repeat(ctx context.Context) error {
 	a.mu.Lock()
 	term := a.team.term
-	var again []state.Promotion
-	for _, w := range a.team.words {
+	var again []int
+	for lookahead, w := range a.team.words {
 		if term > w.Term {
-			w.Term = term
-			again = append(again, w)
+			again = append(again, lookahead)
 		}
 	}
 	a.mu.Unlock()
-	for _, w := range again {
-		if err := a.team.models.Announce(ctx, w); err != nil {
+	slices.Sort(again)
+	for _, lookahead := range again {
+		a.mu.Lock()
+		w, to := a.team.words[lookahead], a.team.serve[lookahead]
+		a.mu.Unlock()
+		w.Term = term
+		if err := a.announce(ctx, w, to); err != nil {
 			return err
 		}
-		a.mu.Lock()
-		a.team.words[w.Lookahead] = w
-		a.mu.Unlock()
 	}
+	return nil
+}
+
+// announce says that a model serves, unless something newer is known by now.
+func (a *Adapter) announce(ctx context.Context, w state.Promotion, to *pending) error {
+	if err := a.call(ctx); err != nil {
+		return err
+	}
+	defer a.hangUp()
+	if err := a.team.models.Announce(ctx, w); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.team.words[w.Lookahead], a.team.serve[w.Lookahead] = w, to
 	return nil
 }
 
@@ -189,16 +230,16 @@ func (a *Adapter) obey(g *group, switched []*track, to *pending) (before *model.
 	return before
 }
 
-// catchUp has a series that came later be served by what the others are. The caller
-// holds mu.
+// catchUp has a series that came later, or back, be served by what the others are. What is
+// trained or on probation is not touched. The caller holds mu.
 func (a *Adapter) catchUp(t *track) {
 	if a.team.models == nil || !a.lags(t) {
 		return
 	}
 	to := a.team.serve[t.serving.Lookahead()]
-	ts := []*track{t}
-	a.obey(t.group, ts, to)
-	a.pushQuick(func() { a.request(ts, to) })
+	t.switches(to)
+	t.drift.learnt, t.after = true, drift{}
+	a.pushQuick(func() { a.request([]*track{t}, to) })
 }
 
 // tell tells the others of a promotion. It returns an error where they may not know:
@@ -226,43 +267,52 @@ func (a *Adapter) tell(p *pending) error {
 	}
 }
 
-var errNotLeading = errors.New("another replica has the lowest partition by now, and decides")
+var errNotLeading = errors.New("another replica has the lowest partition by now and decides (or the state topic was deleted, and the topic of its models was not: delete that too)")
 
 func (a *Adapter) tellOnce(ctx context.Context, p *pending, raw []byte) (told bool, err error) {
-	a.team.calling <- struct{}{}
-	defer func() { <-a.team.calling }()
 	w := state.Promotion{Lookahead: p.Model.Lookahead(), Name: p.Model.Name(), Model: raw, Kind: p.Kind, Why: p.Why, Rebase: p.Rebase}
 	a.mu.Lock()
 	had := a.team.words[w.Lookahead]
 	w.Term = a.team.term
 	a.mu.Unlock()
 	switch {
-	case w.Term == 0:
+	case w.Term == 0 || had.Term > w.Term:
 		return false, errNotLeading
 	case had.Name == w.Name && had.Term == w.Term:
 		return true, nil
 	}
-	if err := a.team.models.Announce(ctx, w); err != nil {
-		return false, err
-	}
-	a.mu.Lock()
-	a.team.words[w.Lookahead], a.team.serve[w.Lookahead] = w, p
-	a.mu.Unlock()
-	return true, nil
+	err = a.announce(ctx, w, p)
+	return err == nil, err
 }
 
 // undo takes back a switch that the others could not be told of. What serves is what
 // served.
 func (a *Adapter) undo(ts []*track, p *pending, why error) {
+	if a.ctx.Err() != nil {
+		return // it is asked for again after the restart
+	}
+	g := ts[0].group
+	back := false
 	a.mu.Lock()
 	for _, t := range ts {
 		if t.pending == p {
+			back = true
 			t.serving, t.previous, t.pending = t.previous, nil, nil
-			t.group.trial = nil
+			t.drift.learnt = false
+			a.catchUp(t)
 		}
 	}
+	if back {
+		g.trial = nil
+		g.bank.remove(func(b *banked) bool { return b.model.Name() == p.Model.Name() })
+	}
+	at := g.clock
 	a.mu.Unlock()
-	if a.ctx.Err() == nil {
-		a.cfg.Log.Error("the other replicas can't be told of a model, the old one is kept", "model", p.Model.Name(), "error", why)
+	text := fmt.Sprintf("the other replicas can't be told of %s, the model of before is kept: %v", p.Model.Name(), why)
+	a.cfg.Log.Error("a promotion is withdrawn", "model", p.Model.Name(), "why", text)
+	if back {
+		a.audit(record{Action: "withdrawn", Series: g.name, Model: p.Model.Name(), At: at, Why: text, By: auto})
+		a.event(ts[0].name, "finetune.rejected", text, nil)
+		a.save(g)
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/pipeline"
@@ -27,7 +26,7 @@ type mate struct {
 func join(t *testing.T, log *memlog.Log, name string, term int64, serving *model.Model) *mate {
 	t.Helper()
 	cfg := quick(nil)
-	cfg.Shared, cfg.Dir, cfg.newsEvery = true, t.TempDir(), time.Hour // the test says when
+	cfg.Shared, cfg.Dir, cfg.newsEvery = true, t.TempDir(), -1 // the test says when
 	cfg.Models = topic.NewModels(&memlog.Client{Log: log, Partitions: 1, Max: 20_000}, "g")
 	m := &mate{Adapter: open(t, cfg)}
 	m.r = read(t, m.Adapter)
@@ -117,6 +116,77 @@ func TestOthersSwitchToo(t *testing.T) {
 	if kind := late.r.switched()[3].Kind; kind != "model.rolled_back" {
 		t.Error(kind)
 	}
+}
+
+// A series that moves here with the model that all have is not switched to it once more, and
+// one that begins here ends no probation.
+func TestSeriesThatComes(t *testing.T) {
+	one, other := trained(t, "slow", 150, slow), trained(t, "pulses", 150, pulses)
+	lead := join(t, memlog.New(), "a", 5, one)
+	lead.promotes(t, one, other)
+	lead.mu.Lock()
+	trial := lead.shared.trial
+	lead.mu.Unlock()
+	if trial == nil {
+		t.Fatal("there is no probation")
+	}
+	had := len(lead.r.switched())
+	lead.Serving("moved", one) // the engine begins with what is configured
+	lead.add("moved", 8, other)
+	quickly(t, lead.Adapter, lead.r)
+	lead.want(t, "with a series that moved", other, had)
+	lead.add("begun", 9, one)
+	quickly(t, lead.Adapter, lead.r)
+	lead.want(t, "with a series that begins", other, had+1)
+	lead.mu.Lock()
+	defer lead.mu.Unlock()
+	if lead.shared.trial != trial || slices.Contains(lead.shared.versions[1:], one) {
+		t.Error("a series that begins has ended the probation, or counts as what served before")
+	}
+}
+
+// Who led and has heard of the next one switches nothing any more; a follower that was
+// killed before it switched does so after the restart.
+func TestHeardAndKilled(t *testing.T) {
+	one, other, third := trained(t, "slow", 150, slow), trained(t, "pulses", 150, pulses), trained(t, "both", 60, slow, pulses)
+	log := memlog.New()
+	old, now := join(t, log, "a", 5, one), join(t, log, "b", 0, one)
+	old.promotes(t, one, other)
+	now.hears(t)
+	now.Lead(9)
+	now.hears(t)
+	old.hears(t) // while its worker is held up
+	old.promotes(t, other, third)
+	old.want(t, "who led", other, 3)
+	if e := old.r.event("finetune.rejected"); e == nil || !strings.Contains(e.Why, "replica") {
+		t.Errorf("a promotion that was withdrawn: %v", e)
+	}
+	old.mu.Lock()
+	if old.shared.find(third.Name()) != nil && old.shared.bank.find(third.Name()) != nil {
+		t.Error("the bank has what was withdrawn")
+	}
+	old.mu.Unlock()
+
+	cfg := quick(nil)
+	cfg.Shared, cfg.Dir, cfg.newsEvery = true, t.TempDir(), -1 // the test says when
+	begin := func() *mate {
+		cfg.Models = topic.NewModels(&memlog.Client{Log: log, Partitions: 1}, "g")
+		m := &mate{Adapter: open(t, cfg)}
+		m.r = read(t, m.Adapter)
+		return m
+	}
+	m := begin()
+	m.add("c", 1, one)
+	m.hears(t) // it is saved with the switch, which the engine never makes
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	m = begin()
+	m.Serving("c", one)
+	s := newSensor(m.Adapter, "c", 1)
+	s.feed(300+settleSlots+10, slow, "normal")
+	m.hears(t)
+	m.want(t, "after the restart", other, 1)
 }
 
 // Who does not lead trains nothing, until it does.

@@ -207,9 +207,7 @@ func membersIn(tracks map[string]*track, g *group) []*track {
 func (a *Adapter) Serving(series string, m *model.Model) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	t := a.track(series)
-	a.serves(t, m)
-	a.catchUp(t)
+	a.serves(a.track(series), m)
 }
 
 // Dropped forgets a series, with its replay buffer unless that is the stream's. A
@@ -244,9 +242,11 @@ func (a *Adapter) see(series string, epoch int, index int64, cols []model.Column
 	defer a.mu.Unlock()
 	t := a.track(series)
 	if t.was != "" {
-		if a.reconcile(t); t.was == "" {
-			a.catchUp(t)
-		}
+		a.reconcile(t)
+	}
+	if t.seen == 0 || t.settled > 0 && t.was == "" { // what serves is clear for the first time
+		t.settled = 0
+		a.catchUp(t)
 	}
 	size := int64(a.cfg.Window)
 	if t.ahead > 0 && t.sawBefore(epoch, index) {

@@ -347,9 +347,16 @@ func (a *Adapter) ask(ts []*track, p *pending) {
 	a.request(ts, p)
 }
 
-// request has the engine switch series.
+// request has the engine switch series, those that nothing else was decided on
+// meanwhile.
 func (a *Adapter) request(ts []*track, p *pending) {
 	for _, t := range ts {
+		a.mu.Lock()
+		wanted := t.pending == p
+		a.mu.Unlock()
+		if !wanted {
+			continue
+		}
 		a.send(pipeline.Decision{Switch: pipeline.Switch{Series: t.name, Model: p.Model, Kind: p.Kind, Why: p.Why, Rebase: p.Rebase}})
 	}
 }

@@ -168,5 +168,5 @@ func readBlob(src []byte) (b blob, err error) {
 
 // refuse says that a log can't be used as it is.
 func refuse(log Log, partition int32, err error) error {
-	return fmt.Errorf("%w: state topic %s, partition %d: %w; name a topic of its own in state_topic, or delete it to start anew", state.ErrRefused, log.Name(), partition, err)
+	return fmt.Errorf("%w: state topic %s, partition %d: %w; name a topic of its own in state_topic, or delete it to start anew (with scope: shared %s.models too)", state.ErrRefused, log.Name(), partition, err, log.Name())
 }
