@@ -74,7 +74,7 @@ func TestSinkTakesWhatWaits(t *testing.T) {
 // behind returns a worker whose open batch goes to a sink that is not started.
 func behind(t *testing.T, o *outlet) *worker {
 	w := &worker{
-		name: "s", eng: testEngine(t, nil, &lines{}), outs: []*outlet{o}, desk: newDesk(), met: o.met,
+		name: "s", eng: testEngine(t, testModel(t, 1), &lines{}), outs: []*outlet{o}, desk: newDesk(), met: o.met,
 		com: newCommitter(&state.Stream{}, o.log, prometheus.NewCounter(prometheus.CounterOpts{Name: "x"})),
 	}
 	w.cfg.Now = time.Now
@@ -104,7 +104,9 @@ func TestSinkIsGivenSoMuch(t *testing.T) {
 		})
 	}
 	eventually(t, "it is full", o.full)
-	eventually(t, "all wait", func() bool { return crew[0].pulse.waiting.Load()+crew[1].pulse.waiting.Load()+crew[2].pulse.waiting.Load()+crew[3].pulse.waiting.Load() == 4 })
+	eventually(t, "all wait", func() bool {
+		return crew[0].pulse.waiting.Load()+crew[1].pulse.waiting.Load()+crew[2].pulse.waiting.Load()+crew[3].pulse.waiting.Load() == 4
+	})
 	for _, w := range crew {
 		if err := w.desk.ask(t.Context(), func() {}); err != nil {
 			t.Errorf("no answer: %v", err)
