@@ -21,8 +21,8 @@ type Bank struct {
 	mu    sync.Mutex
 	known map[string]weak.Pointer[model.Model]
 
-	streams int                          // that have to Refer before anything is removed; 0: nothing is
-	used    map[string][]map[string]bool // what streams referred to lately
+	streams int                  // that have to Refer before anything is removed; 0: nothing is
+	used    map[string][]usedSet // what streams referred to lately
 }
 
 // NewBank returns the bank in dir, which it creates.
@@ -30,7 +30,7 @@ func NewBank(dir string) (*Bank, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("model bank: %w", err)
 	}
-	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]map[string]bool)}, nil
+	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]usedSet)}, nil
 }
 
 func (b *Bank) path(name string) string {

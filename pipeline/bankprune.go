@@ -5,20 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/model"
 )
 
 const (
 	// ancestors is how many predecessors of a model in use are kept: with it three
 	// versions.
 	ancestors = 2
-	// remembered is for how many switches of a stream what it used before counts as
-	// used. A checkpoint on the disk may be older than what runs.
+	// remembered is of how many times that what a stream uses has changed the models
+	// count as used, beside those that its newest checkpoint may name: a damaged one has
+	// it go back to one before.
 	remembered = 3
 )
 
@@ -32,11 +34,48 @@ func (b *Bank) await(streams int) {
 	}
 }
 
+// usedSet are the models that a stream referred to.
+type usedSet struct {
+	names map[string]bool
+	call  int64 // the latest Refer that named them, counted from 1
+}
+
+// Calls returns how often a stream has called Refer.
+func (b *Bank) Calls(stream string) int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.calls(stream)
+}
+
+func (b *Bank) calls(stream string) int64 {
+	if sets := b.used[stream]; len(sets) > 0 {
+		return sets[len(sets)-1].call
+	}
+	return 0
+}
+
+// note adds what a stream uses to what it has used. Of that the sets stay that a
+// checkpoint taken after so many calls may name, and those of the latest changes.
+func (b *Bank) note(stream string, durable int64, names map[string]bool) {
+	sets, call := b.used[stream], b.calls(stream)+1
+	if n := len(sets); n > 0 && maps.Equal(sets[n-1].names, names) {
+		sets[n-1].call = call
+	} else {
+		sets = append(sets, usedSet{names, call})
+	}
+	for len(sets) > remembered && sets[0].call < durable {
+		sets = sets[1:]
+	}
+	b.used[stream] = sets
+}
+
 // Refer says which of the models that the bank has files of a stream may still
 // need, and removes those that no stream needs any more, nor any model in use
-// descends from closely. Nothing is removed before each of the bank's streams has
-// said so, and never where streams is 0.
-func (b *Bank) Refer(stream string, needs func(name string) bool) error {
+// descends from closely. durable is what Calls returned when the newest checkpoint that
+// is on the disk was taken, 0 where there is none of this process: what the stream has
+// needed since is needed. Nothing is removed before each of the bank's streams has said
+// so, and never where streams is 0.
+func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool) error {
 	files, err := filepath.Glob(filepath.Join(b.dir, "*.quell"))
 	if err != nil {
 		return fmt.Errorf("model bank: %w", err)
@@ -48,12 +87,11 @@ func (b *Bank) Refer(stream string, needs func(name string) bool) error {
 		}
 	}
 	b.mu.Lock()
-	sets := append(b.used[stream], used)
-	b.used[stream] = sets[max(0, len(sets)-remembered):]
+	b.note(stream, durable, used)
 	keep := map[string]bool{}
 	for _, sets := range b.used {
 		for _, set := range sets {
-			for name := range set {
+			for name := range set.names {
 				keep[name] = true
 			}
 		}
@@ -118,22 +156,24 @@ func strangers(dir string, streams []StreamConfig) bool {
 	return false
 }
 
-// needs says whether what a worker runs or keeps may need a model.
-func (w *worker) needs(name string) bool {
+// needs returns what says whether what a worker runs or keeps may need a model.
+func (w *worker) needs() func(name string) bool {
+	runs := map[string]bool{}
+	var latest *model.Model // of most series the same: names are put together
 	for _, l := range w.eng.lanes {
-		if l.modelName() == name {
-			return true
-		}
-		if l.past != nil && slices.ContainsFunc(l.past.models, func(s servedBy) bool { return s.m != nil && s.m.Name() == name }) {
-			return true
-		}
-		for i := range l.switches {
-			if l.switches[i].Model.Name() == name {
-				return true
+		for m := range l.models {
+			if m != latest {
+				latest = m
+				runs[m.Name()] = true
 			}
 		}
 	}
-	// States of partitions that are not owned hold names as they are.
+	return func(name string) bool { return runs[name] || w.keeps(name) }
+}
+
+// keeps says whether what is kept of partitions that are not owned may need a model:
+// their states hold names as they are.
+func (w *worker) keeps(name string) bool {
 	for _, states := range w.snap.Series {
 		for _, s := range states {
 			if bytes.Contains(s, []byte(name)) {
@@ -152,7 +192,11 @@ func (w *worker) needs(name string) bool {
 // refer tells the bank which models are needed. What can't be removed costs room
 // and nothing else.
 func (w *worker) refer() {
-	if err := w.bank.Refer(w.name, w.needs); err != nil {
+	durable := int64(0)
+	if w.com != nil {
+		durable = w.com.referred.Load()
+	}
+	if err := w.bank.Refer(w.name, durable, w.needs()); err != nil {
 		w.log.Warn("old models stay in the bank", "err", err)
 	}
 }

@@ -52,6 +52,9 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 // begin makes the cut: what it holds beside the states, and which states.
 func (w *worker) begin() {
 	p := &point{after: w.seq - 1, full: w.com.wantsFull(), acks: w.open, Checkpoint: state.Checkpoint{Decided: w.com.decided(), Extra: w.appendExtra(nil)}}
+	if w.bank != nil {
+		p.calls = w.bank.Calls(w.name)
+	}
 	p.states = newArena(&w.arenas)
 	w.open, p.states.acks = p.states.acks, nil
 	for _, q := range w.parts {

@@ -18,6 +18,7 @@ import (
 type point struct {
 	state.Checkpoint
 	after int64 // it may be written once batches up to this one are durable
+	calls int64 // of Bank.Refer, when it was taken
 	full  bool
 	acks  []ingest.Ack
 	// states is the memory of the entries' states; nil: they have their own.
@@ -36,9 +37,11 @@ type committer struct {
 
 	// over says that the store takes nothing more until the partitions are taken anew,
 	// which rejoin asks for.
-	over   atomic.Bool
-	took   atomic.Int64 // how long the latest write lasted, ns
-	rejoin func() error
+	over atomic.Bool
+	took atomic.Int64 // how long the latest write lasted, ns
+	// referred are the calls of the newest point that is durable.
+	referred atomic.Int64
+	rejoin   func() error
 
 	mu    sync.Mutex // guards store
 	store state.Store
@@ -118,6 +121,7 @@ func (c *committer) commit(p *point, broken *bool) {
 		return
 	}
 	c.count.Inc()
+	c.referred.Store(p.calls)
 	for _, a := range p.acks {
 		a.Done()
 	}

@@ -41,8 +41,13 @@ func (w *worker) idleEvery() time.Duration {
 }
 
 // flushIdle gives out what waits of series that fell silent, and has the next look
-// come at once where there are more of them.
+// come at once where there are more of them. Where the partitions are to be taken anew
+// nothing is computed: it comes again, and the adapter would see it twice.
 func (w *worker) flushIdle(hard context.Context) error {
+	if w.com.over.Load() {
+		w.idle.Reset(w.idleEvery())
+		return nil
+	}
 	w.chunkStart = time.Now()
 	w.tick()
 	w.eng.Run()

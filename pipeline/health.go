@@ -210,4 +210,6 @@ func (o *outlet) condition() condition {
 }
 
 // holdsUp says whether the sink keeps its streams from reading.
-func (o *outlet) holdsUp() bool { return o.cfg.Required && len(o.queue) == cap(o.queue) }
+func (o *outlet) holdsUp() bool {
+	return o.cfg.Required && (len(o.queue) == cap(o.queue) || o.full())
+}

@@ -43,6 +43,15 @@ func (e *Engine) receive(l *lane, s *ingest.Sample, stored int64) {
 	}
 }
 
+// empty drops the samples that no lane has looked at, and has no lane wait for a Run.
+func (e *Engine) empty() {
+	for _, l := range e.dirty {
+		l.first, l.last, l.queued = 0, 0, false
+	}
+	clear(e.dirty)
+	e.dirty, e.inbox = e.dirty[:0], e.inbox[:0]
+}
+
 // drain has all lanes look at their samples.
 func (e *Engine) drain() {
 	if len(e.inbox) == 0 {

@@ -215,8 +215,7 @@ func (w *worker) discard(given map[string]bool) (marks []sink.Mark) {
 	w.eng.gonePart = nil
 	w.seq-- // the batch that was being filled never was
 	w.parts, w.cur, w.open = w.parts[:0], w.newBatch(), nil
-	clear(w.eng.dirty)
-	w.eng.dirty = w.eng.dirty[:0]
+	w.eng.empty()
 	return marks
 }
 

@@ -40,6 +40,7 @@ func (e *Engine) heard(part string, s *ingest.Sample, stored int64) {
 	r := e.partition(part)
 	e.advance(r, s, stored)
 	if l := e.lanes[s.Series]; l != nil {
+		l.changes()
 		r.touch(l, e.now)
 	}
 }
@@ -67,7 +68,7 @@ func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
 		return e
 	}
 	// Those that are in this program too: the next owner may be one with others.
-	for _, m := range l.models() {
+	for m := range l.models {
 		e.Models = append(e.Models, m.Name())
 		w.bank.know(m)
 	}
@@ -75,25 +76,25 @@ func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
 	return e
 }
 
-// models returns the models that the state of a lane names.
-func (l *lane) models() (all []*model.Model) {
-	add := func(m *model.Model) {
-		if m != nil {
-			all = append(all, m)
-		}
+// models yields the models that the state of a lane names.
+func (l *lane) models(yield func(*model.Model) bool) {
+	if l.mod != nil && !yield(l.mod) {
+		return
 	}
-	add(l.mod)
 	if l.past != nil {
 		for _, s := range l.past.models {
-			add(s.m)
+			if s.m != nil && !yield(s.m) {
+				return
+			}
 		}
 	}
 	for _, list := range [...][]Switch{l.switches, l.later} {
 		for i := range list {
-			add(list[i].Model)
+			if !yield(list[i].Model) {
+				return
+			}
 		}
 	}
-	return all
 }
 
 // decision returns a switch as the store takes it.

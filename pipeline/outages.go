@@ -58,13 +58,11 @@ func (h *health) offer(o *outlet) {
 	slices.SortFunc(due, func(x, y *notice) int { return cmp.Compare(x.event.Time, y.event.Time) })
 	for _, n := range due {
 		b := h.batch(n)
-		select {
-		case o.queue <- b:
-			n.given = true
-		default:
+		if !o.offer(b) {
 			b.release()
 			return
 		}
+		n.given = true
 	}
 }
 

@@ -11,12 +11,13 @@ import (
 // behind has some thousands.
 const mostQueued = 8192
 
-// put hands a batch over. For a required sink it blocks while the queue is
-// full: that is the back-pressure. An optional sink drops the batch instead, or
-// has it go to the spool.
-func (o *outlet) put(ctx context.Context, b *batch) error {
+// put hands a batch over. For a required sink it waits until there is room, in batches and
+// in items: that is the back-pressure. An optional sink drops the batch instead, or, with a
+// spool, has what is behind go there once it was patient for a while. While put waits,
+// attend is called whenever wake has a token; a nil wake has none.
+func (o *outlet) put(ctx context.Context, b *batch, wake <-chan struct{}, attend func()) error {
 	if o.cfg.Required {
-		return o.enter(ctx, b)
+		return o.enter(ctx, b, wake, attend)
 	}
 	if o.offer(b) {
 		return nil
@@ -28,11 +29,11 @@ func (o *outlet) put(ctx context.Context, b *batch) error {
 	}
 	patient, cancel := context.WithTimeout(ctx, crowdedFor)
 	defer cancel()
-	if err := o.enter(patient, b); err == nil || ctx.Err() != nil {
+	if err := o.enter(patient, b, wake, attend); err == nil || ctx.Err() != nil {
 		return err
 	}
 	o.crowd()
-	return o.enter(ctx, b)
+	return o.enter(ctx, b, wake, attend)
 }
 
 func (o *outlet) full() bool { return o.waiting.Load() >= mostQueued }
@@ -54,10 +55,12 @@ func (o *outlet) offer(b *batch) bool {
 
 // enter puts a batch into the queue once it has room. Workers of several streams may
 // wait for it: who was told of room passes it on.
-func (o *outlet) enter(ctx context.Context, b *batch) error {
+func (o *outlet) enter(ctx context.Context, b *batch, wake <-chan struct{}, attend func()) error {
 	for o.full() {
 		select {
 		case <-o.freed:
+		case <-wake:
+			attend()
 		case <-ctx.Done():
 			o.free()
 			return ctx.Err()
@@ -66,12 +69,17 @@ func (o *outlet) enter(ctx context.Context, b *batch) error {
 	o.free()
 	n := int64(b.len()) // it may be another's once it is in the queue
 	o.waiting.Add(n)
-	select {
-	case o.queue <- b:
-		return nil
-	case <-ctx.Done():
-		o.waiting.Add(-n)
-		return ctx.Err()
+	for {
+		select {
+		case o.queue <- b:
+			return nil
+		case <-wake:
+			attend()
+		case <-ctx.Done():
+			o.waiting.Add(-n)
+			o.free()
+			return ctx.Err()
+		}
 	}
 }
 

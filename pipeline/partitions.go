@@ -69,11 +69,7 @@ func (w *worker) giveUp(keep map[string]bool, had map[string]int64) (marks []sin
 	}
 	for name, l := range w.eng.lanes {
 		if !keep[l.part] {
-			if l.alerts.told {
-				m := l.told
-				m.Alert = w.driftAlert(name)
-				marks = append(marks, m)
-			}
+			marks = w.mark(marks, name, l)
 			w.snap.Series[l.part][name] = l.appendState(nil)
 			w.eng.drop(name)
 		}

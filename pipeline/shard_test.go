@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -32,12 +34,25 @@ func (o *everything) Dead(s ingest.Sample, why window.Fate) {
 }
 
 // encoder is an Out that takes records with their JSON, as a worker does.
-type encoder struct{ everything }
+type encoder struct {
+	everything
+	saw func(*sink.Record) // not nil: as a worker, it shows records to who looks on
+}
+
+func (o *encoder) Record(r *sink.Record) {
+	o.everything.Record(r)
+	if o.saw != nil {
+		o.saw(r)
+	}
+}
 
 func (o *encoder) Encoded(r *sink.Record, json []byte) {
 	if own := sink.AppendRecord(nil, r); string(own) != string(json) {
 		json = own // and the lines differ from those of another run
 		o.lines = append(o.lines, "the record and its JSON differ")
+	}
+	if o.saw != nil {
+		o.saw(r)
 	}
 	o.lines = append(o.lines, string(json))
 }
@@ -80,14 +95,31 @@ func fleetOf(rng *rand.Rand, series, slots int) []ingest.Sample {
 	return in
 }
 
-// shardedRun returns all that an engine of so many shards hands out, and what its Tap sees.
-func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, allowed time.Duration, cut func() int) (lines, seen []string) {
+// fleetWay is how an engine works on a fleet.
+type fleetWay struct {
+	allowed  time.Duration // lateness that revises records
+	learnt   bool          // the rate
+	forgets  bool          // series that are silent for long
+	lookedOn bool
+}
+
+// shardedRun returns all that an engine of so many shards hands out, and what its Tap and
+// who looks on see.
+func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Model, way fleetWay, cut func() int) (lines, seen []string) {
 	t.Helper()
+	rate, ttl := 100.0, time.Duration(0)
+	if way.learnt {
+		rate = 0
+	}
+	if way.forgets {
+		ttl = 130 * time.Millisecond
+	}
 	out, tap := &encoder{}, &onlooker{}
 	next := 0
 	e, err := NewEngine(EngineConfig{
 		Stream: "s", Channels: []string{"a"}, Guard: true, Watch: true, FitSentinel: untrained, FalseAlarms: monitor.DefaultRate, SentinelSlots: 128, Tap: tap,
-		Window: window.Config{RateHz: 100, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond, AllowedLateness: allowed},
+		Window:   window.Config{RateHz: rate, Lateness: 50 * time.Millisecond, MaxGap: 100 * time.Millisecond, AllowedLateness: way.allowed},
+		StateTTL: ttl,
 		AtRate: func(float64) (*model.Model, monitor.Rate) {
 			next++
 			return models[next%len(models)], monitor.DefaultRate
@@ -98,6 +130,11 @@ func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Mo
 	}
 	defer e.Close()
 	e.shards = newShards(shards)
+	feed := view.NewFeed([]string{"a"})
+	if way.lookedOn {
+		e.eyes = &eyes{feeds: map[string]*view.Feed{"s01": feed}}
+		out.saw = e.eyes.record
+	}
 	parallel := 0
 	for len(in) > 0 {
 		n := min(len(in), cut())
@@ -114,12 +151,27 @@ func shardedRun(t testing.TB, shards int, in []ingest.Sample, models []*model.Mo
 	if shards > 1 && parallel == 0 {
 		t.Fatal("nothing was computed in parallel")
 	}
+	if way.lookedOn {
+		points, _, _ := feed.Since(0, 0)
+		if len(points.TimeMS) == 0 {
+			t.Fatal("who looks on saw nothing")
+		}
+		text, err := json.Marshal(points)
+		if err != nil {
+			t.Fatal(err)
+		}
+		tap.lines = append(tap.lines, string(text))
+	}
+	if way.forgets == (e.evicted == 0) {
+		t.Fatalf("%d series were forgotten", e.evicted)
+	}
 	return out.lines, tap.lines
 }
 
 // TestShardsChangeNothing: what comes out of any number of shards is what comes of one,
-// byte for byte and in the same order, whatever the series, models and calls. So is what the
-// Tap sees.
+// byte for byte and in the same order, whatever the series, models and calls, and whether
+// the rate is given or learnt, series are forgotten, or somebody looks on. So is what the
+// Tap and who looks on see.
 func TestShardsChangeNothing(t *testing.T) {
 	models := []*model.Model{testModel(t, 1), testModel(t, 1), testModel(t, 1), testModel(t, 1)}
 	for seed := range uint64(8) {
@@ -132,7 +184,8 @@ func TestShardsChangeNothing(t *testing.T) {
 		in := fleetOf(draw, series, slots)
 		run := func(shards int) ([]string, []string) {
 			cuts := rand.New(rand.NewPCG(seed, 2))
-			return shardedRun(t, shards, slices.Clone(in), served, time.Duration(seed%2)*time.Second, func() int { return 400 + cuts.IntN(longest) })
+			way := fleetWay{allowed: time.Duration(seed%2) * time.Second, learnt: seed&2 > 0, forgets: seed&4 > 0, lookedOn: seed%3 == 0}
+			return shardedRun(t, shards, slices.Clone(in), served, way, func() int { return 400 + cuts.IntN(longest) })
 		}
 		want, wantSeen := run(1)
 		got, gotSeen := run(shards)

@@ -180,20 +180,9 @@ func (d *desk) tap(stream string, arrow int) (*view.Tap, func()) {
 	})
 }
 
-// put hands a batch to an outlet. While a required one is behind, who looks on is
-// answered.
+// put hands a batch to an outlet. While that is behind, who looks on is answered.
 func (w *worker) put(ctx context.Context, o *outlet, b *batch) error {
-	for o.cfg.Required {
-		select {
-		case o.queue <- b:
-			return nil
-		case <-w.desk.wake:
-			w.attend()
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return o.put(ctx, b)
+	return o.put(ctx, b, w.desk.wake, w.attend)
 }
 
 // slot shows a slot that the monitor has seen.

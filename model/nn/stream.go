@@ -175,7 +175,8 @@ func (s *Stream) warm(history []float32, in int64) (start int64) {
 }
 
 // CopyFrom makes s an independent copy of src, a stream of the same Net, to
-// look ahead without disturbing it. It allocates nothing.
+// look ahead without disturbing it. It allocates nothing, but where the two
+// are compact and of different sizes, as young streams may be.
 func (s *Stream) CopyFrom(src *Stream) {
 	if s.net != src.net || (s.data == nil) != (src.data == nil) || (s.compact == nil) != (src.compact == nil) {
 		panic("nn: CopyFrom: streams of different networks, or kinds")

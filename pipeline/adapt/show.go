@@ -25,7 +25,7 @@ const curvePoints = 100
 
 var _ pipeline.Shower = (*Adapter)(nil)
 
-// progress keeps a point of the training curve: step counts the updates of both halves.
+// progress keeps a point of the training curve: step counts the updates of all trainings.
 func (a *Adapter) progress(j *job, before int, is train.Progress) {
 	every := max(1, trainings*a.cfg.Steps*a.cfg.Rounds/curvePoints)
 	if is.Step%every != 0 {

@@ -49,6 +49,7 @@ type store struct {
 	s    *Stream
 	may  []truth // what may be found: one where nothing is under way
 	n    int
+	part int // bytes of a frame
 }
 
 // open opens the store, which must hold something that it may.
@@ -63,6 +64,7 @@ func (r *store) open(t rapid.TB) {
 	if i < 0 {
 		t.Fatalf("restored head %d, series %v, %d switches; may be %+v", snap.Heads["p/0"], snap.Series["p/0"], len(snap.Switches), r.may)
 	}
+	s.part = int64(r.part)
 	r.s, r.may = s, []truth{r.may[i]}
 }
 
@@ -123,7 +125,7 @@ func (r *store) checkpoint(t rapid.TB) {
 func TestCrash(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 3))
-		r := &store{disk: memfs.New(), rng: rng, may: []truth{{series: map[string]string{}}}}
+		r := &store{disk: memfs.New(), rng: rng, may: []truth{{series: map[string]string{}}}, part: rapid.SampledFrom([]int{300, partFrame}).Draw(t, "part")}
 		r.disk.Reorder = rapid.Bool().Draw(t, "reorder")
 		r.open(t)
 		t.Repeat(map[string]func(*rapid.T){

@@ -2,13 +2,12 @@
 // partition has been applied up to, and the state of every series as of there.
 //
 // A stream's checkpoints are a full snapshot in one file and the changes since
-// in another, of checksummed frames, each frame one transaction. The byte
-// tables are in docs/formats/state.md. A torn last frame was never reported as
+// in another, of checksummed frames. A transaction is one frame, or several of
+// which the last one closes it. The byte tables are in docs/formats/state.md. A torn last frame was never reported as
 // durable and is cut off; a damaged file is set aside, never silently reset.
 package state
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -85,14 +84,19 @@ type Stream struct {
 	decided uint64   // number of the latest switch
 	recent  []Switch // switches that the latest checkpoint does not hold
 	buf     []byte   // of writeChange
-	most    int64    // bytes of the largest checkpoint that can be read again
+	part    int64    // about the most bytes that go into a frame of several
+	most    int64    // bytes of the largest frame that can be read again
 }
 
 const (
-	magic      = "QUELLST1"
+	magic      = "QUELLST1" // of a full file of one frame
+	magicParts = "QUELLST2" // of several
 	kindChange = 1
 	kindSwitch = 2
+	kindPart   = 3 // of a checkpoint of several frames
+	kindLast   = 4 // closes it
 	maxFrame   = 1 << 31
+	partFrame  = 256 << 20
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -107,7 +111,7 @@ func openIn(disk fsys.FS, dir string, log *slog.Logger) (*Stream, *Snapshot, err
 	if err := disk.MkdirAll(dir); err != nil {
 		return nil, nil, fmt.Errorf("state: %w", err)
 	}
-	s := &Stream{dir: dir, fs: disk, log: log, most: maxFrame}
+	s := &Stream{dir: dir, fs: disk, log: log, part: partFrame, most: maxFrame}
 	gens, err := s.generations()
 	if err != nil {
 		return nil, nil, err
@@ -165,15 +169,7 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 		return nil, fmt.Errorf("state: %w", err)
 	}
 	snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
-	body, ok := bytes.CutPrefix(raw, []byte(magic))
-	if !ok {
-		return nil, fmt.Errorf("state: %s: %w: not a checkpoint of this version", path, ErrCorrupt)
-	}
-	payload, rest, ok := frame(body)
-	if !ok || len(rest) != 0 {
-		return nil, fmt.Errorf("state: %s: %w: the checksum does not match", path, ErrCorrupt)
-	}
-	if err := snap.apply(payload); err != nil {
+	if err := snap.applyFull(raw); err != nil {
 		return nil, fmt.Errorf("state: %s: %w", path, err)
 	}
 	delta := s.deltaPath(gen)
@@ -187,12 +183,14 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	}
 	left := changes
 	for len(left) > 0 {
-		payload, rest, ok := frame(left)
+		payloads, rest, ok := transaction(left)
 		if !ok {
 			break
 		}
-		if err := snap.apply(payload); err != nil {
-			return nil, errors.Join(fmt.Errorf("state: %s: %w", delta, err), f.Close())
+		for _, payload := range payloads {
+			if err := snap.apply(payload); err != nil {
+				return nil, errors.Join(fmt.Errorf("state: %s: %w", delta, err), f.Close())
+			}
 		}
 		left = rest
 	}
@@ -251,10 +249,10 @@ func (s *Stream) keepCopy(path string, data []byte) error {
 	return nil
 }
 
-// wholeFrameIn says that a valid frame starts somewhere in b.
+// wholeFrameIn says that a valid frame that closes a transaction starts somewhere in b.
 func wholeFrameIn(b []byte) bool {
 	for i := range b {
-		if payload, _, ok := frame(b[i:]); ok && len(payload) > 0 && (payload[0] == kindChange || payload[0] == kindSwitch) {
+		if payload, _, ok := frame(b[i:]); ok && len(payload) > 0 && closes(payload[0]) {
 			return true
 		}
 	}
@@ -286,31 +284,23 @@ func closeFrame(b []byte, from int) {
 func (snap *Snapshot) apply(payload []byte) error {
 	r := wire.NewReader(payload)
 	switch kind := r.U8(); kind {
-	case kindChange:
+	case kindChange, kindLast:
+		if kind == kindLast {
+			r.U64() // see transaction
+		}
 		for range r.Len(9) {
 			part, next := r.String(), r.I64()
 			snap.Heads[part] = next
 		}
-		for range r.Len(17) {
-			part, series, gone := r.String(), r.String(), r.Bool()
-			data := r.Bytes()
-			if r.Err() != nil {
-				break
-			}
-			if gone {
-				delete(snap.Series[part], series)
-				continue
-			}
-			if snap.Series[part] == nil {
-				snap.Series[part] = map[string][]byte{}
-			}
-			snap.Series[part][series] = data
-		}
+		snap.applyEntries(r)
 		snap.Extra = r.Bytes()
 		snap.decided = r.U64()
 		// The states hold the switches decided before the checkpoint was taken;
 		// one decided while it was being written is still to be obeyed.
 		snap.Switches = slices.DeleteFunc(snap.Switches, func(sw Switch) bool { return sw.number <= snap.decided })
+	case kindPart:
+		r.U64()
+		snap.applyEntries(r)
 	case kindSwitch:
 		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: r.Bytes()})
 	default:
@@ -318,27 +308,6 @@ func (snap *Snapshot) apply(payload []byte) error {
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
-	}
-	return nil
-}
-
-// sizeOf returns about how long a checkpoint is going to be, and no less.
-func sizeOf(c *Checkpoint) int {
-	const field = 16 // a number, or a length and what goes with it
-	n := 8*field + len(c.Extra)
-	for _, h := range c.Heads {
-		n += 2*field + len(h.Part)
-	}
-	for _, e := range c.Entries {
-		n += 4*field + len(e.Part) + len(e.Series) + len(e.State)
-	}
-	return n
-}
-
-// fits refuses a checkpoint that could not be read again.
-func (s *Stream) fits(c *Checkpoint) error {
-	if n := int64(sizeOf(c)); n > s.most {
-		return fmt.Errorf("state: a checkpoint of %d series takes up to %d bytes, and a file of it may hold %d: lower window.max_series, or spread the series over several streams or replicas", len(c.Entries), n, s.most)
 	}
 	return nil
 }
@@ -371,7 +340,7 @@ func (s *Stream) Full(c Checkpoint) error {
 	}
 	var size int64
 	err = fsys.WriteWith(s.fs, s.fullPath(gen), func(full fsys.File) (err error) {
-		size, err = s.writeChange(full, 0, magic, &c)
+		size, err = s.writeChange(full, 0, &c, true)
 		return err
 	})
 	if err != nil {
@@ -403,7 +372,7 @@ func (s *Stream) Change(c Checkpoint) error {
 		return err
 	}
 	s.forget(c.Decided)
-	n, err := s.writeChange(s.delta, s.size, "", &c)
+	n, err := s.writeChange(s.delta, s.size, &c, false)
 	return s.durable(n, err)
 }
 

@@ -207,7 +207,12 @@ func TestLockIsExclusive(t *testing.T) {
 }
 
 func FuzzSnapshot(f *testing.F) {
+	var part, last []byte
 	f.Add(payloadOf(point(3, entry("a", "x"))))
+	eachPiece(1, &Checkpoint{Heads: []Head{{Part: "p/0", Next: 1}}}, func(p []byte) { last = append(last, p...) })
+	eachOfPart(0, []Entry{entry("a", "x")}, func(p []byte) { part = append(part, p...) })
+	f.Add(part)
+	f.Add(last)
 	f.Add(appendSwitch(nil, Switch{number: 1, Part: "p", Series: "a", Data: []byte("d")})[8:])
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
@@ -280,8 +285,8 @@ func TestTooLargeIsRefused(t *testing.T) {
 	s.most = 10_000
 	large := Checkpoint{Heads: []Head{{Part: "t/0", Next: 2}}, Entries: []Entry{{Part: "t/0", Series: "a", State: make([]byte, 10_000)}}}
 	for name, write := range map[string]func(Checkpoint) error{"full": s.Full, "change": s.Change} {
-		if err := write(large); err == nil || !strings.Contains(err.Error(), "max_series") {
-			t.Errorf("%s: %v, want a word on max_series", name, err)
+		if err := write(large); err == nil || !strings.Contains(err.Error(), "allowed_lateness") {
+			t.Errorf("%s: %v, want a word on allowed_lateness", name, err)
 		}
 	}
 	if err := s.Close(); err != nil {
@@ -298,6 +303,6 @@ func TestTooLargeIsRefused(t *testing.T) {
 
 // payloadOf returns the payload of a checkpoint's frame.
 func payloadOf(c Checkpoint) (b []byte) {
-	eachPiece(&c, func(p []byte) { b = append(b, p...) })
+	eachPiece(0, &c, func(p []byte) { b = append(b, p...) })
 	return b
 }

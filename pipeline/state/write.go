@@ -48,36 +48,81 @@ func (w *writer) flush() {
 	}
 }
 
-// writeChange writes a checkpoint as one frame, with before in front of it, to a place
-// of a file, and returns how long both are. It makes nothing durable.
-func (s *Stream) writeChange(f fsys.File, at int64, before string, c *Checkpoint) (int64, error) {
-	sum, n := uint32(0), 0
-	eachPiece(c, func(b []byte) {
-		sum, n = crc32.Update(sum, castagnoli, b), n+len(b)
-	})
+// writeChange writes a checkpoint to a place of a file, in one frame or several, with what
+// a full file begins with in front of it where it is one, and returns how long all of it is.
+// It makes nothing durable, but that the frame that closes a checkpoint of several comes to
+// the disk behind the others.
+func (s *Stream) writeChange(f fsys.File, at int64, c *Checkpoint, full bool) (int64, error) {
 	if s.buf == nil {
 		s.buf = make([]byte, 0, writeBytes)
 	}
-	w := &writer{f: f, at: at, buf: append(s.buf[:0], before...)}
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, uint32(n))
-	w.buf = binary.LittleEndian.AppendUint32(w.buf, sum)
-	eachPiece(c, w.write)
+	w := &writer{f: f, at: at, buf: s.buf[:0]}
+	portions := s.portions(c)
+	last := len(portions) - 1
+	switch {
+	case full && last == 0:
+		w.write([]byte(magic))
+	case full:
+		w.write([]byte(magicParts))
+	}
+	for i, entries := range portions[:last] {
+		w.frame(func(give func([]byte)) { eachOfPart(i, entries, give) })
+	}
+	if last > 0 {
+		w.sync()
+	}
+	closing := *c
+	closing.Entries = portions[last]
+	w.frame(func(give func([]byte)) { eachPiece(last, &closing, give) })
 	w.flush()
 	return w.at - at, w.err
 }
 
-// eachPiece gives the payload of a checkpoint's frame piece by piece. A piece is valid
-// during the call.
-func eachPiece(c *Checkpoint, give func([]byte)) {
-	b := wire.U64(wire.U8(nil, kindChange), uint64(len(c.Heads)))
+// frame writes a frame of the pieces that each gives, which it does twice.
+func (w *writer) frame(each func(give func([]byte))) {
+	sum, n := uint32(0), 0
+	each(func(b []byte) {
+		sum, n = crc32.Update(sum, castagnoli, b), n+len(b)
+	})
+	w.write(binary.LittleEndian.AppendUint32(binary.LittleEndian.AppendUint32(nil, uint32(n)), sum))
+	each(w.write)
+}
+
+// sync makes what was written so far durable.
+func (w *writer) sync() {
+	if w.flush(); w.err == nil {
+		w.due, w.err = 0, w.f.Sync()
+	}
+}
+
+// eachPiece gives the payload of the frame that closes a checkpoint, behind so many parts,
+// piece by piece. A piece is valid during the call.
+func eachPiece(parts int, c *Checkpoint, give func([]byte)) {
+	b := wire.U8(nil, kindChange)
+	if parts > 0 {
+		b = wire.U64(wire.U8(nil, kindLast), uint64(parts))
+	}
+	b = wire.U64(b, uint64(len(c.Heads)))
 	for _, h := range c.Heads {
 		b = wire.I64(wire.String(b, h.Part), h.Next)
 	}
-	give(wire.U64(b, uint64(len(c.Entries))))
-	for _, e := range c.Entries {
+	give(b)
+	eachEntry(c.Entries, give)
+	give(wire.U64(wire.Bytes(nil, c.Extra), c.Decided))
+}
+
+// eachOfPart gives the payload of a part, which holds series alone.
+func eachOfPart(number int, entries []Entry, give func([]byte)) {
+	give(wire.U64(wire.U8(nil, kindPart), uint64(number)))
+	eachEntry(entries, give)
+}
+
+func eachEntry(entries []Entry, give func([]byte)) {
+	b := wire.U64(nil, uint64(len(entries)))
+	give(b)
+	for _, e := range entries {
 		b = wire.String(wire.String(b[:0], e.Part), e.Series)
 		give(wire.U64(wire.Bool(b, e.State == nil), uint64(len(e.State))))
 		give(e.State)
 	}
-	give(wire.U64(wire.Bytes(b[:0], c.Extra), c.Decided))
 }
