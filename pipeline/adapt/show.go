@@ -157,8 +157,8 @@ func named(m *model.Model) *string {
 }
 
 // Known returns the models that are kept or judged, and those on offer that can take the
-// place of one that serves, whether or not one serves: their
-// state is that of the series, but for serving, which the pipeline knows.
+// place of what serves. Their state is that of the series, but for serving, which the
+// pipeline knows.
 func (a *Adapter) Known() []pipeline.KnownModel {
 	offers := a.offers()
 	a.mu.Lock()
