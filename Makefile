@@ -2,16 +2,18 @@
 GO ?= go
 SHARED ?= ../shared
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
-RACE := ./bench ./model ./model/train ./model/onnx ./model/internal/kernel ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./model/guard ./model/nonlocal ./web/... ./cmd/quell/demo ./cmd/quell/load
+RACE := ./bench ./client ./model ./model/train ./model/onnx ./model/internal/kernel ./ingest/... ./window/... ./sink/... ./pipeline/... ./internal/... ./conn/... ./drift/... ./model/nn/... ./model/replay/... ./model/guard ./model/nonlocal ./web/... ./cmd/quell/demo ./cmd/quell/load
 ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonlocal ./window ./drift/... ./internal/...
 
 KERNELS := model/internal/kernel
+NESTED := $(KERNELS)/gen web/app/gen test/browser test/chart test/release
 
 .PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom scale scale-quick dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
 	$(GO) mod download
+	@for m in $(NESTED); do (cd $$m && echo "go mod download: $$m" && $(GO) mod download) || exit 1; done
 	$(GO) run $(STATICCHECK) -version
 
 check: ## format, build, vet, lint, imports, what is generated
@@ -26,8 +28,8 @@ check: ## format, build, vet, lint, imports, what is generated
 	cd $(KERNELS)/gen && $(GO) vet .
 	cd web/app/gen && $(GO) vet . && $(GO) run . -check
 	cd test/browser && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
-	cd test/chart && $(GO) vet ./...
-	cd test/release && $(GO) vet ./...
+	cd test/chart && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
+	cd test/release && $(GO) vet ./... && $(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) run $(STATICCHECK) -tags integration ./test/...
 	$(GO) run $(STATICCHECK) -tags ops ./test/...
@@ -45,6 +47,7 @@ test: ## exactly what the README says
 
 race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent'
 
 generate: ## the assembly, from its generator
 	@(cd $(KERNELS)/gen && $(GO) run . -op alike -out ../alike_amd64.s)

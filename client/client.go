@@ -46,7 +46,7 @@ type Client struct {
 	Base *url.URL
 	// Token is sent with each request; "": none is.
 	Token string
-	// HTTP sends the requests. Default: http.DefaultClient.
+	// HTTP sends the requests; redirects are never followed. Default: http.DefaultClient.
 	HTTP *http.Client
 }
 
@@ -55,7 +55,7 @@ type Client struct {
 func New(address, token string) (*Client, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return nil, fmt.Errorf("%q is no address such as http://127.0.0.1:7070", address)
+		return nil, fmt.Errorf("%q is no address such as http://127.0.0.1:7070", bare(address))
 	}
 	if token == "" {
 		token = strings.TrimPrefix(u.Fragment, "token=")
@@ -64,9 +64,22 @@ func New(address, token string) (*Client, error) {
 	return &Client{Base: u, Token: token}, nil
 }
 
+// bare is what of an address may be quoted: no token, no query and no user.
+func bare(address string) string {
+	address, _, _ = strings.Cut(address, "#")
+	address, _, _ = strings.Cut(address, "?")
+	scheme := ""
+	if before, rest, ok := strings.Cut(address, "://"); ok {
+		scheme, address = before+"://", rest
+	}
+	return scheme + address[strings.LastIndex(address, "@")+1:]
+}
+
 // Ask sends a request for a path below /api/v1, with a body of JSON where there is one, and
 // returns an answer of success, which the caller closes. Names in the path are to be
-// escaped by url.PathEscape. Other answers are an *Error.
+// escaped by url.PathEscape. Other answers are an *Error, and so is a redirect: the token
+// goes to no other address. An instance that says nothing is ErrSilent, also while the
+// answer is read.
 func (c *Client) Ask(ctx context.Context, method, path string, query url.Values, body any) (*http.Response, error) {
 	u := c.Base.JoinPath("api/v1", path)
 	u.RawQuery = query.Encode()
@@ -88,42 +101,15 @@ func (c *Client) Ask(ctx context.Context, method, path string, query url.Values,
 	if c.Token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.Token)
 	}
-	by := c.HTTP
-	if by == nil {
-		by = http.DefaultClient
-	}
-	res, err := by.Do(req)
+	res, err := c.send(req)
 	if err != nil {
 		return nil, err
 	}
 	if res.StatusCode/100 != 2 {
 		defer res.Body.Close()
-		return nil, refusal(res)
+		return nil, c.refusal(res)
 	}
 	return res, nil
-}
-
-// refusal reads what an answer other than success says.
-func refusal(res *http.Response) error {
-	b, err := io.ReadAll(io.LimitReader(res.Body, 64<<10))
-	if err != nil {
-		return err
-	}
-	e := &Error{Code: res.StatusCode}
-	var said struct {
-		Error    string    `json:"error"`
-		Mistakes []Mistake `json:"mistakes"`
-	}
-	switch {
-	case json.Unmarshal(b, &said) == nil && said.Error != "":
-		e.Message = said.Error
-	case strings.HasPrefix(res.Header.Get("Content-Type"), "text/plain") && res.StatusCode != http.StatusNotFound:
-		e.Message = strings.TrimSpace(string(b))
-	}
-	if said.Mistakes != nil {
-		return &Mistakes{e, said.Mistakes}
-	}
-	return e
 }
 
 // get returns the answer to a GET request, post that to a POST request.
@@ -142,15 +128,20 @@ func ask[T any](ctx context.Context, c *Client, method, path string, query url.V
 	}
 	defer res.Body.Close()
 	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
-		return v, fmt.Errorf("the answer of %s can't be read: %w", c.Base, err)
+		return v, fmt.Errorf("the answer of %s can't be read: %w", c.Base.Redacted(), err)
 	}
 	return v, nil
 }
 
-// at joins names to a path; each is escaped.
+// at joins names to a path; each is escaped, and so are the dots of "." and "..", which
+// would else be taken for places in the path.
 func at(first string, names ...string) string {
 	for _, n := range names {
-		first += "/" + url.PathEscape(n)
+		escaped := url.PathEscape(n)
+		if n == "." || n == ".." {
+			escaped = strings.ReplaceAll(n, ".", "%2E")
+		}
+		first += "/" + escaped
 	}
 	return first
 }

@@ -61,6 +61,8 @@ func (p *Pipeline) switchAll(in Where, f func(Switcher) ([]string, error)) ([]st
 	switch {
 	case !known:
 		return nil, fmt.Errorf("%w: there is no stream %q", ErrUnknown, in.Stream)
+	case !asked && in.Stream != "":
+		return nil, fmt.Errorf("%w: stream %s does not adapt its model: set its adapt.mode", ErrNoModel, in.Stream)
 	case !asked:
 		return nil, fmt.Errorf("%w: no stream adapts its models: set adapt.mode", ErrNoModel)
 	case len(all) == 0:

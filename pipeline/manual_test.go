@@ -49,6 +49,9 @@ func TestSwitchByHand(t *testing.T) {
 	if _, err := p.Promote("a@1", Where{Stream: "mills"}); !errors.Is(err, ErrUnknown) {
 		t.Errorf("a stream that is not there: %v", err)
 	}
+	if _, err := p.Promote("a@1", Where{Stream: "fixed"}); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "stream fixed does not adapt") {
+		t.Errorf("a stream that does not adapt beside others that do: %v", err)
+	}
 	p.workers = p.workers[:1]
 	if _, err := p.RollBack("a@1", Where{}); !errors.Is(err, ErrNoModel) || !strings.Contains(err.Error(), "adapt.mode") {
 		t.Errorf("nobody adapts: %v", err)

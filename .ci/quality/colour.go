@@ -18,7 +18,7 @@ var recorded = net{from: "recorded", ahead: full}
 func colourRows() []row {
 	return []row{
 		{"colour/ar1", "samples flagged coloured_noise under AR(1) noise, ρ .9, all recordings at 0, 5, 10, 20 dB", "%", atLeast(95), atLeast(99), true, flagRate(eval.AR1)},
-		{"colour/ar1/known", "the same for an oracle that knows the spectrum of the recording before, without noise", "%", none, none, true, flagsOfOracle},
+		{"colour/ar1/known", "the same for a rival that knows the spectrum of the recording before, without noise", "%", none, none, true, flagsOfRival},
 		{"colour/white", "the same under white noise", "%", atMost(2), atMost(1), true, flagRate(eval.White)},
 		{"colour/clean", "the same with no noise added", "%", atMost(2), atMost(1), true, flagRate(noiseless)},
 		{"colour/recorded", "ECG 100, AR(1) noise at 10 dB, trained with recorded noise, full window", "dB", atLeast(5), atLeast(5.5), false, gain(ecg100, recorded, eval.AR1, false)},

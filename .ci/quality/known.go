@@ -9,10 +9,10 @@ import (
 )
 
 // mostFalse is the share of recordings under white noise and of those with none that
-// the oracle of the flag may flag wrongly.
+// the rival of the flag may flag wrongly.
 const mostFalse = .02
 
-// known is the odds of coloured noise in the second half of a recording for an oracle
+// known is the odds of coloured noise in the second half of a recording for a rival
 // that knows the spectrum of its first half without noise. It knows ρ and not the
 // level, which it takes for the most likely one under either kind of noise: the
 // logarithm of the ratio of their likelihoods, a frequency of a window (Whittle,
@@ -72,10 +72,10 @@ func welch(x []float64) []float64 {
 	return crossOf([2][]float64{filled, filled}).own[0]
 }
 
-// flagsOfOracle is the share of recordings under coloured noise that the oracle finds
-// where it flags mostFalse of the others: what a flag could reach that had known the
-// sensor without noise before, which the one that is measured never has.
-func flagsOfOracle(l *lab) (figure, error) {
+// flagsOfRival is the share of recordings under coloured noise that the rival finds where
+// it flags mostFalse of the others. It knows the sensor without noise from before, which
+// the flag that is measured never does, and it bounds nothing: that flag finds more.
+func flagsOfRival(l *lab) (figure, error) {
 	all, err := l.recordings()
 	if err != nil {
 		return figure{}, err

@@ -40,17 +40,18 @@ func (i *instance) open() error {
 	}
 	var err error
 	if i.Client, err = client.New(i.address, token); err != nil {
-		return usageError("--url %q is no address such as http://%s", i.address, defaultListen)
+		return usageError("--url %v", err)
 	}
 	return nil
 }
 
-// place is the address without what stands behind it, such as a token.
+// place is the address without what stands behind it, such as a token, and without a
+// password.
 func (i *instance) place() string {
 	if i.Client == nil {
 		return "the instance" // nobody has opened it
 	}
-	return i.Base.String()
+	return i.Base.Redacted()
 }
 
 // explain says what to do about an error of the client.
@@ -58,15 +59,17 @@ func (i *instance) explain(err error) error {
 	var refused *client.Error
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("nothing answers at %s: is quell running there, with http.listen set? --url names another address", i.Base)
+		return fmt.Errorf("nothing answers at %s: is quell running there, with http.listen set? --url names another address", i.place())
 	case errors.Is(err, client.ErrToken):
-		return fmt.Errorf("%s wants a token, and not this one or none: name its file with --token-file", i.Base)
+		return fmt.Errorf("%s wants a token, and not this one or none: name its file with --token-file", i.place())
+	case errors.Is(err, client.ErrSilent):
+		return fmt.Errorf("%s says nothing: is it a Quell, and does it still run?", i.place())
 	case !errors.As(err, &refused) || refused.Message != "":
 		return err
 	case refused.Code == http.StatusNotFound:
-		return fmt.Errorf("%s is no Quell, or an older one: it knows no such path", i.Base)
+		return fmt.Errorf("%s is no Quell, or an older one: it knows no such path", i.place())
 	}
-	return fmt.Errorf("%s answered %d %s", i.Base, refused.Code, http.StatusText(refused.Code))
+	return fmt.Errorf("%s answered %d %s", i.place(), refused.Code, http.StatusText(refused.Code))
 }
 
 // get reads the JSON answer to a GET request for a path below /api/v1 into v.
@@ -77,7 +80,7 @@ func (i *instance) get(ctx context.Context, path string, query url.Values, v any
 	}
 	defer res.Body.Close()
 	if err := json.NewDecoder(res.Body).Decode(v); err != nil {
-		return fmt.Errorf("the answer of %s can't be read: %w", i.Base, err)
+		return fmt.Errorf("the answer of %s can't be read: %w", i.place(), err)
 	}
 	return nil
 }

@@ -138,6 +138,43 @@ func TestSecretsOfWrongFiles(t *testing.T) {
 	}
 }
 
+// TestSecretsOfClients: top and tap tell neither the token nor a password, to whatever is
+// asked and however it is written.
+func TestSecretsOfClients(t *testing.T) {
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("hush-token"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	answers := func(code int) string {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			w.Header().Set("Location", "http://127.0.0.1:1/")
+			w.WriteHeader(code)
+			fmt.Fprintf(w, "\x1b[2Jno %s %q", r.RequestURI, r.Header)
+		}))
+		t.Cleanup(s.Close)
+		return strings.Replace(s.URL, "://", "://u:hush-password@", 1)
+	}
+	urls := []string{"127.0.0.1:7070/#token=hush-token", "u:hush-password@h:7070", "http://u:hush-password@" + hangUp(t), "http://u:hush-password@127.0.0.1:1"}
+	for _, code := range []int{200, 302, 400, 401, 403, 404, 500} {
+		urls = append(urls, answers(code))
+	}
+	for _, url := range urls {
+		for _, args := range [][]string{{"top", "--once"}, {"top", "--json"}, {"tap", "-n", "1"}} {
+			for _, more := range [][]string{nil, {"--token-file", token}} {
+				var said heard
+				cmd := root(streams{strings.NewReader(""), &said, &said})
+				cmd.SetArgs(append(append(args, "--url", url), more...))
+				err := cmd.ExecuteContext(t.Context())
+				text := fmt.Sprint(said.String(), err)
+				if err == nil || strings.Contains(text, "hush-") || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte("u:hush-password"))) || strings.Contains(text, "\x1b") {
+					t.Errorf("%v of %s: %q", args, url, text)
+				}
+			}
+		}
+	}
+}
+
 // hangUp accepts connections, reads what comes first and closes them.
 func hangUp(t *testing.T) string {
 	t.Helper()

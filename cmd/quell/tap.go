@@ -141,12 +141,12 @@ func (o *tapOptions) print(out io.Writer, from io.Reader, several bool) error {
 	case errors.Is(end, io.EOF):
 		return fmt.Errorf("%s has ended", o.place())
 	}
-	return end
+	return o.explain(end)
 }
 
 func (o *tapOptions) line(out io.Writer, data string, several bool) error {
 	if o.asJSON {
-		_, err := fmt.Fprintln(out, data)
+		_, err := fmt.Fprintln(out, printable(data))
 		return err
 	}
 	var t view.Tapped

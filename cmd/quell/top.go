@@ -163,7 +163,7 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 			break
 		}
 	}
-	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", g.status.Version, ready, g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
+	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", printable(g.status.Version), printable(ready), g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
 	for i := range g.streams.Streams {
 		b.WriteString(clip(printable(g.stream(i, before)), width) + "\n")
 	}

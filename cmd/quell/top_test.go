@@ -35,6 +35,11 @@ learning 25 %  pumps/new  –     –      –                    –      –
 		t.Errorf("%s\nwant\n%s", got, want)
 	}
 	b.Reset()
+	g.status.Version, g.status.Parts[1].Name = "\x1b[2J", "\x1b[2J"
+	if g.write(&b, nil, 0, false); strings.Contains(b.String(), "\x1b") {
+		t.Errorf("a terminal would obey %q", b.String())
+	}
+	b.Reset()
 	g.write(&b, nil, 40, true)
 	lines := strings.Split(b.String(), "\n")
 	if !strings.Contains(lines[1], "300 messages, 280 records") || len([]rune(lines[1])) > 40 {
@@ -57,7 +62,8 @@ func TestTapPrints(t *testing.T) {
 	}
 	b.Reset()
 	o.lines, o.asJSON = 0, true
-	if err := o.print(&b, strings.NewReader(in), true); err == nil || strings.Count(b.String(), "\n") != 2 {
+	in += "event: tap\ndata: \x1b[2J\n\n"
+	if err := o.print(&b, strings.NewReader(in), true); err == nil || strings.Count(b.String(), "\n") != 3 || strings.Contains(b.String(), "\x1b") {
 		t.Errorf("a stream that ends: %v, %q", err, b.String())
 	}
 }

@@ -2,7 +2,11 @@
 // They are those of deploy/prometheus and deploy/grafana, and the same as long as _config
 // is left as it is.
 //
-//   local quell = import 'quell/deploy/mixin/mixin.libsonnet';
+// It reads what lies beside it, so that the whole of deploy is to be vendored:
+//
+//   jb install github.com/quell-stream/quell/deploy@main
+//
+//   local quell = import 'github.com/quell-stream/quell/deploy/mixin/mixin.libsonnet';
 //   quell { _config+:: { selector: 'job="sensors/quell"' } }
 local each(f, x) =
   if std.isObject(x) then { [k]: each(f, x[k]) for k in std.objectFields(x) }

@@ -100,10 +100,11 @@ type Config struct {
 	newsEvery time.Duration // how often Models is asked; below 0: by nobody but tests
 }
 
-// Offer is a model that somebody would have promoted, and why it can't be; "" if it can.
+// Offer is a model that somebody would have promoted.
 type Offer struct {
-	Model *model.Model
-	Unfit string
+	Model *model.Model // nil: File holds none, Unfit says why
+	File  string       // its name, for messages
+	Unfit string       // why it can't be promoted; "": it can
 }
 
 // holdoutEvery is k of the replay buffers: half of the windows are held out.

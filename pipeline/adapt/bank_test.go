@@ -3,6 +3,7 @@ package adapt
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -222,11 +223,29 @@ func TestByHand(t *testing.T) {
 func TestOffered(t *testing.T) {
 	first, other, bad := trained(t, "good", 250, slow), trained(t, "poor", 20, pulses), trained(t, "poor", 20, slow)
 	cfg := quick(first)
-	cfg.Offered = func() []Offer { return []Offer{{Model: other}, {Model: bad, Unfit: "it has no scaler"}} }
+	far, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Offered = func() []Offer {
+		return []Offer{{Model: other}, {Model: bad, Unfit: "it has no scaler"}, {Model: far}, {File: "half.quell", Unfit: "it ends too soon"}}
+	}
 	a := open(t, cfg)
 	r := read(t, a)
+	if _, err := a.Promote(other.Name(), ""); err == nil || strings.Contains(err.Error(), "serves already") {
+		t.Errorf("there is no series: %v", err)
+	}
 	for i, name := range []string{"x", "y", "z"} {
 		newSensor(a, name, uint64(i)).feed(300, slow, "normal")
+	}
+	if _, err := a.Promote(far.Name(), ""); !errors.Is(err, pipeline.ErrNoModel) || !strings.Contains(err.Error(), fmt.Sprintf("looks 8 samples ahead, and what serves %d:", first.Lookahead())) {
+		t.Errorf("another look-ahead: %v", err)
+	}
+	if slices.ContainsFunc(a.Known(), func(k pipeline.KnownModel) bool { return k.Model == far || k.Model == nil }) {
+		t.Errorf("what can't be promoted is shown as offered: %+v", a.Known())
+	}
+	if _, err := a.Promote("none@000000", ""); err == nil || !strings.Contains(err.Error(), "half.quell is not offered: it ends too soon") {
+		t.Error(err)
 	}
 	if _, err := a.Promote(bad.Name(), ""); !errors.Is(err, pipeline.ErrNoModel) || !strings.Contains(err.Error(), "it has no scaler") {
 		t.Error(err)

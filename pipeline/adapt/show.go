@@ -156,8 +156,9 @@ func named(m *model.Model) *string {
 	return &name
 }
 
-// Known returns the models that are kept or judged, whether or not one serves: their
-// state is that of the series, but for serving, which the pipeline knows.
+// Known returns the models that are kept or judged, and those on offer that can take the
+// place of what serves. Their state is that of the series, but for serving, which the
+// pipeline knows.
 func (a *Adapter) Known() []pipeline.KnownModel {
 	offers := a.offers()
 	a.mu.Lock()
@@ -181,7 +182,7 @@ func (a *Adapter) Known() []pipeline.KnownModel {
 		}
 	}
 	for _, o := range offers {
-		if o.Unfit == "" {
+		if o.Model != nil && o.Unfit == "" && a.awaited(o.Model) {
 			all = append(all, pipeline.KnownModel{Model: o.Model, State: view.Offered})
 		}
 	}

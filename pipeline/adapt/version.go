@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strings"
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/pipeline"
@@ -40,14 +39,6 @@ func (g *group) find(name string) *model.Model {
 
 var _ pipeline.Switcher = (*Adapter)(nil)
 
-// offers returns what Config.Offered does. It reads files, so mu is not to be held.
-func (a *Adapter) offers() []Offer {
-	if a.cfg.Offered == nil {
-		return nil
-	}
-	return a.cfg.Offered()
-}
-
 // single returns an error where one series can't be switched by itself. The caller
 // holds mu.
 func (a *Adapter) single(series string) error {
@@ -60,65 +51,6 @@ func (a *Adapter) single(series string) error {
 		return fmt.Errorf("%w: there is no series %q", pipeline.ErrNoModel, series)
 	}
 	return nil
-}
-
-// Promote has the model of that name serve by hand: the series whose versions or bank
-// hold it, and where it is offered (Config.Offered) all that it fits; of these that one
-// alone which is named, if one is. No test is asked, and probation watches it only in
-// Auto mode. It returns the series that it was switched for, or an error that says what
-// there is. It is safe for concurrent use.
-func (a *Adapter) Promote(name, series string) ([]string, error) {
-	offers := a.offers()
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if !a.leads() {
-		return nil, errElsewhere
-	}
-	if err := a.single(series); err != nil {
-		return nil, err
-	}
-	var switched []string
-	found, has := false, map[string]bool{}
-	var offer *Offer
-	for i := range offers {
-		has[offers[i].Model.Name()] = true
-		if offers[i].Model.Name() == name {
-			offer = &offers[i]
-		}
-	}
-	for _, g := range a.groups() {
-		for _, v := range g.versions {
-			has[v.Name()] = true
-		}
-		for i := range g.bank.all {
-			has[g.bank.all[i].model.Name()] = true
-		}
-		m := g.find(name)
-		if m == nil && offer != nil {
-			if offer.Unfit != "" {
-				return nil, fmt.Errorf("%w: %s can't serve here: %s", pipeline.ErrNoModel, name, offer.Unfit)
-			}
-			m = offer.Model
-		}
-		if m == nil {
-			continue
-		}
-		found = true
-		// A series is served by the look-ahead that fits its rate.
-		fits := func(t *track) bool {
-			return (series == "" || t.name == series) && t.serving.Name() != name && t.serving.Lookahead() == m.Lookahead()
-		}
-		switched = append(switched, a.byHand(g, m, fits, "model.promoted", "promoted", fmt.Sprintf("%s was promoted by hand", name))...)
-	}
-	switch {
-	case !found && len(has) == 0:
-		return nil, fmt.Errorf("%w: %s is not known: no model has been trained yet, and none is offered", pipeline.ErrNoModel, name)
-	case !found:
-		return nil, fmt.Errorf("%w: %s is not known, there is %s", pipeline.ErrNoModel, name, strings.Join(slices.Sorted(maps.Keys(has)), ", "))
-	case len(switched) == 0:
-		return nil, fmt.Errorf("%w: %s serves already, or has another look-ahead than what serves", pipeline.ErrNoModel, name)
-	}
-	return switched, nil
 }
 
 // Rollback has the predecessor of the model that serves a series serve again, by

@@ -69,7 +69,10 @@ func Pipeline(cfg *config.Config, opt Options) (*pipeline.Pipeline, error) {
 	if opt.Seed == 0 {
 		opt.Seed = 1
 	}
-	b := &builder{cfg: cfg, opt: opt, offered: newOffered(cfg.StateDir)}
+	b := &builder{cfg: cfg, opt: opt, offered: newOffered(cfg.StateDir, opt.Log)}
+	if err := b.offered.prepare(); err != nil {
+		return nil, err
+	}
 	p := pipeline.Config{StateDir: cfg.StateDir, Drain: opt.Drain, Log: opt.Log, Metrics: pipeline.NewMetrics(opt.Registerer)}
 	for i := range cfg.Sinks {
 		o, err := b.outlet(&cfg.Sinks[i])

@@ -266,6 +266,9 @@ func (d *doctor) kafka(ctx context.Context, c *config.Connection) {
 		}
 		if t := s.Source.StateTopic; t != "" {
 			d.stateTopic(ctx, client, "streams."+s.Name, t)
+			if s.Model.Scope == "shared" && s.Adapt.Mode != "off" {
+				d.stateTopic(ctx, client, "streams."+s.Name, s.Source.ModelTopic())
+			}
 		}
 	}
 	for _, t := range d.targets(c.Name) {

@@ -93,23 +93,24 @@ func TestDoctorRights(t *testing.T) {
 		return out
 	}
 	const read, write = kmsg.ACLOperationRead, kmsg.ACLOperationWrite
-	acls := slices.Concat(allow("raw", read), allow("clean", write), allow("events", read), allow("state", read, write))
-	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "raw", "clean", "events", "state"), kfake.EnableSASL(), kfake.EnableACLs(),
+	acls := slices.Concat(allow("raw", read), allow("clean", write), allow("events", read), allow("state", read, write), allow("state.models", read))
+	cluster := kafkatest.Cluster(t, kfake.SeedTopics(1, "raw", "clean", "events", "state", "state.models"), kfake.EnableSASL(), kfake.EnableACLs(),
 		kfake.Superuser("SCRAM-SHA-512", "admin", "admin"), kfake.User("SCRAM-SHA-512", "quell", "s3cret", acls...))
 	text := fmt.Sprintf(`
 version: 1
 state_dir: %s/state
 http: {listen: off}
 connections: {k: {type: kafka, brokers: [%q], sasl: {mechanism: scram-sha-512, username: quell, password: s3cret}}}
-streams: {k: {source: {connection: k, topics: [raw], state_topic: state}, channels: [v], sinks: [ok, no]}}
+streams: {k: {source: {connection: k, topics: [raw], state_topic: state}, channels: [v], model: {scope: shared}, sinks: [ok, no]}}
 sinks:
   ok: {type: kafka, connection: k, topic: clean}
   no: {type: kafka, connection: k, topic: events}
 `, t.TempDir(), cluster.ListenAddrs()[0])
 	got := findings(t, text)
-	wantLines(t, got, "ok sinks.ok write: clean may be written", "fail sinks.no write: kafka: write topic events:", "ok streams.k state_topic: state has 1", "ok streams.k write: state may be written")
-	if n := strings.Count(got, "fail "); n != 1 {
-		t.Errorf("%d failures, want 1:\n%s", n, got)
+	wantLines(t, got, "ok sinks.ok write: clean may be written", "fail sinks.no write: kafka: write topic events:", "ok streams.k state_topic: state has 1", "ok streams.k write: state may be written",
+		"ok streams.k state_topic: state.models has 1", "fail streams.k write: kafka: write topic state.models:")
+	if n := strings.Count(got, "fail "); n != 2 {
+		t.Errorf("%d failures, want 2:\n%s", n, got)
 	}
 }
 

@@ -28,6 +28,8 @@ type Reloader struct {
 	opt  Options
 	p    *pipeline.Pipeline
 
+	offered *offered // to the streams that a reload makes
+
 	mu      sync.Mutex
 	cfg     *config.Config    // that runs
 	streams map[string]string // what the parts were made of, see prints
@@ -42,7 +44,7 @@ func NewReloader(path string, cfg *config.Config, opt Options, p *pipeline.Pipel
 	if opt.Seed == 0 {
 		opt.Seed = 1
 	}
-	r := &Reloader{path: path, opt: opt, p: p, cfg: cfg}
+	r := &Reloader{path: path, opt: opt, p: p, cfg: cfg, offered: newOffered(cfg.StateDir, opt.Log)}
 	r.streams, r.sinks = prints(cfg)
 	r.conns, r.fixed = connPrints(cfg), fixedPrints(cfg)
 	return r
@@ -84,11 +86,11 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 		r.cfg, r.conns = next, conns
 		return nil, needsRestart, nil
 	}
-	b := &builder{cfg: next, opt: r.opt}
+	b := &builder{cfg: next, opt: r.opt, offered: r.offered}
 	if err := errors.Join(b.try(newSinks, newStreams), b.refused(ctx, r.conns)); err != nil {
 		return nil, nil, fmt.Errorf("%w: what ran before runs on", err)
 	}
-	old := &builder{cfg: r.cfg, opt: r.opt}
+	old := &builder{cfg: r.cfg, opt: r.opt, offered: r.offered}
 	err = r.p.Change(ctx, pipeline.Change{
 		Streams: goneStreams, Sinks: goneSinks,
 		Make: func() (pipeline.Parts, error) { return b.parts(newSinks, newStreams) },

@@ -184,7 +184,7 @@ type Source struct {
 	Group string `yaml:"group" only:"kafka" default:"quell-STREAM" example:"quell-turbines"`
 	// Where to begin without a committed offset.
 	Start string `yaml:"start" only:"kafka" enum:"earliest,latest" default:"earliest" example:"latest"`
-	// Compacted topic of the state.
+	// Compacted topic of the state. With model.scope: shared there is STATE_TOPIC.models too.
 	StateTopic string `yaml:"state_topic" only:"kafka" default:"quell.STREAM.state" example:"quell.turbines.state"`
 
 	// File to read; - is standard input.

@@ -112,7 +112,7 @@ var meanings = map[string]string{
 	"Source.share_affinity":    "A shared subscription ($share) is safe: there is one replica, or the broker keeps a series with one.",
 	"Source.shared_input":      "Another stream may read the same messages.",
 	"Source.start":             "Where to begin without a committed offset.",
-	"Source.state_topic":       "Compacted topic of the state.",
+	"Source.state_topic":       "Compacted topic of the state. With model.scope: shared there is STATE_TOPIC.models too.",
 	"Source.time":              "Column of the event time. Default: ts, time, timestamp or datetime, whichever is there first.",
 	"Source.time_unit":         "Unit of the event time. Default: text is RFC 3339, numbers are milliseconds.",
 	"Source.topics":            "Topics to read. MQTT: templates, in which {series} and {channel} stand for levels, and + and # are as ever. Kafka: names.",

@@ -4,6 +4,7 @@ package ops
 
 import (
 	"encoding/json"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
@@ -13,12 +14,20 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
-const jsonnet = "github.com/google/go-jsonnet/cmd/jsonnet@v0.22.0"
+const (
+	jsonnet = "github.com/google/go-jsonnet/cmd/jsonnet@v0.22.0"
+	module  = "github.com/quell-stream/quell"
+)
 
-// mixed evaluates an expression about the mixin.
+// mixed evaluates an expression about the mixin, as it is vendored: deploy, and nothing
+// else of the repository.
 func mixed(t *testing.T, expression string) any {
 	t.Helper()
-	cmd := exec.Command("go", "run", jsonnet, "-e", "local quell = import 'deploy/mixin/mixin.libsonnet'; "+expression)
+	vendor := t.TempDir()
+	if err := os.CopyFS(filepath.Join(vendor, module, "deploy"), os.DirFS(filepath.Join(root(), "deploy"))); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("go", "run", jsonnet, "-J", vendor, "-e", "local quell = import '"+module+"/deploy/mixin/mixin.libsonnet'; "+expression)
 	cmd.Dir = root()
 	out, err := cmd.Output()
 	if err != nil {

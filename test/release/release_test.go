@@ -3,6 +3,7 @@ package release
 import (
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -80,17 +81,20 @@ func TestFiles(t *testing.T) {
 	for _, h := range p.Before.Hooks {
 		for word := range strings.FieldsSeq(h) {
 			if strings.HasPrefix(word, "scripts/") {
-				made = append(made, "bin/packages/")
+				made = append(made, packages(t, read(t, word))...)
 				if info, err := os.Stat(filepath.Join(root, word)); err != nil || info.Mode()&0o111 == 0 {
 					t.Errorf("%s is not there to be run", word)
 				}
 			}
 		}
 		if target, is := strings.CutPrefix(h, "make "); is {
-			if err := exec.Command("make", "-n", "-C", root, target).Run(); err != nil {
+			says, err := exec.Command("make", "-n", "-C", root, target).Output()
+			if err != nil {
 				t.Errorf("make %s: %v", target, err)
 			}
-			made = append(made, "bin/quell.cdx.json")
+			for _, m := range regexp.MustCompile(`-output (\S+)`).FindAllSubmatch(says, -1) {
+				made = append(made, string(m[1]))
+			}
 		}
 	}
 	var named []string
@@ -103,12 +107,37 @@ func TestFiles(t *testing.T) {
 	if len(named) < 8 {
 		t.Errorf("only %v are named", named)
 	}
+	fits := func(pattern, name string) bool { ok, err := path.Match(pattern, name); return ok && err == nil }
+	for _, m := range made {
+		if !slices.ContainsFunc(named, func(n string) bool { return fits(n, m) }) {
+			t.Errorf("%s is made, and not named", m)
+		}
+	}
 	for _, n := range named {
-		if slices.ContainsFunc(made, func(m string) bool { return strings.HasPrefix(n, m) }) {
+		if slices.ContainsFunc(made, func(m string) bool { return fits(n, m) }) {
 			continue
 		}
 		if found, err := filepath.Glob(filepath.Join(root, n)); err != nil || len(found) == 0 {
 			t.Errorf("%s is not there, and nothing makes it", n)
 		}
 	}
+}
+
+// packages returns a file of each sort that scripts/packages.sh writes to bin/packages.
+func packages(t *testing.T, script string) (all []string) {
+	t.Helper()
+	words := func(pattern string) []string {
+		m := regexp.MustCompile(pattern).FindStringSubmatch(script)
+		if m == nil {
+			t.Fatalf("scripts/packages.sh has nothing like %s", pattern)
+		}
+		return strings.Fields(m[1])
+	}
+	for _, kind := range words(`for kind in ([a-z ]+); do`) {
+		all = append(all, "bin/packages/quell."+kind)
+	}
+	for _, shell := range words(`for shell in ([a-z ]+); do .* >"\$out/share/quell\.\$shell"`) {
+		all = append(all, "bin/packages/share/quell."+shell)
+	}
+	return append(all, "bin/packages/"+strings.Replace(words(`gzip -9nf "\$out"/(share/man/\*\.1)\n`)[0], "*", "quell", 1)+".gz")
 }
