@@ -347,12 +347,12 @@ func (a *Adapter) ask(ts []*track, p *pending) {
 	a.request(ts, p)
 }
 
-// request has the engine switch series, those that nothing else was decided on
-// meanwhile.
+// request has the engine switch series, but for those that it serves so by now or that
+// were let be.
 func (a *Adapter) request(ts []*track, p *pending) {
 	for _, t := range ts {
 		a.mu.Lock()
-		wanted := t.pending == p
+		wanted := t.pending != nil
 		a.mu.Unlock()
 		if !wanted {
 			continue
