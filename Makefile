@@ -46,7 +46,7 @@ test: ## exactly what the README says
 	go test ./...
 
 race:
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on $(RACE)
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 30m $(RACE)
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent'
 
 generate: ## the assembly, from its generator
@@ -56,7 +56,7 @@ generate: ## the assembly, from its generator
 	    $(GO) run . -op $$op-arm64 -out ../$${op}_arm64.s) || exit 1; done
 
 purego: ## the generic kernels only
-	$(GO) test -tags purego ./...
+	$(GO) test -tags purego -timeout 30m ./...
 
 skips: ## no test may be skipped but those listed
 	@$(GO) test -json ./... | $(GO) run ./.ci/skips .ci/skips.txt
