@@ -188,6 +188,25 @@ func TestReloadTriesRotatedSecrets(t *testing.T) {
 	write(path, strings.Replace(text, "listen: off", "listen: off, token_file: "+token, 1))
 	write(password, "right")
 	write(token, "one token that is long enough")
+	p, r := running(t, path)
+	for ok, _ := p.Ready(); !ok; ok, _ = p.Ready() {
+		time.Sleep(5 * time.Millisecond)
+	}
+	write(password, "wrong")
+	if changed, _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "connections.m: ") || changed != nil {
+		t.Errorf("a wrong password: changed %v, %v", changed, err)
+	}
+	write(password, "another")
+	write(token, "another token that is long enough")
+	changed, restart, err := r.Reload(t.Context())
+	if want := []string{"streams.a", "streams.b"}; err != nil || !slices.Equal(changed, want) || !slices.Equal(restart, []string{"http"}) {
+		t.Errorf("a right one, and a token: changed %v, needs a restart %v, %v; want %v and http", changed, restart, err, want)
+	}
+}
+
+// running runs the pipeline of a file until the test ends, and returns what reloads it.
+func running(t *testing.T, path string) (*pipeline.Pipeline, *Reloader) {
+	t.Helper()
 	cfg, _, err := config.Load(path)
 	if err != nil {
 		t.Fatal(err)
@@ -200,24 +219,13 @@ func TestReloadTriesRotatedSecrets(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	for ok, _ := p.Ready(); !ok; ok, _ = p.Ready() {
-		time.Sleep(5 * time.Millisecond)
-	}
-	r := NewReloader(path, cfg, opt, p)
-	write(password, "wrong")
-	if changed, _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "connections.m: ") || changed != nil {
-		t.Errorf("a wrong password: changed %v, %v", changed, err)
-	}
-	write(password, "another")
-	write(token, "another token that is long enough")
-	changed, restart, err := r.Reload(t.Context())
-	if want := []string{"streams.a", "streams.b"}; err != nil || !slices.Equal(changed, want) || !slices.Equal(restart, []string{"http"}) {
-		t.Errorf("a right one, and a token: changed %v, needs a restart %v, %v; want %v and http", changed, restart, err, want)
-	}
-	stop()
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	t.Cleanup(func() {
+		stop()
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
+	return p, NewReloader(path, cfg, opt, p)
 }
 
 // TestReloadOfFiles: a file that a section names counts with what it holds.
