@@ -20,8 +20,12 @@ type cut struct {
 	lanes []*lane // whose state is wanted, unless it was written before its turn
 }
 
-// pointSlice is how long states are written at a time.
-const pointSlice = time.Millisecond
+// pointSlice is how long states are written at a time, and pointRest how long the worker
+// then leaves the processor to others, who may have a delivery for it.
+const (
+	pointSlice = time.Millisecond
+	pointRest  = time.Millisecond
+)
 
 // checkpoint takes a checkpoint of the present state and hands it to the
 // committer, over the next slices; with wait it returns only when it is durable and
@@ -40,7 +44,7 @@ func (w *worker) checkpoint(hard context.Context, wait bool) error {
 		return nil
 	}
 	w.begin()
-	if !wait {
+	if w.cut.p.Calm = !wait; !wait {
 		return w.carve(hard, pointSlice)
 	}
 	w.save(w.cut.lanes)
@@ -94,24 +98,18 @@ func (w *worker) carve(hard context.Context, length time.Duration) error {
 		c.lanes = c.lanes[n:]
 	}
 	if len(c.lanes) > 0 {
+		w.rested.Reset(pointRest)
 		return nil
 	}
 	return w.com.put(hard, w.taken(), false)
 }
 
-// always is a channel that one can receive from.
-var always = func() chan struct{} {
-	c := make(chan struct{})
-	close(c)
-	return c
-}()
-
-// more is ready while there are states to be written.
-func (w *worker) more() <-chan struct{} {
+// more is ready when there are states to be written.
+func (w *worker) more() <-chan time.Time {
 	if w.cut == nil {
 		return nil
 	}
-	return always
+	return w.rested.C
 }
 
 // finishCut hands over what is being taken, if anything is.
@@ -120,6 +118,7 @@ func (w *worker) finishCut(hard context.Context) error {
 		return nil
 	}
 	w.save(w.cut.lanes)
+	w.cut.p.Calm = false // somebody waits for what comes behind it
 	return w.com.put(hard, w.taken(), false)
 }
 

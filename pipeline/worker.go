@@ -96,9 +96,10 @@ type worker struct {
 	lost  map[string]bool // partitions given up by this process
 	pool  batchPool
 
-	arenas   sync.Pool // of states on their way to the committer
-	cut      *cut      // the checkpoint that is being taken, nil: none is
-	cutLanes []*lane   // memory of its lanes
+	arenas   sync.Pool   // of states on their way to the committer
+	cut      *cut        // the checkpoint that is being taken, nil: none is
+	cutLanes []*lane     // memory of its lanes
+	rested   *time.Timer // when it goes on, unless a chunk comes before
 
 	parts []part
 	halt  <-chan struct{} // closed when the worker is to stop reading
@@ -161,6 +162,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 		return nil, err
 	}
 	w.eng.save = w.saveOne
+	w.rested = time.NewTimer(0)
 	if err = w.openStore(); err != nil {
 		return nil, err
 	}

@@ -61,6 +61,8 @@ type Checkpoint struct {
 	Decided uint64 // Decided() as of the moment the checkpoint was taken
 	// Model returns the bytes of a model that an entry names, for stores that others read.
 	Model func(name string) ([]byte, error)
+	// Calm says that nobody waits for it: it is written a piece at a time, see Pace.
+	Calm bool
 }
 
 // Snapshot is what a stream is restored from.

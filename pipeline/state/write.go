@@ -10,13 +10,16 @@ import (
 
 // writeBytes is how much is written at a time. A checkpoint may take hundreds of
 // megabytes, and is not copied for its file.
-const writeBytes = 256 << 10
+const writeBytes = 64 << 10
 
-// syncBytes is after how much of a checkpoint the disk is given what there is of it.
-// Else a journal on the same disk, whose few bytes are wanted at once, would wait for
-// all of it: file systems write what is older first. A frame that is there in part
-// alone counts as none.
-const syncBytes = 4 << 20
+// syncBytes is after how much of a checkpoint the disk is given what there is of it, and
+// calmBytes where nobody waits for it. Else a journal on the same disk, whose few bytes are
+// wanted at once, would wait for all of it: file systems write what is older first. A
+// frame that is there in part alone counts as none.
+const (
+	syncBytes = 4 << 20
+	calmBytes = 512 << 10
+)
 
 // writer gathers what it is given and writes it behind each other.
 type writer struct {
@@ -25,6 +28,9 @@ type writer struct {
 	due int   // bytes since the latest sync
 	buf []byte
 	err error
+
+	calm bool // see Checkpoint
+	pace Pace
 }
 
 func (w *writer) write(b []byte) {
@@ -42,7 +48,10 @@ func (w *writer) flush() {
 		_, w.err = w.f.WriteAt(w.buf, w.at)
 		w.due += len(w.buf)
 		w.at, w.buf = w.at+int64(len(w.buf)), w.buf[:0]
-		if w.due >= syncBytes && w.err == nil {
+		if w.calm {
+			w.pace.Rest()
+		}
+		if (w.due >= syncBytes || w.calm && w.due >= calmBytes) && w.err == nil {
 			w.due, w.err = 0, w.f.Sync()
 		}
 	}
@@ -56,7 +65,7 @@ func (s *Stream) writeChange(f fsys.File, at int64, c *Checkpoint, full bool) (i
 	if s.buf == nil {
 		s.buf = make([]byte, 0, writeBytes)
 	}
-	w := &writer{f: f, at: at, buf: s.buf[:0]}
+	w := &writer{f: f, at: at, buf: s.buf[:0], calm: c.Calm}
 	portions := s.portions(c)
 	last := len(portions) - 1
 	switch {

@@ -43,9 +43,9 @@ type id struct{ topic, name string }
 // most bounds what is written at a time: partitions are independent of each other.
 const most = 8
 
-// Change implements state.Store: it writes the partitions of c side by side, each in
-// the order models, states, head. An error that wraps state.ErrOver says that the
-// assignment is to be ended.
+// Change implements state.Store: it writes the partitions of c side by side, or behind
+// each other where nobody waits for them, each in the order models, states, head. An
+// error that wraps state.ErrOver says that the assignment is to be ended.
 func (s *Store) Change(c state.Checkpoint) error {
 	jobs, err := s.split(&c)
 	if err != nil {
@@ -53,6 +53,9 @@ func (s *Store) Change(c state.Checkpoint) error {
 	}
 	errs := make([]error, len(jobs))
 	slots := make(chan struct{}, most)
+	if c.Calm {
+		slots = make(chan struct{}, 1)
+	}
 	var wg sync.WaitGroup
 	for i, j := range jobs {
 		slots <- struct{}{}
@@ -72,6 +75,7 @@ type job struct {
 	entries []state.Entry
 	decided uint64
 	model   func(string) ([]byte, error)
+	calm    bool
 }
 
 // split sorts a checkpoint by partition number.
@@ -88,7 +92,7 @@ func (s *Store) split(c *state.Checkpoint) ([]*job, error) {
 			if t == nil {
 				return nil, "", fmt.Errorf("state: %s was never taken", part)
 			}
-			j = &job{t: t, decided: c.Decided, model: c.Model}
+			j = &job{t: t, decided: c.Decided, model: c.Model, calm: c.Calm}
 			byNumber[number] = j
 		}
 		return j, topic, nil
@@ -134,9 +138,13 @@ func (s *Store) write(j *job) error {
 		b.remove(k)
 	}
 	seen := map[id]bool{}
+	var pace state.Pace
 	for i := range j.entries {
 		if err := b.entry(j, &j.entries[i]); err != nil {
 			return err
+		}
+		if j.calm {
+			pace.Rest()
 		}
 		seen[id{j.entries[i].Part, j.entries[i].Series}] = true
 	}
