@@ -28,7 +28,7 @@ type FS interface {
 	SyncDir(dir string) error
 }
 
-// File is an open file.
+// File is an open file. Sync makes its content and its size durable.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -90,6 +90,9 @@ func (OS) Remove(path string) error { return os.Remove(path) }
 func (OS) SyncDir(dir string) error { return atomicfile.SyncDir(dir) }
 
 type osFile struct{ *os.File }
+
+// Sync implements File. When the file was read or written last need not be durable.
+func (f osFile) Sync() error { return syncData(f.File) }
 
 func (f osFile) Size() (int64, error) {
 	fi, err := f.Stat()
