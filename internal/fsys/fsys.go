@@ -38,6 +38,15 @@ type File interface {
 	Close() error
 }
 
+// Start has the disk begin to write what a file holds from off on, n bytes, where the
+// system can be asked for that, and does not wait. It makes nothing durable: it spares
+// the next Sync, and those of other files on the same disk, to wait for all of it.
+func Start(f File, off, n int64) {
+	if f, is := f.(osFile); is {
+		start(f.File, off, n)
+	}
+}
+
 // OS is the machine's own file system. Files hold what users measure: only their
 // owner may read those that it creates.
 type OS struct{}

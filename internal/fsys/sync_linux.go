@@ -4,10 +4,13 @@ import (
 	"errors"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
-// syncData spares the file system the times of a file: where neither size nor place of
-// what it holds has changed, only what was written is waited for.
+// syncData makes the content and the size of a file durable, and spares the file system
+// its times: where neither size nor place of what it holds has changed, only what was
+// written is waited for.
 func syncData(f *os.File) error {
 	c, err := f.SyscallConn()
 	if err != nil {
@@ -23,4 +26,11 @@ func syncData(f *os.File) error {
 		serr = &os.PathError{Op: "sync", Path: f.Name(), Err: serr}
 	}
 	return errors.Join(err, serr)
+}
+
+// start is a hint: where it is refused the Sync that follows has more to do.
+func start(f *os.File, off, n int64) {
+	if c, err := f.SyscallConn(); err == nil {
+		_ = c.Control(func(fd uintptr) { _ = unix.SyncFileRange(int(fd), off, n, unix.SYNC_FILE_RANGE_WRITE) })
+	}
 }
