@@ -316,7 +316,7 @@ func (r *Reader) parseTime(found []json.Leaf) *ingest.MalformedError {
 
 // read reads a reading. In CSV words stand for missing values too.
 func (r *Reader) read(c *field.Channel, b []byte) (v float64, why ingest.Missing, ok bool) {
-	if v, why, ok = c.Read(r.decimal(b)); !ok && r.find == nil && gap(b) {
+	if v, why, ok = c.Read(r.decimal(b)); !ok && r.find == nil && field.Gap(b) {
 		return 0, ingest.Null, true
 	}
 	return v, why, ok
@@ -328,7 +328,7 @@ func (r *Reader) decimal(b []byte) []byte {
 	if r.find != nil || r.lines.sep != ';' {
 		return b
 	}
-	return decimalPoint(b, r.number[:])
+	return field.DecimalPoint(b, r.number[:])
 }
 
 // wanted returns the row's fields in the order time, series, channels.

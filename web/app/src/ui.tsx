@@ -86,7 +86,9 @@ export function Write({ run, children, done }: { run: () => Promise<unknown>; ch
   const may = store.status?.writes ?? false;
   const out = useRef<HTMLSpanElement>(null);
   const click = async (): Promise<void> => {
-    try { await run(); out.current!.textContent = ""; done?.(); } catch (e) { out.current!.textContent = (e as Error).message; }
+    let said = "";
+    try { await run(); done?.(); } catch (e) { said = (e as Error).message; }
+    if (out.current) out.current.textContent = said; // else the page is another one by now
   };
   return (
     <span class="write">
