@@ -71,7 +71,8 @@ function Trace({ name, values }: { name: string; values: (number | null)[] }) {
   const lo = Math.min(...good), hi = Math.max(...good);
   useEffect(() => {
     const draw = (): void => {
-      const cv = ref.current!, ratio = devicePixelRatio;
+      const cv = ref.current, ratio = devicePixelRatio;
+      if (!cv) return; // the page is another one by now
       cv.width = cv.clientWidth * ratio;
       cv.height = cv.clientHeight * ratio;
       const ctx = cv.getContext("2d")!;
