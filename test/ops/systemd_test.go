@@ -9,20 +9,23 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // booted is a systemd that is the first process of namespaces of its own. What it mounts,
 // and what its units do to /run, /var/lib and the accounts, nobody else sees.
 type booted struct{ pid string }
 
+// seeCgroups, enter and leave: a cgroup of our own, and what is left of it taken away.
+const (
+	seeCgroups = "set -e\nmount --make-rprivate /\nmount -t cgroup2 none /sys/fs/cgroup\n"
+	enter      = seeCgroups + "mkdir -p /sys/fs/cgroup/$NAME\necho $$ > /sys/fs/cgroup/$NAME/cgroup.procs\n"
+	leave      = seeCgroups + "find /sys/fs/cgroup/$NAME -depth -type d -exec rmdir {} +"
+)
+
 // namespaces is what stands between this machine and a systemd of our own: an empty
 // cgroup, /run and /var/lib in memory, and an account for the service.
-const namespaces = `set -e
-mount --make-rprivate /
-mount -t cgroup2 none /sys/fs/cgroup
-mkdir -p /sys/fs/cgroup/$NAME
-echo $$ > /sys/fs/cgroup/$NAME/cgroup.procs
-exec unshare --cgroup --mount sh -c '
+const namespaces = enter + `exec unshare --cgroup --mount sh -c '
 set -e
 umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup
 mount -t tmpfs none /run && mount -t tmpfs none /var/lib
@@ -40,10 +43,21 @@ func boot(t *testing.T, config string, dropIn string) *booted {
 	if _, err := os.Stat("/lib/systemd/systemd"); err != nil || os.Getuid() != 0 {
 		t.Skip("to start a systemd of its own this test must be root, on a machine that has systemd")
 	}
-	if out, err := exec.Command("unshare", "--pid", "--fork", "--mount", "--cgroup", "sh", "-c", "mount --make-rprivate / && mount -t cgroup2 none /sys/fs/cgroup").CombinedOutput(); err != nil {
+	dir := t.TempDir()
+	env := append(os.Environ(), "DIR="+dir, fmt.Sprintf("NAME=quell-ops-%d", os.Getpid()))
+	apart := func(script string) *exec.Cmd {
+		cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--ipc", "--uts", "sh", "-c", script)
+		cmd.Env = env
+		return cmd
+	}
+	t.Cleanup(func() {
+		for i := 0; i < 50 && apart(leave).Run() != nil; i++ { // its processes are on their way out
+			time.Sleep(100 * time.Millisecond)
+		}
+	})
+	if out, err := apart(enter + "exec unshare --cgroup --mount true").CombinedOutput(); err != nil {
 		t.Skipf("no namespaces may be made here: %v: %s", err, out)
 	}
-	dir := t.TempDir()
 	unit := strings.NewReplacer("/usr/bin/quell", "/run/q/quell", "/etc/quell/", "/run/q/etc/").Replace(read(t, unitFile))
 	unit += "\n[Service]\n" + dropIn
 	if err := os.Mkdir(filepath.Join(dir, "units"), 0o755); err != nil {
@@ -65,9 +79,7 @@ func boot(t *testing.T, config string, dropIn string) *booted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	group := fmt.Sprintf("quell-ops-%d", os.Getpid())
-	cmd := exec.Command("unshare", "--pid", "--fork", "--kill-child", "--mount", "--mount-proc", "--ipc", "--uts", "sh", "-c", namespaces)
-	cmd.Env = append(os.Environ(), "DIR="+dir, "NAME="+group)
+	cmd := apart(namespaces)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
