@@ -8,7 +8,7 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 KERNELS := model/internal/kernel
 NESTED := $(KERNELS)/gen web/app/gen test/browser test/chart test/release
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom scale scale-quick dashboard page browser screens
+.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom snapshot scale scale-quick dashboard page browser screens
 all: check test
 
 tools: ## fetch modules and the linter
@@ -129,6 +129,11 @@ ops: ## rules, dashboard, unit, packages and chart on a real Prometheus and with
 
 packages: ## deb and rpm for amd64, arm64 and armv7 into bin/packages
 	scripts/packages.sh bin/packages
+
+GORELEASER := github.com/goreleaser/goreleaser/v2@v2.16.0
+
+snapshot: ## what a release is made of, into dist, without publishing anything
+	$(GO) run $(GORELEASER) release --snapshot --clean
 
 SBOM := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
 

@@ -133,15 +133,15 @@ func ask[T any](ctx context.Context, c *Client, method, path string, query url.V
 	return v, nil
 }
 
-// at joins names to a path; each is escaped, and so are the dots of "." and "..", which
-// would else be taken for places in the path.
+// at joins names to a path; each is escaped. Names that would else be taken for
+// places in the path, of one or two dots or a slash, have a tilde in front, and those of
+// tildes before them one more.
 func at(first string, names ...string) string {
 	for _, n := range names {
-		escaped := url.PathEscape(n)
-		if n == "." || n == ".." {
-			escaped = strings.ReplaceAll(n, ".", "%2E")
+		if place := strings.TrimLeft(n, "~"); place == "." || place == ".." || place == "/" {
+			n = "~" + n
 		}
-		first += "/" + escaped
+		first += "/" + url.PathEscape(n)
 	}
 	return first
 }

@@ -57,6 +57,7 @@ type lane struct {
 	watch *watch
 	state string  // state of the monitor as of the latest slot
 	score float64 // standardised score as of the latest slot
+	doubt doubt   // of its readings
 
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
@@ -112,9 +113,10 @@ type waitSlot struct {
 type waitCell struct {
 	window.Cell
 	scale    window.Scale
-	x        float64 // input of the net, scaled
-	coloured bool    // the noise is taken not to be white
-	colour   float32 // that the net is told, 0: none
+	x        float64      // input of the net, scaled
+	coloured bool         // the noise is taken not to be white
+	doubt    sink.Quality // that a fault leaves of a reading
+	colour   float32      // that the net is told, 0: none
 }
 
 func newLane(e *Engine, part string, series string) (*lane, error) {
@@ -302,7 +304,7 @@ func (l *lane) Slot(s *window.Slot) {
 	if e := l.eng.eyes; e != nil {
 		e.slot(l, s)
 	}
-	w.score, w.state = l.score, l.state
+	l.stand(w)
 	if len(l.rebases) > 0 {
 		l.rebase()
 	}

@@ -7,13 +7,16 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state. In one of version 7 there is also
-// what a young series does not have yet; it is read too.
+// laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
+// of version 8 there is no doubt of readings, and in one of version 7 there is also
+// what a young series does not have yet.
 const (
-	laneVersion = 8
+	laneVersion = 9
+	doubtsSince = 9
 	oldestLane  = 7
 )
 
@@ -49,7 +52,7 @@ func (l *lane) appendState(dst []byte) []byte {
 	}
 	dst = wire.I64(dst, l.waitingRaw)
 	dst = wire.String(dst, l.state)
-	dst = wire.F64(dst, l.score)
+	dst = l.doubt.append(wire.F64(dst, l.score))
 	dst = appendSwitches(l.life.append(dst), l.switches)
 	dst = appendSwitches(dst, l.later)
 	dst = wire.U64(dst, uint64(len(l.rebases)))
@@ -82,8 +85,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	if v := r.U8(); r.Err() == nil && (v < oldestLane || v > laneVersion) {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d and %d", series, v, oldestLane, laneVersion)
+	v := r.U8()
+	if r.Err() == nil && (v < oldestLane || v > laneVersion) {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, v, oldestLane, laneVersion)
 	}
 	l.mark, l.turn = r.I64(), r.I64()
 	rate := r.F64() // that it was begun for; the grid may be at another one by now
@@ -99,7 +103,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		l.rateHz = rate
 	}
 	if l.remember(); r.Err() == nil && l.past != nil && len(past) > 0 {
-		if err := l.past.restoreState(past, l, bank); err != nil {
+		if err := l.past.restoreState(past, l, bank, v); err != nil {
 			return nil, fmt.Errorf("the saved state of series %q: its past: %w", series, err)
 		}
 	}
@@ -132,7 +136,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for range r.Len(8) {
-		readWaiting(r, l.waiting.push())
+		readWaiting(r, l.waiting.push(), v)
 		if r.Err() != nil {
 			break
 		}
@@ -143,6 +147,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	l.waitingRaw = r.I64()
 	l.state = r.String()
 	l.score = r.F64()
+	if v >= doubtsSince {
+		l.doubt = readDoubt(r, len(l.scalers))
+	}
 	l.life = readLife(r)
 	l.switches = readSwitches(r, series, bank)
 	l.later = readSwitches(r, series, bank)
@@ -203,11 +210,12 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
 		dst = wire.F32(wire.Bool(wire.F64(dst, c.x), c.coloured), c.colour)
+		dst = wire.U8(dst, uint8(c.doubt))
 	}
 	return dst
 }
 
-func readWaiting(r *wire.Reader, w *waitSlot) {
+func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 	w.index, w.time, w.epoch = r.I64(), r.I64(), r.Int()
 	w.source = ingest.TimeSource(r.U8())
 	w.score = r.F64()
@@ -220,6 +228,9 @@ func readWaiting(r *wire.Reader, w *waitSlot) {
 		c.Own, c.Held = r.Bool(), r.Bool()
 		c.scale = window.Scale{Mean: r.F64(), Dev: r.F64(), Sigma: r.F64()}
 		c.x, c.coloured, c.colour = r.F64(), r.Bool(), r.F32()
+		if c.doubt = sink.Good; version >= doubtsSince {
+			c.doubt = readQuality(r)
+		}
 	}
 }
 

@@ -37,11 +37,18 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
-// TestEarlierState: a series whose state version 7 wrote after 40 slots goes on as one
-// that was never interrupted, within what kernels round otherwise. The fixture is what
-// appendState gave then.
+// TestEarlierState: a series whose state an earlier version wrote after 40 slots goes on
+// as one that was never interrupted, within what kernels round otherwise. The fixtures
+// are what appendState gave then.
 func TestEarlierState(t *testing.T) {
-	f, err := os.Open("testdata/lane7.gz")
+	for _, name := range []string{"lane7.gz", "lane8.gz"} {
+		t.Run(name, func(t *testing.T) { goesOnFrom(t, unpacked(t, "testdata/"+name)) })
+	}
+}
+
+func unpacked(t *testing.T, name string) []byte {
+	t.Helper()
+	f, err := os.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,10 +57,15 @@ func TestEarlierState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := io.ReadAll(z)
+	b, err := io.ReadAll(z)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return b
+}
+
+func goesOnFrom(t *testing.T, state []byte) {
+	t.Helper()
 	bank, err := NewBank(t.TempDir())
 	if err != nil {
 		t.Fatal(err)

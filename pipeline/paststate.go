@@ -39,12 +39,12 @@ func (p *past) appendState(dst []byte) []byte {
 }
 
 // restoreState reads it back, as far as the span is long enough now. Where a model
-// is not there any more nothing is remembered.
-func (p *past) restoreState(src []byte, l *lane, bank models) error {
+// is not there any more nothing is remembered. version is that of the lane's state.
+func (p *past) restoreState(src []byte, l *lane, bank models, version uint8) error {
 	r := wire.NewReader(src)
 	for range r.Len(8) {
 		w := p.slots.push()
-		readWaiting(r, w)
+		readWaiting(r, w, version)
 		w.served, w.rev, w.changed = r.Bool(), r.Int(), false
 		w.ests = make([]estimate, len(w.cells))
 		for ch := range w.ests {

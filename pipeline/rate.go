@@ -33,5 +33,5 @@ func (l *lane) changeRate(t int64) {
 	l.retire(t, "the rate of the series has changed, and its monitor begins anew")
 	l.before = l.seen()
 	l.watch = newWatch(l, alarms, l.rateHz)
-	l.state, l.score = monitor.Learning, nan
+	l.state, l.score, l.doubt = monitor.Learning, nan, doubt{}
 }

@@ -40,6 +40,9 @@ func fill(r *sink.Record, w *waitSlot, estimates []estimate, served, early bool,
 			v.Flags |= sink.NoLookahead
 		}
 		v.Flags |= missingFlag(&wc.Cell)
+		if wc.Valid() {
+			v.Quality = wc.doubt
+		}
 		if served {
 			e := &estimates[i]
 			v.Flags |= estimateFlags(e, noise != nil && noise[i].Colour > 0)

@@ -80,11 +80,12 @@ func (w *watch) slot(l *lane, s *window.Slot) {
 	w.seen++
 	if w.awaited != nil {
 		w.keep(s)
-		l.state = monitor.Learning
+		l.state, l.doubt = monitor.Learning, doubt{}
 		return
 	}
 	d, hop := w.all.Push(s.Index, s.Time, w.values, w.missing)
 	l.state = d.State
+	l.doubtBy(&d)
 	if hop {
 		l.score = d.Z
 	}
@@ -185,7 +186,7 @@ func (w *watch) gap() { w.all.Gap() }
 // rebase takes the present as the new normal.
 func (w *watch) rebase(l *lane) {
 	w.all.Rebase()
-	l.state = w.all.State()
+	l.state, l.doubt = w.all.State(), doubt{}
 }
 
 func (w *watch) appendState(dst []byte) []byte {

@@ -21,7 +21,7 @@ const (
 	Filled                     // missing, filled by the model
 	Substituted                // an outlier, replaced
 	Uncertain
-	Bad // no usable value
+	Bad // no usable value, or the reading of a sensor that is stuck
 )
 
 // String returns good, filled, substituted, uncertain or bad.

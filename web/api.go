@@ -141,7 +141,7 @@ func (a *api) series(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) oneSeries(w http.ResponseWriter, r *http.Request) {
-	d, err := a.View.OneSeries(r.Context(), r.PathValue("stream"), r.PathValue("series"))
+	d, err := a.View.OneSeries(r.Context(), named(r, "stream"), named(r, "series"))
 	if err != nil {
 		fail(w, err)
 		return
@@ -183,7 +183,7 @@ func (a *api) acknowledge(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, errors.New(`the body must be {"event": ID}, the id of an event or of an alert`))
 		return
 	}
-	if err := a.View.Acknowledge(r.Context(), r.PathValue("stream"), r.PathValue("series"), body.Event); err != nil {
+	if err := a.View.Acknowledge(r.Context(), named(r, "stream"), named(r, "series"), body.Event); err != nil {
 		fail(w, err)
 		return
 	}

@@ -30,7 +30,7 @@ func (c Config) models(mux *http.ServeMux) {
 				refuse(w, http.StatusBadRequest, errors.New("series: name its stream too, as stream=NAME"))
 				return
 			}
-			series, err := do(r.PathValue("name"), in)
+			series, err := do(named(r, "name"), in)
 			switch {
 			case errors.Is(err, pipeline.ErrNoModel), errors.Is(err, pipeline.ErrUnknown):
 				write(w, http.StatusNotFound, map[string]any{"error": err.Error()})

@@ -214,7 +214,11 @@ func operation(method, path string) string {
 func parameters(path string, query []parameter) []any {
 	var all []any
 	for _, m := range inPath.FindAllStringSubmatch(path, -1) {
-		all = append(all, map[string]any{"name": m[1], "in": "path", "required": true, "schema": map[string]any{"type": "string"}})
+		p := map[string]any{"name": m[1], "in": "path", "required": true, "schema": map[string]any{"type": "string"}}
+		if m[1] == "series" || m[1] == "stream" {
+			p["description"] = "the name of the " + m[1] + "; `.`, `..` and `/` are written `~.`, `~..` and `~%2F`, and a name of tildes before them with one tilde more"
+		}
+		all = append(all, p)
 	}
 	for _, q := range query {
 		all = append(all, map[string]any{"name": q.name, "in": "query", "description": q.text, "required": q.name == "topics", "schema": map[string]any{"type": q.kind}})

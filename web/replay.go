@@ -16,7 +16,7 @@ func (a *api) listModels(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *api) replay(w http.ResponseWriter, r *http.Request) {
-	b, err := a.View.Replay(r.Context(), r.PathValue("stream"), r.PathValue("series"))
+	b, err := a.View.Replay(r.Context(), named(r, "stream"), named(r, "series"))
 	if err != nil {
 		fail(w, err)
 		return
@@ -30,7 +30,7 @@ type traces struct {
 }
 
 func (a *api) replayWindow(w http.ResponseWriter, r *http.Request) {
-	t, err := a.View.ReplayWindow(r.PathValue("stream"), r.PathValue("series"), r.PathValue("id"))
+	t, err := a.View.ReplayWindow(named(r, "stream"), named(r, "series"), named(r, "id"))
 	if err != nil {
 		fail(w, err)
 		return
@@ -41,7 +41,7 @@ func (a *api) replayWindow(w http.ResponseWriter, r *http.Request) {
 // exclude takes a window out of what is learnt from, or back in.
 func (a *api) exclude(excluded bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := a.View.ExcludeWindow(r.PathValue("stream"), r.PathValue("series"), r.PathValue("id"), excluded); err != nil {
+		if err := a.View.ExcludeWindow(named(r, "stream"), named(r, "series"), named(r, "id"), excluded); err != nil {
 			fail(w, err)
 			return
 		}

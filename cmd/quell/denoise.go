@@ -95,7 +95,7 @@ wavelet always needs all of it.`,
 	f.StringVarP(&o.out, "out", "o", "-", "output `file`, which is replaced where there is one, gzip if it ends in .gz; - is standard output")
 	f.StringVar(&o.model, "model", "base", "`model` that denoises: base, or a .quell or .onnx file")
 	f.StringVar(&o.filter, "filter", "", "classical `filter` that denoises in place of a model")
-	f.StringVar(&o.time, "time", "", "time `column`; default: ts, time, timestamp or datetime, else the row index makes the time")
+	f.StringVar(&o.time, "time", "", "time `column`, or DATE,TIME where it stands in two; default: ts, time, timestamp or datetime, else the row index makes the time")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to denoise; default: all numeric ones but labels")
 	f.StringVar(&o.series, "series", "", "`column` that names each row's series; default: all rows are one series")
 	f.Float64Var(&o.rate, "rate", 0, "sampling rate in `Hz`, that of the time column where there is one; default: learnt from it, 1 Hz where there is none")
@@ -213,9 +213,13 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	tellFates(note, o.series, &rep)
+	explained := o.verbose || onTerminal(s.err)
+	if len(r.TimeColumns()) == 2 && !explained {
+		note("the time is in " + r.TimeWords())
+	}
 	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
-	if o.verbose || onTerminal(s.err) {
+	if explained {
 		o.explain(note, r, rep.Summary)
 	}
 	if o.asJSON {

@@ -16,9 +16,9 @@ import (
 // s is nil where a filter that was asked for did.
 func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.Summary) {
 	time := "no column is named ts, time, timestamp or datetime (--time names one): the row makes the time, "
-	switch c := r.TimeColumn(); {
-	case c != "":
-		time = "the time is in column " + c
+	switch words := r.TimeWords(); {
+	case words != "":
+		time = "the time is in " + words
 	case o.rateGiven:
 		time += fmt.Sprintf("at %g Hz", o.rate)
 	default:
@@ -26,7 +26,7 @@ func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.S
 	}
 	var left []string
 	for _, c := range r.Columns() {
-		if c != r.TimeColumn() && c != o.series && !slices.Contains(r.Channels(), c) {
+		if !slices.Contains(r.TimeColumns(), c) && c != o.series && !slices.Contains(r.Channels(), c) {
 			left = append(left, c)
 		}
 	}

@@ -76,7 +76,7 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of column CH (repeatable)")
 	f.StringVar(&o.truth, "truth", "", "`file` that holds the truth in columns of the same names")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to score; default: all numeric ones but labels")
-	f.StringVar(&o.time, "time", "", "time `column`")
+	f.StringVar(&o.time, "time", "", "time `column`, or DATE,TIME where it stands in two")
 	f.Float64SliceVar(&o.snr, "snr", []float64{10}, "signal-to-noise ratios in `dB` of the noise that is added")
 	f.StringVar(&o.noise, "noise", string(eval.White), "`kind` of noise that is added: white, ar1 or impulse")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the noise")

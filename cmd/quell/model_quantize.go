@@ -57,7 +57,7 @@ and how many decibels less --snr white noise is reduced by.`,
 	f.StringVar(&o.data, "data", "", "`file` to find the ranges with")
 	f.StringVarP(&o.out, "out", "o", "", "`file` of the int8 model")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` of DATA; default: all numeric ones but labels")
-	f.StringVar(&o.time, "time", "", "time `column`")
+	f.StringVar(&o.time, "time", "", "time `column`, or DATE,TIME where it stands in two")
 	f.IntVar(&o.lookahead, "lookahead", anyLookahead, "`samples` of look-ahead of the base model; default: the most there is")
 	f.Float64Var(&o.snr, "snr", 10, "signal-to-noise ratio in `dB` of the noise whose reduction is compared")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the noise")

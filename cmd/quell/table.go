@@ -38,6 +38,9 @@ func readTableUpTo(s streams, path, timeColumn string, names []string, most int)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	if len(r.TimeColumns()) == 2 {
+		fmt.Fprintf(s.err, "note: %s: the time is in %s\n", path, r.TimeWords())
+	}
 	t = &table{path: path, names: r.Channels(), cols: make([][]float64, len(r.Channels()))}
 	for {
 		row, err := r.Read()

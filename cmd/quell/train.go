@@ -106,7 +106,7 @@ of the machine, and is told, so that --steps repeats it.`,
 	f := cmd.Flags()
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of channel CH (repeatable)")
 	f.StringSliceVar(&o.channels, "channels", nil, "`columns` to train on without truth; default: all numeric ones but labels")
-	f.StringVar(&o.time, "time", "", "time `column`")
+	f.StringVar(&o.time, "time", "", "time `column`, or DATE,TIME where it stands in two")
 	f.StringVar(&o.arch, "arch", "", "`file` that describes the net (YAML or JSON)")
 	f.StringVar(&o.corrupt, "corrupt", "", "noise to add to clean recordings, such as gaussian:snr=0..20+spike:p=0.02")
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names")

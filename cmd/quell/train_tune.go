@@ -56,7 +56,7 @@ machine. --budget bounds the time instead of the steps, which are then told.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVar(&o.clean, "clean", nil, "`CH=COL`: column COL is the truth of channel CH (repeatable)")
-	f.StringVar(&o.time, "time", "", "time `column`")
+	f.StringVar(&o.time, "time", "", "time `column`, or DATE,TIME where it stands in two")
 	f.StringVar(&o.corrupt, "corrupt", "", "noise to add to clean recordings, such as gaussian:snr=0..20+spike:p=0.02")
 	f.StringVar(&o.noise, "noise", "", "`file` of recorded noise, in columns of the channels' names")
 	f.StringVar(&o.space, "space", "", "`file` that says what to choose from")

@@ -27,6 +27,9 @@ const (
 	CSV   = "csv"
 )
 
+// separators are what may stand between columns.
+var separators = map[string]byte{"": ',', "comma": ',', "semicolon": ';', "tab": '\t'}
+
 // DefaultMaxBytes is the largest payload that is decoded unless configured.
 const DefaultMaxBytes = 1 << 20
 
@@ -47,6 +50,9 @@ type Config struct {
 	// Columns names the columns of a CSV line in order; columns that are named
 	// nowhere else are ignored.
 	Columns []string
+	// Separator is what stands between the columns of a CSV line: comma, semicolon, with
+	// which numbers may have a decimal comma, or tab. Default: comma.
+	Separator string
 	// TopicTemplates are the topics read (package topic). Empty: any topic.
 	TopicTemplates []string
 	// Channels are the stream's channels; Sample.Channel is an index into them.
@@ -127,6 +133,13 @@ func (c *Config) layout() (*field.Layout, error) {
 	}
 	if c.Type != CSV && len(c.Columns) > 0 {
 		fail("columns are for type csv only")
+	}
+	if c.Type != CSV && c.Separator != "" {
+		fail("separator is for type csv only")
+	}
+	var known bool
+	if l.Separator, known = separators[c.Separator]; !known {
+		fail("separator %q: must be one of comma, semicolon, tab", c.Separator)
 	}
 	return l, errors.Join(errs...)
 }

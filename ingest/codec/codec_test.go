@@ -44,6 +44,8 @@ func configs() map[string]codec.Config {
 		"json":  {Time: "ts", TimeUnit: "s", Series: "dev", Channels: channels},
 		"plain": {Type: "plain", TopicTemplates: []string{"s/{series}/{channel}"}, Channels: channels},
 		"csv":   {Type: "csv", Columns: []string{"dev", "ts", "t", "", "rpm"}, Series: "dev", Time: "ts", TimeUnit: "s", Channels: channels},
+		"sheet": {Type: "csv", Separator: "semicolon", Columns: []string{"dev", "ts", "t", "", "rpm"}, Series: "dev", Time: "ts", TimeUnit: "s", Channels: channels},
+		"tabs":  {Type: "csv", Separator: "tab", Columns: []string{"dev", "ts", "t", "", "rpm"}, Series: "dev", Time: "ts", TimeUnit: "s", Channels: channels},
 	}
 }
 
@@ -72,6 +74,13 @@ func TestDecode(t *testing.T) {
 		{"csv", "x", "a,,1.5,x,900", stored},
 		{"csv", "x", "a,10,1.5,\"x,y\",\"900\"\n", row(10e9, 1.5, 0, 900)},
 		{"csv", "x", "a,10,1,,2\n\na,11,3,,4\n", append(row(10e9, 1, 0, 2), row(11e9, 3, 0, 4)...)},
+		{"csv", "x", "\ufeffa,10,1.5,x,900\r\n", row(10e9, 1.5, 0, 900)},
+		{"csv", "x", "\ufeff\"a\",10,1.5,x,900", row(10e9, 1.5, 0, 900)},
+		{"csv", "x", "a,10,n/a,x,900", row(10e9, 0, ingest.Null, 900)},
+		{"sheet", "x", "\ufeffa;10,5;1,5;x,y;900\r\n", row(10.5e9, 1.5, 0, 900)},
+		{"sheet", "x", "a;10;\"1,5\";\"x;y\";900", row(10e9, 1.5, 0, 900)},
+		{"sheet", "x", "a;10;-127,0;;9e2", row(10e9, 0, ingest.Sentinel, 900)},
+		{"tabs", "x", "a\t10\t1.5\tx\t900", row(10e9, 1.5, 0, 900)},
 		{"csv", "x", "a,10,-127,,2", row(10e9, 0, ingest.Sentinel, 2)},
 		{"json", "x", `{"dev":"a","ts":10,"t":1,"rpm":2}`, row(10e9, 1, 0, 2)},
 	} {
@@ -99,6 +108,9 @@ func TestMalformed(t *testing.T) {
 		{"csv", "x", "a,1,2", "csv", "line 1 has 3 fields, want 5 (dev, ts, t, , rpm)"},
 		{"csv", "x", "a,10,1,,2\na,11,hot,,2", "not_a_number", `line 2: column "t" of channel temp is the text "hot"`},
 		{"csv", "x", "a,soon,1,,2", "time", "soon"},
+		{"csv", "x", "a,10,\"1,5\",,2", "not_a_number", `"1,5"`},
+		{"sheet", "x", "a;10;1.234,5;;2", "not_a_number", `"1.234,5"`},
+		{"tabs", "x", "a\t10\t1,5\t\t2", "not_a_number", `"1,5"`},
 		{"csv", "x", ",10,1,,2", "series", "empty"},
 		{"csv", "x", "a,10,\"1,,2", "csv", "not CSV"},
 	} {
@@ -164,6 +176,8 @@ func TestValidate(t *testing.T) {
 		{"csv without columns", codec.Config{Type: "csv", Channels: channels}, []string{"needs columns"}},
 		{"csv columns", codec.Config{Type: "csv", Columns: []string{"dev", "t", "rmp", "t"}, Time: "when", Channels: channels},
 			[]string{"column t occurs twice", `codec: time: there is no column "when" among dev, t, rmp, t`, `channel rpm: there is no column "rpm" among dev, t, rmp, t`}},
+		{"separator", codec.Config{Type: "csv", Separator: ";", Columns: []string{"t", "rpm"}, Channels: channels}, []string{`separator ";": must be one of comma, semicolon, tab`}},
+		{"separator elsewhere", codec.Config{Separator: "tab", Channels: channels}, []string{"separator is for type csv only"}},
 		{"columns elsewhere", codec.Config{Columns: []string{"a"}, Channels: channels}, []string{"columns are for type csv only"}},
 	} {
 		err := c.cfg.Validate()

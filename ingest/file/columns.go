@@ -25,7 +25,7 @@ func (r *Reader) openCSV(head []byte, line int, o *Options) error {
 	if err := r.checkHeader(head, line); err != nil {
 		return err
 	}
-	if err := r.settle(o); err != nil {
+	if err := r.settle(o, true); err != nil {
 		return err
 	}
 	if len(o.Channels) == 0 {
@@ -36,6 +36,7 @@ func (r *Reader) openCSV(head []byte, line int, o *Options) error {
 			return err
 		}
 	}
+	r.dayAt = slices.Index(r.columns, r.day)
 	r.at = []int{slices.Index(r.columns, r.time), slices.Index(r.columns, r.series)}
 	if r.time == "" {
 		r.at[wantTime] = -1
@@ -106,7 +107,7 @@ func (r *Reader) openJSON(head []byte, line int, live bool, o *Options) error {
 			}
 		}
 	}
-	if err := r.settle(o); err != nil {
+	if err := r.settle(o, false); err != nil {
 		return err
 	}
 	if len(o.Channels) == 0 {
@@ -132,25 +133,34 @@ func (r *Reader) openJSON(head []byte, line int, live bool, o *Options) error {
 const maxFields = 4096
 
 // settle finds the columns of time and series.
-func (r *Reader) settle(o *Options) error {
-	r.time = o.Time
-	for _, c := range []string{o.Time, o.Series} {
-		if c != "" && !slices.Contains(r.columns, c) {
-			return noColumn(r.name, c, r.columns)
+func (r *Reader) settle(o *Options, csv bool) error {
+	if o.Series != "" && !slices.Contains(r.columns, o.Series) {
+		return noColumn(r.name, o.Series, r.columns)
+	}
+	if r.time = o.Time; r.time == "" {
+		r.findTime(o)
+	}
+	if csv {
+		if err := r.splitTime(o); err != nil {
+			return err
 		}
 	}
+	if r.time != "" && !slices.Contains(r.columns, r.time) {
+		return noColumn(r.name, r.time, r.columns)
+	}
+	return nil
+}
+
+// findTime finds the time column by its name.
+func (r *Reader) findTime(o *Options) {
 	for _, want := range timeColumns {
-		if r.time != "" {
-			return nil
-		}
 		for _, c := range r.columns {
 			if strings.EqualFold(c, want) && c != o.Series && !slices.ContainsFunc(o.Channels, func(ch field.Channel) bool { return ch.Field() == c }) {
 				r.time = c
-				break
+				return
 			}
 		}
 	}
-	return nil
 }
 
 // readAhead fills the queue up to n rows.
@@ -186,7 +196,7 @@ func (r *Reader) pickNumeric() error {
 		}
 	})
 	for i, c := range r.columns {
-		if c == "" || c == r.time || c == r.series || slices.Contains(labels[:], c) || !numbers[i] || texts[i] != "" {
+		if c == "" || c == r.time || c == r.day || c == r.series || slices.Contains(labels[:], c) || !numbers[i] || texts[i] != "" {
 			continue
 		}
 		r.channels = append(r.channels, field.Channel{Name: c})
@@ -207,7 +217,7 @@ func (r *Reader) pickNumeric() error {
 	}
 	why := ""
 	for i, c := range r.columns {
-		if texts[i] != "" && c != r.time && c != r.series {
+		if texts[i] != "" && c != r.time && c != r.day && c != r.series {
 			why = fmt.Sprintf(" (%s: %s)", c, texts[i])
 			break
 		}

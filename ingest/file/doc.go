@@ -19,6 +19,11 @@
 // writes them (a space in place of the T, a missing zone or missing seconds are
 // fine), dates with the day in front and dots (30.03.2024 07:15) or numbers in a
 // unit; a unit not given follows from the size of the first number.
+//
+// In CSV the time may stand in two columns: a date (2024-03-30, 30.03.2024, 30/03/2024)
+// and a time of day (07:15, 07.15.00, 7:15 PM). They are given with a comma between, or
+// found where the time column holds times of day and another one is called date. Of dates with slashes the
+// first rows must tell the day from the month: one of them is above 12.
 package file
 
 import (
@@ -51,7 +56,8 @@ const (
 type Options struct {
 	// Format is csv or jsonl. Default: jsonl if the content begins with a brace.
 	Format string
-	// Time is the time column. Default: see the package comment.
+	// Time is the time column, or DATE,TIME where it stands in two. Default: see the
+	// package comment.
 	Time string
 	// TimeUnit is s, ms, us, ns or rfc3339. Default: dates are recognised, and
 	// numbers are in the unit that puts the first one nearest to the present:

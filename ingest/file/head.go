@@ -39,34 +39,6 @@ func separator(head []byte) byte {
 	return ','
 }
 
-// decimalPoint returns a number that is written with a comma as one with a point, which
-// lies in scratch; other text as it is.
-func decimalPoint(b, scratch []byte) []byte {
-	at := bytes.IndexByte(b, ',')
-	if at < 0 || bytes.IndexByte(b[at+1:], ',') >= 0 || bytes.IndexByte(b, '.') >= 0 {
-		return b
-	}
-	scratch = append(scratch[:0], b...)
-	scratch[at] = '.'
-	return scratch
-}
-
-// gaps are the words that programs write where there is no value. NaN is a number.
-var gaps = [...][]byte{[]byte("-"), []byte("--"), []byte("?"), []byte("na"), []byte("n/a"), []byte("#n/a"), []byte("<na>"), []byte("null"), []byte("none")}
-
-// gap says whether a field of CSV stands for a missing value though it is not empty.
-func gap(b []byte) bool {
-	if b = bytes.TrimSpace(b); len(b) > 4 {
-		return false
-	}
-	for _, g := range gaps {
-		if bytes.EqualFold(b, g) {
-			return true
-		}
-	}
-	return false
-}
-
 // header returns the first line that says something, behind what programs write above the
 // names: comments, and Excel's word about the separator.
 func (r *Reader) header() ([]byte, int, error) {
@@ -106,7 +78,7 @@ func names(comment, row []byte) bool {
 
 // isValue says whether a field holds a number or a date, as names of columns seldom do.
 func isValue(b []byte) bool {
-	if _, ok := field.Number(decimalPoint(b, nil)); ok {
+	if _, ok := field.Number(field.DecimalPoint(b, nil)); ok {
 		return true
 	}
 	var c clock

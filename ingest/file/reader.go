@@ -28,6 +28,7 @@ type Row struct {
 	Line     int    // counting from 1
 	Raw      []byte // the row as it stands in the file, without line end
 	TimeText []byte // the time as it stands in the file; nil without a time column
+	DayText  []byte // the date, where it has a column beside TimeText; else nil
 	Time     int64  // Unix ns
 	Series   string // "" without a series column
 	Cells    []Cell // by channel
@@ -41,10 +42,14 @@ type Reader struct {
 	closer   io.Closer
 	columns  []string
 	time     string
+	day      string // the column of the date, "" where time has it too
+	order    order  // of dates with slashes
+	stamp    []byte // of day and time
 	series   string
 	channels []field.Channel
 	find     *json.Finder // JSON lines only
 	at       []int        // CSV only: the columns of time, series and channels; -1: none
+	dayAt    int          // CSV only: the column of day
 	queue    []queued     // rows read ahead
 	clock    clock
 	names    field.Names
@@ -168,9 +173,9 @@ func (r *Reader) Texts() [][]byte {
 	return r.fields
 }
 
-// TimeColumn returns the name of the time column, "" where the row index makes
-// the time.
-func (r *Reader) TimeColumn() string { return r.time }
+// TimeColumn returns the name of the time column, as Options.Time takes it (two with a
+// comma between), "" where the row index makes the time.
+func (r *Reader) TimeColumn() string { return strings.Join(r.TimeColumns(), ",") }
 
 // Close releases the file.
 func (r *Reader) Close() error {
@@ -217,14 +222,14 @@ func (r *Reader) next() ([]byte, int, error) {
 			if r.queue = r.queue[1:]; len(r.queue) == 0 {
 				r.queue = nil
 			}
-			if err != nil || len(bytes.TrimSpace(row)) > 0 {
+			if err != nil || !r.blankRow(row) {
 				return row, line, err
 			}
 			r.blank()
 			continue
 		}
 		row, line, err := r.lines.next()
-		if err == nil && len(bytes.TrimSpace(row)) == 0 {
+		if err == nil && r.blankRow(row) {
 			r.blank()
 			continue
 		}
@@ -234,6 +239,12 @@ func (r *Reader) next() ([]byte, int, error) {
 		}
 		return row, line, err
 	}
+}
+
+// blankRow says whether a row is empty. One of nothing but separators is where its time
+// stands in the file: without, it is a row of missing values.
+func (r *Reader) blankRow(row []byte) bool {
+	return len(bytes.TrimSpace(row)) == 0 || r.find == nil && r.time != "" && len(r.columns) > 1 && r.hollow(row)
 }
 
 func (r *Reader) blank() {
@@ -256,17 +267,8 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 		}
 		r.row.Series = s
 	}
-	r.row.TimeText = nil
-	if r.time == "" {
-		r.row.Time = r.clock.atIndex(r.row.Index)
-	} else {
-		t := &found[wantTime]
-		r.row.TimeText = t.Text
-		ns, ok := r.clock.read(r.decimal(t.Text))
-		if !ok {
-			return malformed("time", "column %s: %q is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970", r.time, clip(t.Text))
-		}
-		r.row.Time = ns
+	if err := r.parseTime(found); err != nil {
+		return err
 	}
 	for i := range r.channels {
 		c := &r.row.Cells[i]
@@ -289,9 +291,32 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 	return nil
 }
 
+// parseTime fills in the time of a row.
+func (r *Reader) parseTime(found []json.Leaf) *ingest.MalformedError {
+	r.row.TimeText, r.row.DayText = nil, nil
+	if r.time == "" {
+		r.row.Time = r.clock.atIndex(r.row.Index)
+		return nil
+	}
+	text, ok := found[wantTime].Text, false
+	r.row.TimeText = text
+	if r.day != "" {
+		r.row.DayText = r.fields[r.dayAt]
+		stamp, whole := r.joined(r.row.DayText, text)
+		if r.row.Time, ok = field.Date(stamp, r.clock.zone); !ok || !whole {
+			return malformed("time", "columns %s and %s: %q and %q are no date and time of day between 1970 and 2262, such as 2026-11-27 and 08:30:00", r.day, r.time, clip(r.row.DayText), clip(text))
+		}
+		return nil
+	}
+	if r.row.Time, ok = r.clock.read(r.decimal(text)); !ok {
+		return malformed("time", "column %s: %q is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970", r.time, clip(text))
+	}
+	return nil
+}
+
 // read reads a reading. In CSV words stand for missing values too.
 func (r *Reader) read(c *field.Channel, b []byte) (v float64, why ingest.Missing, ok bool) {
-	if v, why, ok = c.Read(r.decimal(b)); !ok && r.find == nil && gap(b) {
+	if v, why, ok = c.Read(r.decimal(b)); !ok && r.find == nil && field.Gap(b) {
 		return 0, ingest.Null, true
 	}
 	return v, why, ok
@@ -303,7 +328,7 @@ func (r *Reader) decimal(b []byte) []byte {
 	if r.find != nil || r.lines.sep != ';' {
 		return b
 	}
-	return decimalPoint(b, r.number[:])
+	return field.DecimalPoint(b, r.number[:])
 }
 
 // wanted returns the row's fields in the order time, series, channels.

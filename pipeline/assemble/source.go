@@ -53,7 +53,7 @@ func zoneOf(name string) (*time.Location, error) {
 
 func (b *builder) decoder(s *config.Stream, channels []field.Channel, templates []string) (ingest.Decoder, error) {
 	c := &s.Source.Codec
-	return codec.New(codec.Config{Type: c.Type, Series: c.Series, Time: c.Time, TimeUnit: c.TimeUnit, Columns: c.Columns,
+	return codec.New(codec.Config{Type: c.Type, Series: c.Series, Time: c.Time, TimeUnit: c.TimeUnit, Columns: c.Columns, Separator: c.Separator,
 		TopicTemplates: templates, Channels: channels, DefaultSeries: c.DefaultSeries, MaxBytes: int(c.MaxBytes), Strict: c.Strict})
 }
 

@@ -321,7 +321,7 @@ func (d *document) checkSinkRefs(c *Config, s *Stream, at string) {
 func (s *Stream) Decoder() codec.Config {
 	k := &s.Source.Codec
 	c := codec.Config{
-		Type: k.Type, Series: k.Series, Time: k.Time, TimeUnit: k.TimeUnit, Columns: k.Columns,
+		Type: k.Type, Series: k.Series, Time: k.Time, TimeUnit: k.TimeUnit, Columns: k.Columns, Separator: k.Separator,
 		DefaultSeries: k.DefaultSeries, MaxBytes: int(k.MaxBytes), Strict: k.Strict, Channels: s.Fields(),
 	}
 	if s.Source.Type == MQTT {

@@ -233,6 +233,8 @@ type Codec struct {
 	TimeUnit string `yaml:"time_unit" enum:"s,ms,us,ns,rfc3339" example:"ms"`
 	// Columns of a line of CSV, in order.
 	Columns []string `yaml:"columns" example:"[device, ts, temp]"`
+	// What stands between the columns of a line of CSV; with a semicolon numbers may have a decimal comma. Default: comma.
+	Separator string `yaml:"separator" enum:"comma,semicolon,tab" example:"semicolon"`
 	// Largest payload; larger ones go to the dead letter.
 	MaxBytes ByteSize `yaml:"max_bytes" default:"1MiB" example:"64KiB"`
 	// Refuse numbers in quotes, bare NaN and Infinity.

@@ -17,6 +17,7 @@ var meanings = map[string]string{
 	"Codec.columns":            "Columns of a line of CSV, in order.",
 	"Codec.default_series":     "Name of the series of messages that name none.",
 	"Codec.max_bytes":          "Largest payload; larger ones go to the dead letter.",
+	"Codec.separator":          "What stands between the columns of a line of CSV; with a semicolon numbers may have a decimal comma. Default: comma.",
 	"Codec.series":             "Field of the series' name, dots going into objects. Default: the level {series} of the topic, or the Kafka key.",
 	"Codec.strict":             "Refuse numbers in quotes, bare NaN and Infinity.",
 	"Codec.time":               "Field of the event time. Default: the broker's time, else that of arrival.",

@@ -13,12 +13,14 @@ import (
 // suffixes of a channel's columns; the first is the raw value.
 var suffixes = [...]string{"", "_clean", "_lo", "_hi", "_quality", "_method", "_flags"}
 
-// appendHeader appends the names of the columns; time and series may be "".
-func appendHeader(dst []byte, time, series string, channels []string) []byte {
-	for _, name := range []string{time, series} {
-		if name != "" {
-			dst = append(appendCell(dst, []byte(name)), ',')
-		}
+// appendHeader appends the names of the columns; those of the time may be none, and
+// series may be "".
+func appendHeader(dst []byte, time []string, series string, channels []string) []byte {
+	for _, name := range time {
+		dst = append(appendCell(dst, []byte(name)), ',')
+	}
+	if series != "" {
+		dst = append(appendCell(dst, []byte(series)), ',')
 	}
 	for _, name := range channels {
 		for _, suffix := range suffixes {

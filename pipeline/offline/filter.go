@@ -140,7 +140,8 @@ func (d *denoiser) keep(s *series, from *held) {
 	d.emit(s, h)
 }
 
-// smooth puts a filter's estimate in the place of what the engine said.
+// smooth puts a filter's estimate in the place of what the engine said, whose doubt of a
+// reading stays.
 func (d *denoiser) smooth(v *sink.Value, y float64, early bool) {
 	v.Clean, v.Method = y, d.cfg.Filter.Family
 	v.Flags &^= sink.WarmingUp
@@ -154,9 +155,7 @@ func (d *denoiser) smooth(v *sink.Value, y float64, early bool) {
 	case missing:
 		v.Quality = sink.Filled
 	case v.Method == classic.HampelName && y != v.Raw:
-		v.Quality = sink.Substituted
-	default:
-		v.Quality = sink.Good
+		v.Quality = max(v.Quality, sink.Substituted)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest/file"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/train"
 	"github.com/quell-stream/quell/pipeline/adapt"
 	"github.com/quell-stream/quell/window"
@@ -161,5 +162,37 @@ func TestAdaptInStep(t *testing.T) {
 	}
 	if got, again := run(7); got != want || again != notes {
 		t.Errorf("chunks of 7: %s\nof 4096: %s", again, notes)
+	}
+}
+
+// A reading of a sensor that is stuck is bad in the rows too, by whatever they are
+// denoised, from where it is known until it is over.
+func TestStuckRows(t *testing.T) {
+	csv := strings.Split(table(3000, func(i int) float64 { return math.Sin(float64(i) / 20) }), "\n")
+	for i := range csv[1700:2100] {
+		csv[1700+i] = "0.25"
+	}
+	for _, filter := range []string{"", "ema", "hampel"} {
+		c := Config{Engine: testEngine(testModel(t))}
+		if filter != "" {
+			p, err := classic.ParseFilter(filter)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.Filter = &p
+		}
+		out := denoised(t, strings.Join(csv, "\n"), c)
+		drift, bad := column(t, out, "drift"), 0
+		for i, q := range column(t, out, "x_quality") {
+			if q == "bad" {
+				bad++
+			}
+			if (q == "bad") != (drift[i] == "fault") {
+				t.Fatalf("%s: row %d: drift %s, quality %s", filter, i, drift[i], q)
+			}
+		}
+		if bad < 300 || bad > 1100 {
+			t.Errorf("%s: %d rows are bad", filter, bad)
+		}
 	}
 }

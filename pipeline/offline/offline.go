@@ -153,7 +153,7 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 	if d.eng, err = pipeline.NewEngine(*e, d); err != nil {
 		return nil, err
 	}
-	head := appendHeader(nil, r.TimeColumn(), c.SeriesColumn, e.Channels)
+	head := appendHeader(nil, r.TimeColumns(), c.SeriesColumn, e.Channels)
 	d.write(head)
 	return d, nil
 }
@@ -199,6 +199,9 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 	r.of = s
 	r.line = r.line[:0]
 	if timed {
+		if in.DayText != nil {
+			r.line = append(appendCell(r.line, in.DayText), ',')
+		}
 		r.line = append(appendCell(r.line, in.TimeText), ',')
 	}
 	if d.cfg.SeriesColumn != "" {

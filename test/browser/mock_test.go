@@ -139,9 +139,11 @@ func TestWrites(t *testing.T) {
 	press("Exclude from learning")
 	posted("replay/plant/unit-8/w3/exclude")
 	p.wait("it is excluded", `document.querySelectorAll(".window")[3].classList.contains("excluded")`, 10*time.Second)
+	press("Promote here") // for this series alone
+	posted("models/tune@77ab01/promote?stream=plant&series=unit-8")
 	eval[string](p, `(location.hash = "#/models", "")`)
 	press("Promote")
-	posted("models/tune@77ab01/promote")
+	posted("models/tune@77ab01/promote?stream=plant")
 	p.clean(address)
 }
 

@@ -5,5 +5,6 @@
 //	scripts/tools.sh
 //	go test -tags ops -count=1 ./test/ops
 //
-// Where a tool is missing the tests are skipped, but not in CI.
+// Where a tool is missing the tests are skipped, but not in CI; where no namespaces may be
+// made, which a systemd of our own needs, the test of it is skipped.
 package ops

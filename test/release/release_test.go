@@ -141,3 +141,11 @@ func packages(t *testing.T, script string) (all []string) {
 	}
 	return append(all, "bin/packages/"+strings.Replace(words(`gzip -9nf "\$out"/(share/man/\*\.1)\n`)[0], "*", "quell", 1)+".gz")
 }
+
+// TestVersion: `make snapshot` is by the GoReleaser whose description of a release this is.
+func TestVersion(t *testing.T) {
+	want := regexp.MustCompile(`(?m)^require (github.com/goreleaser/goreleaser/v2) (v\S+)$`).FindStringSubmatch(read(t, "test/release/go.mod"))
+	if want == nil || !strings.Contains(read(t, "Makefile"), "\nGORELEASER := "+want[1]+"@"+want[2]+"\n") {
+		t.Errorf("make snapshot runs another GoReleaser than %q", want)
+	}
+}

@@ -109,7 +109,7 @@ func (p *Plan) lookAtTimes() error {
 		if err != nil {
 			return errors.Join(err, r.Close())
 		}
-		if x, ok := field.Number(row.TimeText); ok && p.Unit == "" {
+		if x, ok := field.Number(row.TimeText); ok && p.Unit == "" && row.DayText == nil {
 			p.Unit = unitOf(x)
 		}
 		at[row.Series] = append(at[row.Series], float64(row.Time)/1e9)

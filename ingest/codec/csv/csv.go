@@ -2,6 +2,10 @@
 // configuration names the columns. Each line is one reading of every channel.
 //
 //	1700000000000,21.4,0.12
+//
+// A byte order mark, lines that end with CRLF and quoted fields are taken as spreadsheets
+// write them; with semicolons between the columns numbers may have a decimal comma, and
+// the words that files have for missing values stand for such unless the layout is strict.
 package csv
 
 import (
@@ -23,6 +27,7 @@ type Decoder struct {
 	series   int   // column, -1: not in the payload
 	channels []int // column by channel
 	fields   [][]byte
+	number   [64]byte // with a decimal comma
 }
 
 // New returns a decoder for the layout, which must be valid (package codec
@@ -40,6 +45,9 @@ func New(l *field.Layout) *Decoder {
 	return d
 }
 
+// bom is what some programs put in front of UTF-8.
+var bom = []byte("\ufeff")
+
 // Decode implements ingest.Decoder.
 func (d *Decoder) Decode(dst []ingest.Sample, m *ingest.Message) ([]ingest.Sample, error) {
 	o, err := d.resolver.Resolve(m)
@@ -47,10 +55,11 @@ func (d *Decoder) Decode(dst []ingest.Sample, m *ingest.Message) ([]ingest.Sampl
 		return dst, err
 	}
 	var out []ingest.Sample
-	if bytes.IndexByte(m.Payload, '"') >= 0 {
-		out, err = d.quoted(dst, m, o)
+	text := bytes.TrimPrefix(m.Payload, bom)
+	if bytes.IndexByte(text, '"') >= 0 {
+		out, err = d.quoted(dst, text, m, o)
 	} else {
-		out, err = d.plain(dst, m, o)
+		out, err = d.plain(dst, text, m, o)
 	}
 	if err != nil {
 		return dst, err
@@ -62,9 +71,10 @@ func (d *Decoder) Decode(dst []ingest.Sample, m *ingest.Message) ([]ingest.Sampl
 }
 
 // plain reads lines without quotes.
-func (d *Decoder) plain(dst []ingest.Sample, m *ingest.Message, o field.Origin) ([]ingest.Sample, error) {
+func (d *Decoder) plain(dst []ingest.Sample, text []byte, m *ingest.Message, o field.Origin) ([]ingest.Sample, error) {
 	var line []byte
-	for left, n := m.Payload, 1; len(left) > 0; n++ {
+	sep := []byte{d.layout.Separator}
+	for left, n := text, 1; len(left) > 0; n++ {
 		line, left, _ = bytes.Cut(left, []byte{'\n'})
 		line = bytes.TrimSuffix(line, []byte{'\r'})
 		if len(line) == 0 {
@@ -73,7 +83,7 @@ func (d *Decoder) plain(dst []ingest.Sample, m *ingest.Message, o field.Origin) 
 		d.fields = d.fields[:0]
 		for more := true; more; {
 			var f []byte
-			f, line, more = bytes.Cut(line, []byte{','})
+			f, line, more = bytes.Cut(line, sep)
 			d.fields = append(d.fields, f)
 		}
 		var err error
@@ -85,8 +95,9 @@ func (d *Decoder) plain(dst []ingest.Sample, m *ingest.Message, o field.Origin) 
 }
 
 // quoted reads lines of which at least one has a quote.
-func (d *Decoder) quoted(dst []ingest.Sample, m *ingest.Message, o field.Origin) ([]ingest.Sample, error) {
-	r := csv.NewReader(bytes.NewReader(m.Payload))
+func (d *Decoder) quoted(dst []ingest.Sample, text []byte, m *ingest.Message, o field.Origin) ([]ingest.Sample, error) {
+	r := csv.NewReader(bytes.NewReader(text))
+	r.Comma = rune(d.layout.Separator)
 	r.FieldsPerRecord, r.ReuseRecord = -1, true
 	for {
 		rec, err := r.Read()
@@ -117,7 +128,7 @@ func (d *Decoder) row(dst []ingest.Sample, m *ingest.Message, o field.Origin, li
 	var err error
 	if d.time >= 0 && len(bytes.TrimSpace(d.fields[d.time])) > 0 {
 		var ok bool
-		if s.Time, ok = field.Stamp(d.fields[d.time], l.Unit, nil); !ok {
+		if s.Time, ok = field.Stamp(d.decimal(d.fields[d.time]), l.Unit, nil); !ok {
 			return dst, ingest.Malformed("time", "line %d: column %q is %.60q, which is no time between 1970 and 2262 in the configured unit", line, l.Time, d.fields[d.time])
 		}
 	} else if s.Time, s.TimeSource, err = field.Arrival(m); err != nil {
@@ -134,11 +145,21 @@ func (d *Decoder) row(dst []ingest.Sample, m *ingest.Message, o field.Origin, li
 		}
 		c := &l.Channels[i]
 		var ok bool
-		if s.Value, s.Missing, ok = c.Read(d.fields[col]); !ok {
+		if s.Value, s.Missing, ok = c.Read(d.decimal(d.fields[col])); !ok && !l.Strict && field.Gap(d.fields[col]) {
+			s.Value, s.Missing = 0, ingest.Null
+		} else if !ok {
 			return dst, ingest.Malformed("not_a_number", "line %d: column %q of channel %s is the text %.60q", line, c.Field(), c.Name, d.fields[col])
 		}
 		s.Channel = i
 		dst = append(dst, s)
 	}
 	return dst, nil
+}
+
+// decimal returns a number with a decimal point, where there may be commas.
+func (d *Decoder) decimal(b []byte) []byte {
+	if d.layout.Separator != ';' {
+		return b
+	}
+	return field.DecimalPoint(b, d.number[:])
 }

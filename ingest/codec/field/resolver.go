@@ -14,6 +14,7 @@ type Layout struct {
 	Series, Time  string // fields; "": not in the payload
 	Unit          Unit
 	Columns       []string // CSV only
+	Separator     byte     // CSV only
 	Topics        []*topic.Template
 	DefaultSeries string
 	MaxBytes      int

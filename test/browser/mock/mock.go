@@ -103,7 +103,11 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 	_ = json.NewDecoder(r.Body).Decode(&body)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.posts = append(s.posts, strings.TrimPrefix(r.URL.Path, "/api/v1/"))
+	post := strings.TrimPrefix(r.URL.Path, "/api/v1/")
+	if r.URL.RawQuery != "" {
+		post += "?" + r.URL.RawQuery
+	}
+	s.posts = append(s.posts, post)
 	s.acked[body.Event] = true
 	if path, ok := strings.CutSuffix(r.URL.Path, "/exclude"); ok {
 		s.excluded[path[strings.LastIndex(path, "/")+1:]] = true

@@ -66,3 +66,6 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
 
 /** at joins names to a path; each is encoded. */
 export const at = (...names: (string | number)[]): string => names.map((n) => encodeURIComponent(n)).join("/");
+
+/** within is at for the path of an address, of which browsers take out segments of dots, escaped or not: those, and a slash, have a tilde in front. */
+export const within = (...names: (string | number)[]): string => at(...names.map((n) => /^~*(\.\.?|\/)$/.test(String(n)) ? "~" + n : n));

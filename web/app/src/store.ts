@@ -1,6 +1,6 @@
 // What the page knows, and who is told when it changes.
 import { useEffect, useReducer } from "preact/hooks";
-import { at, get, post } from "./api";
+import { at, get, post, within } from "./api";
 import { Buffer } from "./buffer";
 import { ms } from "./format";
 import { Live } from "./live";
@@ -140,7 +140,7 @@ class Store {
   /** detail fetches what is known of one series, its history included. */
   async detail(key: string, signal?: AbortSignal): Promise<Detail> {
     const [stream, series] = key.split("\u0000");
-    const d = await get<Detail>("series/" + at(stream, series), signal);
+    const d = await get<Detail>("series/" + within(stream, series), signal);
     this.details.set(key, d);
     if (d.history) this.takePoints(key, d.history);
     this.takeSeries(d);
@@ -150,7 +150,7 @@ class Store {
 
   async acknowledge(key: string, id: string): Promise<void> {
     const [stream, series] = key.split("\u0000");
-    await post(`series/${at(stream, series)}/acknowledge`, { event: id });
+    await post(`series/${within(stream, series)}/acknowledge`, { event: id });
     this.events = (await get<{ events: Event[] }>("events?limit=2000")).events; // it holds for all events of the alert
     this.changed();
   }

@@ -27,16 +27,22 @@ export function State({ state }: { state: Drift }) {
   return <span class={"state " + state}><Glyph state={state} />{words[state]}</span>;
 }
 
+const qualities = ["good", "filled", "substituted", "uncertain", "bad"];
+
+/** quality is the worst of the channels of a series. */
+const quality = (s: Series) => qualities[Math.max(0, ...(s.channels ?? []).map((c) => qualities.indexOf(c.quality)))];
+
 /** Badges say what a reader must know before trusting a line. */
 export function Badges({ s, brief }: { s: Series; brief?: boolean }) {
   const a = age(s);
   const c = s.channels?.[0];
+  const worst = quality(s);
   return (
     <span class="badges">
       {isStale(s) && <span class="badge stale">stale {seconds(Math.round(a!))}</span>}
       {s.learning && <span class="badge" title="What is usual is still being learnt">baseline {s.learning.have}/{s.learning.need}</span>}
       {c && c.method && c.method !== "net" && !(brief && s.learning) && <span class="badge" title="A classical filter serves: the readings do not show the network to be better">{c.method.replaceAll("_", " ")}</span>}
-      {c && c.quality && c.quality !== "good" && <span class="badge warn">{c.quality}</span>}
+      {worst && worst !== "good" && <span class="badge warn" title="Quality of the newest value, the worst of its channels">{worst}</span>}
       {!brief && s.ne107 && s.ne107 !== "normal" && <span class="badge" title="NAMUR NE 107">{s.ne107.replaceAll("_", " ")}</span>}
       {!brief && s.epoch > 0 && <span class="badge" title="A clock was set back, or the series came back: charts show what came since">epoch {s.epoch}</span>}
       {s.alert?.acknowledged && <span class="badge">acknowledged</span>}
@@ -80,7 +86,9 @@ export function Write({ run, children, done }: { run: () => Promise<unknown>; ch
   const may = store.status?.writes ?? false;
   const out = useRef<HTMLSpanElement>(null);
   const click = async (): Promise<void> => {
-    try { await run(); out.current!.textContent = ""; done?.(); } catch (e) { out.current!.textContent = (e as Error).message; }
+    let said = "";
+    try { await run(); done?.(); } catch (e) { said = (e as Error).message; }
+    if (out.current) out.current.textContent = said; // else the page is another one by now
   };
   return (
     <span class="write">

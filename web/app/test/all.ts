@@ -1,4 +1,5 @@
 // Tests of what has no page: run in a browser by test/browser (TestUnits).
+import { within } from "../src/api";
 import { Buffer } from "../src/buffer";
 import { csvOf } from "../src/export";
 import { even, fft, power, rate, spectrogram, welch } from "../src/fft";
@@ -36,6 +37,12 @@ function draws(n: number): Float64Array {
     return ((x >>> 0) / 2 ** 32 - 0.5) * Math.sqrt(12);
   });
 }
+
+test("names of dots stay in an address", () => {
+  for (const [name, want] of [["..", "~.."], [".", "~."], ["~..", "~~.."], ["...", "..."], ["a/..", "a%2F.."], ["/", "~%2F"], ["%2e%2e", "%252e%252e"]]) {
+    equal(new URL("api/v1/series/s/" + within(name), "http://h/x/").pathname, "/x/api/v1/series/s/" + want);
+  }
+});
 
 test("fft is the sum by its definition", () => {
   const n = 64, x = draws(n), re = x.slice(), im = new Float64Array(n);

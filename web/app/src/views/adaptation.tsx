@@ -8,8 +8,9 @@ import { tidy } from "../charts/timeplot";
 import { num, seconds } from "../format";
 import { store } from "../store";
 import { colours, onTheme } from "../theme";
-import type { Adaptation, Models } from "../types";
+import type { Adaptation, Detail, Models } from "../types";
 import { Empty, Part } from "../ui";
+import { ByHand } from "./byhand";
 
 const phases = ["idle", "collecting", "training", "gate", "probation"];
 
@@ -27,12 +28,13 @@ export function useModels(): { models: Models | null; problem: string; again: ()
   return { models, problem, again: () => load.current() };
 }
 
-export function AdaptationOf({ stream, series }: { stream: string; series: string }) {
-  const { models, problem } = useModels();
+export function AdaptationOf({ stream, series, model, detail }: { stream: string; series: string; model: string; detail: Detail | undefined }) {
+  const { models, problem, again } = useModels();
   const a = models?.adaptation?.find((x) => x.stream === stream && (x.series === series || x.series === ""));
   return (
     <Part title="Adaptation" note={a?.challenger ? `challenger ${a.challenger}` : undefined} tools={<a href="#/models">Models</a>}>
       {a ? <Progress a={a} /> : <Empty>{problem || (models ? "Nothing is being learnt for this series." : "Loading …")}</Empty>}
+      {models && <ByHand stream={stream} series={series} model={model} detail={detail} models={models} again={again} />}
     </Part>
   );
 }

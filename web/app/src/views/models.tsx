@@ -1,6 +1,6 @@
 // Models: which serve, which challenge, what is kept; promote and roll back by hand.
 import { h } from "preact";
-import { at, post } from "../api";
+import { post, within } from "../api";
 import { moment, num } from "../format";
 import { link } from "../route";
 import { useStore } from "../store";
@@ -47,8 +47,8 @@ function Row({ m, again }: { m: Model; again: () => void }) {
       <td>{moment(m.made)}</td>
       <td title={all.join(", ")}>{all.slice(0, 2).join(", ") || "–"}{all.length > 2 && <small> and {all.length - 2} more</small>}</td>
       <td>
-        {m.state !== "serving" && <Write run={() => post(`models/${at(m.name)}/promote${only}`)} done={again}>Promote</Write>}
-        {(m.state === "serving" || m.state === "probation") && m.origin !== "base" && <Write run={() => post(`models/${at(m.name)}/rollback${only}`)} done={again}>Roll back</Write>}
+        {m.state !== "serving" && <Write run={() => post(`models/${within(m.name)}/promote${only}`)} done={again}>Promote</Write>}
+        {(m.state === "serving" || m.state === "probation") && m.origin !== "base" && <Write run={() => post(`models/${within(m.name)}/rollback${only}`)} done={again}>Roll back</Write>}
       </td>
     </tr>
   );

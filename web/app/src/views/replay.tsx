@@ -2,7 +2,7 @@
 // must not be learnt can be taken out.
 import { h } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { at, get, post } from "../api";
+import { get, post, within } from "../api";
 import { bytes, moment, num } from "../format";
 import { colours, onTheme } from "../theme";
 import type { ReplayWindow } from "../types";
@@ -14,7 +14,7 @@ export function Replay({ stream, series, off }: { stream: string; series: string
   const [content, setContent] = useState<Content | null>(null);
   const [problem, setProblem] = useState("");
   const [picked, setPicked] = useState<ReplayWindow["id"] | null>(null);
-  const load = (): Promise<void> => get<Content>("replay/" + at(stream, series)).then((c) => { setContent(c); setProblem(""); }, (e) => {
+  const load = (): Promise<void> => get<Content>("replay/" + within(stream, series)).then((c) => { setContent(c); setProblem(""); }, (e) => {
     setContent(null);
     setProblem(e.message);
   });
@@ -54,7 +54,7 @@ const word = (w: ReplayWindow): string =>
 
 function One({ stream, series, w, changed }: { stream: string; series: string; w: ReplayWindow; changed: () => Promise<void> }) {
   const [of, setOf] = useState<{ name: string; values: (number | null)[] }[]>([]);
-  const path = "replay/" + at(stream, series, w.id);
+  const path = "replay/" + within(stream, series, w.id);
   useEffect(() => { void get<{ channels: typeof of }>(path).then((c) => setOf(c.channels), () => setOf([])); }, [path]);
   return (
     <div class="window-detail">
@@ -71,7 +71,8 @@ function Trace({ name, values }: { name: string; values: (number | null)[] }) {
   const lo = Math.min(...good), hi = Math.max(...good);
   useEffect(() => {
     const draw = (): void => {
-      const cv = ref.current!, ratio = devicePixelRatio;
+      const cv = ref.current, ratio = devicePixelRatio;
+      if (!cv) return; // the page is another one by now
       cv.width = cv.clientWidth * ratio;
       cv.height = cv.clientHeight * ratio;
       const ctx = cv.getContext("2d")!;

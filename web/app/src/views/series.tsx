@@ -103,7 +103,7 @@ export function SeriesPage({ stream, series }: { stream: string; series: string 
         <Timeline seriesKey={key} view={view} />
         <Serving s={one} detail={detail} channel={channel} />
         <Spectra view={view} seriesKey={key} channel={channel} unit={unit} hz={one.rate_hz} />
-        <AdaptationOf stream={stream} series={series} />
+        <AdaptationOf stream={stream} series={series} model={one.model} detail={detail} />
         <Replay stream={stream} series={series} off={s.streams?.streams.find((x) => x.name === stream)?.adapt === "off"} />
       </div>
       {asking && (

@@ -39,7 +39,7 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
     let plot: uPlot | null = null, visible = false;
     const draw = (): void => {
       const p = visible ? pieces(view, channel) : null;
-      if (!p || p.raw.length < 64) return;
+      if (!p || p.raw.length < 64 || !above.current || !below.current) return;
       const still = constant(p.raw);
       setFlat(still);
       if (still) { // of a stuck sensor there would be rounding to see
@@ -57,8 +57,8 @@ export function Spectra({ view, seriesKey, channel, unit, hz }: Props) {
       else plot?.setData(data);
       const hop = Math.max(8, 2 ** Math.ceil(Math.log2(p.raw.length / 220))), m = Math.min(128, n);
       const one = spectrogram(p.raw, m, hop, p.hz), two = spectrogram(p.clean, m, hop, p.hz);
-      const scale = paint(above.current!, one);
-      paint(below.current!, two, scale);
+      const scale = paint(above.current, one);
+      paint(below.current, two, scale);
       setTop(p.hz / 2);
       setSaid(sentence(r, c, p.hz / n) + (hz && p.hz < hz * 0.7 ? ` The stream is thinned for the page: of ${num(hz)} Hz only ${num(p.hz, 3)} Hz are seen here.` : ""));
       if (wanted.current) setTable(bands(data));
