@@ -57,6 +57,7 @@ type kalman struct {
 	lags        []lag     // ring: slot t is at t mod len
 	vars        []float64 // their variances, where somebody asks for them
 	initialised bool
+	gains       *gains // see over
 }
 
 func newKalman(lambda float64, trend bool, ahead int) *kalman {
@@ -156,7 +157,8 @@ func (k *kalman) updateDiffuse(y float64) {
 	}
 }
 
-func (k *kalman) push(y float64) (float64, bool) {
+// arrive moves on to the next slot.
+func (k *kalman) arrive() {
 	if k.initialised {
 		k.predict()
 	}
@@ -165,6 +167,10 @@ func (k *kalman) push(y float64) (float64, bool) {
 	if k.vars != nil {
 		k.vars[k.n%int64(len(k.vars))] = k.p00
 	}
+}
+
+func (k *kalman) push(y float64) (float64, bool) {
+	k.arrive()
 	if finite(y) {
 		k.update(y)
 	}

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model/internal/kernel"
 )
 
 // wienerEdge is the number of samples whose mean stands for what lies beyond an
@@ -181,11 +182,21 @@ func (c *Covariance) Add(scratch, x []float64, from int, keep float64) []float64
 			c.n++
 		}
 	}
-	for k := range c.sum {
-		c.sum[k] *= keep
-		if first := max(from, k); first < len(block) {
-			c.sum[k] += dot(block[first:], block[first-k:len(block)-k])
+	lags, n := len(c.sum), len(block)
+	if from < lags || from == n { // the first samples have fewer before them
+		for k := range c.sum {
+			c.sum[k] *= keep
+			if first := max(from, k); first < n {
+				c.sum[k] += dot(block[first:], block[first-k:n-k])
+			}
 		}
+		return block
+	}
+	block = append(block, c.sum...) // room for the products of each lag, the longest first
+	products := block[n:]
+	kernel.FIR(products, block[from:n], block[from-lags+1:n])
+	for k := range c.sum {
+		c.sum[k] = c.sum[k]*keep + products[lags-1-k]
 	}
 	return block
 }
