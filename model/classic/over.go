@@ -85,11 +85,11 @@ func (m *median) over(dst, x []float64, from, n int) bool {
 func (e *ema) over(dst, x []float64, from, n int) bool {
 	y, w := x[0], e.alpha
 	for _, v := range x[1:max(1, from)] {
-		y = w*v + (1-w)*y
+		y = float64(w*v) + float64((1-w)*y)
 	}
 	for i, v := range x[from : from+n] {
 		if from+i > 0 {
-			y = w*v + (1-w)*y
+			y = float64(w*v) + float64((1-w)*y)
 		}
 		dst[i] = y
 	}
@@ -106,9 +106,9 @@ func (b *butter) over(dst, x []float64, from, n int) bool {
 		s.steady(x[0])
 		b0, b1, b2, a1, a2, z1, z2 := s.b0, s.b1, s.b2, s.a1, s.a2, s.z1, s.z2
 		for t, v := range y {
-			w := b0*v + z1
-			z1 = b1*v - a1*w + z2
-			z2 = b2*v - a2*w
+			w := float64(b0*v) + z1
+			z1 = float64(b1*v) - float64(a1*w) + z2
+			z2 = float64(b2*v) - float64(a2*w)
 			y[t] = w
 		}
 	}

@@ -18,7 +18,7 @@ func TestOverIsTheStream(t *testing.T) {
 			gappy[i] = math.NaN()
 		}
 	}
-	for _, lookahead := range []int{0, 8, 40} {
+	for _, lookahead := range []int{0, 8, 126} {
 		for _, p := range gridFilters(clean, lookahead) {
 			f, err := NewFilter(p)
 			if err != nil {

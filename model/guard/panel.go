@@ -145,23 +145,27 @@ func (m *made) addMedian(ys, xs []float64, from, window, ahead int, most float64
 // medianWithout returns the median of a window without the reading y, where with
 // it the median is x: the mean of x and of its neighbour on the side away from y.
 func medianWithout(window []float64, y, x float64) float64 {
-	above, below := math.Inf(1), math.Inf(-1)
-	for _, v := range window {
-		if v > x {
-			above = min(above, v)
-		} else if v < x {
-			below = max(below, v)
+	above, below := x, x
+	if y <= x {
+		above = math.Inf(1)
+		for _, v := range window {
+			if v > x && v < above {
+				above = v
+			}
 		}
 	}
-	switch {
-	case y < x && above < math.Inf(1):
-		return (x + above) / 2
-	case y > x && below > math.Inf(-1):
-		return (x + below) / 2
-	case y == x && above < math.Inf(1) && below > math.Inf(-1):
-		return (above + below) / 2
+	if y >= x {
+		below = math.Inf(-1)
+		for _, v := range window {
+			if v < x && v > below {
+				below = v
+			}
+		}
 	}
-	return x
+	if math.IsInf(above, 1) || math.IsInf(below, -1) {
+		return x
+	}
+	return (above + below) / 2
 }
 
 // ownOf returns the weight of the own sample in a filter's estimate, NaN where it

@@ -30,3 +30,14 @@ func spreadGeneric(sums, w []float64, x float64) {
 		sums[i] += float64(w[i] * x)
 	}
 }
+
+// AddProducts adds w[i]·x[i] to sums[i], each operation rounded: the same bits in every tier.
+// w and x are at least as long as sums.
+func AddProducts(sums, w, x []float64) { addProducts(sums, w[:len(sums)], x[:len(sums)]) }
+
+func addProductsGeneric(sums, w, x []float64) {
+	w, x = w[:len(sums)], x[:len(sums)]
+	for i := range sums {
+		sums[i] += float64(w[i] * x[i])
+	}
+}

@@ -17,6 +17,12 @@ func firSpreadAVX2(sums, w *float64, n int, x float64)
 //go:noescape
 func firSpreadAVX512(sums, w *float64, n int, x float64)
 
+//go:noescape
+func firProductsAVX2(sums, w, x *float64, n int)
+
+//go:noescape
+func firProductsAVX512(sums, w, x *float64, n int)
+
 // wide returns the largest multiple of a vector of doubles that is at most n.
 func wide(n int) int {
 	switch level {
@@ -49,4 +55,14 @@ func spread(sums, w []float64, x float64) {
 		firSpreadAVX2(&sums[0], &w[0], n, x)
 	}
 	spreadGeneric(sums[n:], w[n:], x)
+}
+
+func addProducts(sums, w, x []float64) {
+	n := wide(len(sums))
+	if n > 0 && level == levelAVX512 {
+		firProductsAVX512(&sums[0], &w[0], &x[0], n)
+	} else if n > 0 {
+		firProductsAVX2(&sums[0], &w[0], &x[0], n)
+	}
+	addProductsGeneric(sums[n:], w[n:], x[n:])
 }

@@ -87,6 +87,26 @@ loop:
 	VZEROUPPER
 	RET
 
+// func firProductsAVX2(sums *float64, w *float64, x *float64, n int)
+// Requires: AVX
+TEXT ·firProductsAVX2(SB), NOSPLIT, $0-32
+	MOVQ sums+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+
+loop:
+	VMOVUPD (CX)(SI*8), Y0
+	VMULPD  (DX)(SI*8), Y0, Y0
+	VADDPD  (AX)(SI*8), Y0, Y0
+	VMOVUPD Y0, (AX)(SI*8)
+	ADDQ    $+4, SI
+	CMPQ    SI, BX
+	JL      loop
+	VZEROUPPER
+	RET
+
 // func firAVX512(dst *float64, w *float64, x *float64, n int, k int)
 // Requires: AVX, AVX512F
 TEXT ·firAVX512(SB), NOSPLIT, $0-40
@@ -166,6 +186,26 @@ loop:
 	VMOVUPD Z1, (AX)(BX*8)
 	ADDQ    $+8, BX
 	CMPQ    BX, DX
+	JL      loop
+	VZEROUPPER
+	RET
+
+// func firProductsAVX512(sums *float64, w *float64, x *float64, n int)
+// Requires: AVX, AVX512F
+TEXT ·firProductsAVX512(SB), NOSPLIT, $0-32
+	MOVQ sums+0(FP), AX
+	MOVQ w+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+	XORQ SI, SI
+
+loop:
+	VMOVUPD (CX)(SI*8), Z0
+	VMULPD  (DX)(SI*8), Z0, Z0
+	VADDPD  (AX)(SI*8), Z0, Z0
+	VMOVUPD Z0, (AX)(SI*8)
+	ADDQ    $+8, SI
+	CMPQ    SI, BX
 	JL      loop
 	VZEROUPPER
 	RET

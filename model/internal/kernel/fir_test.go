@@ -56,6 +56,7 @@ func TestFIR(t *testing.T) {
 	})
 }
 
+// Spread and AddProducts too.
 func TestSpread(t *testing.T) {
 	eachTier(t, func(t *testing.T) {
 		rng := rand.New(rand.NewPCG(6, 9))
@@ -71,6 +72,12 @@ func TestSpread(t *testing.T) {
 			for i := range sums {
 				if sums[i] != want[i] {
 					t.Fatalf("Spread over %d: value %d is %v, want %v", n, i, sums[i], want[i])
+				}
+			}
+			AddProducts(sums, w, want)
+			for i, v := range want {
+				if sums[i] != v+float64(w[i]*v) {
+					t.Fatalf("AddProducts over %d: value %d is %v", n, i, sums[i])
 				}
 			}
 			intact64(t, "sums", allSums)

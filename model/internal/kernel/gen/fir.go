@@ -12,6 +12,7 @@ func fir() {
 	for _, i := range []isa{y2, z512} {
 		firOutputs(i)
 		firSpread(i)
+		firProducts(i)
 	}
 }
 
@@ -74,6 +75,25 @@ func firSpread(i isa) {
 	Label("loop")
 	p := i.vec()
 	VMULPD(Mem{Base: ws, Index: at, Scale: 8}, x, p)
+	VADDPD(Mem{Base: sums, Index: at, Scale: 8}, p, p)
+	VMOVUPD(p, Mem{Base: sums, Index: at, Scale: 8})
+	ADDQ(I8(i.width/2), at)
+	CMPQ(at, n)
+	JL(LabelRef("loop"))
+	VZEROUPPER()
+	RET()
+}
+
+// firProducts adds w·x to n sums, a multiple of the values of a vector, value by value.
+func firProducts(i isa) {
+	TEXT("firProducts"+i.name, NOSPLIT, "func(sums, w, x *float64, n int)")
+	sums, ws, xs, n := Load(Param("sums"), GP64()), Load(Param("w"), GP64()), Load(Param("x"), GP64()), Load(Param("n"), GP64())
+	at := GP64()
+	XORQ(at, at)
+	Label("loop")
+	p := i.vec()
+	VMOVUPD(Mem{Base: ws, Index: at, Scale: 8}, p)
+	VMULPD(Mem{Base: xs, Index: at, Scale: 8}, p, p)
 	VADDPD(Mem{Base: sums, Index: at, Scale: 8}, p, p)
 	VMOVUPD(p, Mem{Base: sums, Index: at, Scale: 8})
 	ADDQ(I8(i.width/2), at)
