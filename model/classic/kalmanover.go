@@ -6,6 +6,10 @@ import (
 	"github.com/quell-stream/quell/model/internal/kernel"
 )
 
+// mostAheadOver is the largest look-ahead whose gains are kept: they take 8 bytes for each
+// slot of it and each sample, until they settle.
+const mostAheadOver = 128
+
 // gains are by how much the innovation of each slot moves what is estimated. Where no
 // sample is missing they hang on the number of the slot alone, and settle: the covariances
 // need not be worked out each time.
@@ -20,6 +24,9 @@ type gains struct {
 
 // over goes by the gains.
 func (k *kalman) over(dst, x []float64, from, n int) bool {
+	if k.ahead > mostAheadOver {
+		return false
+	}
 	slots := from + n + k.ahead
 	g := k.gains
 	if g == nil {
