@@ -50,7 +50,8 @@ race:
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent'
 
 generate: ## the assembly, from its generator
-	@(cd $(KERNELS)/gen && $(GO) run . -op alike -out ../alike_amd64.s)
+	@for op in alike fir; do \
+	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s) || exit 1; done
 	@for op in conv conv8 outer elementwise peak; do \
 	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s && \
 	    $(GO) run . -op $$op-arm64 -out ../$${op}_arm64.s) || exit 1; done

@@ -42,7 +42,7 @@ var allowed = map[string][]string{
 	"model/synth":              {"model/noise"},
 	"model/train":              {"model", "model/nn", "model/noise", "model/synth", "model/eval", "window", "internal"},
 	"model/eval":               {"model/eval", "model/classic", "model/noise"},
-	"model/classic":            {"internal"},
+	"model/classic":            {"model/internal/kernel", "internal"},
 	"model/replay":             {"internal"},
 	"drift":                    {"internal"},
 	"drift/drifttest":          {"drift"},

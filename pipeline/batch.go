@@ -12,11 +12,11 @@ import (
 type batch struct {
 	seq     int64
 	records []sink.Record
-	values  [][]sink.Value
-	items   []sink.Item // records and events, in order
+	values  []sink.Value // of the records, one after the other
+	items   []sink.Item  // records and events, in order
 	dead    []sink.Item
 	json    []byte
-	spans   []span // items' and dead items' place in json, since json moves while it grows
+	spans   []span // items' and dead items' place in json and values, since both move while they grow
 
 	left atomic.Int32 // required sinks that are not done
 	held atomic.Int32 // sinks that still read the batch
@@ -29,6 +29,7 @@ type batch struct {
 
 type span struct {
 	from, to int
+	values   int // where those of the record begin
 	dead     bool
 	record   int // index into records, -1 for an event
 	event    *sink.Event
@@ -50,21 +51,19 @@ func (b *batch) addEncoded(r *sink.Record, json []byte) {
 	b.spans[len(b.spans)-1].to = len(b.json)
 }
 
-// keep is addRecord but for the JSON, which is to follow.
+// keep is addRecord but for the JSON, which is to follow. The record's values are its own
+// once the batch is sealed.
 func (b *batch) keep(r *sink.Record) {
-	n := len(b.records)
-	if n < cap(b.records) {
-		b.records = b.records[:n+1]
-	} else {
-		b.records = append(b.records, sink.Record{})
-	}
-	if n == len(b.values) {
-		b.values = append(b.values, nil)
-	}
-	b.values[n] = append(b.values[n][:0], r.Values...)
-	b.records[n] = *r
-	b.records[n].Values = b.values[n]
-	b.spans = append(b.spans, span{from: len(b.json), record: n})
+	b.spans = append(b.spans, span{from: len(b.json), record: len(b.records), values: len(b.values)})
+	b.records = append(b.records, *r)
+	b.values = append(b.values, r.Values...)
+}
+
+// reserve makes room for so many records of one series' channels each and so many bytes of
+// JSON: a batch that grows as it is filled leaves several times its size as garbage.
+func (b *batch) reserve(records, channels, bytes int) {
+	b.records, b.spans = slices.Grow(b.records, records), slices.Grow(b.spans, records)
+	b.values, b.json = slices.Grow(b.values, records*channels), slices.Grow(b.json, bytes)
 }
 
 func (b *batch) addEvent(e sink.Event, dead bool) {
@@ -75,11 +74,14 @@ func (b *batch) addEvent(e sink.Event, dead bool) {
 
 // seal fixes the addresses that items point to.
 func (b *batch) seal() {
+	b.items = slices.Grow(b.items, len(b.spans))
 	for i := range b.spans {
 		s := &b.spans[i]
 		it := sink.Item{JSON: b.json[s.from:s.to:s.to]}
 		if s.record >= 0 {
 			it.Record = &b.records[s.record]
+			end := s.values + len(it.Record.Values)
+			it.Record.Values = b.values[s.values:end:end]
 		} else {
 			it.Event = s.event
 		}
@@ -102,7 +104,7 @@ func (b *batch) finished(required bool) {
 
 func (b *batch) release() {
 	if b.held.Add(-1) == 0 {
-		b.records = b.records[:0]
+		b.records, b.values = b.records[:0], b.values[:0]
 		clear(b.items)
 		clear(b.dead)
 		clear(b.spans)

@@ -37,3 +37,23 @@ func TestBatchPool(t *testing.T) {
 		t.Errorf("%d batches keep the memory of many records, want %d", large, mostLarge)
 	}
 }
+
+// Records of a sealed batch have the values that they came with, whether there was room for
+// them beforehand or not.
+func TestBatchKeepsValues(t *testing.T) {
+	for _, room := range []int{0, 20} {
+		b := new(batchPool).get()
+		b.reserve(room, 2, 100*room)
+		values := make([]sink.Value, 2)
+		for i := range 100 {
+			values[0].Raw, values[1].Raw = float64(i), float64(-i)
+			b.addRecord(&sink.Record{Channels: []string{"a", "b"}, Values: values})
+		}
+		b.seal()
+		for i, it := range b.items {
+			if v := it.Record.Values; len(v) != 2 || v[0].Raw != float64(i) || v[1].Raw != float64(-i) {
+				t.Fatalf("room for %d: record %d has the values %v", room, i, v)
+			}
+		}
+	}
+}

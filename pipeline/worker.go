@@ -95,6 +95,8 @@ type worker struct {
 	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool // partitions given up by this process
 	pool  batchPool
+	// perItem is about how many bytes of JSON an item takes, by the latest batch.
+	perItem int
 
 	arenas   sync.Pool   // of states on their way to the committer
 	cut      *cut        // the checkpoint that is being taken, nil: none is
@@ -372,16 +374,29 @@ func (w *worker) deliver(d *ingest.Delivery) error {
 	return nil
 }
 
+// few is the number of samples below which a batch grows as it is filled.
+const few = 64
+
+// foresee makes room in the open batch for what the next Run gives out: about a record for
+// each sample that waits, as long as those before.
+func (w *worker) foresee() {
+	if n := len(w.eng.inbox); n >= few {
+		w.cur.reserve(n, len(w.eng.cfg.Channels), n*(w.perItem+w.perItem/16))
+	}
+}
+
 // flush hands everything computed so far to the sinks.
 func (w *worker) flush(hard context.Context) error {
 	if w.com.over.Load() {
 		return nil // what is computed now is computed again, from the newest checkpoint
 	}
+	w.foresee()
 	w.eng.Run()
 	b := w.cur
 	if b.len() == 0 {
 		return nil
 	}
+	w.perItem = len(b.json)/b.len() + 1
 	w.cur = w.newBatch()
 	b.seal()
 	required := 0

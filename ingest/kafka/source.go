@@ -37,6 +37,7 @@ type Source struct {
 	// Of Next only.
 	current *piece
 	samples []ingest.Sample
+	message ingest.Message // that is being decoded
 }
 
 var (
@@ -173,7 +174,8 @@ func (s *Source) take(p *piece) (ingest.Delivery, bool) {
 			d.Stored, d.Broker = r.Time*1e6, true
 		}
 		if r.Value != nil { // a tombstone has nothing to decode
-			s.samples, d.Err = s.cfg.Decoder.Decode(s.samples[:0], &d.Message)
+			s.message = d.Message // else each delivery would be made on the heap
+			s.samples, d.Err = s.cfg.Decoder.Decode(s.samples[:0], &s.message)
 			if d.Err == nil {
 				d.Samples = s.samples
 			} else {

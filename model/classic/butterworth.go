@@ -52,9 +52,9 @@ func (s *section) steady(x float64) {
 }
 
 func (s *section) push(x float64) float64 {
-	y := s.b0*x + s.z1
-	s.z1 = s.b1*x - s.a1*y + s.z2
-	s.z2 = s.b2*x - s.a2*y
+	y := float64(s.b0*x) + s.z1
+	s.z1 = float64(s.b1*x) - float64(s.a1*y) + s.z2
+	s.z2 = float64(s.b2*x) - float64(s.a2*y)
 	return y
 }
 

@@ -75,7 +75,7 @@ func (e *ema) push(x float64) (float64, bool) {
 		e.started, e.y = true, x
 	default:
 		w := e.weight()
-		e.y = w*x + (1-w)*e.y
+		e.y = float64(w*x) + float64((1-w)*e.y)
 	}
 	e.fade = 1
 	return e.y, true

@@ -57,6 +57,7 @@ type kalman struct {
 	lags        []lag     // ring: slot t is at t mod len
 	vars        []float64 // their variances, where somebody asks for them
 	initialised bool
+	gains       *gains // see over
 }
 
 func newKalman(lambda float64, trend bool, ahead int) *kalman {
@@ -108,12 +109,12 @@ func (k *kalman) update(y float64) {
 	for i := range k.lags {
 		g := &k.lags[i]
 		a := g.c0
-		g.x += a / f * e
+		g.x += float64(a / f * e)
 		g.c0 -= a * g0
 		g.c1 -= a * g1
 	}
-	k.l += g0 * e
-	k.s += g1 * e
+	k.l += float64(g0 * e)
+	k.s += float64(g1 * e)
 	k.p11 -= g1 * k.p01
 	k.p01 -= g0 * k.p01
 	k.p00 -= g0 * k.p00
@@ -136,14 +137,14 @@ func (k *kalman) updateDiffuse(y float64) {
 	for j := range k.lags {
 		g := &k.lags[j]
 		a, b := g.c0, g.d0
-		g.x += b / fi * e
+		g.x += float64(b / fi * e)
 		g.c0 += b*i0*r - (a*i0+b*m0)/fi
 		g.c1 += b*i1*r - (a*i1+b*m1)/fi
 		g.d0 -= b * i0 / fi
 		g.d1 -= b * i1 / fi
 	}
-	k.l += i0 / fi * e
-	k.s += i1 / fi * e
+	k.l += float64(i0 / fi * e)
+	k.s += float64(i1 / fi * e)
 	k.p00 += i0*i0*r - 2*m0*i0/fi
 	k.p01 += i0*i1*r - (m0*i1+i0*m1)/fi
 	k.p11 += i1*i1*r - 2*m1*i1/fi
@@ -156,7 +157,8 @@ func (k *kalman) updateDiffuse(y float64) {
 	}
 }
 
-func (k *kalman) push(y float64) (float64, bool) {
+// arrive moves on to the next slot.
+func (k *kalman) arrive() {
 	if k.initialised {
 		k.predict()
 	}
@@ -165,6 +167,10 @@ func (k *kalman) push(y float64) (float64, bool) {
 	if k.vars != nil {
 		k.vars[k.n%int64(len(k.vars))] = k.p00
 	}
+}
+
+func (k *kalman) push(y float64) (float64, bool) {
+	k.arrive()
 	if finite(y) {
 		k.update(y)
 	}

@@ -52,16 +52,18 @@ func (s *sliding) push(x float64) float64 {
 	if s.pos++; s.pos == len(s.ring) {
 		s.pos = 0
 	}
-	i, _ := slices.BinarySearch(s.sorted, old)
-	j, _ := slices.BinarySearch(s.sorted, x)
-	if i < j { // x goes after the gap that old leaves
-		copy(s.sorted[i:], s.sorted[i+1:j])
-		s.sorted[j-1] = x
-	} else {
-		copy(s.sorted[j+1:i+1], s.sorted[j:i])
-		s.sorted[j] = x
+	v, i := s.sorted, 0
+	for i < len(v)-1 && v[i] < old {
+		i++
 	}
-	return s.sorted[len(s.sorted)/2]
+	for ; i < len(v)-1 && v[i+1] < x; i++ {
+		v[i] = v[i+1]
+	}
+	for ; i > 0 && v[i-1] > x; i-- {
+		v[i] = v[i-1]
+	}
+	v[i] = x
+	return v[len(v)/2]
 }
 
 func (s *sliding) appendState(dst []byte) []byte {

@@ -77,10 +77,11 @@ func polyWeight(n, degree, at, i int) float64 {
 	return sum
 }
 
+// dot sums up the products as kernel.FIR does, each rounded.
 func dot(a, b []float64) float64 {
 	s := 0.0
 	for i, x := range a {
-		s += x * b[i]
+		s += float64(x * b[i])
 	}
 	return s
 }

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/model/internal/kernel"
 )
 
 // wienerEdge is the number of samples whose mean stands for what lies beyond an
@@ -22,11 +23,15 @@ const wienerEdge = 20
 func Wiener(dst, y []float64, p Params) { runStream(dst, y, p, WienerName) }
 
 // wiener is the streaming form. It keeps the latest samples, less the mean,
-// twice over as savGol does.
+// twice over as savGol does, and adds each to the sums of all estimates that it has a
+// share in: they are independent of one another, where the products of one are not.
 type wiener struct {
 	mean    float64
 	ahead   int
 	keep    int
+	taps    []float64 // newest sample first
+	sums    []float64 // from at on: of the next estimates, each of one tap less so far than the one before
+	at      int
 	weights []float64 // the taps, oldest sample first
 	before  []float64 // before[m]: sum of the first m weights
 	buf     []float64
@@ -36,7 +41,7 @@ type wiener struct {
 
 func newWiener(p Params) *wiener {
 	taps := len(p.Taps)
-	w := &wiener{mean: p.Mean, ahead: p.Lookahead, keep: max(taps, wienerEdge),
+	w := &wiener{mean: p.Mean, ahead: p.Lookahead, keep: max(taps, wienerEdge), taps: p.Taps,
 		weights: make([]float64, taps), before: make([]float64, taps+1)}
 	for k, h := range p.Taps {
 		w.weights[taps-1-k] = h
@@ -69,13 +74,33 @@ func (w *wiener) slide(x float64) float64 {
 		w.buf = w.buf[:copy(w.buf, w.buf[w.keep+1:])]
 	}
 	w.buf = append(w.buf, x)
-	win := w.latest(len(w.weights))
-	missing := len(w.weights) - len(win)
-	y := w.mean + dot(w.weights[missing:], win)
-	if missing > 0 {
+	y := w.mean + w.add(x)
+	if missing := len(w.weights) - len(w.buf); missing > 0 {
 		y += w.before[missing] * w.head / float64(min(w.n, wienerEdge))
 	}
 	return y
+}
+
+// moves is the number of samples between two moves of the sums to the start of their
+// memory.
+const moves = 64
+
+// add adds a sample to all sums that it has a share in, and returns the one that is
+// complete with it.
+func (w *wiener) add(x float64) float64 {
+	n := len(w.taps)
+	if w.sums == nil {
+		w.sums = make([]float64, n+moves)
+	}
+	if w.at == moves {
+		copy(w.sums, w.sums[w.at:][:n-1])
+		w.at = 0
+	}
+	now := w.sums[w.at:][:n]
+	now[n-1] = 0
+	kernel.Spread(now, w.taps, x)
+	w.at++
+	return now[0]
 }
 
 func (w *wiener) finish(dst []float64) []float64 {
@@ -90,7 +115,10 @@ func (w *wiener) finish(dst []float64) []float64 {
 	return dst
 }
 
-func (w *wiener) reset() { w.n, w.head, w.buf = 0, 0, w.buf[:0] }
+func (w *wiener) reset() {
+	w.n, w.head, w.buf, w.at = 0, 0, w.buf[:0], 0
+	clear(w.sums)
+}
 
 func (w *wiener) appendState(dst []byte) []byte {
 	return wire.F64s(wire.F64(wire.I64(dst, w.n), w.head), w.latest(w.keep))
@@ -103,7 +131,11 @@ func (w *wiener) restore(r *wire.Reader) {
 		r.Fail(errOtherFilter)
 	}
 	if r.Err() == nil {
-		w.buf = append(make([]float64, 0, 2*w.keep), win...)
+		w.buf, w.at = append(make([]float64, 0, 2*w.keep), win...), 0
+		clear(w.sums)
+		for _, x := range w.latest(len(w.taps)) {
+			w.add(x)
+		}
 	}
 }
 
@@ -181,11 +213,21 @@ func (c *Covariance) Add(scratch, x []float64, from int, keep float64) []float64
 			c.n++
 		}
 	}
-	for k := range c.sum {
-		c.sum[k] *= keep
-		if first := max(from, k); first < len(block) {
-			c.sum[k] += dot(block[first:], block[first-k:len(block)-k])
+	lags, n := len(c.sum), len(block)
+	if from < lags || from == n { // the first samples have fewer before them
+		for k := range c.sum {
+			c.sum[k] *= keep
+			if first := max(from, k); first < n {
+				c.sum[k] += dot(block[first:], block[first-k:n-k])
+			}
 		}
+		return block
+	}
+	block = append(block, c.sum...) // room for the products of each lag, the longest first
+	products := block[n:]
+	kernel.FIR(products, block[from:n], block[from-lags+1:n])
+	for k := range c.sum {
+		c.sum[k] = c.sum[k]*keep + products[lags-1-k]
 	}
 	return block
 }

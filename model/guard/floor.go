@@ -111,10 +111,7 @@ func (c *channel) listen(p *Panel, in int64) {
 	if !(c.sigma > 0) || c.coloured {
 		return
 	}
-	p.raw = p.raw[:0]
-	for t := in - block; t < in; t++ {
-		p.raw = append(p.raw, c.raw.at(t))
-	}
+	p.raw = c.raw.appendTo(p.raw[:0], in-block, in)
 	c.floor.add(&p.spectra, p.raw, c.sigma*c.sigma)
 }
 

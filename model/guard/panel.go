@@ -90,16 +90,41 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		f = newFilter(learnt)
 		own, _ = learnt.OwnWeight()
 	}
-	p.out = p.out[:0]
-	for _, y := range ys {
-		if x, ok := f.Push(y); ok {
-			p.out = append(p.out, x)
-		}
+	p.out = classic.Over(p.out, f, ys, from, block)
+	if p.ranks[k] {
+		m.addMedian(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
+	} else {
+		m.addLinear(ys[from:], p.out, own, most)
 	}
-	p.out = f.Finish(p.out)
+	return m
+}
+
+// addLinear takes a block of readings and what a linear filter with that weight of the own
+// sample makes of it.
+func (m *made) addLinear(ys, xs []float64, own, most float64) {
 	rest := 1 - own
-	for i := range block {
-		y, x := ys[from+i], p.out[from+i]
+	for at := range parts {
+		ys, xs := ys[at*part:][:part], xs[at*part:][:part]
+		var squares, owns, alones float64
+		for i, y := range ys {
+			d := y - xs[i]
+			if d-d != 0 {
+				continue
+			}
+			near, alone := cut(d, most), cut(d/rest, most)
+			squares += near * near
+			owns += own
+			alones += alone * alone
+		}
+		m.squares[at], m.own[at], m.alone[at] = squares, owns, alones
+	}
+}
+
+// addMedian takes the block of readings that begins at slot from, and what the median of
+// a window makes of it.
+func (m *made) addMedian(ys, xs []float64, from, window, ahead int, most float64) {
+	for i, x := range xs {
+		y := ys[from+i]
 		d := y - x
 		if d-d != 0 {
 			continue
@@ -107,43 +132,40 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		at := i / part
 		near := cut(d, most)
 		m.squares[at] += near * near
-		if !p.ranks[k] {
-			m.own[at] += own
-			alone := cut(d/rest, most)
-			m.alone[at] += alone * alone
-			continue
-		}
 		if d == 0 {
 			m.own[at]++
 		}
-		last := min(from+i+f.Lookahead(), len(ys)-1)
-		first := max(0, last-p.params[k].Window+1)
+		last := min(from+i+ahead, len(ys)-1)
+		first := max(0, last-window+1)
 		e := cut(y-medianWithout(ys[first:last+1], y, x), most)
 		m.alone[at] += e * e
 	}
-	return m
 }
 
 // medianWithout returns the median of a window without the reading y, where with
 // it the median is x: the mean of x and of its neighbour on the side away from y.
 func medianWithout(window []float64, y, x float64) float64 {
-	above, below := math.Inf(1), math.Inf(-1)
-	for _, v := range window {
-		if v > x {
-			above = min(above, v)
-		} else if v < x {
-			below = max(below, v)
+	above, below := x, x
+	if y <= x {
+		above = math.Inf(1)
+		for _, v := range window {
+			if v > x && v < above {
+				above = v
+			}
 		}
 	}
-	switch {
-	case y < x && above < math.Inf(1):
-		return (x + above) / 2
-	case y > x && below > math.Inf(-1):
-		return (x + below) / 2
-	case y == x && above < math.Inf(1) && below > math.Inf(-1):
-		return (above + below) / 2
+	if y >= x {
+		below = math.Inf(-1)
+		for _, v := range window {
+			if v < x && v > below {
+				below = v
+			}
+		}
 	}
-	return x
+	if math.IsInf(above, 1) || math.IsInf(below, -1) {
+		return x
+	}
+	return (above + below) / 2
 }
 
 // ownOf returns the weight of the own sample in a filter's estimate, NaN where it

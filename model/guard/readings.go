@@ -30,3 +30,18 @@ func (r *readings) set(t int64, y float64) {
 	}
 	(*r)[i] = y
 }
+
+// appendTo appends the readings of slots from..to-1, at most ring of them, to dst.
+func (r readings) appendTo(dst []float64, from, to int64) []float64 {
+	for from < to {
+		i := int(from % ring)
+		n := min(int(to-from), ring-i)
+		from += int64(n)
+		there := r[min(i, len(r)):min(i+n, len(r))]
+		dst = append(dst, there...)
+		for range n - len(there) {
+			dst = append(dst, math.NaN())
+		}
+	}
+	return dst
+}

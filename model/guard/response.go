@@ -22,25 +22,19 @@ func (p *Panel) respond(f classic.Params) response {
 		f.Family = classic.MovingAverageName
 	}
 	var r response
-	live := newFilter(f)
-	rest := 0. // what it gives out at rest
-	for range quiet {
-		if x, ok := live.Push(0); ok {
-			rest = x
-		}
-	}
+	impulse := append(p.raw[:0], make([]float64, quiet+tail)...)
+	impulse[quiet] = 1
+	p.raw = impulse
+	ahead := f.Latency()
+	out := classic.Over(p.out, newFilter(f), impulse, quiet-1-ahead, tail+1)
+	rest := out[0] // what it gives out at rest
 	// Sums of h̄ up to each slot, so that each smoothed value is a difference.
 	s := append(p.sums[:0], make([]float64, block+1)...)
 	sum := 0.
 	for t := range tail {
-		y := 0.
-		if t == 0 {
-			y = 1
-		}
-		h, _ := live.Push(y)
-		h -= rest
+		h := out[1+t] - rest
 		r.variance += h * h
-		if sum -= h; t == f.Latency() {
+		if sum -= h; t == ahead {
 			sum++
 		}
 		s = append(s, sum)
@@ -48,7 +42,7 @@ func (p *Panel) respond(f classic.Params) response {
 	for range block {
 		s = append(s, sum)
 	}
-	p.sums = s
+	p.out, p.sums = out, s
 	for j := range levels - 1 {
 		width := 2 << j
 		for t := range len(s) - width {

@@ -82,10 +82,7 @@ func (c *channel) from(in int64) int64 { return max(0, c.judged.start-settle, in
 // settle, and those of its look-ahead; they stay valid until the next call.
 func (c *channel) readings(p *Panel, in int64) []float64 {
 	to := min(in, c.judged.start+block+int64(p.lookahead))
-	p.raw = p.raw[:0]
-	for t := c.from(in); t < to; t++ {
-		p.raw = append(p.raw, c.raw.at(t))
-	}
+	p.raw = c.raw.appendTo(p.raw[:0], c.from(in), to)
 	return p.raw
 }
 

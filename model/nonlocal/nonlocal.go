@@ -107,13 +107,11 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 	if m.Pending() != m.ahead+1 || !(noise > 0) || !(off >= 0) {
 		return Alike{}, false
 	}
-	m.sum()
 	// Equal stretches differ by the errors of two estimates or readings. Half of the
 	// former is taken off: those of cycles that are alike are alike.
 	base := off*past + 2*noise*float64(m.ahead+m.gap)
 	least := reach * noise * float64(past+m.ahead+m.gap)
-	d := m.d
-	w := kernel.Weigh(d, m.y.back(m.ahead+nearest, len(d)), float32(base), float32(1/least))
+	w := m.weigh(float32(base), float32(1/least))
 	if !(w.W > 0) {
 		return Alike{}, false
 	}
@@ -123,30 +121,35 @@ func (m *Memory) Match(noise, off float64) (a Alike, ok bool) {
 	return a, a.Mean-a.Mean == 0 && a.Variance-a.Variance == 0
 }
 
-// sum brings d to the slot that is to be learnt next.
-func (m *Memory) sum() {
+// weigh brings d to the slot that is to be learnt next, and sums up what its weights say.
+func (m *Memory) weigh(base, scale float32) kernel.Weighed {
 	t := m.done
-	if m.summed != t-1 || t-m.fresh >= refresh {
-		m.use(int(min(t-past-int64(m.gap), int64(m.lags))))
-		m.recentre()
-		for i := range past {
-			m.add(&m.c, m.gap+i)
-		}
-		for i := range m.ahead {
-			m.add(&m.y, i)
-		}
-		for i := range m.gap {
-			m.add(&m.y, m.ahead+1+i)
-		}
-		m.fresh = t
-	} else {
-		m.exchange(&m.c, m.gap, past)
-		if m.ahead > 0 {
-			m.exchange(&m.y, 0, m.ahead)
-			m.exchange(&m.y, m.ahead+1, m.gap)
-		}
-	}
+	moves := m.summed == t-1 && t-m.fresh < refresh
 	m.summed = t
+	if moves && m.ahead > 0 {
+		swaps := [...]kernel.Swap{m.swap(&m.c, m.gap, past), m.swap(&m.y, 0, m.ahead), m.swap(&m.y, m.ahead+1, m.gap)}
+		return kernel.ExchangeWeigh(m.d, &swaps, m.there(), base, scale)
+	}
+	if moves {
+		s := m.swap(&m.c, m.gap, past)
+		kernel.Exchange(m.d, s.A, s.B, s.X, s.Y)
+	} else {
+		m.remake(t)
+	}
+	return kernel.Weigh(m.d, m.there(), base, scale)
+}
+
+// there returns the readings at the place of the slot that is to be learnt next.
+func (m *Memory) there() []float32 { return m.y.back(m.ahead+nearest, len(m.d)) }
+
+// remake makes d anew, for slot t.
+func (m *Memory) remake(t int64) {
+	m.use(int(min(t-past-int64(m.gap), int64(m.lags))))
+	m.recentre()
+	m.add(&m.c, m.gap, past)
+	m.add(&m.y, 0, m.ahead)
+	m.add(&m.y, m.ahead+1, m.gap)
+	m.fresh = t
 }
 
 // use has d be zero for lags up to longest.
@@ -159,22 +162,19 @@ func (m *Memory) use(longest int) {
 	clear(m.d)
 }
 
-// add adds to d the squared differences of the value that is k before the newest.
-func (m *Memory) add(of *tail, k int) {
-	d := m.d
-	x := of.back(k, 1)[0]
-	then := of.back(k+nearest, len(d))
-	for j := range d {
-		e := x - then[j]
-		d[j] += e * e
+// add adds to d the squared differences of n values, of which the last is k before the
+// newest.
+func (m *Memory) add(of *tail, k, n int) {
+	if lags := len(m.d); lags > 0 && n > 0 {
+		kernel.Distances(m.d, of.back(k+nearest, lags+n-1), of.back(k, n))
 	}
 }
 
-// exchange has d sum up the value that is k before the newest in place of that which
+// swap has d sum up the value that is k before the newest in place of that which
 // is another n before.
-func (m *Memory) exchange(of *tail, k, n int) {
-	d := m.d
-	kernel.Exchange(d, of.back(k+nearest, len(d)), of.back(k+n+nearest, len(d)), of.back(k, 1)[0], of.back(k+n, 1)[0])
+func (m *Memory) swap(of *tail, k, n int) kernel.Swap {
+	lags := len(m.d)
+	return kernel.Swap{A: of.back(k+nearest, lags), B: of.back(k+n+nearest, lags), X: of.back(k, 1)[0], Y: of.back(k+n, 1)[0]}
 }
 
 // Learn takes the estimate of the oldest slot that was read and not learnt, NaN

@@ -107,7 +107,7 @@ func TestSumsMoveAlong(tt *testing.T) {
 		if t%97 == 0 && len(m.d) > 0 {
 			moved := append([]float32(nil), m.d...)
 			m.summed = never
-			m.sum()
+			m.weigh(0, 1)
 			for j, d := range m.d[len(m.d)-len(moved):] {
 				if diff := math.Abs(float64(d - moved[j])); diff > 1e-3*(1+float64(d)) {
 					tt.Fatalf("slot %d, lag %d: %v moved along, %v anew", t, nearest+len(moved)-1-j, moved[j], d)

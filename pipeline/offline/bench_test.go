@@ -3,6 +3,7 @@ package offline
 import (
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -14,14 +15,18 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// BenchmarkDenoise measures all that quell denoise does: with the base model
-// and the monitor.
+// BenchmarkDenoise measures all that quell denoise does: with the base model, its guard
+// and the monitor, and how much of that is the guard's.
 func BenchmarkDenoise(b *testing.B) {
 	m, err := model.Base(8)
 	if err != nil {
 		b.Fatal(err)
 	}
-	benchmark(b, pipeline.EngineConfig{Stream: "s", Model: m, Interval: .9, Watch: true, FitSentinel: train.Sentinel, Seed: 1})
+	for _, guard := range []bool{true, false} {
+		b.Run(fmt.Sprintf("guard=%v", guard), func(b *testing.B) {
+			benchmark(b, pipeline.EngineConfig{Stream: "s", Model: m, Interval: .9, Guard: guard, Watch: true, FitSentinel: train.Sentinel, Seed: 1})
+		})
+	}
 }
 
 // BenchmarkRows measures all but the net and the monitor: reading, the grid,
@@ -33,9 +38,9 @@ func benchmark(b *testing.B, engine pipeline.EngineConfig) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	var text strings.Builder
 	text.WriteString("ts,a\n")
-	const n = 50_000
+	const n = 100_000
 	for i := range n {
-		fmt.Fprintf(&text, "%d,%.6f\n", i, rng.NormFloat64())
+		fmt.Fprintf(&text, "%d,%.4f\n", i, 20+5*math.Sin(float64(i)/40)+rng.NormFloat64())
 	}
 	b.SetBytes(int64(text.Len()))
 	b.ReportAllocs()

@@ -11,6 +11,69 @@ func exchangeSIMD(d, a, b *float32, n int, x, y float32)
 //go:noescape
 func weighSIMD(sums, d, y *float32, n int, base, scale float32)
 
+// exchangeWeighArgs are the arguments of the kernels that do both; n is a multiple of 8
+// for AVX2, of 16 for AVX-512.
+type exchangeWeighArgs struct {
+	sums        *[4][8]float32
+	d, y        *float32
+	n           int
+	a, b        [3]*float32
+	x, z        [3]float32 // z: the Y of a swap
+	base, scale float32
+}
+
+//go:noescape
+func exchangeWeighAVX2(a *exchangeWeighArgs)
+
+//go:noescape
+func exchangeWeighAVX512(a *exchangeWeighArgs)
+
+// The kernels of Distances take n sums, a multiple of 8 for AVX2 and of 16 for AVX-512, and m
+// values, at least one.
+
+//go:noescape
+func distancesAVX2(d, a, x *float32, n, m int)
+
+//go:noescape
+func distancesAVX512(d, a, x *float32, n, m int)
+
+func distances(d, a, x []float32) {
+	n := 0
+	switch level {
+	case levelAVX512:
+		if n = len(d) &^ 15; n > 0 {
+			distancesAVX512(&d[0], &a[0], &x[0], n, len(x))
+		}
+	case levelAVX2:
+		if n = len(d) &^ 7; n > 0 {
+			distancesAVX2(&d[0], &a[0], &x[0], n, len(x))
+		}
+	}
+	distancesGeneric(d[n:], a[n:], x)
+}
+
+// exchangeWeigh returns how many values it has seen to.
+func exchangeWeigh(lanes *[4][8]float32, d []float32, swaps *[3]Swap, y []float32, base, scale float32) int {
+	n := len(d) &^ 7
+	if level == levelAVX512 {
+		n = len(d) &^ 15
+	}
+	if level == levelGeneric || n == 0 {
+		return 0
+	}
+	a := exchangeWeighArgs{sums: lanes, d: &d[0], y: &y[:len(d)][0], n: n, base: base, scale: scale}
+	for k := range swaps {
+		s := &swaps[k]
+		a.a[k], a.b[k], a.x[k], a.z[k] = &s.A[:len(d)][0], &s.B[:len(d)][0], s.X, s.Y
+	}
+	if level == levelAVX512 {
+		exchangeWeighAVX512(&a)
+	} else {
+		exchangeWeighAVX2(&a)
+	}
+	return n
+}
+
 func exchange(d, a, b []float32, x, y float32) {
 	n := 0
 	if level != levelGeneric {

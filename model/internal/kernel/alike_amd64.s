@@ -39,7 +39,15 @@ DATA alike_one<>+16(SB)/4, $0x3f800000
 DATA alike_one<>+20(SB)/4, $0x3f800000
 DATA alike_one<>+24(SB)/4, $0x3f800000
 DATA alike_one<>+28(SB)/4, $0x3f800000
-GLOBL alike_one<>(SB), RODATA|NOPTR, $32
+DATA alike_one<>+32(SB)/4, $0x3f800000
+DATA alike_one<>+36(SB)/4, $0x3f800000
+DATA alike_one<>+40(SB)/4, $0x3f800000
+DATA alike_one<>+44(SB)/4, $0x3f800000
+DATA alike_one<>+48(SB)/4, $0x3f800000
+DATA alike_one<>+52(SB)/4, $0x3f800000
+DATA alike_one<>+56(SB)/4, $0x3f800000
+DATA alike_one<>+60(SB)/4, $0x3f800000
+GLOBL alike_one<>(SB), RODATA|NOPTR, $64
 
 // func weighSIMD(sums *float32, d *float32, y *float32, n int, base float32, scale float32)
 // Requires: AVX, AVX2, SSE
@@ -83,5 +91,286 @@ loop:
 	VMOVUPS Y4, 32(AX)
 	VMOVUPS Y5, 64(AX)
 	VMOVUPS Y6, 96(AX)
+	VZEROUPPER
+	RET
+
+// func exchangeWeighAVX2(a *byte)
+// Requires: AVX
+TEXT ·exchangeWeighAVX2(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    8(AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    56(AX), DI
+	MOVQ    40(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    48(AX), R10
+	MOVQ    72(AX), R11
+	MOVQ    (AX), R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS 64(R12), Y2
+	VMOVUPS 96(R12), Y3
+	VXORPS  Y4, Y4, Y4
+	XORQ    R13, R13
+
+loop:
+	VMOVUPS      (CX)(R13*4), Y5
+	VBROADCASTSS 80(AX), Y6
+	VBROADCASTSS 92(AX), Y7
+	VSUBPS       (SI)(R13*4), Y6, Y6
+	VSUBPS       (DI)(R13*4), Y7, Y7
+	VMULPS       Y6, Y6, Y6
+	VMULPS       Y7, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 84(AX), Y6
+	VBROADCASTSS 96(AX), Y7
+	VSUBPS       (R8)(R13*4), Y6, Y6
+	VSUBPS       (R9)(R13*4), Y7, Y7
+	VMULPS       Y6, Y6, Y6
+	VMULPS       Y7, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VBROADCASTSS 88(AX), Y6
+	VBROADCASTSS 100(AX), Y7
+	VSUBPS       (R10)(R13*4), Y6, Y6
+	VSUBPS       (R11)(R13*4), Y7, Y7
+	VMULPS       Y6, Y6, Y6
+	VMULPS       Y7, Y7, Y7
+	VSUBPS       Y7, Y6, Y6
+	VADDPS       Y6, Y5, Y5
+	VMOVUPS      Y5, (CX)(R13*4)
+	VBROADCASTSS 104(AX), Y6
+	VSUBPS       Y6, Y5, Y5
+	VBROADCASTSS 108(AX), Y6
+	VMULPS       Y6, Y5, Y5
+	VMAXPS       Y4, Y5, Y5
+	VMOVUPS      alike_one<>+0(SB), Y6
+	VSUBPS       Y5, Y6, Y6
+	VCMPPS       $0x0e, Y4, Y6, Y7
+	VMOVMSKPS    Y7, R14
+	TESTL        R14, R14
+	JEQ          next
+	VMAXPS       Y4, Y6, Y6
+	VMULPS       Y6, Y6, Y6
+	VMULPS       Y6, Y6, Y6
+	VADDPS       Y6, Y0, Y0
+	VMULPS       Y6, Y6, Y7
+	VADDPS       Y7, Y1, Y1
+	VMULPS       (DX)(R13*4), Y6, Y7
+	VADDPS       Y7, Y2, Y2
+	VMULPS       Y5, Y6, Y7
+	VADDPS       Y7, Y3, Y3
+
+next:
+	ADDQ    $+8, R13
+	CMPQ    R13, BX
+	JL      loop
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	VMOVUPS Y2, 64(R12)
+	VMOVUPS Y3, 96(R12)
+	VZEROUPPER
+	RET
+
+// func exchangeWeighAVX512(a *byte)
+// Requires: AVX, AVX512DQ, AVX512F
+TEXT ·exchangeWeighAVX512(SB), NOSPLIT, $0-8
+	MOVQ    a+0(FP), AX
+	MOVQ    8(AX), CX
+	MOVQ    16(AX), DX
+	MOVQ    24(AX), BX
+	MOVQ    32(AX), SI
+	MOVQ    56(AX), DI
+	MOVQ    40(AX), R8
+	MOVQ    64(AX), R9
+	MOVQ    48(AX), R10
+	MOVQ    72(AX), R11
+	MOVQ    (AX), R12
+	VMOVUPS (R12), Y0
+	VMOVUPS 32(R12), Y1
+	VMOVUPS 64(R12), Y2
+	VMOVUPS 96(R12), Y3
+	VPXORD  Z4, Z4, Z4
+	XORQ    R13, R13
+
+loop:
+	VMOVUPS       (CX)(R13*4), Z5
+	VBROADCASTSS  80(AX), Z6
+	VBROADCASTSS  92(AX), Z7
+	VSUBPS        (SI)(R13*4), Z6, Z6
+	VSUBPS        (DI)(R13*4), Z7, Z7
+	VMULPS        Z6, Z6, Z6
+	VMULPS        Z7, Z7, Z7
+	VSUBPS        Z7, Z6, Z6
+	VADDPS        Z6, Z5, Z5
+	VBROADCASTSS  84(AX), Z6
+	VBROADCASTSS  96(AX), Z7
+	VSUBPS        (R8)(R13*4), Z6, Z6
+	VSUBPS        (R9)(R13*4), Z7, Z7
+	VMULPS        Z6, Z6, Z6
+	VMULPS        Z7, Z7, Z7
+	VSUBPS        Z7, Z6, Z6
+	VADDPS        Z6, Z5, Z5
+	VBROADCASTSS  88(AX), Z6
+	VBROADCASTSS  100(AX), Z7
+	VSUBPS        (R10)(R13*4), Z6, Z6
+	VSUBPS        (R11)(R13*4), Z7, Z7
+	VMULPS        Z6, Z6, Z6
+	VMULPS        Z7, Z7, Z7
+	VSUBPS        Z7, Z6, Z6
+	VADDPS        Z6, Z5, Z5
+	VMOVUPS       Z5, (CX)(R13*4)
+	VBROADCASTSS  104(AX), Z6
+	VSUBPS        Z6, Z5, Z5
+	VBROADCASTSS  108(AX), Z6
+	VMULPS        Z6, Z5, Z5
+	VMAXPS        Z4, Z5, Z5
+	VMOVUPS       alike_one<>+0(SB), Z6
+	VSUBPS        Z5, Z6, Z6
+	VCMPPS        $0x0e, Z4, Z6, K1
+	KORTESTW      K1, K1
+	JEQ           next
+	VMAXPS        Z4, Z6, Z6
+	VMULPS        Z6, Z6, Z6
+	VMULPS        Z6, Z6, Z6
+	VADDPS        Y6, Y0, Y0
+	VEXTRACTF32X8 $0x01, Z6, Y7
+	VADDPS        Y7, Y0, Y0
+	VMULPS        Z6, Z6, Z7
+	VADDPS        Y7, Y1, Y1
+	VEXTRACTF32X8 $0x01, Z7, Y7
+	VADDPS        Y7, Y1, Y1
+	VMULPS        (DX)(R13*4), Z6, Z7
+	VADDPS        Y7, Y2, Y2
+	VEXTRACTF32X8 $0x01, Z7, Y7
+	VADDPS        Y7, Y2, Y2
+	VMULPS        Z5, Z6, Z7
+	VADDPS        Y7, Y3, Y3
+	VEXTRACTF32X8 $0x01, Z7, Y5
+	VADDPS        Y5, Y3, Y3
+
+next:
+	ADDQ    $+16, R13
+	CMPQ    R13, BX
+	JL      loop
+	VMOVUPS Y0, (R12)
+	VMOVUPS Y1, 32(R12)
+	VMOVUPS Y2, 64(R12)
+	VMOVUPS Y3, 96(R12)
+	VZEROUPPER
+	RET
+
+// func distancesAVX2(d *float32, a *float32, x *float32, n int, m int)
+// Requires: AVX
+TEXT ·distancesAVX2(SB), NOSPLIT, $0-40
+	MOVQ d+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVQ m+32(FP), SI
+
+two:
+	CMPQ    BX, $+16
+	JL      one
+	VMOVUPS (AX), Y0
+	VMOVUPS 32(AX), Y1
+	MOVQ    SI, DI
+
+two_values:
+	VBROADCASTSS -4(DX)(DI*4), Y2
+	VSUBPS       -4(CX)(DI*4), Y2, Y3
+	VMULPS       Y3, Y3, Y3
+	VADDPS       Y3, Y0, Y0
+	VSUBPS       28(CX)(DI*4), Y2, Y2
+	VMULPS       Y2, Y2, Y2
+	VADDPS       Y2, Y1, Y1
+	DECQ         DI
+	JNE          two_values
+	VMOVUPS      Y0, (AX)
+	VMOVUPS      Y1, 32(AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+16, BX
+	JMP          two
+
+one:
+	CMPQ    BX, $+8
+	JL      done
+	VMOVUPS (AX), Y0
+	MOVQ    SI, DI
+
+one_values:
+	VBROADCASTSS -4(DX)(DI*4), Y1
+	VSUBPS       -4(CX)(DI*4), Y1, Y1
+	VMULPS       Y1, Y1, Y1
+	VADDPS       Y1, Y0, Y0
+	DECQ         DI
+	JNE          one_values
+	VMOVUPS      Y0, (AX)
+	ADDQ         $+32, AX
+	ADDQ         $+32, CX
+	SUBQ         $+8, BX
+	JMP          one
+
+done:
+	VZEROUPPER
+	RET
+
+// func distancesAVX512(d *float32, a *float32, x *float32, n int, m int)
+// Requires: AVX, AVX512F
+TEXT ·distancesAVX512(SB), NOSPLIT, $0-40
+	MOVQ d+0(FP), AX
+	MOVQ a+8(FP), CX
+	MOVQ x+16(FP), DX
+	MOVQ n+24(FP), BX
+	MOVQ m+32(FP), SI
+
+two:
+	CMPQ    BX, $+32
+	JL      one
+	VMOVUPS (AX), Z0
+	VMOVUPS 64(AX), Z1
+	MOVQ    SI, DI
+
+two_values:
+	VBROADCASTSS -4(DX)(DI*4), Z2
+	VSUBPS       -4(CX)(DI*4), Z2, Z3
+	VMULPS       Z3, Z3, Z3
+	VADDPS       Z3, Z0, Z0
+	VSUBPS       60(CX)(DI*4), Z2, Z2
+	VMULPS       Z2, Z2, Z2
+	VADDPS       Z2, Z1, Z1
+	DECQ         DI
+	JNE          two_values
+	VMOVUPS      Z0, (AX)
+	VMOVUPS      Z1, 64(AX)
+	ADDQ         $+128, AX
+	ADDQ         $+128, CX
+	SUBQ         $+32, BX
+	JMP          two
+
+one:
+	CMPQ    BX, $+16
+	JL      done
+	VMOVUPS (AX), Z0
+	MOVQ    SI, DI
+
+one_values:
+	VBROADCASTSS -4(DX)(DI*4), Z1
+	VSUBPS       -4(CX)(DI*4), Z1, Z1
+	VMULPS       Z1, Z1, Z1
+	VADDPS       Z1, Z0, Z0
+	DECQ         DI
+	JNE          one_values
+	VMOVUPS      Z0, (AX)
+	ADDQ         $+64, AX
+	ADDQ         $+64, CX
+	SUBQ         $+16, BX
+	JMP          one
+
+done:
 	VZEROUPPER
 	RET

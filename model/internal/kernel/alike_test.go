@@ -3,6 +3,7 @@ package kernel
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -38,6 +39,15 @@ func testAlike(t *testing.T) {
 				t.Fatalf("Weigh of %d: sum %d is %v, want %v", n, k, v, all[k])
 			}
 		}
+		swaps := [3]Swap{{A: a, B: b, X: x, Y: y}, {A: b, B: a, X: y, Y: x}, {A: a, B: a, X: .5, Y: -.5}}
+		both := append([]float32(nil), d...)
+		sums := ExchangeWeigh(both, &swaps, b, -.5, .7)
+		for k := range swaps {
+			exchangeGeneric(want, swaps[k].A, swaps[k].B, swaps[k].X, swaps[k].Y)
+		}
+		if !slices.Equal(both, want) || sums != Weigh(want, b, -.5, .7) {
+			t.Fatalf("ExchangeWeigh of %d: not what its parts give", n)
+		}
 		var direct [4]float64 // by the formula
 		for i, v := range d {
 			u := max(0, (float64(v)+.5)*.7)
@@ -70,6 +80,31 @@ func TestAlikeBits(t *testing.T) {
 		}
 		if got != *first {
 			t.Errorf("%+v, in another tier %+v", got, *first)
+		}
+	})
+}
+
+// Distances give in every tier what the definition says, inside their slices.
+func TestDistances(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		rng := rand.New(rand.NewPCG(7, 9))
+		for n := range 80 {
+			x, allX := guarded(rng, 1+rng.IntN(9))
+			a, allA := guarded(rng, n+len(x)-1)
+			d, allD := guarded(rng, n)
+			want := append([]float32(nil), d...)
+			for i := range want {
+				for k := len(x) - 1; k >= 0; k-- {
+					e := x[k] - a[i+k]
+					want[i] += float32(e * e)
+				}
+			}
+			if Distances(d, a, x); !slices.Equal(d, want) {
+				t.Fatalf("%d sums over %d values: %v, want %v", n, len(x), d, want)
+			}
+			intact(t, "d", allD)
+			intact(t, "a", allA)
+			intact(t, "x", allX)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package topic
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -49,8 +50,18 @@ func (b *blob) read(r *wire.Reader) {
 	}
 }
 
+// window is how far back what repeats is looked for: further than most states are long. An
+// encoder takes eight megabytes with the window that it has of itself.
+const window = 256 << 10
+
+// mostRoom is the most memory that a packer keeps.
+const mostRoom = 1 << 20
+
 // packer compresses, for use by one goroutine at a time.
-type packer struct{ enc *zstd.Encoder }
+type packer struct {
+	enc  *zstd.Encoder
+	room []byte // to compress into, of which little is needed afterwards
+}
 
 // pack returns a blob with all of data in it. It aliases data where that is too short
 // to be compressed.
@@ -64,11 +75,15 @@ func (p *packer) pack(data []byte) (blob, error) {
 	}
 	if p.enc == nil {
 		var err error
-		if p.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false)); err != nil {
+		if p.enc, err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false), zstd.WithWindowSize(window)); err != nil {
 			return blob{}, err
 		}
 	}
-	b.packed, b.data = true, p.enc.EncodeAll(data, nil)
+	p.room = p.enc.EncodeAll(data, p.room[:0])
+	b.packed, b.data = true, bytes.Clone(p.room)
+	if cap(p.room) > mostRoom {
+		p.room = nil
+	}
 	return b, nil
 }
 

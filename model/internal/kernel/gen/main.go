@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	op := flag.String("op", "", "conv, conv8, outer, elementwise, alike or peak; with -arm64 behind it for that")
+	op := flag.String("op", "", "conv, conv8, outer, elementwise, alike, fir or peak; with -arm64 behind it for that")
 	flag.Parse()
 	if name, ok := strings.CutSuffix(*op, "-arm64"); ok {
 		if err := neon(name, flag.Lookup("out").Value.String()); err != nil {
@@ -40,6 +40,8 @@ func main() {
 		elementwise()
 	case "alike":
 		alike()
+	case "fir":
+		fir()
 	case "peak":
 		peak()
 	default:
