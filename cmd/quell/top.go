@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/client"
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/view"
 )
 
@@ -163,9 +164,9 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 			break
 		}
 	}
-	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", printable(g.status.Version), printable(ready), g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
+	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", plain.Text(g.status.Version), plain.Text(ready), g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
 	for i := range g.streams.Streams {
-		b.WriteString(clip(printable(g.stream(i, before)), width) + "\n")
+		b.WriteString(clip(plain.Text(g.stream(i, before)), width) + "\n")
 	}
 	var t bytes.Buffer
 	w := tabwriter.NewWriter(&t, 0, 0, 2, ' ', 0)
@@ -179,7 +180,7 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 	}
 	_ = w.Flush() // a buffer takes all
 	for i, line := range strings.Split(strings.TrimSuffix(t.String(), "\n"), "\n") {
-		line = clip(printable(strings.TrimRight(line, " ")), width)
+		line = clip(plain.Text(strings.TrimRight(line, " ")), width)
 		if colour && i > 0 {
 			line = coloured(line, g.series.Series[i-1].Drift)
 		}
