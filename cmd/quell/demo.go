@@ -51,7 +51,7 @@ anything was lost or nothing was gained.`,
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&opt.For, "for", 0, "stop after this `time`; 0: at Ctrl-C")
+	f.DurationVar(&opt.For, "for", 0, "stop after this `time` of live readings, behind the history; 0: at Ctrl-C")
 	f.BoolVar(&headless, "headless", false, "no HTTP server, nothing but the summary")
 	f.BoolVar(&asJSON, "json", false, "print the summary as JSON")
 	f.StringVar(&opt.Listen, "listen", config.DefaultListen, "`address` of the HTTP server; where the default is taken, the next free port")

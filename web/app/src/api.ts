@@ -12,7 +12,7 @@ export class Refused extends Error {
 export function takeToken(): void {
   const m = /[#&]token=([^&]*)/.exec(location.hash);
   if (!m) return;
-  setToken(decodeURIComponent(m[1]));
+  setToken(decoded(m[1]));
   const rest = location.hash.replace(m[0], m[0].startsWith("#") ? "#" : "").replace(/^#$/, "");
   history.replaceState(null, "", location.pathname + location.search + rest);
 }
@@ -66,3 +66,8 @@ export async function post<T>(path: string, body?: unknown): Promise<T> {
 
 /** at joins names to a path; each is encoded. */
 export const at = (...names: (string | number)[]): string => names.map((n) => encodeURIComponent(n)).join("/");
+
+/** decoded undoes the encoding of a name; what is not encoded rightly, as in an address that somebody typed, stays as it is. */
+export function decoded(s: string): string {
+  try { return decodeURIComponent(s); } catch { return s; }
+}

@@ -1,4 +1,5 @@
 // Tests of what has no page: run in a browser by test/browser (TestUnits).
+import { decoded, takeToken, token } from "../src/api";
 import { Buffer } from "../src/buffer";
 import { csvOf } from "../src/export";
 import { even, fft, power, rate, spectrogram, welch } from "../src/fft";
@@ -36,6 +37,15 @@ function draws(n: number): Float64Array {
     return ((x >>> 0) / 2 ** 32 - 0.5) * Math.sqrt(12);
   });
 }
+
+test("an address that somebody mistyped throws nothing", () => {
+  equal(["a%2Fb", "%zz", "50 %", "%25zz"].map(decoded), ["a/b", "%zz", "50 %", "%zz"]);
+  location.hash = "#token=%zz&x=1";
+  takeToken();
+  equal([token(), location.hash], ["%zz", "#&x=1"]);
+  sessionStorage.clear();
+  location.hash = "";
+});
 
 test("fft is the sum by its definition", () => {
   const n = 64, x = draws(n), re = x.slice(), im = new Float64Array(n);
