@@ -198,7 +198,7 @@ func TestViews(t *testing.T) {
 			if look.name != "forced" { // there the colours are the user's own
 				p.accessible(script, look.name+" "+v.name)
 			}
-			p.shot("mock-" + look.name + "-" + v.name)
+			p.shot("mock-"+look.name+"-"+v.name, 0)
 		}
 		p.press("?")
 		p.wait("help", `document.querySelector("dialog[open]")`, 5*time.Second)
@@ -230,7 +230,7 @@ func TestForcedInterval(t *testing.T) {
 	}
 	p.media("forced-colors", "active")
 	p.wait("the edges of the interval", dark+" > 300", 10*time.Second)
-	p.shot("forced-interval")
+	p.shot("forced-interval", 0)
 	p.clean(address)
 }
 
@@ -248,7 +248,7 @@ func TestPhone(t *testing.T) {
 			t.Errorf("%s is %d pixels wide: %s", v.name, wide, eval[string](p, `[...document.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > 391).slice(0, 5).map(e => e.tagName + "." + e.className).join(" ")`))
 		}
 		p.accessible(script, "phone "+v.name)
-		p.shot("phone-" + v.name)
+		p.shot("phone-"+v.name, 0)
 	}
 	p.clean(address)
 }
