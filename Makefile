@@ -8,8 +8,11 @@ ARM64 := ./model/internal/kernel ./model/nn ./model ./model/train ./model/nonloc
 KERNELS := model/internal/kernel
 NESTED := $(KERNELS)/gen web/app/gen test/browser test/chart test/release
 
-.PHONY: all tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom snapshot scale scale-quick dashboard page browser screens
+.PHONY: all help tools check test race purego generate skips cross arm64 fuzz bench build picture demo quality quality-quick drift adapt studies-quick integration faults faults-quick soak soak-quick compare perf-table ops docs packages sbom snapshot scale scale-quick dashboard page browser screens
 all: check test
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; do printf '%-16s %s\n' "$$name" "$$text"; done
 
 tools: ## fetch modules and the linter
 	$(GO) mod download
@@ -45,9 +48,9 @@ check: ## format, build, vet, lint, imports, what is generated
 test: ## exactly what the README says
 	go test ./...
 
-race:
+race: ## with the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 30m $(RACE)
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent'
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent|Reload|Stuck|ServiceManager|Supervisor|Top|Tap'
 
 generate: ## the assembly, from its generator
 	@for op in alike fir; do \
@@ -62,9 +65,11 @@ purego: ## the generic kernels only
 skips: ## no test may be skipped but those listed
 	@$(GO) test -json ./... | $(GO) run ./.ci/skips .ci/skips.txt
 
-cross: ## the other platforms: 64-bit ARM, and 32-bit ARM, where an int has 32 bits
+cross: ## the other platforms, linked too: 64-bit ARM, and 32-bit ARM, where an int has 32 bits
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) vet ./...
 	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) vet ./...
+	CGO_ENABLED=0 GOARCH=arm64 $(GO) build -trimpath -o bin/quell-arm64 ./cmd/quell
+	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GO) build -trimpath -o bin/quell-armv7 ./cmd/quell
 
 arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh installs qemu-user-static)
 	CGO_ENABLED=0 GOARCH=arm64 $(GO) test -short -timeout 20m -exec qemu-aarch64-static $(ARM64)
@@ -72,7 +77,8 @@ arm64: ## its kernels and what computes with them, emulated (scripts/tools.sh in
 page: ## the dashboard, from its sources: web/app/dist
 	$(GO) generate ./web/app
 
-browser: ## the dashboard in Chromium (scripts/tools.sh installs it); SCREENS=FOLDER keeps pictures of what was seen
+browser: ## the types of the dashboard, and it in Chromium (scripts/tools.sh installs it); SCREENS=FOLDER keeps pictures of what was seen
+	node .cache/typescript/lib/tsc.js -p web/app
 	cd test/browser && $(GO) test -count=1 -timeout 20m -v ./...
 
 screens: ## the README's pictures of the dashboard, of the demo as it is now
@@ -123,7 +129,7 @@ scale-quick: ## what CI runs of it, held against what it measures itself: a minu
 integration: ## against a real Mosquitto, Apache Kafka and Alertmanager (scripts/tools.sh installs them)
 	$(GO) test -tags integration -count=1 -v -timeout 20m ./test/integration
 
-ops: ## rules, dashboard, unit, packages and chart on a real Prometheus and with systemd's, Debian's and Helm's tools (scripts/tools.sh installs them)
+ops: sbom ## what the binary is made of; rules, dashboard, unit, packages and chart on a real Prometheus and with systemd's, Debian's and Helm's tools (scripts/tools.sh installs them)
 	$(GO) test -tags ops -count=1 -v -timeout 10m ./test/ops
 	cd test/chart && $(GO) test -count=1 -timeout 10m -v ./...
 	cd test/release && $(GO) test -count=1 -v ./...
@@ -168,7 +174,7 @@ fuzz: ## every fuzz target for FUZZTIME, and a table of what was run; FUZZ=REGEX
 	$(GO) vet ./.ci/fuzz
 	$(GO) run ./.ci/fuzz $(FUZZTIME) $(FUZZ)
 
-bench:
+bench: ## Go's benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 ROUNDS ?= 60

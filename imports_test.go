@@ -62,7 +62,7 @@ var allowed = map[string][]string{
 	"sink/kafka":               {"sink", "conn"},
 	"pipeline":                 {"ingest", "window", "model", "model/nn", "model/guard", "drift/monitor", "sink", "sink/spool", "sink/dlq", "internal", "pipeline/state", "pipeline/view"},
 	"pipeline/view":            {"sink"},
-	"client":                   {"pipeline/view"},
+	"client":                   {"pipeline/view", "internal"},
 	"pipeline/state":           {"internal"},
 	"pipeline/state/topic":     {"pipeline/state", "pipeline/state/topic", "internal"},
 	"pipeline/adapt":           {"pipeline/state", "pipeline/view", "drift/fleet", "model", "model/train", "model/replay", "model/noise", "window", "pipeline", "internal", "sink"},
@@ -91,6 +91,7 @@ var allowed = map[string][]string{
 // drivers are client libraries that only the named folders may import.
 var drivers = map[string][]string{
 	"github.com/eclipse/paho.mqtt.golang": {"conn/mqttconn", "ingest/mqtt", "sink/mqtt", "cmd", "test"},
+	"github.com/gorilla/websocket":        {"conn/mqttconn"},
 	"github.com/segmentio/kafka-go":       {"conn/kafkaconn", "ingest/kafka", "sink/kafka", "test"},
 	"github.com/Shopify/toxiproxy":        {"test"},
 	"go.yaml.in/yaml":                     {"pipeline/config", "cmd", "test/ops"},

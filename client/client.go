@@ -121,13 +121,21 @@ func post[T any](ctx context.Context, c *Client, path string, query url.Values, 
 	return ask[T](ctx, c, http.MethodPost, path, query, body)
 }
 
+// mostAnswer bounds an answer: the largest that Quell gives, a page of 1,000 series with
+// their channels, is a few megabytes.
+const mostAnswer = 64 << 20
+
 func ask[T any](ctx context.Context, c *Client, method, path string, query url.Values, body any) (v T, err error) {
 	res, err := c.Ask(ctx, method, path, query, body)
 	if err != nil {
 		return v, err
 	}
 	defer res.Body.Close()
-	if err := json.NewDecoder(res.Body).Decode(&v); err != nil {
+	answer := &io.LimitedReader{R: res.Body, N: mostAnswer}
+	if err := json.NewDecoder(answer).Decode(&v); err != nil {
+		if answer.N <= 0 {
+			err = fmt.Errorf("it is longer than %d MiB", mostAnswer>>20)
+		}
 		return v, fmt.Errorf("the answer of %s can't be read: %w", c.Base.Redacted(), err)
 	}
 	return v, nil

@@ -40,6 +40,41 @@ func TestQuoted(t *testing.T) {
 	}
 }
 
+// endless is an answer without end, of which it counts what is taken.
+type endless struct{ taken int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	e.taken += int64(len(p))
+	for i := range p {
+		p[i] = ' '
+	}
+	return len(p), nil
+}
+
+func (*endless) Close() error { return nil }
+
+type answerOf struct{ body io.ReadCloser }
+
+func (a answerOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/json"}}, Body: a.body, Request: r}, nil
+}
+
+// TestEndlessAnswer: an answer without end is given up.
+func TestEndlessAnswer(t *testing.T) {
+	c, err := New("http://localhost:1", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := new(endless)
+	c.HTTP = &http.Client{Transport: answerOf{body}}
+	if _, err := c.Status(t.Context()); err == nil || !strings.Contains(err.Error(), "longer than 64 MiB") {
+		t.Errorf("got %v", err)
+	}
+	if body.taken > 2*mostAnswer {
+		t.Errorf("%d bytes were read", body.taken)
+	}
+}
+
 // TestMistakesAreQuoted: so are the places of a configuration's mistakes.
 func TestMistakesAreQuoted(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

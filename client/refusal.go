@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"strings"
 	"unicode"
+
+	"github.com/quell-stream/quell/internal/plain"
 )
 
 // mostSaid is how many characters are kept of what an instance says.
@@ -45,15 +47,8 @@ func (c *Client) refusal(res *http.Response) error {
 // log: its beginning, on one line, without control characters, and without the secrets
 // that it was asked with, should it say them back.
 func (c *Client) quotable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r) || unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, text)
+	// Without what can't be shown, or a secret might hide behind a character within it.
+	text = strings.ReplaceAll(plain.Text(text), string(unicode.ReplacementChar), "")
 	text = strings.TrimSpace(text)
 	for _, secret := range c.secrets() {
 		text = strings.ReplaceAll(text, secret, "[secret]")

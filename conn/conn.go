@@ -104,19 +104,32 @@ type alias struct{ target, err error }
 func (a *alias) Error() string   { return a.err.Error() }
 func (a *alias) Unwrap() []error { return []error{a.err, a.target} }
 
-// Classify adds ErrRejected to an error by which a TLS server refused our
-// certificate, adds what to do to one by which we refused the server's, and
-// returns every other error as it is.
+// Classify adds ErrRejected, and what to do, to an error by which TLS fails for good:
+// the server refused our certificate, or we refuse the server's, or it speaks no TLS.
+// It returns every other error as it is, that of a certificate which has expired too:
+// somebody will renew it, and no setting of ours would help.
 func Classify(err error) error {
 	var (
 		authority x509.UnknownAuthorityError
 		name      x509.HostnameError
+		invalid   x509.CertificateInvalidError
+		plain     tls.RecordHeaderError
 	)
+	advice := ""
 	switch {
+	case errors.Is(err, ErrRejected):
+		return err
 	case errors.As(err, &authority):
-		return fmt.Errorf("%w: set ca_file to the authority that signed the server's certificate", err)
+		advice = "the server's certificate is signed by an authority we do not trust: set tls.ca_file"
 	case errors.As(err, &name):
-		return fmt.Errorf("%w: set server_name to a name in the server's certificate", err)
+		advice = "the server's certificate is for another host: set tls.server_name or use that host"
+	case errors.As(err, &invalid) && invalid.Reason != x509.Expired:
+		advice = "the server's certificate is not valid"
+	case errors.As(err, &plain):
+		advice = "this port of the server does not speak TLS: leave tls out or use the TLS port"
+	}
+	if advice != "" {
+		return fmt.Errorf("%w: %s: %w", ErrRejected, advice, err)
 	}
 	var remote *net.OpError
 	if !errors.As(err, &remote) || remote.Op != "remote error" {

@@ -107,8 +107,8 @@ func TestHandshake(t *testing.T) {
 		rejected bool
 	}{
 		{name: "trusted", tls: conn.TLS{CAFile: cert, ServerName: "a.example"}},
-		{name: "unknown authority", tls: conn.TLS{CAFile: stranger, ServerName: "a.example"}, want: "certificate signed by unknown authority: set ca_file"},
-		{name: "wrong name", tls: conn.TLS{CAFile: cert}, want: "set server_name"},
+		{name: "unknown authority", tls: conn.TLS{CAFile: stranger, ServerName: "a.example"}, want: "authority we do not trust: set tls.ca_file", rejected: true},
+		{name: "wrong name", tls: conn.TLS{CAFile: cert}, want: "set tls.server_name", rejected: true},
 		{name: "not verified", tls: conn.TLS{InsecureSkipVerify: true}},
 		{name: "own certificate", tls: conn.TLS{CAFile: cert, ServerName: "a.example", CertFile: cert, KeyFile: key}, auth: tls.RequireAndVerifyClientCert},
 		{name: "no own certificate", tls: conn.TLS{CAFile: cert, ServerName: "a.example"}, auth: tls.RequireAndVerifyClientCert, want: "does not accept the client certificate", rejected: true},

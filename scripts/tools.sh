@@ -3,8 +3,8 @@
 # sudo: for the integration suite Mosquitto, Alertmanager, a Java runtime, Maven,
 # and Kafka's jars; for `make ops` Prometheus, systemd-analyze, strace and rpm; for
 # `make docs` Mosquitto's clients too; for parity with ONNX Runtime a Python of their
-# own in .cache/python; for `make arm64` an emulator; for `make browser` Chromium and
-# axe-core. What is there already is left alone.
+# own in .cache/python; for `make arm64` an emulator; for `make browser` Chromium,
+# axe-core and TypeScript's checker. What is there already is left alone.
 set -euo pipefail
 cd "$(dirname "$0")"
 PATH=$PATH:/usr/sbin
@@ -24,7 +24,8 @@ command -v strace >/dev/null || want+=(strace)
 command -v qemu-aarch64-static >/dev/null || want+=(qemu-user-static)
 command -v chromium >/dev/null || want+=(chromium)
 axe=../.cache/axe.min.js axe_sum=29348999450cdf2849a8e70b7912fc2da85a849da39c0d0d5394f51d4a9ed95c
-[ -f $axe ] || command -v npm >/dev/null || want+=(npm)
+tsc=../.cache/typescript tsc_sum=10e108c9cf7d5f2879053dff18515fb405abf2ccef63eaaf017d9c571687a1d3
+[ -f $axe ] && [ -f $tsc/5.9.3 ] && command -v node >/dev/null || command -v npm >/dev/null || want+=(npm)
 if [ ${#want[@]} -gt 0 ]; then
   sudo=; [ "$(id -u)" = 0 ] || sudo=sudo
   $sudo apt-get -qq update
@@ -41,4 +42,9 @@ if ! sha256sum -c --quiet <<<"$axe_sum  $axe" >/dev/null 2>&1; then
   (cd "$tmp" && npm pack --silent axe-core@4.14.1 >/dev/null && tar xzf axe-core-4.14.1.tgz package/axe.min.js)
   sha256sum -c --quiet <<<"$axe_sum  $tmp/package/axe.min.js"
   mkdir -p ../.cache && mv "$tmp/package/axe.min.js" $axe && rm -r "$tmp"
+fi
+if [ ! -f $tsc/5.9.3 ]; then
+  tmp=$(mktemp -d)
+  (cd "$tmp" && npm pack --silent typescript@5.9.3 >/dev/null && sha256sum -c --quiet <<<"$tsc_sum  typescript-5.9.3.tgz" && tar xzf typescript-5.9.3.tgz)
+  rm -rf $tsc && mkdir -p ../.cache && mv "$tmp/package" $tsc && touch $tsc/5.9.3 && rm -r "$tmp"
 fi

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/quell-stream/quell/internal/certtest"
 )
 
 func handler(c Config) (http.Handler, *models) {
@@ -132,9 +134,9 @@ func TestLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close(t.Context())
-	for what, request := range map[string]string{
+	for what, request := range map[string]string{ // by the code of the answer
 		"431": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + strings.Repeat("x", 64<<10) + "\r\n\r\n",
-		"400": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: wrong, wrong\r\n\r\n",
+		"501": "GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: wrong, wrong\r\n\r\n",
 	} {
 		c, err := net.Dial("tcp", s.Addr())
 		if err != nil {
@@ -142,7 +144,7 @@ func TestLimits(t *testing.T) {
 		}
 		go io.WriteString(c, request)
 		line, err := bufio.NewReader(c).ReadString('\n')
-		if err != nil && !errors.Is(err, io.EOF) || !strings.Contains(line, what) && !strings.Contains(line, "50") {
+		if err != nil && !errors.Is(err, io.EOF) || !strings.HasPrefix(line, "HTTP/1.1 "+what+" ") {
 			t.Errorf("want %s, got %q, %v", what, line, err)
 		}
 		c.Close()
@@ -157,6 +159,60 @@ func TestLimits(t *testing.T) {
 	Config{Loopback: true}.guard(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, got = io.ReadAll(r.Body) })).ServeHTTP(httptest.NewRecorder(), body)
 	if large := new(http.MaxBytesError); !errors.As(got, &large) {
 		t.Errorf("a large body: %v", got)
+	}
+}
+
+// TestIdleMakeRoom: as many idle connections as there may be, plain ones and such with
+// TLS, keep nobody from being answered; the one that has been idle for longest goes, and one
+// that is asked something stays.
+func TestIdleMakeRoom(t *testing.T) {
+	cert, key := certtest.Issue(t, t.TempDir(), "server")
+	pair, err := tls.LoadX509KeyPair(cert, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secure := range map[string]*tls.Config{"plain": nil, "tls": {Certificates: []tls.Certificate{pair}}} {
+		t.Run(name, func(t *testing.T) {
+			s, err := Listen("127.0.0.1:0", Config{View: &fake{ready: true}, Models: &models{}, Token: "t", Gatherer: prometheus.NewRegistry(), TLS: secure}, slog.New(slog.DiscardHandler))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close(t.Context())
+			ask := func(c net.Conn) error {
+				_ = c.SetDeadline(time.Now().Add(5 * time.Second))
+				if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+					return err
+				}
+				r, err := http.ReadResponse(bufio.NewReader(c), nil)
+				if err == nil {
+					_, err = io.Copy(io.Discard, r.Body)
+				}
+				return err
+			}
+			var all []net.Conn
+			for i := range mostConns + 8 {
+				c, err := net.Dial("tcp", s.Addr())
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				if secure != nil {
+					c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+				}
+				all = append(all, c)
+				if err := ask(c); err != nil {
+					t.Fatalf("connection %d is not answered: %v", i, err)
+				}
+				if i == mostConns/2 {
+					if err := ask(all[0]); err != nil {
+						t.Fatalf("the first one: %v", err)
+					}
+				}
+			}
+			if ask(all[0]) != nil || ask(all[1]) == nil {
+				t.Error("the wrong one was closed")
+			}
+		})
 	}
 }
 

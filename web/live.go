@@ -165,7 +165,7 @@ func (v *viewer) renew() {
 
 // run writes what is new until the viewer goes, or quit is closed.
 func (v *viewer) run(quit <-chan struct{}) error {
-	if err := v.send("hello", map[string]int{"v": 1}); err != nil {
+	if err := v.send("hello", greeting{1}); err != nil {
 		return err
 	}
 	ticks := time.NewTicker(tick)
@@ -242,11 +242,19 @@ func (v *viewer) points(f *follow) error {
 	if p == nil {
 		return nil
 	}
-	return v.send("series", struct {
-		Stream string       `json:"stream"`
-		Series string       `json:"series"`
-		Points *view.Points `json:"points"`
-	}{f.stream, f.series, p.Decimate(most)})
+	return v.send("series", seriesNews{f.stream, f.series, p.Decimate(most)})
+}
+
+// greeting is what a live stream begins with: the version of its events.
+type greeting struct {
+	V int `json:"v"`
+}
+
+// seriesNews are the new points of a series.
+type seriesNews struct {
+	Stream string       `json:"stream"`
+	Series string       `json:"series"`
+	Points *view.Points `json:"points"`
 }
 
 // slow writes what comes once a second.

@@ -81,6 +81,7 @@ func nextOf(t *testing.T, from <-chan message, events ...string) message {
 			if !ok {
 				t.Fatalf("the stream ended before an event %q", events)
 			}
+			checkLive(t, m)
 			if slices.Contains(events, m.event) {
 				return m
 			}

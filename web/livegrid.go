@@ -57,11 +57,15 @@ func (v *viewer) grid(stream string, room *int) error {
 	if len(changed) == 0 && len(removed) == 0 && !first {
 		return nil
 	}
-	return v.send("grid", struct {
-		Stream  string        `json:"stream"`
-		Series  []view.Series `json:"series"`
-		Removed []string      `json:"removed"`
-	}{stream, changed, removed})
+	return v.send("grid", gridNews{stream, changed, removed})
+}
+
+// gridNews are the series of a stream that have changed, and the names of those that
+// are told of no more.
+type gridNews struct {
+	Stream  string        `json:"stream"`
+	Series  []view.Series `json:"series"`
+	Removed []string      `json:"removed"`
 }
 
 // take notes what is told.

@@ -81,6 +81,21 @@ func (d *described) failures() map[int]any {
 	return nil
 }
 
+// liveEvents are the events of a live stream, and what the data of each is.
+var liveEvents = map[string]reflect.Type{
+	"hello": reflect.TypeFor[greeting](), "status": reflect.TypeFor[fullStatus](), "grid": reflect.TypeFor[gridNews](),
+	"series": reflect.TypeFor[seriesNews](), "event": reflect.TypeFor[view.Event](), "tap": reflect.TypeFor[view.Tapped](),
+}
+
+// live adds the schemas of what a live stream tells, and says which event has which.
+func (s schemas) live() string {
+	var all []string
+	for _, event := range slices.Sorted(maps.Keys(liveEvents)) {
+		all = append(all, event+" is "+s.of(liveEvents[event])["$ref"].(string))
+	}
+	return "server-sent events, the data of each in JSON: " + strings.Join(all, ", ")
+}
+
 // schemas makes JSON schemas of types, those of structs once under their names.
 type schemas map[string]any
 
@@ -229,6 +244,7 @@ func parameters(path string, query []parameter) []any {
 func responses(s schemas, method string, d described) map[string]any {
 	ok := map[string]any{"description": "done"}
 	if d.answer == nil {
+		ok["description"] = s.live()
 		ok["content"] = map[string]any{"text/event-stream": map[string]any{"schema": map[string]any{"type": "string"}}}
 	} else {
 		ok["content"] = content(s.of(reflect.TypeOf(d.answer)))
@@ -342,6 +358,23 @@ func ofType(kind, v any) bool {
 	n, isNumber := v.(float64)
 	return map[string]bool{"null": v == nil, "number": isNumber, "integer": isNumber && n == float64(int64(n))}[kind.(string)] ||
 		v != nil && kind == map[reflect.Kind]string{reflect.String: "string", reflect.Bool: "boolean", reflect.Slice: "array", reflect.Map: "object"}[reflect.TypeOf(v).Kind()]
+}
+
+// checkLive fails a test where an event of a live stream is not as openapi.json says.
+func checkLive(t *testing.T, m message) {
+	t.Helper()
+	var doc map[string]any
+	if err := json.Unmarshal(description, &doc); err != nil {
+		t.Fatal(err)
+	}
+	of, ok := liveEvents[m.event]
+	if !ok {
+		t.Errorf("an event %q, which is not described", m.event)
+		return
+	}
+	if said := check(doc, schemas{}.of(of), m.data, m.event); said != "" {
+		t.Error(said)
+	}
 }
 
 // nothingNew is a Reloader of a file that is as it was.

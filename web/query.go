@@ -80,11 +80,13 @@ type topics struct {
 	series, taps   [][2]string
 }
 
-// The bounds of a live stream's topics.
+// MostTaps is how many taps one live stream may ask for.
+const MostTaps = 16
+
+// The other bounds of a live stream's topics.
 const (
 	mostGrids        = 64
 	mostSeriesTopics = 64
-	mostTaps         = 16
 )
 
 // parseTopics reads a list such as status,grid:pumps,series:pumps/pump-1,tap:pumps/sink.
@@ -112,8 +114,8 @@ func parseTopics(list string) (t topics, err error) {
 			return topics{}, fmt.Errorf("topics: %q is none: status, events, grid:STREAM, series:STREAM/SERIES or tap:STREAM/ARROW, with an arrow of %s", one, strings.Join(view.Arrows, ", "))
 		}
 	}
-	if len(t.grids) > mostGrids || len(t.series) > mostSeriesTopics || len(t.taps) > mostTaps {
-		return topics{}, fmt.Errorf("topics: at most %d grids, %d series and %d taps", mostGrids, mostSeriesTopics, mostTaps)
+	if len(t.grids) > mostGrids || len(t.series) > mostSeriesTopics || len(t.taps) > MostTaps {
+		return topics{}, fmt.Errorf("topics: at most %d grids, %d series and %d taps", mostGrids, mostSeriesTopics, MostTaps)
 	}
 	return t, nil
 }

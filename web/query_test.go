@@ -94,7 +94,7 @@ func FuzzTopics(f *testing.F) {
 			}
 			return
 		}
-		if len(got.grids) > mostGrids || len(got.series) > mostSeriesTopics || len(got.taps) > mostTaps {
+		if len(got.grids) > mostGrids || len(got.series) > mostSeriesTopics || len(got.taps) > MostTaps {
 			t.Fatalf("%+v is beyond the bounds", got)
 		}
 		var again []string

@@ -11,8 +11,8 @@ import (
 )
 
 // Reloader applies a changed configuration to what runs. Its method returns what it
-// replaced and what needs a restart, as keys of the file, and must be safe for
-// concurrent use. After an error what ran before runs on.
+// replaced and, with an error too, what needs a restart, as keys of the file, and must
+// be safe for concurrent use. After an error what ran before runs on.
 type Reloader interface {
 	Reload(ctx context.Context) (changed, needsRestart []string, err error)
 }

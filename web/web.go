@@ -105,14 +105,16 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 	}
 	c.quit = make(chan struct{})
 	s := &Server{addr: ln.Addr().String(), secure: c.TLS != nil, done: make(chan struct{}), srv: &http.Server{
-		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: Handler(c), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: 30 * time.Second,
 		MaxHeaderBytes: 16 << 10, TLSConfig: c.TLS, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelWarn),
 	}}
 	s.srv.RegisterOnShutdown(func() { close(c.quit) })
 	if !c.Loopback && c.TLS == nil {
 		log.Warn("the token travels in the clear: add http.tls, or put a proxy in front that has it", "listen", s.addr)
 	}
-	ln = newFew(ln, mostConns)
+	limited := newFew(ln, mostConns)
+	s.srv.ConnState = limited.state
+	ln = limited
 	if c.TLS != nil {
 		ln = tls.NewListener(ln, c.TLS)
 	}

@@ -76,10 +76,7 @@ func checkConfig(s streams, path string, asJSON bool) error {
 	c, warnings, err := config.Check(path)
 	var list config.ErrorList
 	if err != nil && !errors.As(err, &list) {
-		if errors.Is(err, os.ErrNotExist) {
-			return &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
-		}
-		return &codeError{exitConfig, err}
+		return configError(path, err)
 	}
 	var later []string
 	if c != nil {
@@ -114,10 +111,21 @@ func checkConfig(s streams, path string, asJSON bool) error {
 			fmt.Fprintf(s.out, "%s is fine: %s, %s\n", path, count(len(c.Streams), "stream"), count(len(c.Sinks), "sink"))
 		}
 	}
-	if len(list) > 0 {
-		return &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
+	return configError(path, err)
+}
+
+// configError says in a line why a configuration can't be used, nil where it can.
+func configError(path string, err error) error {
+	var list config.ErrorList
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &list):
+		err = fmt.Errorf("%s: %s", path, count(len(list), "mistake"))
+	case errors.Is(err, os.ErrNotExist):
+		err = fmt.Errorf("%s does not exist: name the configuration with -c", path)
 	}
-	return nil
+	return &codeError{exitConfig, err}
 }
 
 // count returns "1 stream", "2 streams".

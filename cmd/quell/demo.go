@@ -11,6 +11,7 @@ import (
 
 	"github.com/quell-stream/quell/cmd/quell/demo"
 	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
 	"github.com/quell-stream/quell/web/app"
 )
@@ -50,10 +51,10 @@ anything was lost or nothing was gained.`,
 		},
 	}
 	f := cmd.Flags()
-	f.DurationVar(&opt.For, "for", 0, "stop after this `time`; 0: at Ctrl-C")
+	f.DurationVar(&opt.For, "for", 0, "stop after this `time` of live readings, behind the history; 0: at Ctrl-C")
 	f.BoolVar(&headless, "headless", false, "no HTTP server, nothing but the summary")
 	f.BoolVar(&asJSON, "json", false, "print the summary as JSON")
-	f.StringVar(&opt.Listen, "listen", defaultListen, "`address` of the HTTP server; where the default is taken, the next free port")
+	f.StringVar(&opt.Listen, "listen", config.DefaultListen, "`address` of the HTTP server; where the default is taken, the next free port")
 	f.Uint64Var(&opt.Seed, "seed", 0, "seed of signals, noise and injections (default: drawn, and printed)")
 	f.BoolVar(&noInject, "no-inject", false, "inject no changes")
 	f.BoolVar(&opt.RealOnly, "real", false, "only this machine's own sensors")

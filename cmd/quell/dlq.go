@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/sink"
@@ -189,7 +190,7 @@ func listLine(w io.Writer, l *dlq.Letter, replayed time.Time) error {
 	if !replayed.IsZero() {
 		done = replayed.Format(time.RFC3339)
 	}
-	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", stampText(l.Time), printed(l.Stream), printed(l.Reason), printed(where), what, done, printed(l.ID))
+	_, err := fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", stampText(l.Time), plain.Text(l.Stream), plain.Text(l.Reason), plain.Text(where), what, done, plain.Text(l.ID))
 	return err
 }
 
@@ -208,19 +209,9 @@ func preview(b []byte) string {
 	}
 	r := []rune(strings.Join(strings.Fields(string(b)), " "))
 	if len(r) > most {
-		return printed(string(r[:most])) + "…"
+		return plain.Text(string(r[:most])) + "…"
 	}
-	return printed(string(r))
-}
-
-// printed returns what came from outside without what a terminal would obey.
-func printed(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
+	return plain.Text(string(r))
 }
 
 // letterJSON is a dead letter as --json prints it.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/pipeline/state"
@@ -220,13 +221,13 @@ func (r *dlqReplay) tell(s streams) error {
 	}
 	fmt.Fprintf(s.err, "%s: %s\n", verb, count(r.sum.Replayed, "dead letter"))
 	for _, t := range slices.Sorted(maps.Keys(r.sum.Topics)) {
-		fmt.Fprintf(s.err, "  %d %s\n", r.sum.Topics[t], printed(t))
+		fmt.Fprintf(s.err, "  %d %s\n", r.sum.Topics[t], plain.Text(t))
 	}
 	if r.sum.Already > 0 {
 		fmt.Fprintf(s.err, "replayed before, left out: %d (--again sends them once more)\n", r.sum.Already)
 	}
 	for _, why := range slices.Sorted(maps.Keys(r.sum.Skipped)) {
-		fmt.Fprintf(s.err, "can't be replayed: %d: %s\n", r.sum.Skipped[why], printed(why))
+		fmt.Fprintf(s.err, "can't be replayed: %d: %s\n", r.sum.Skipped[why], plain.Text(why))
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/quell-stream/quell/cmd/quell/wizard"
 	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/internal/plain"
 )
 
 // initFlags are the flags of quell init.
@@ -126,7 +127,7 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 		return json.NewEncoder(s.out).Encode(map[string]any{"file": path, "seen": append([]string{}, p.Seen...)})
 	}
 	for _, seen := range p.Seen {
-		fmt.Fprintln(s.out, "seen:", printable(seen))
+		fmt.Fprintln(s.out, "seen:", plain.Text(seen))
 	}
 	fmt.Fprintf(s.out, "%s is written. Next: quell doctor -c %[1]s, then quell run -c %[1]s\n", path)
 	return nil

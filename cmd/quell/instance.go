@@ -24,7 +24,7 @@ type instance struct {
 }
 
 func (i *instance) flags(f *pflag.FlagSet) {
-	f.StringVar(&i.address, "url", "http://"+defaultListen, "`address` of the running instance; that of a demo may be given with its #token")
+	f.StringVar(&i.address, "url", "http://"+config.DefaultListen, "`address` of the running instance; that of a demo may be given with its #token")
 	f.StringVar(&i.tokenFile, "token-file", "", "`file` with the token, as in http.token_file")
 }
 

@@ -8,11 +8,9 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
 )
-
-// defaultListen is where the HTTP server listens unless something else is said.
-const defaultListen = "127.0.0.1:7070"
 
 // nearPorts is how many ports are tried where the default one is taken.
 const nearPorts = 20
@@ -24,7 +22,7 @@ func randomToken() string { return rand.Text() }
 // next free port.
 func listenNear(addr string, c web.Config, log *slog.Logger) (*web.Server, error) {
 	srv, err := web.Listen(addr, c, log)
-	if addr != defaultListen {
+	if addr != config.DefaultListen {
 		return srv, err
 	}
 	host, text, e := net.SplitHostPort(addr)

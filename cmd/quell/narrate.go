@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/view"
 )
@@ -33,7 +33,7 @@ func (n *narrator) line(text string) {
 	defer n.mu.Unlock()
 	n.clear()
 	t := time.Since(n.began)
-	fmt.Fprintf(n.w, "%02d:%02d  %s\n", int(t.Minutes()), int(t.Seconds())%60, printable(text))
+	fmt.Fprintf(n.w, "%02d:%02d  %s\n", int(t.Minutes()), int(t.Seconds())%60, plain.Text(text))
 }
 
 func (n *narrator) end() {
@@ -87,18 +87,7 @@ func barOf(all []view.Adaptation) string {
 			done = a.Curve[n-1].Step
 		}
 		share := min(1, float64(done)/float64(a.Steps))
-		return fmt.Sprintf("       fine-tune  %-8s  %s %3.0f %%", printable(a.Series), fields(share), 100*share)
+		return fmt.Sprintf("       fine-tune  %-8s  %s %3.0f %%", plain.Text(a.Series), fields(share), 100*share)
 	}
 	return ""
-}
-
-// printable replaces what a terminal would take for a command: texts may hold what came
-// over the network.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r >= 0x7f && r < 0xa0 {
-			return '\ufffd'
-		}
-		return r
-	}, s)
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -198,16 +197,10 @@ func loadConfig(s streams, path string) (*config.Config, error) {
 func readConfig(s streams, path string) (*config.Config, []config.Warning, error) {
 	cfg, warnings, err := config.Load(path)
 	var list config.ErrorList
-	switch {
-	case errors.As(err, &list):
+	if errors.As(err, &list) {
 		fmt.Fprintln(s.err, list.Format())
-		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s: %s", path, count(len(list), "mistake"))}
-	case errors.Is(err, os.ErrNotExist):
-		return nil, nil, &codeError{exitConfig, fmt.Errorf("%s does not exist: name the configuration with -c", path)}
-	case err != nil:
-		return nil, nil, &codeError{exitConfig, err}
 	}
-	return cfg, warnings, nil
+	return cfg, warnings, configError(path, err)
 }
 
 // newRegistry returns a registry with the metrics of the process and the
@@ -224,7 +217,7 @@ func newRegistry() *prometheus.Registry {
 // explain adds what to do to errors that end a run.
 func explain(err error) error {
 	if errors.Is(err, ingest.ErrRejected) || errors.Is(err, conn.ErrRejected) {
-		return fmt.Errorf("%w: mend the credentials or the rights; trying again would not help", err)
+		return fmt.Errorf("%w: mend credentials, rights or certificates; trying again would not help", err)
 	}
 	return err
 }

@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/client"
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/view"
+	"github.com/quell-stream/quell/web"
 )
 
 // tapOptions are those of quell tap.
@@ -65,9 +67,6 @@ It asks the HTTP API (docs/api.md), which http.listen switches on.`,
 	return cmd
 }
 
-// mostTapped is how many taps a server gives to one who looks on.
-const mostTapped = 16
-
 // topics returns those that show what is asked for.
 func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
 	all, err := o.Streams(ctx)
@@ -88,8 +87,8 @@ func (o *tapOptions) topics(ctx context.Context, what string) (string, error) {
 			}
 		}
 	}
-	if len(list) > mostTapped {
-		return "", usageError("there are %d streams, and %d can be watched at a time: name one of %s", len(list), mostTapped, strings.Join(names, ", "))
+	if len(list) > web.MostTaps {
+		return "", usageError("there are %d streams, and %d can be watched at a time: name one of %s", len(list), web.MostTaps, strings.Join(names, ", "))
 	}
 	if len(list) == 0 {
 		return "", usageError("there is no stream %q: there is %s", stream, strings.Join(names, ", "))
@@ -146,7 +145,7 @@ func (o *tapOptions) print(out io.Writer, from io.Reader, several bool) error {
 
 func (o *tapOptions) line(out io.Writer, data string, several bool) error {
 	if o.asJSON {
-		_, err := fmt.Fprintln(out, printable(data))
+		_, err := fmt.Fprintln(out, plain.Text(data))
 		return err
 	}
 	var t view.Tapped
@@ -160,6 +159,6 @@ func (o *tapOptions) line(out io.Writer, data string, several bool) error {
 	if t.Dropped > 0 {
 		text += fmt.Sprintf("  (%d between)", t.Dropped)
 	}
-	_, err := fmt.Fprintln(out, printable(text))
+	_, err := fmt.Fprintln(out, plain.Text(text))
 	return err
 }

@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -14,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/quell-stream/quell/client"
+	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/view"
 )
 
@@ -81,21 +84,33 @@ func (o *topOptions) run(ctx context.Context, s streams) error {
 			limit = max(1, height-5)
 		}
 	}
-	var before *glance
-	for {
+	if !live {
 		g, err := o.look(ctx, limit)
 		if err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
 			return err
 		}
-		var b bytes.Buffer
-		if live {
-			b.WriteString("\x1b[H\x1b[2J")
+		return g.draw(s.out, "", nil, 0, false)
+	}
+	return o.watch(ctx, s.out, limit, width)
+}
+
+// watch draws the table again and again. One that comes after the first one and fails, as
+// while the instance starts again, is told in a line, and asked for again in its time.
+func (o *topOptions) watch(ctx context.Context, out io.Writer, limit, width int) error {
+	const home = "\x1b[H\x1b[2J"
+	var before *glance
+	for drawn := false; ; {
+		g, err := o.look(ctx, limit)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err == nil:
+			err = g.draw(out, home, before, width, os.Getenv("NO_COLOR") == "")
+			drawn = true
+		case drawn:
+			_, err = fmt.Fprintf(out, "%s%s\n", home, clip(plain.Text("no answer, asking again: "+err.Error()), width))
 		}
-		g.write(&b, before, width, live && os.Getenv("NO_COLOR") == "")
-		if _, err := s.out.Write(b.Bytes()); err != nil || !live {
+		if err != nil {
 			return err
 		}
 		before = g
@@ -154,6 +169,15 @@ func (o *topOptions) printJSON(ctx context.Context, s streams) error {
 	return json.NewEncoder(s.out).Encode(&all)
 }
 
+// draw writes start and the table at once, so that a terminal does not flicker.
+func (g *glance) draw(out io.Writer, start string, before *glance, width int, colour bool) error {
+	var b bytes.Buffer
+	b.WriteString(start)
+	g.write(&b, before, width, colour)
+	_, err := out.Write(b.Bytes())
+	return err
+}
+
 // write writes the table. before is the one before, for rates; nil: there is none.
 func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) {
 	ready := "ready"
@@ -163,9 +187,9 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 			break
 		}
 	}
-	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", printable(g.status.Version), printable(ready), g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
+	fmt.Fprintf(b, "quell %s  %s  %d series  %.0f MB  %s\n", plain.Text(g.status.Version), plain.Text(ready), g.status.Series, float64(g.status.Memory)/1e6, g.status.Now.Format("15:04:05Z07:00"))
 	for i := range g.streams.Streams {
-		b.WriteString(clip(printable(g.stream(i, before)), width) + "\n")
+		b.WriteString(clip(plain.Text(g.stream(&g.streams.Streams[i], before)), width) + "\n")
 	}
 	var t bytes.Buffer
 	w := tabwriter.NewWriter(&t, 0, 0, 2, ' ', 0)
@@ -179,7 +203,7 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 	}
 	_ = w.Flush() // a buffer takes all
 	for i, line := range strings.Split(strings.TrimSuffix(t.String(), "\n"), "\n") {
-		line = clip(printable(strings.TrimRight(line, " ")), width)
+		line = clip(plain.Text(strings.TrimRight(line, " ")), width)
 		if colour && i > 0 {
 			line = coloured(line, g.series.Series[i-1].Drift)
 		}
@@ -190,12 +214,12 @@ func (g *glance) write(b *bytes.Buffer, before *glance, width int, colour bool) 
 	}
 }
 
-// stream returns the line of a stream.
-func (g *glance) stream(i int, before *glance) string {
-	s := &g.streams.Streams[i]
+// stream returns the line of a stream: with rates where the table before had it, and its
+// counters have not begun anew since.
+func (g *glance) stream(s *view.Stream, before *glance) string {
 	text := fmt.Sprintf("%s: %d messages, %d records", s.Name, s.Messages, s.Records)
-	if before != nil && i < len(before.streams.Streams) {
-		was, took := &before.streams.Streams[i], g.status.Now.Sub(before.status.Now).Seconds()
+	if was := before.named(s.Name); was != nil && was.Messages <= s.Messages && was.Records <= s.Records {
+		took := g.status.Now.Sub(before.status.Now).Seconds()
 		text = fmt.Sprintf("%s: %.4g messages/s, %.4g records/s", s.Name, float64(s.Messages-was.Messages)/took, float64(s.Records-was.Records)/took)
 	}
 	if s.Latency != nil {
@@ -212,6 +236,18 @@ func (g *glance) stream(i int, before *glance) string {
 		text += fmt.Sprintf(", %d dropped", s.Dropped)
 	}
 	return text
+}
+
+// named returns a stream of a glance, nil where it has none of that name or is nil.
+func (g *glance) named(stream string) *view.Stream {
+	if g == nil {
+		return nil
+	}
+	i := slices.IndexFunc(g.streams.Streams, func(s view.Stream) bool { return s.Name == stream })
+	if i < 0 {
+		return nil
+	}
+	return &g.streams.Streams[i]
 }
 
 // span says a time in the unit that people would take.

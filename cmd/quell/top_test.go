@@ -2,7 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,7 +27,7 @@ func TestTopTable(t *testing.T) {
 			{Stream: "pumps", Series: "new", Drift: "learning", Learning: &view.Progress{Have: 25, Need: 100}, Score: view.NaN},
 		}},
 	}
-	before := &glance{status: client.Status{Now: now.Add(-2 * time.Second)}, streams: client.Streams{Streams: []view.Stream{{Name: "pumps", Messages: 100, Records: 100}}}}
+	before := &glance{status: client.Status{Now: now.Add(-2 * time.Second)}, streams: client.Streams{Streams: []view.Stream{{Name: "fans", Messages: 7, Records: 7}, {Name: "pumps", Messages: 100, Records: 100}}}}
 	var b bytes.Buffer
 	g.write(&b, before, 0, false)
 	want := `quell 1.0  not ready: source pumps is down  12 series  0 MB  00:16:40Z
@@ -47,6 +53,49 @@ learning 25 %  pumps/new  –     –      –                    –      –
 	}
 	if !strings.HasPrefix(lines[3], "\x1b[31m") || !strings.HasSuffix(lines[3], "…\x1b[0m") {
 		t.Errorf("in colour: %q", lines[3])
+	}
+}
+
+// TestTopGoesOn: an instance that is away for a while ends no live table, one that is not
+// there in the beginning does; after its restart counters are smaller and no rates.
+func TestTopGoesOn(t *testing.T) {
+	var looks atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		look := looks.Load()
+		switch {
+		case look == 1 || look == 2:
+			looks.Add(1)
+			http.Error(w, `{"error":"the pipeline is not running"}`, http.StatusServiceUnavailable)
+		case strings.HasSuffix(r.URL.Path, "/status"):
+			fmt.Fprintf(w, `{"version":"1.%d","ready":true,"now":"2026-01-01T00:00:%02dZ"}`, look, look)
+		case strings.HasSuffix(r.URL.Path, "/streams"):
+			fmt.Fprintf(w, `{"streams":[{"name":"pumps","messages":%d,"records":1}]}`, 1000-100*look)
+		default:
+			looks.Add(1)
+			fmt.Fprint(w, `{"total":0,"series":[]}`)
+		}
+	}))
+	defer srv.Close()
+	o := topOptions{every: time.Millisecond}
+	o.address = srv.URL
+	if err := o.open(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+	defer stop()
+	var b lines
+	done := make(chan error, 1)
+	go func() { done <- o.watch(ctx, &b, 10, 0) }()
+	b.wait(t, `quell 1\.0 `)
+	b.wait(t, "no answer, asking again: .*not running")
+	b.wait(t, `quell 1\.4 .*\n.*pumps: 600 messages, 1 records`)
+	stop()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	looks.Store(1)
+	if err := o.watch(t.Context(), io.Discard, 10, 0); err == nil {
+		t.Error("an instance that was never there is waited for")
 	}
 }
 

@@ -2,22 +2,16 @@ package main
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v4"
 
-	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
 	"github.com/quell-stream/quell/model/noise"
@@ -366,105 +360,6 @@ func (o *trainOptions) recordings(s streams, path string, pairs []pair, cfg *tra
 	return err
 }
 
-// netFile is what --arch reads: one of the architectures by its few
-// numbers, or by a list of layers in their place.
-type netFile struct {
-	Kind      string         `yaml:"kind"` // tcn, dae or blindspot: what goes in and what comes out; stacked: a dae, pretrained layer by layer
-	Channels  int            `yaml:"channels"`
-	Taps      int            `yaml:"taps"`
-	Dilations []int          `yaml:"dilations"`
-	Lookahead *int           `yaml:"lookahead"` // goes before --lookahead
-	Widths    []int          `yaml:"widths"`
-	Latent    int            `yaml:"latent"`
-	Pretrain  int            `yaml:"pretrain"` // of a stacked: updates per layer
-	Layers    []nn.LayerSpec `yaml:"layers"`
-	Encoders  encoders       `yaml:"encoders"` // of several channels
-	Window    int            `yaml:"window"`   // of a list with a dense layer, which can be imported only
-
-	layersFile `yaml:",inline"`
-}
-
-// unknownKey is what the decoder says of a key that it does not know.
-var unknownKey = regexp.MustCompile(`field (\S+) not found in type (?s:.*)`)
-
-// plainYAML takes the names of Go types out of an error of decoding.
-func plainYAML(err error) error {
-	return errors.New(unknownKey.ReplaceAllString(err.Error(), `there is no key "$1"`))
-}
-
-// readNet reads the file of --arch, and without one what is the default. The
-// look-ahead counts where the file names none.
-func readNet(path string, lookahead int) (*netFile, error) {
-	var data []byte
-	if path != "" {
-		var err error
-		if data, err = os.ReadFile(path); err != nil {
-			return nil, fmt.Errorf("--arch: %w", err)
-		}
-	}
-	return parseNet(path, data, lookahead)
-}
-
-// parseNet reads the content of a file of --arch, without a path the default.
-func parseNet(path string, data []byte, lookahead int) (*netFile, error) {
-	n := &netFile{Kind: "tcn", Lookahead: &lookahead}
-	if path != "" {
-		if err := yaml.Load(data, n, yaml.WithKnownFields()); err != nil {
-			return nil, fmt.Errorf("--arch: %s: %w", path, plainYAML(err))
-		}
-	}
-	if n.Taps == 0 {
-		n.Taps = 5
-		if n.Kind == "blindspot" {
-			n.Taps = 3 // to each side
-		}
-	}
-	if n.Encoders != "" && n.Encoders != perChannel && n.Encoders != sharedOnes {
-		return nil, fmt.Errorf("--arch: %s: encoders must be per-channel or shared, got %q", path, n.Encoders)
-	}
-	switch n.Kind {
-	case "tcn", "blindspot":
-		if n.Dilations == nil {
-			n.Dilations = []int{1, 2, 4, 8, 16, 32}
-		}
-		if n.Channels < 0 || n.Taps < 1 || *n.Lookahead < fullLookahead || slices.Min(append([]int{1}, n.Dilations...)) < 1 {
-			return nil, fmt.Errorf("--arch: %s: channels, taps and dilations must be positive, and lookahead at least 0 (or -1: as far as back)", path)
-		}
-	case "dae", "stacked":
-		if n.Kind == "stacked" && n.Pretrain == 0 {
-			n.Pretrain = 200
-		}
-		if n.Latent < 0 || n.Taps < 1 || n.Pretrain < 0 || slices.Min(append([]int{1}, n.Widths...)) < 1 {
-			return nil, fmt.Errorf("--arch: %s: widths, taps, latent and pretrain must be positive", path)
-		}
-	default:
-		return nil, fmt.Errorf("--arch: %s: kind must be tcn, dae, stacked or blindspot, got %q", path, n.Kind)
-	}
-	if n.Pretrain > 0 && n.Kind != "stacked" {
-		return nil, fmt.Errorf("--arch: %s: pretrain is for nets of kind stacked", path)
-	}
-	return n, nil
-}
-
-// architecture returns the net to train for so many channels, or for one of them
-// where each has a net, and how many updates each layer gets before.
-func (o *trainOptions) architecture(channels int) (a train.Arch, pretrain int, err error) {
-	n, err := readNet(o.arch, int(o.lookahead))
-	if err != nil {
-		return a, 0, err
-	}
-	if n.Window != 0 {
-		return a, 0, fmt.Errorf("--arch: %s: window: a net of a fixed window can be imported, but not trained by this version", o.arch)
-	}
-	if o.aheadSet && (n.Kind == "dae" || n.Kind == "stacked") {
-		return a, 0, usageError("--lookahead: that of a net of kind %s follows from its widths and taps; leave it out", n.Kind)
-	}
-	if a, err = n.arch(channels); err != nil {
-		return a, 0, fmt.Errorf("--arch: %s: %w", o.arch, err)
-	}
-	return a, n.Pretrain, nil
-}
-
 func trainBase(ctx context.Context, s streams, o *trainOptions) error {
 	if err := o.check(); err != nil {
 		return err
@@ -478,135 +373,4 @@ func trainBase(ctx context.Context, s streams, o *trainOptions) error {
 		}
 		return train.Base(ctx, cfg)
 	})
-}
-
-// session is one run of training.
-type session struct {
-	steps    int // 0: that of the recipe
-	progress func(train.Progress)
-	resume   *train.Snapshot
-	save     func(*train.Snapshot) error
-
-	attempts []attempt           // without truth
-	online   *train.OnlineReport // with --memory
-}
-
-// session trains, saves the model and tells how it went. What is interrupted
-// leaves its last checkpoint, and no model.
-func (o *trainOptions) session(ctx context.Context, s streams, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) error {
-	r := &session{steps: o.steps}
-	if o.checkpoint != "" {
-		if err := r.checkpoints(o.checkpoint); err != nil {
-			return err
-		}
-	}
-	if o.budget > 0 {
-		n, err := affordable(ctx, o.budget, fit)
-		if err != nil {
-			return err
-		}
-		r.steps = n
-	}
-	line := newProgress(s.err, "train")
-	began := time.Now()
-	r.progress = func(p train.Progress) { line.tell(p, time.Since(began)) }
-	m, rep, err := fit(ctx, r)
-	line.end()
-	if ctx.Err() != nil && err != nil {
-		if o.checkpoint != "" {
-			return &codeError{exitInterrupted, fmt.Errorf("%w: no model was written; the same command goes on from %s", err, o.checkpoint)}
-		}
-		return &codeError{exitInterrupted, errors.New("interrupted: no model was written")}
-	}
-	if err != nil {
-		return err
-	}
-	if err := m.Save(o.out); err != nil {
-		return err
-	}
-	out := struct {
-		Model     string    `json:"model"`
-		File      string    `json:"file"`
-		Weights   int       `json:"weights"`
-		Bytes     int       `json:"bytes"`
-		Lookahead int       `json:"lookahead"`
-		Steps     int       `json:"steps"`
-		Loss      float64   `json:"loss"`
-		Best      *float64  `json:"best_validation"`
-		Attempts  []attempt `json:"attempts,omitempty"`
-		Rows      int64     `json:"rows,omitempty"` // with --memory
-		Seconds   float64   `json:"seconds"`
-	}{m.Name(), o.out, m.Net().NumParams(), m.Size(), m.Lookahead(), rep.Steps, rep.Loss, nil, r.attempts, 0, math.Round(10*time.Since(began).Seconds()) / 10}
-	if !math.IsNaN(rep.Best) && !math.IsInf(rep.Best, 0) {
-		out.Best = &rep.Best
-	}
-	if r.online != nil {
-		out.Rows = r.online.Rows
-	}
-	if o.asJSON {
-		return json.NewEncoder(s.out).Encode(out)
-	}
-	if r.online != nil {
-		o.tellOnline(s, r.online)
-	}
-	for _, a := range r.attempts {
-		fmt.Fprintln(s.out, a)
-	}
-	if r.attempts != nil && !slices.ContainsFunc(r.attempts, func(a attempt) bool { return a.Kept }) {
-		fmt.Fprintf(s.out, "nothing was better than %s, which is written as it was\n", m.Name())
-	}
-	_, err = fmt.Fprintf(s.out, "%s: %d weights, look-ahead %d, %d steps in %.0f s, written to %s\n", out.Model, out.Weights, out.Lookahead, out.Steps, out.Seconds, out.File)
-	return err
-}
-
-// checkpoints has the run resume from a file, if it is there, and save to it.
-func (r *session) checkpoints(path string) error {
-	data, err := os.ReadFile(path)
-	switch {
-	case err == nil:
-		r.resume = new(train.Snapshot)
-		if err := r.resume.UnmarshalBinary(data); err != nil {
-			return fmt.Errorf("--checkpoint: %s: %w: move it away to begin anew", path, err)
-		}
-	case !errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("--checkpoint: %w", err)
-	}
-	r.save = func(snap *train.Snapshot) error {
-		b, err := snap.MarshalBinary()
-		if err != nil {
-			return err
-		}
-		return atomicfile.WriteFile(path, b, 0o644)
-	}
-	return nil
-}
-
-// affordable returns how many steps fit into a budget, by trying a few. A tenth
-// of the budget is kept for what goes slower later. What comes before the first
-// step, such as pretraining, comes again.
-func affordable(ctx context.Context, budget time.Duration, fit func(context.Context, *session) (*model.Model, train.FitReport, error)) (int, error) {
-	const trial = 24
-	const validations = 11 // of a whole run
-	began := time.Now()
-	last := began
-	var took []time.Duration
-	_, _, err := fit(ctx, &session{steps: trial, progress: func(train.Progress) {
-		now := time.Now()
-		took, last = append(took, now.Sub(last)), now
-	}})
-	if err != nil {
-		return 0, err
-	}
-	// Every other step of so short a run ends with a validation. The first steps
-	// set up memory.
-	setUp := took[0]
-	took = took[min(4, len(took)-1):]
-	slices.Sort(took)
-	step := max(took[len(took)/4], 1)
-	validation := took[len(took)*3/4] - step
-	left := budget*9/10 - time.Since(began) - setUp - validations*validation
-	if n := int(left / step); n >= trial {
-		return n, nil
-	}
-	return 0, usageError("--budget %s: not enough for %d steps on this machine", budget, trial)
 }

@@ -1,8 +1,6 @@
 package kafkaconn
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 
@@ -28,7 +26,7 @@ var refusals = []struct {
 }
 
 // Classify adds conn.ErrRejected, and what to do, to an error by which the
-// cluster refuses us or we refuse its certificate. It returns every other error
+// cluster refuses us, and to those of conn.Classify. It returns every other error
 // as it is.
 //
 // One refusal is no proof: the library also reports a connection that the
@@ -42,24 +40,6 @@ func Classify(err error) error {
 		if errors.Is(err, r.code) {
 			return fmt.Errorf("%w: %s: %w", conn.ErrRejected, r.advice, err)
 		}
-	}
-	var (
-		authority x509.UnknownAuthorityError
-		host      x509.HostnameError
-		invalid   x509.CertificateInvalidError
-		plain     tls.RecordHeaderError
-	)
-	switch {
-	case errors.As(err, &authority):
-		return fmt.Errorf("%w: the broker's certificate is signed by an authority we do not trust: set tls.ca_file: %w", conn.ErrRejected, err)
-	case errors.As(err, &host):
-		return fmt.Errorf("%w: the broker's certificate is for another host: set tls.server_name or use that host: %w", conn.ErrRejected, err)
-	case errors.As(err, &invalid) && invalid.Reason != x509.Expired:
-		// An expired certificate will be renewed by somebody, and no
-		// configuration of ours would help: that is worth waiting for.
-		return fmt.Errorf("%w: the broker's certificate is not valid: %w", conn.ErrRejected, err)
-	case errors.As(err, &plain):
-		return fmt.Errorf("%w: this port of the broker does not speak TLS: leave tls out or use the TLS port: %w", conn.ErrRejected, err)
 	}
 	return conn.Classify(err)
 }

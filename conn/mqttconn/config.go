@@ -22,7 +22,9 @@ import (
 // password is never printed.
 type Config struct {
 	// URL is mqtt://host[:1883] or mqtts://host[:8883]; tcp:// and ssl:// mean
-	// the same. Credentials in it count where Username and Password are empty.
+	// the same. ws://host[:80]/path and wss://host[:443]/path speak MQTT in
+	// WebSocket frames. Credentials in it count where Username and Password are
+	// empty.
 	URL string
 	// ClientID names the session at the broker. Two connections with one client
 	// id throw each other out, so each source and sink needs its own (see
@@ -31,7 +33,7 @@ type Config struct {
 	ClientID string
 	Username string
 	Password string
-	TLS      conn.TLS // for mqtts
+	TLS      conn.TLS // for mqtts and wss
 	// KeepAlive is the longest silence on the connection before a ping; default
 	// 30 s. A broker that does not answer within 10 s counts as gone.
 	KeepAlive time.Duration
@@ -75,7 +77,11 @@ func (c Config) Validate() error {
 	}
 	switch {
 	case !a.secure && !c.TLS.IsZero():
-		return fmt.Errorf("mqtt: tls is configured but %s is not encrypted: write mqtts:// instead of %s://", a, a.scheme)
+		safe := "mqtts"
+		if a.web {
+			safe = "wss"
+		}
+		return fmt.Errorf("mqtt: tls is configured but %s is not encrypted: write %s:// instead of %s://", a, safe, a.scheme)
 	case a.password != "" && a.username == "":
 		return errors.New("mqtt: a password is set but no username: MQTT 3.1.1 sends none without the other")
 	case c.KeepAlive < 0 || c.ConnectTimeout < 0 || c.WriteTimeout < 0:
@@ -95,6 +101,14 @@ func (c Config) Broker() string {
 		return "(no valid url)"
 	}
 	return a.String()
+}
+
+// Target returns host and port that the URL stands for, with the default port of
+// its scheme, and whether TLS secures the connection. Its error is that of
+// Validate for the URL.
+func (c Config) Target() (host, port string, secure bool, err error) {
+	a, err := c.address()
+	return a.host, a.port, a.secure, err
 }
 
 // String describes the configuration without the password.
@@ -120,12 +134,14 @@ func (c Config) LogValue() slog.Value { return slog.StringValue(c.String()) }
 type address struct {
 	scheme             string
 	secure             bool
+	web                bool // in WebSocket frames
 	host, port         string
+	path               string // of the WebSocket, as written
 	username, password string
 }
 
 func (a address) dial() string   { return net.JoinHostPort(a.host, a.port) }
-func (a address) String() string { return a.scheme + "://" + a.dial() }
+func (a address) String() string { return a.scheme + "://" + a.dial() + a.path }
 
 // address parses the URL. Its errors never quote it, because it may hold a
 // password.
@@ -148,13 +164,19 @@ func (c Config) address() (address, error) {
 	case "mqtts", "ssl", "tls":
 		a.secure = true
 		a.setPort("8883")
+	case "ws":
+		a.web, a.path = true, u.EscapedPath()
+		a.setPort("80")
+	case "wss":
+		a.secure, a.web, a.path = true, true, u.EscapedPath()
+		a.setPort("443")
 	default:
-		return address{}, fmt.Errorf("mqtt: url has the scheme %q: write mqtt:// or mqtts://", u.Scheme)
+		return address{}, fmt.Errorf("mqtt: url has the scheme %q: write mqtt://, mqtts://, ws:// or wss://", u.Scheme)
 	}
 	if a.host == "" {
 		return address{}, errors.New("mqtt: url names no host")
 	}
-	if u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
+	if !a.web && u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.Fragment != "" {
 		return address{}, errors.New("mqtt: url has something behind host and port: remove it")
 	}
 	if u.User != nil && a.username == "" && a.password == "" {

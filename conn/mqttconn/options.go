@@ -59,12 +59,14 @@ func options(ctx context.Context, cfg Config, publisher bool, opened func(*bufCo
 		if err != nil {
 			return nil, err
 		}
-		var quick net.Conn
-		if publisher {
-			quick = c
-			if t, ok := c.(*tls.Conn); ok {
-				quick = t.NetConn()
+		quick := tcpOf(c)
+		if a.web {
+			if c, err = upgrade(ctx, a, c); err != nil {
+				return nil, err
 			}
+		}
+		if !publisher {
+			quick = nil
 		}
 		b := newBufConn(c, cfg.WriteTimeout, quick)
 		opened(b)
@@ -78,6 +80,14 @@ func dial(ctx context.Context, a address, tc *tls.Config) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", a.dial())
 	}
 	return (&tls.Dialer{Config: tc}).DialContext(ctx, "tcp", a.dial())
+}
+
+// tcpOf returns the TCP connection under one that may have TLS.
+func tcpOf(c net.Conn) net.Conn {
+	if t, ok := c.(*tls.Conn); ok {
+		return t.NetConn()
+	}
+	return c
 }
 
 // Classify adds conn.ErrRejected to errors by which the broker says that it

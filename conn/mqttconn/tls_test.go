@@ -1,11 +1,14 @@
 package mqttconn_test
 
 import (
+	"context"
 	"crypto/tls"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn"
@@ -36,6 +39,28 @@ func TestClientCertificate(t *testing.T) {
 		if err == nil {
 			cl.Close(t.Context())
 		}
+	}
+}
+
+// TestWrongAuthority: waiting does not mend a server whose certificate we do not trust,
+// so that a Keeper gives up.
+func TestWrongAuthority(t *testing.T) {
+	dir := t.TempDir()
+	server, other := identity(t, dir, "server"), identity(t, dir, "other")
+	c, err := conn.ServerTLS{CertFile: server.CertFile, KeyFile: server.KeyFile}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := mqttconn.Config{URL: "mqtts://" + inFront(t, c, mqtttest.Start(t, mqtttest.Rules{}).Addr()), TLS: conn.TLS{CAFile: other.CertFile, ServerName: "localhost"}}
+	k, err := mqttconn.NewKeeper(cfg, mqttconn.Session{Clean: true}, mqttconn.KeeperOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	err = k.Run(ctx, func(context.Context, *mqttconn.Client) error { return nil })
+	if !mqttconn.Rejected(err) || !strings.Contains(err.Error(), "set tls.ca_file") {
+		t.Errorf("the keeper ends with %v", err)
 	}
 }
 

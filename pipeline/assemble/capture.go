@@ -165,11 +165,11 @@ func Replayed(cfg *config.Config, r *capture.Reader, kept capture.Stream, dir st
 	if err := copyDir(dir, r.State()); err != nil {
 		return nil, fmt.Errorf("the state that the capture began with: %w", err)
 	}
-	i := slices.IndexFunc(cfg.Streams, func(s config.Stream) bool { return s.Name == kept.Name })
-	if i < 0 {
+	named := cfg.Stream(kept.Name)
+	if named == nil {
 		return nil, fmt.Errorf("the capture holds the stream %s, and the configuration has none of that name", kept.Name)
 	}
-	s := cfg.Streams[i]
+	s := *named
 	if len(s.Channels) == 0 { // the source that named them is not there
 		for _, name := range kept.Channels {
 			s.Channels = append(s.Channels, config.Channel{Name: name, Path: name})

@@ -121,7 +121,13 @@ func runExample(t *testing.T, path string, s situation) {
 	defer stop()
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	ended := s.feed(t, cfg, broker, func() bool { ok, _ := p.Ready(); return ok }, done)
+	through := func() bool {
+		is := p.Streams(t.Context())[0]
+		mu.Lock()
+		defer mu.Unlock()
+		return is.Messages >= int64(s.n) && is.Records >= int64(s.records) && published >= s.mqtt
+	}
+	ended := s.feed(t, cfg, broker, func() bool { ok, _ := p.Ready(); return ok }, through, done)
 	stop()
 	if !ended {
 		err = <-done
@@ -140,9 +146,10 @@ func runExample(t *testing.T, path string, s situation) {
 	}
 }
 
-// feed gives an example its input and waits until it is likely to be through. It
-// returns true where the pipeline has ended by itself.
-func (s *situation) feed(t *testing.T, cfg *config.Config, broker *mqtttest.Broker, ready func() bool, done <-chan error) bool {
+// feed gives an example its input and waits until it is through; what is missing when
+// the time is over shows in what came out. It returns true where the pipeline has ended
+// by itself.
+func (s *situation) feed(t *testing.T, cfg *config.Config, broker *mqtttest.Broker, ready, through func() bool, done <-chan error) bool {
 	t.Helper()
 	deadline := time.Now().Add(15 * time.Second)
 	for !ready() {
@@ -168,15 +175,17 @@ func (s *situation) feed(t *testing.T, cfg *config.Config, broker *mqtttest.Brok
 			}
 		}
 	}
-	select {
-	case err := <-done:
-		if err != nil {
-			t.Fatal(err)
+	for deadline = time.Now().Add(15 * time.Second); !through() && time.Now().Before(deadline); {
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Fatal(err)
+			}
+			return true
+		case <-time.After(5 * time.Millisecond):
 		}
-		return true
-	case <-time.After(800 * time.Millisecond):
-		return false
 	}
+	return false
 }
 
 func (s *situation) produce(t *testing.T, brokers []string) {

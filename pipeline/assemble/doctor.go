@@ -5,9 +5,9 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -136,7 +136,7 @@ func (d *doctor) reach(ctx context.Context, subject, addr string, secure *tls.Co
 
 // tlsFix says what to do about a handshake that failed.
 func tlsFix(err error) string {
-	switch err := kafkaconn.Classify(err); {
+	switch err := conn.Classify(err); {
 	case strings.Contains(err.Error(), "tls.ca_file"):
 		return "name the authority that signed the certificate as tls.ca_file"
 	case strings.Contains(err.Error(), "tls.server_name"):
@@ -147,6 +147,17 @@ func tlsFix(err error) string {
 	return "check port, certificates and the clock of both ends"
 }
 
+// settingsFix says what to do about settings that no connection can be made with.
+func settingsFix(subject string, err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "create the file that it names, or mend the key that names it"
+	case errors.Is(err, fs.ErrPermission):
+		return "give this user the right to read the file that it names"
+	}
+	return "mend what it names, at " + subject + " or in the file that is named there"
+}
+
 func (d *doctor) mqtt(ctx context.Context, c *config.Connection) {
 	subject := "connections." + c.Name
 	cfg, err := d.b.mqttConn(c.Name, "doctor")
@@ -154,26 +165,18 @@ func (d *doctor) mqtt(ctx context.Context, c *config.Connection) {
 		err = cfg.Validate()
 	}
 	if err != nil {
-		d.result(subject, "settings", err, "mend what it names: a file that is not there, not readable or empty", "")
+		d.result(subject, "settings", err, settingsFix(subject, err), "")
 		return
 	}
-	u, err := url.Parse(c.URL)
-	if err != nil {
-		d.result(subject, "settings", err, "write mqtt://HOST:1883", "")
-		return
-	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
-	}
+	host, port, encrypted, _ := cfg.Target() // Validate has seen it
 	var secure *tls.Config
-	if u.Scheme == "mqtts" || u.Scheme == "wss" {
-		if secure, err = cfg.TLS.Config(u.Hostname()); err != nil {
+	if encrypted {
+		if secure, err = cfg.TLS.Config(host); err != nil {
 			d.result(subject, "tls", err, "mend the file that it names", "")
 			return
 		}
 	}
-	if !d.reach(ctx, subject, net.JoinHostPort(u.Hostname(), port), secure) {
+	if !d.reach(ctx, subject, net.JoinHostPort(host, port), secure) {
 		return
 	}
 	joining, cancel := d.step(ctx)
@@ -239,7 +242,7 @@ func (d *doctor) kafka(ctx context.Context, c *config.Connection) {
 		client, err = kafkaconn.New(cfg)
 	}
 	if err != nil {
-		d.result(subject, "settings", err, "mend what it names: a file that is not there, not readable or empty", "")
+		d.result(subject, "settings", err, settingsFix(subject, err), "")
 		return
 	}
 	defer client.Close()
@@ -283,7 +286,7 @@ func (d *doctor) filled(t target) (topics []string) {
 	name, isSink := strings.CutPrefix(t.subject, "sinks.")
 	for i := range d.b.cfg.Streams {
 		s := &d.b.cfg.Streams[i]
-		if full := strings.ReplaceAll(t.topic, "{stream}", s.Name); (!isSink || feeds(s, name)) && !slices.Contains(topics, full) {
+		if full := strings.ReplaceAll(t.topic, "{stream}", s.Name); (!isSink || slices.Contains(s.Sinks, name)) && !slices.Contains(topics, full) {
 			topics = append(topics, full)
 		}
 	}

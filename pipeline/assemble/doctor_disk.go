@@ -13,13 +13,10 @@ import (
 )
 
 // disk looks at the place of the state: it must be writable, on a disk that survives a
-// restart, and hold what may come to lie there.
+// restart, and hold what may come to lie there. It is not made: who runs as another user
+// than the pipeline would leave a folder that the pipeline may not write to.
 func (d *doctor) disk() {
-	dir := d.b.cfg.StateDir
-	err := os.MkdirAll(dir, 0o700)
-	if err == nil {
-		err = writable(dir)
-	}
+	dir, err := writableAbove(d.b.cfg.StateDir)
 	if !d.result("state_dir", "write", err, "create the folder, or give this user the right to write there", dir+" can be written and synced") {
 		return
 	}
@@ -92,14 +89,21 @@ func (d *doctor) fileOut(subject, path string) {
 		err = nil
 	}
 	dir := filepath.Dir(path)
-	for err == nil {
-		if _, none := os.Stat(dir); !errors.Is(none, fs.ErrNotExist) || dir == filepath.Dir(dir) {
-			err = writable(dir)
-			break
+	if err == nil {
+		dir, err = writableAbove(dir)
+	}
+	d.result(subject, "file", err, "name another file, or give this user the right to write it and its folder", dir+" can be written")
+}
+
+// writableAbove looks whether a folder can be written, or where it is not there, the
+// nearest one above, in which it would be made, and returns which it was.
+func writableAbove(dir string) (string, error) {
+	for {
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) || dir == filepath.Dir(dir) {
+			return dir, writable(dir)
 		}
 		dir = filepath.Dir(dir)
 	}
-	d.result(subject, "file", err, "name another file, or give this user the right to write it and its folder", dir+" can be written")
 }
 
 // writable writes a file in a folder, syncs it and takes it away again.

@@ -94,21 +94,13 @@ func NewReplayer(cfg *config.Config, log *slog.Logger) *Replayer {
 	return &Replayer{b: &builder{cfg: cfg, opt: Options{Log: log}}, kafka: map[string]*kafka.Publisher{}, mqtt: map[string]*mqtt.Publisher{}}
 }
 
-func (r *Replayer) stream(name string) *config.Stream {
-	i := slices.IndexFunc(r.b.cfg.Streams, func(s config.Stream) bool { return s.Name == name })
-	if i < 0 {
-		return nil
-	}
-	return &r.b.cfg.Streams[i]
-}
-
 // Takes says why a letter can't go back to its source, nil if it can. It connects
 // to nothing.
 func (r *Replayer) Takes(l *dlq.Letter) error {
 	if err := l.Whole(); err != nil {
 		return err
 	}
-	s := r.stream(l.Stream)
+	s := r.b.cfg.Stream(l.Stream)
 	if s == nil {
 		return errors.New("its stream is not configured")
 	}
@@ -140,7 +132,7 @@ func (r *Replayer) Send(ctx context.Context, letters []*dlq.Letter) error {
 		for n < len(letters) && letters[n].Stream == letters[0].Stream {
 			n++
 		}
-		s := r.stream(letters[0].Stream)
+		s := r.b.cfg.Stream(letters[0].Stream)
 		send := r.toMQTT
 		if s.Source.Type == config.Kafka {
 			send = r.toKafka

@@ -52,8 +52,8 @@ func NewReloader(path string, cfg *config.Config, opt Options, p *pipeline.Pipel
 
 // Reload reads the file again and replaces what has changed, by drain and restart from
 // its own checkpoint: nothing is lost, and no value differs from those of a restart.
-// It returns what it replaced, and what has changed and needs a restart of the process.
-// After an error what ran before runs on; a *web.Mistakes is about the file.
+// It returns the keys of what it replaced, and, with an error too, of what has changed
+// and needs a restart of the process. After an error what ran before runs on; a *web.Mistakes is about the file.
 func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -80,7 +80,7 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 		}
 	}
 	if fixed := fixedStreams(r.cfg, goneStreams); len(fixed) > 0 {
-		return nil, append(needsRestart, fixed...), fmt.Errorf("streams.%s reads standard input, which can't be opened again: restart to change it", fixed[0])
+		return nil, append(needsRestart, fixed...), fmt.Errorf("what reads standard input can't be opened again: restart to change %s", strings.Join(fixed, ", "))
 	}
 	if len(goneStreams)+len(newStreams)+len(goneSinks)+len(newSinks) == 0 {
 		r.cfg, r.conns = next, conns
@@ -88,7 +88,7 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 	}
 	b := &builder{cfg: next, opt: r.opt, offered: r.offered}
 	if err := errors.Join(b.try(newSinks, newStreams), b.refused(ctx, r.conns)); err != nil {
-		return nil, nil, fmt.Errorf("%w: what ran before runs on", err)
+		return nil, needsRestart, fmt.Errorf("%w: what ran before runs on", err)
 	}
 	old := &builder{cfg: r.cfg, opt: r.opt, offered: r.offered}
 	err = r.p.Change(ctx, pipeline.Change{
@@ -97,7 +97,7 @@ func (r *Reloader) Reload(ctx context.Context) (changed, needsRestart []string, 
 		Back: func() (pipeline.Parts, error) { return old.parts(goneSinks, goneStreams) },
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, needsRestart, err
 	}
 	r.cfg, r.streams, r.sinks, r.conns = next, streams, sinks, conns
 	return changes(goneStreams, newStreams, goneSinks, newSinks), needsRestart, nil
@@ -245,10 +245,11 @@ func differ(was, is map[string]string) (gone, made []string) {
 	return gone, made
 }
 
+// fixedStreams returns the keys of those of the named streams that can't be replaced.
 func fixedStreams(c *config.Config, names []string) (fixed []string) {
 	for _, n := range names {
 		if s := c.Stream(n); s != nil && s.Source.Type == config.File && s.Source.Path == "-" {
-			fixed = append(fixed, n)
+			fixed = append(fixed, "streams."+n)
 		}
 	}
 	return fixed

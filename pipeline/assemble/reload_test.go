@@ -2,6 +2,7 @@ package assemble
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,12 +11,15 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/internal/certtest"
 	"github.com/quell-stream/quell/pipeline"
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
@@ -59,21 +63,11 @@ func TestReload(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.Run(ctx) }()
-	ready := func() {
-		t.Helper()
-		deadline := time.Now().Add(10 * time.Second)
-		for ok, parts := p.Ready(); !ok; ok, parts = p.Ready() {
-			if time.Now().After(deadline) {
-				t.Fatalf("not ready: %+v", parts)
-			}
-			time.Sleep(5 * time.Millisecond)
-		}
-	}
 	r := NewReloader(path, cfg, opt, p)
 	sent := map[string]int{}
 	send := func(streams ...string) {
 		t.Helper()
-		ready()
+		awaitReady(t, p)
 		for _, s := range streams {
 			for range 40 {
 				sent[s]++
@@ -150,6 +144,18 @@ func TestReload(t *testing.T) {
 	}
 }
 
+// awaitReady waits until a pipeline is ready.
+func awaitReady(t *testing.T, p *pipeline.Pipeline) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for ok, parts := p.Ready(); !ok; ok, parts = p.Ready() {
+		if time.Now().After(deadline) {
+			t.Fatalf("not ready: %+v", parts)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
 // awaitMessages waits until each stream has taken what was sent to it.
 func awaitMessages(t *testing.T, p *pipeline.Pipeline, sent map[string]int) {
 	t.Helper()
@@ -189,19 +195,81 @@ func TestReloadTriesRotatedSecrets(t *testing.T) {
 	write(password, "right")
 	write(token, "one token that is long enough")
 	p, r := running(t, path)
-	for ok, _ := p.Ready(); !ok; ok, _ = p.Ready() {
-		time.Sleep(5 * time.Millisecond)
-	}
+	awaitReady(t, p)
 	write(password, "wrong")
-	if changed, _, err := r.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "connections.m: ") || changed != nil {
-		t.Errorf("a wrong password: changed %v, %v", changed, err)
-	}
-	write(password, "another")
 	write(token, "another token that is long enough")
 	changed, restart, err := r.Reload(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "connections.m: ") || changed != nil || !slices.Equal(restart, []string{"http"}) {
+		t.Errorf("a wrong password, and a token: changed %v, needs a restart %v, %v", changed, restart, err)
+	}
+	write(password, "another")
+	changed, restart, err = r.Reload(t.Context())
 	if want := []string{"streams.a", "streams.b"}; err != nil || !slices.Equal(changed, want) || !slices.Equal(restart, []string{"http"}) {
 		t.Errorf("a right one, and a token: changed %v, needs a restart %v, %v; want %v and http", changed, restart, err, want)
 	}
+}
+
+// TestReloadRefusesAuthority: a broker whose certificate is of an authority that is not
+// trusted would end the process, be it one of MQTT or of Kafka: what runs runs on.
+func TestReloadRefusesAuthority(t *testing.T) {
+	dir := t.TempDir()
+	mine, key := certtest.Issue(t, dir, "mine")
+	other, _ := certtest.Issue(t, dir, "other")
+	secure, err := conn.ServerTLS{CertFile: mine, KeyFile: key}.Config()
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", secure)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shaken sync.WaitGroup
+	shaken.Go(func() {
+		for c, err := l.Accept(); err == nil; c, err = l.Accept() {
+			_ = c.(*tls.Conn).Handshake() // it fails: the client does not like us
+			c.Close()
+		}
+	})
+	t.Cleanup(func() { l.Close(); shaken.Wait() })
+	for name, connection := range map[string]string{
+		"mqtt":  fmt.Sprintf("{type: mqtt, url: \"mqtts://%s\", tls: {ca_file: %s, server_name: localhost}}", l.Addr(), other),
+		"kafka": fmt.Sprintf("{type: kafka, brokers: [%q], tls: {ca_file: %s, server_name: localhost}}", l.Addr(), other),
+	} {
+		b := &builder{cfg: parsed(t, fmt.Sprintf("version: 1\nconnections: {m: %s}\nstreams: {s: {source: {connection: m, topics: [a], codec: {type: json, default_series: x}}, channels: [v], sinks: [o]}}\nsinks: {o: {type: stdout}}\n", connection))}
+		b.opt.Log = slog.New(slog.DiscardHandler)
+		if err := b.refused(t.Context(), nil); err == nil || !strings.Contains(err.Error(), "connections.m: ") || !strings.Contains(err.Error(), "set tls.ca_file") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestReloadOfStandardInput names each key that needs a restart, those of streams as
+// they stand in the file.
+func TestReloadOfStandardInput(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "quell.yaml")
+	const file = "version: 1\nstate_dir: %s/state\nhttp: {listen: off}\nstreams:\n  s: {source: {type: file, path: \"-\"}, channels: [v], drift: {false_alarms: %s}, sinks: [o]}\nsinks: {o: {type: stdout}}\n"
+	text := fmt.Sprintf(file, dir, "1/month")
+	cfg := parsed(t, text)
+	r := NewReloader(path, cfg, Options{Log: slog.New(slog.DiscardHandler)}, nil)
+	text = strings.Replace(fmt.Sprintf(file, dir, "1/week"), "off}", "\"127.0.0.1:1\"}", 1)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, restart, err := r.Reload(t.Context())
+	if want := []string{"http", "streams.s"}; err == nil || !strings.Contains(err.Error(), "streams.s") || !slices.Equal(restart, want) {
+		t.Errorf("needs a restart %q, %v; want %q", restart, err, want)
+	}
+}
+
+// parsed returns the configuration of a text.
+func parsed(t *testing.T, text string) *config.Config {
+	t.Helper()
+	cfg, _, err := config.Parse("x", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
 }
 
 // running runs the pipeline of a file until the test ends, and returns what reloads it.

@@ -147,17 +147,7 @@ func (b *builder) kafkaSink(connection, topic, name string) (sink.Sink, error) {
 
 // feeds says whether a stream writes to a sink; name "" stands for the dead
 // letter, which takes from all.
-func feeds(s *config.Stream, name string) bool {
-	if name == "" {
-		return true
-	}
-	for _, n := range s.Sinks {
-		if n == name {
-			return true
-		}
-	}
-	return false
-}
+func feeds(s *config.Stream, name string) bool { return name == "" || slices.Contains(s.Sinks, name) }
 
 func (b *builder) deadLetter(d *config.DeadLetter) (sink.Sink, error) {
 	switch d.Type {

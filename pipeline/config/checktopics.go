@@ -2,10 +2,10 @@ package config
 
 import (
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/quell-stream/quell/conn/mqttconn"
 	"github.com/quell-stream/quell/ingest/codec/topic"
 )
 
@@ -208,16 +208,11 @@ func sameBroker(a, b *Connection) bool {
 
 // address returns host and port of a broker's URL.
 func address(raw string) string {
-	u, err := url.Parse(raw)
-	if err != nil || u.Host == "" {
+	host, port, _, err := mqttconn.Config{URL: raw}.Target()
+	if err != nil {
 		return ""
 	}
-	port := u.Port()
-	if port == "" {
-		port = map[string]string{"mqtt": "1883", "mqtts": "8883", "ws": "80", "wss": "443"}[u.Scheme]
-	}
-	host := strings.ToLower(u.Hostname())
-	if loopback(host) {
+	if host = strings.ToLower(host); loopback(host) {
 		host = "localhost"
 	}
 	return net.JoinHostPort(host, port)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/quell-stream/quell/internal/plain"
 )
 
 // Error is one mistake and its place.
@@ -137,16 +139,10 @@ func (s *source) place(e *Error, width int) {
 	if to < len(v.text) {
 		text += "…"
 	}
-	e.excerpt = printable(text)
+	parts := strings.Split(text, "\t") // tabs stay: the caret has to stand below
+	for i := range parts {
+		parts[i] = plain.Text(parts[i])
+	}
+	e.excerpt = strings.Join(parts, "\t")
 	e.width = max(1, min(tail, to)-caret)
-}
-
-// printable replaces what would not show as one character.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' && r != '\t' || r == 0x7f || r >= 0x80 && r < 0xa0 || r == '\u2028' || r == '\u2029' {
-			return '�'
-		}
-		return r
-	}, s)
 }

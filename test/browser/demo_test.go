@@ -104,12 +104,11 @@ func TestDemo(t *testing.T) {
 	t.Run("bypass", func(t *testing.T) {
 		release := p.hold("b", "KeyB")
 		p.wait("only raw", cleanPixels+` === 0 && document.querySelector(".bypass").innerText.includes("raw only")`, 3*time.Second)
-		p.shot("demo-bypass")
+		p.shot("demo-bypass", 0)
 		release()
 		p.wait("clean again", cleanPixels+" > 200", 3*time.Second)
 	})
-	time.Sleep(3 * time.Second)
-	p.shot("demo-home")
+	p.shot("demo-home", 3*time.Second)
 	t.Run("pause", func(t *testing.T) {
 		p.press(" ")
 		p.wait("paused", `document.querySelector(".live").innerText === "paused"`, 3*time.Second)
@@ -133,8 +132,7 @@ func TestDemo(t *testing.T) {
 	p.wait("a drift", `document.querySelector("h1").innerText.includes("drifting")`, 90*time.Second)
 	p.press("d")
 	p.wait("its reason", `/usual size|identical readings|moved by/.test(document.querySelector(".spot .why")?.innerText ?? "")`, 5*time.Second)
-	time.Sleep(3 * time.Second)
-	p.shot("demo-drift")
+	p.shot("demo-drift", 3*time.Second)
 	p.press(kb.Enter)
 	p.wait("the page of the series", `location.hash.startsWith("#/series/") && document.querySelectorAll(".charts canvas").length === 3`, 5*time.Second)
 	p.wait("what happened, with the reason", `/usual size|identical readings|moved by/.test(document.querySelector(".events")?.innerText ?? "")`, 10*time.Second)
@@ -164,20 +162,17 @@ func TestDemo(t *testing.T) {
 	})
 	p.press("0")
 	p.dark(true)
-	time.Sleep(6 * time.Second)
-	p.shot("demo-series")
+	p.shot("demo-series", 6*time.Second)
 	p.dark(false)
 	eval[string](p, `(scrollTo(0, 1e6), "")`)
-	time.Sleep(2500 * time.Millisecond)
-	p.shot("demo-series-below")
+	p.shot("demo-series-below", 2500*time.Millisecond)
 	p.press(kb.Escape)
 	p.wait("all series", cards+" > 3", 5*time.Second)
 	t.Run("every page", func(t *testing.T) {
 		for i, ready := range []string{cards + " > 3", `document.querySelector(".event")`, `document.querySelector("tbody tr")`, `document.querySelectorAll(".node").length >= 5`, `document.querySelector("h1")`} {
 			p.press(fmt.Sprint(i + 1))
 			p.wait(fmt.Sprint("page ", i+1), ready, 10*time.Second)
-			time.Sleep(time.Second)
-			p.shot(fmt.Sprint("demo-page-", i+1))
+			p.shot(fmt.Sprint("demo-page-", i+1), time.Second)
 		}
 		p.press("?")
 		p.wait("help", `document.querySelector("dialog[open] kbd")`, 3*time.Second)
@@ -186,8 +181,7 @@ func TestDemo(t *testing.T) {
 		p.press("t")
 		p.press("t")
 		p.wait("dark", `document.documentElement.dataset.theme === "dark"`, 3*time.Second)
-		time.Sleep(2 * time.Second)
-		p.shot("demo-dark")
+		p.shot("demo-dark", 2*time.Second)
 	})
 	t.Run("tab", func(t *testing.T) {
 		seen := map[string]bool{}

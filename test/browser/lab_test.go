@@ -138,12 +138,13 @@ func (p *tab) media(name, value string) {
 }
 
 // shot writes a picture of what can be seen where SCREENS names a folder.
-func (p *tab) shot(name string) {
+func (p *tab) shot(name string, after time.Duration) {
 	p.t.Helper()
 	dir := os.Getenv("SCREENS")
 	if dir == "" {
 		return
 	}
+	time.Sleep(after)
 	b, err := chromedp.Run(p.ctx, chromedp.CaptureScreenshot())
 	if err == nil {
 		b, err = shrink(b)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,12 +20,26 @@ import (
 // play serves a mock below a path, as a proxy would.
 func play(t *testing.T, c mock.Config) (*mock.Server, string) {
 	t.Helper()
-	c.Assets = os.DirFS("../../web/app/dist")
+	c.Assets, c.Policy = os.DirFS("../../web/app/dist"), policy(t)
 	m := mock.New(c)
 	server := httptest.NewServer(http.StripPrefix("/plant/quell", m.Handler()))
 	t.Cleanup(server.Close)
 	t.Cleanup(server.CloseClientConnections) // first: a live stream does not end by itself
 	return m, server.URL + "/plant/quell/"
+}
+
+// policy returns the Content-Security-Policy that Quell serves the page with.
+func policy(t *testing.T) string {
+	t.Helper()
+	b, err := os.ReadFile("../../web/assets.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile(`(?m)^const pagePolicy = "([^"]+)"$`).FindSubmatch(b)
+	if m == nil {
+		t.Fatal("web/assets.go has no line with pagePolicy")
+	}
+	return string(m[1])
 }
 
 const (
@@ -85,7 +100,7 @@ func TestToken(t *testing.T) {
 // A stream that breaks is opened again, and until then the page says that it is stale.
 func TestReconnect(t *testing.T) {
 	p := open(t, 1000, 700)
-	m := mock.New(mock.Config{Series: 3, Assets: os.DirFS("../../web/app/dist")})
+	m := mock.New(mock.Config{Series: 3, Assets: os.DirFS("../../web/app/dist"), Policy: policy(t)})
 	var down atomic.Bool
 	gate := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if down.Load() {
@@ -119,15 +134,17 @@ func TestWrites(t *testing.T) {
 		p.wait("the button "+word, fmt.Sprintf(`[...document.querySelectorAll("button:not(:disabled)")].some(b => b.textContent === %q)`, word), 20*time.Second)
 		eval[string](p, fmt.Sprintf(`([...document.querySelectorAll("button:not(:disabled)")].find(b => b.textContent === %q).click(), "")`, word))
 	}
+	var want []string
 	posted := func(path string) {
 		t.Helper()
-		for range 50 {
-			if slices.Contains(m.Posts(), path) {
-				return
-			}
-			time.Sleep(100 * time.Millisecond)
+		want = append(want, path)
+		deadline := time.Now().Add(10 * time.Second)
+		for len(m.Posts()) < len(want) && time.Now().Before(deadline) {
+			time.Sleep(50 * time.Millisecond)
 		}
-		t.Errorf("posted to %v, not to %s", m.Posts(), path)
+		if got := m.Posts(); !slices.Equal(got, want) {
+			t.Errorf("posted to %v, want %v", got, want)
+		}
 	}
 	p.visit(address + "#/series/plant/unit-8")
 	p.wait("the drift's reason", `document.body.innerText.includes("noise level")`, 20*time.Second)
@@ -139,12 +156,21 @@ func TestWrites(t *testing.T) {
 	press("Exclude from learning")
 	posted("replay/plant/unit-8/w3/exclude")
 	p.wait("it is excluded", `document.querySelectorAll(".window")[3].classList.contains("excluded")`, 10*time.Second)
+	press("Include again")
+	posted("replay/plant/unit-8/w3/include")
+	p.wait("it is included", `!document.querySelectorAll(".window")[3].classList.contains("excluded")`, 10*time.Second)
 	press("Promote here") // for this series alone
 	posted("models/tune@77ab01/promote?stream=plant&series=unit-8")
 	eval[string](p, `(location.hash = "#/models", "")`)
 	press("Promote")
 	posted("models/tune@77ab01/promote?stream=plant")
+	press("Roll back")
+	posted("models/tune@77ab01/rollback?stream=plant")
 	p.clean(address)
+	posts := m.Posts()
+	if !slices.Equal(posts, want) {
+		t.Errorf("posted to %v in the end, want %v", posts, want)
+	}
 }
 
 // views are what there is to see, each with what must be there before it is looked at.
@@ -174,7 +200,7 @@ func TestViews(t *testing.T) {
 			if look.name != "forced" { // there the colours are the user's own
 				p.accessible(script, look.name+" "+v.name)
 			}
-			p.shot("mock-" + look.name + "-" + v.name)
+			p.shot("mock-"+look.name+"-"+v.name, 0)
 		}
 		p.press("?")
 		p.wait("help", `document.querySelector("dialog[open]")`, 5*time.Second)
@@ -206,7 +232,7 @@ func TestForcedInterval(t *testing.T) {
 	}
 	p.media("forced-colors", "active")
 	p.wait("the edges of the interval", dark+" > 300", 10*time.Second)
-	p.shot("forced-interval")
+	p.shot("forced-interval", 0)
 	p.clean(address)
 }
 
@@ -224,7 +250,7 @@ func TestPhone(t *testing.T) {
 			t.Errorf("%s is %d pixels wide: %s", v.name, wide, eval[string](p, `[...document.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > 391).slice(0, 5).map(e => e.tagName + "." + e.className).join(" ")`))
 		}
 		p.accessible(script, "phone "+v.name)
-		p.shot("phone-" + v.name)
+		p.shot("phone-"+v.name, 0)
 	}
 	p.clean(address)
 }

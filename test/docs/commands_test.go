@@ -120,7 +120,9 @@ func (s *shell) run(b *block) (n int) {
 	}
 	for _, c := range b.with {
 		s.aside = append(s.aside, s.start(c))
-		time.Sleep(time.Second)
+		if strings.Contains(c, "$PORT") {
+			s.answering()
+		}
 	}
 	for _, c := range commands {
 		p := s.start(c)
@@ -144,6 +146,22 @@ func (s *shell) run(b *block) (n int) {
 		s.t.Logf("%s: %.1f s: %s", b, time.Since(p.began).Seconds(), c)
 	}
 	return n
+}
+
+// answering waits until what was started beside the commands takes connections at $PORT.
+func (s *shell) answering() {
+	s.t.Helper()
+	addr := s.expand("127.0.0.1:$PORT")
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		c, err := net.Dial("tcp", addr)
+		if err == nil {
+			_ = c.Close() // that it was there is what counts
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("nothing answers at %s: %v", addr, err)
+		}
+	}
 }
 
 func (s *shell) expand(text string) string {

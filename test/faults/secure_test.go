@@ -45,8 +45,8 @@ func TestSecure(t *testing.T) {
 		says                     []string // what the line that tells of it holds
 		ends                     bool     // the process ends with exit code 1; else it goes on trying
 	}{
-		{"mqtt-tls", mqtt(lab.KafkaCA, goodPassword), mqttSource, []string{"level=WARN", "certificate"}, false},
-		{"kafka-tls", kafka(lab.MQTTCA, goodPassword), kafkaSource, []string{"level=WARN", "certificate"}, false},
+		{"mqtt-tls", mqtt(lab.KafkaCA, goodPassword), mqttSource, []string{"certificate", "tls.ca_file"}, true},
+		{"kafka-tls", kafka(lab.MQTTCA, goodPassword), kafkaSource, []string{"certificate", "tls.ca_file"}, true},
 		{"mqtt-password", mqtt("@MQTT_CA@", wrongPassword), mqttSource, []string{"credentials"}, true},
 		{"kafka-password", kafka("@KAFKA_CA@", wrongPassword), kafkaSource, []string{"credentials"}, true},
 		{"mqtt-right", mqtt("@MQTT_CA@", goodPassword), mqttSource, []string{"source.no_data"}, false},

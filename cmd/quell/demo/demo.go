@@ -30,7 +30,7 @@ import (
 
 // Options say how to run the demo.
 type Options struct {
-	For      time.Duration // 0: until ctx ends
+	For      time.Duration // of live readings, the history not counted; 0: until ctx ends
 	Seed     uint64
 	Inject   bool
 	RealOnly bool   // only this machine's own sensors
@@ -64,11 +64,6 @@ const (
 
 // Run runs the demo until its time is over.
 func Run(ctx context.Context, opt Options) (rep *Report, err error) {
-	if opt.For > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, opt.For)
-		defer cancel()
-	}
 	dir, err := os.MkdirTemp("", "quell-demo-")
 	if err != nil {
 		return nil, err
@@ -177,7 +172,7 @@ func (d *demo) prepare() {
 	}
 	start := time.Now().Truncate(time.Second).Add(-historySeconds * time.Second).UnixNano()
 	d.count = newCounter(counting, start, d.injected)
-	d.feed = &feed{fleet: feeding, start: start, count: d.count, sent: make([]int64, len(feeding)), live: make(chan struct{})}
+	d.feed = &feed{fleet: feeding, start: start, count: d.count, sent: make([]int64, len(feeding)), tell: d.tell, live: make(chan struct{})}
 	d.count.told = func(e event) { d.tell(sentence(&e)) }
 }
 
@@ -191,10 +186,11 @@ func (d *demo) pipeline(reg prometheus.Registerer) (*pipeline.Pipeline, error) {
 	return assemble.Pipeline(cfg, assemble.Options{Log: d.opt.Log, Registerer: reg, Seed: d.opt.Seed, Calibration: calibration, Tune: tune})
 }
 
-// tune has a fine-tune fit into a minute: it starts sooner and takes fewer steps.
+// tune has a fine-tune fit into a minute: it starts sooner and takes fewer steps, which
+// come to eight seconds of one core.
 func tune(c *adapt.Config) {
 	c.Need = 4
-	c.Steps = 150
+	c.Steps = 60
 }
 
 func (d *demo) config() string {
@@ -234,7 +230,14 @@ func (d *demo) sense(ctx context.Context, p *pipeline.Pipeline, began time.Time)
 		}
 	}
 	if d.opt.RealOnly {
-		<-ctx.Done()
+		var over <-chan time.Time
+		if d.opt.For > 0 {
+			over = time.After(d.opt.For)
+		}
+		select {
+		case <-ctx.Done():
+		case <-over:
+		}
 		return nil
 	}
 	d.tell(fmt.Sprintf("%d seconds of history come first, as fast as this machine takes them", historySeconds))
@@ -250,7 +253,7 @@ func (d *demo) sense(ctx context.Context, p *pipeline.Pipeline, began time.Time)
 		case <-stopped:
 		}
 	})
-	err := d.feed.run(ctx)
+	err := d.feed.run(ctx, d.opt.For)
 	close(stopped)
 	wg.Wait()
 	return err

@@ -31,16 +31,20 @@ type feed struct {
 	start  int64 // time of the first reading, Unix ns
 	count  *counter
 	sent   []int64 // readings published, per sensor
-	live   chan struct{}
+	tell   func(string)
+	live   chan struct{} // closed when the first live reading is due
+	began  time.Time     // when that was; zero before
 }
 
 // backlog bounds the readings that are published and not yet seen by the
 // counter: the embedded broker drops what its queues can't hold.
 const backlog = 8000
 
-// run publishes until ctx ends.
-func (f *feed) run(ctx context.Context) error {
-	var began time.Time
+// historyTold is how many seconds of history lie between two lines about it.
+const historyTold = 25
+
+// run publishes until ctx ends, live readings for so long at most; 0: without end.
+func (f *feed) run(ctx context.Context, lasts time.Duration) error {
 	pending := make(chan paho.Token, 1024)
 	failed := make(chan error, 1)
 	go func() {
@@ -60,16 +64,18 @@ func (f *feed) run(ctx context.Context) error {
 		var buf []byte
 		for i := int64(0); ; i++ {
 			if second := i / rate; second >= historySeconds {
-				if began.IsZero() {
-					began = time.Now()
+				if f.began.IsZero() {
+					f.began = time.Now()
 					close(f.live)
 				}
-				due := began.Add(time.Duration((i - historySeconds*rate) * int64(time.Second) / rate))
-				if !sleepUntil(ctx, due) {
+				due := time.Duration((i - historySeconds*rate) * int64(time.Second) / rate)
+				if lasts > 0 && due >= lasts || !sleepUntil(ctx, f.began.Add(due)) {
 					return nil
 				}
 			} else if !f.waitForRoom(ctx) {
 				return nil
+			} else if i > 0 && i%(historyTold*rate) == 0 {
+				f.tell(fmt.Sprintf("%d of %d seconds of history are out", second, historySeconds))
 			}
 			for k, s := range f.fleet {
 				buf = s.AppendJSON(buf[:0], i, f.time(i, rate))

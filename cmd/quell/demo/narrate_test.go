@@ -2,7 +2,9 @@ package demo
 
 import (
 	"math"
+	"strings"
 	"testing"
+	"time"
 )
 
 func TestSentence(t *testing.T) {
@@ -61,5 +63,10 @@ func TestHappened(t *testing.T) {
 	d := harness(t, 100, []injection{{sensor: 0, at: 50}, {sensor: 1, at: 100}})
 	if got := d.happened(); len(got) != 1 || got[0].sensor != 0 {
 		t.Errorf("%+v", got)
+	}
+	r := d.report(nil, time.Second)
+	var b strings.Builder
+	if err := r.WriteText(&b); err != nil || r.NotYet != 1 || !strings.Contains(b.String(), "1 of 3 changes were not injected") {
+		t.Errorf("%d not injected, %v:\n%s", r.NotYet, err, b.String())
 	}
 }

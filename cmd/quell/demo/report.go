@@ -27,8 +27,10 @@ type Report struct {
 	Drifts     []Drift    `json:"drifts"`
 	FineTunes  []FineTune `json:"finetunes"`
 	Machine    int64      `json:"machine_records"` // records of this machine's own sensors
-	Seconds    float64    `json:"seconds"`
-	Memory     int64      `json:"memory_bytes"` // of the whole process, as the runtime counts it
+	Seconds    float64    `json:"seconds"`         // in all
+	Live       float64    `json:"live_seconds"`    // without the history
+	NotYet     int        `json:"not_injected"`    // changes that the end came before
+	Memory     int64      `json:"memory_bytes"`    // of the whole process, as the runtime counts it
 }
 
 // Sensor says how well one sensor was denoised.
@@ -60,7 +62,10 @@ func (d *demo) report(sums map[string]pipeline.Summary, took time.Duration) *Rep
 	c := d.count
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &Report{Sensors: []Sensor{}, Drifts: []Drift{}, FineTunes: []FineTune{}, Machine: c.machine, Seconds: math.Round(10*took.Seconds()) / 10, Balanced: true}
+	r := &Report{Sensors: []Sensor{}, Drifts: []Drift{}, FineTunes: []FineTune{}, Machine: c.machine, Seconds: tenths(took), Balanced: true}
+	if !d.feed.began.IsZero() {
+		r.Live = tenths(time.Since(d.feed.began))
+	}
 	var behind int64
 	for i, s := range c.fleet {
 		t := &c.series[i]
@@ -78,10 +83,13 @@ func (d *demo) report(sums map[string]pipeline.Summary, took time.Duration) *Rep
 	}
 	r.balance(sums, behind, c)
 	r.Memory = memory()
-	r.Drifts = drifts(c, d.happened())
+	happened := d.happened()
+	r.Drifts, r.NotYet = drifts(c, happened), len(d.injected)-len(happened)
 	r.FineTunes = fineTunes(c.events)
 	return r
 }
+
+func tenths(d time.Duration) float64 { return math.Round(10*d.Seconds()) / 10 }
 
 // happened returns the injections that were published: a short demo ends before.
 func (d *demo) happened() []injection {
@@ -257,7 +265,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 func (r *Report) WriteText(w io.Writer) error {
 	p := &printer{w: w}
 	if len(r.Sensors) > 0 {
-		p.f("\n%d samples in, %d out, %d waiting for their look-ahead, %d lost, %d duplicates (%.0f s)\n", r.SamplesIn, r.SamplesOut, r.Pending, r.Lost, r.Duplicates, r.Seconds)
+		p.f("\n%d samples in, %d out, %d waiting for their look-ahead, %d lost, %d duplicates (%.0f s, %.0f of them live)\n", r.SamplesIn, r.SamplesOut, r.Pending, r.Lost, r.Duplicates, r.Seconds, r.Live)
 	}
 	if r.Machine > 0 || len(r.Sensors) == 0 {
 		p.f("%d records of this machine's own sensors\n", r.Machine)
@@ -279,6 +287,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		default:
 			p.f("%s on %s found after %.1f s: %s\n", *d.InjectedKind, d.Series, *d.Delay, d.Why)
 		}
+	}
+	if r.NotYet > 0 {
+		p.f("%d of %d changes were not injected: the demo ended before, and --for 60s has time for all\n", r.NotYet, len(after))
 	}
 	for _, f := range r.FineTunes {
 		p.f("fine-tune for %s %s: %s\n", f.Series, f.Verdict, f.Why)

@@ -27,15 +27,16 @@ var candidates = map[sim.Kind][]string{
 // stroke.
 var factor = map[sim.Kind]float64{sim.NoiseLevel: 1, sim.Regime: 2, sim.Stuck: 1}
 
-// after says when each kind is injected, in seconds of live data: early enough
-// for a fine-tune to end within the minute.
+// after says when each kind is injected, in seconds of live data. Fine-tunes run one at a
+// time, and each waits for ten seconds of the new data: the noise changes first, so that
+// the challenger that has most to gain is trained, judged and serves within the minute.
 var after = []struct {
 	kind     sim.Kind
 	from, to float64
 }{
-	{sim.Regime, 1, 4},
-	{sim.NoiseLevel, 2, 6},
-	{sim.Stuck, 6, 16},
+	{sim.NoiseLevel, 1, 3},
+	{sim.Regime, 5, 8},
+	{sim.Stuck, 8, 18},
 }
 
 // script draws the injections of a run: one of each kind, on different sensors.

@@ -55,7 +55,7 @@ func (s *Server) tell(send func(string, any) bool, topic string, from, to int64,
 	}
 	switch {
 	case kind == "status" && slow:
-		send("status", s.status())
+		send("status", s.fullStatus())
 	case kind == "grid" && slow:
 		all := []obj{}
 		for k := range s.Series {

@@ -8,7 +8,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
+	"path"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,6 +22,7 @@ type Config struct {
 	Series int   // in the stream plant
 	Assets fs.FS // the page
 	Token  string
+	Policy string // the Content-Security-Policy of the page; "": none
 }
 
 // rateHz is that of all series.
@@ -33,6 +36,7 @@ type Server struct {
 	mu       sync.Mutex
 	acked    map[string]bool
 	excluded map[string]bool
+	promoted bool // the fine-tuned model
 	posts    []string
 	streams  int // live ones that were opened
 	watching int // of them, those that are open
@@ -75,7 +79,9 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /api/v1/live", s.private(s.live))
 	mux.Handle("POST /api/v1/", s.private(s.post))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
+		if s.Policy != "" {
+			w.Header().Set("Content-Security-Policy", s.Policy)
+		}
 		mux.ServeHTTP(w, r)
 	})
 }
@@ -109,10 +115,18 @@ func (s *Server) post(w http.ResponseWriter, r *http.Request) {
 	}
 	s.posts = append(s.posts, post)
 	s.acked[body.Event] = true
-	if path, ok := strings.CutSuffix(r.URL.Path, "/exclude"); ok {
-		s.excluded[path[strings.LastIndex(path, "/")+1:]] = true
+	place, what := path.Split(r.URL.Path)
+	switch window := path.Base(place); what {
+	case "exclude", "include":
+		s.excluded[window] = what == "exclude"
+	case "promote", "rollback":
+		s.promoted = what == "promote"
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusAccepted)
+		reply(w, obj{"series": []string{"plant/" + name(7)}})
+		return
 	}
-	reply(w, obj{"ok": true, "series": []string{}})
+	reply(w, obj{"ok": true})
 }
 
 // slot is the newest slot.
@@ -144,10 +158,16 @@ func state(k int) string {
 }
 
 func (s *Server) status() obj {
-	c := s.catalogue()
 	return obj{"version": "mock", "kernel": "none", "started": s.started, "now": time.Now().UTC(), "ready": true, "writes": true, "series": s.Series,
-		"viewers": 1, "parts": []obj{{"name": "source plant", "up": true}}, "memory_bytes": 50 << 20, "cpu_seconds": 12.5, "goroutines": 40,
-		"streams": c["streams"], "sinks": c["sinks"], "dropped": 0}
+		"viewers": 1, "parts": []obj{{"name": "source plant", "up": true}}, "memory_bytes": 50 << 20, "cpu_seconds": 12.5, "goroutines": 40}
+}
+
+// fullStatus is the status as the live stream tells it.
+func (s *Server) fullStatus() obj {
+	all := s.status()
+	maps.Copy(all, s.catalogue())
+	all["dropped"] = 0
+	return all
 }
 
 func (s *Server) catalogue() obj {
@@ -197,7 +217,11 @@ func (s *Server) detail(r *http.Request) any {
 	n := s.slot()
 	o["history"] = s.points(k, max(0, n-600), n)
 	o["guard"] = []obj{{"channel": "temp", "serves": "net", "why": "the network is better by the evidence", "net_loss": 0.21, "filter_loss": 0.33, "filter": "kalman"}}
-	o["versions"] = []obj{{"model": "base@3f2a91", "since_index": 0, "why": ""}}
+	o["versions"] = []obj{{"model": "base@3f2a91", "since_index": 0, "ts": s.started, "why": ""}}
+	o["adapt"] = nil
+	if k == 7 {
+		o["adapt"] = s.adaptation()
+	}
 	return o
 }
 
@@ -213,21 +237,32 @@ func (s *Server) events() []obj {
 			"why": why, "model": "base@3f2a91", "data": data, "acknowledged": s.acked[id] || s.acked[alertID(7)]}
 	}
 	return []obj{
-		e(10*time.Second, "finetune.started", name(7), "noise drift: fine-tuning base@3f2a91 on 4 new and 19 older windows", nil),
+		e(10*time.Second, "finetune.started", name(7), "noise drift: fine-tuning base@3f2a91 on 4 new and 19 older windows", obj{}),
 		e(25*time.Second, "drift.opened", name(7), "temp: residual 3 times its usual size, spectrum unchanged: noise level", obj{"kind": "noise"}),
-		e(4*time.Minute, "sink.down", "", "mqtt: connection refused", nil),
+		e(4*time.Minute, "sink.down", "", "mqtt: connection refused", obj{}),
 	}
 }
 
 func (s *Server) models() obj {
+	s.mu.Lock()
+	state, serves := "challenger", 0
+	if s.promoted {
+		state, serves = "probation", 1
+	}
+	s.mu.Unlock()
+	return obj{"models": []obj{
+		{"name": "base@3f2a91", "stream": "plant", "series": []string{}, "serves": s.Series - serves, "origin": "base", "made": nil, "parent": nil, "figures": obj{"gain_db": 6.1}, "state": "serving"},
+		{"name": "tune@77ab01", "stream": "plant", "series": []string{name(7)}, "serves": serves, "origin": "fine-tune", "made": s.at(s.slot()), "parent": "base@3f2a91", "figures": obj{"gain_db": 7.4}, "state": state}},
+		"adaptation": []obj{s.adaptation()}}
+}
+
+// adaptation is how far that of the series with noise has come.
+func (s *Server) adaptation() obj {
 	curve := []obj{}
 	for k := range 40 {
 		curve = append(curve, obj{"step": 25 * k, "loss": 0.2 + 0.5/float64(k+1), "holdout": 0.24 + 0.45/float64(k+1)})
 	}
-	return obj{"models": []obj{
-		{"name": "base@3f2a91", "stream": "plant", "series": []string{}, "serves": s.Series, "origin": "base", "made": nil, "parent": nil, "figures": obj{"gain_db": 6.1}, "state": "serving"},
-		{"name": "tune@77ab01", "stream": "plant", "series": []string{name(7)}, "serves": 0, "origin": "fine-tune", "made": s.at(s.slot()), "parent": "base@3f2a91", "figures": obj{"gain_db": 7.4}, "state": "challenger"}},
-		"adaptation": []obj{{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "against": 0.3, "reject": 4.6}, "curve": curve, "challenger": "tune@77ab01", "gain_db": 1.3}}}
+	return obj{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "against": 0.3, "reject": 4.6}, "curve": curve, "steps": 1000, "challenger": "tune@77ab01", "gain_db": 1.3}
 }
 
 func (s *Server) replay() obj {
@@ -251,7 +286,7 @@ func window(r *http.Request) any {
 
 func letters() obj {
 	return obj{"letters": []obj{
-		{"n": 1, "time": time.Now().UTC(), "stream": "plant", "reason": "json", "series": "", "topic": "plant/unit-9/telemetry", "key": "", "payload": base64.StdEncoding.EncodeToString([]byte(`{"temp": 21.`)), "size": 12, "error": "unexpected end of input"},
-		{"n": 0, "time": time.Now().UTC(), "stream": "plant", "reason": "late", "series": "unit-2", "topic": "plant/unit-2/telemetry", "key": "", "payload": base64.StdEncoding.EncodeToString([]byte{0, 1, 2, 255}), "size": 4, "error": "12 s late"},
+		{"n": 1, "id": "plant/1", "channel": "", "time": time.Now().UTC(), "stream": "plant", "reason": "json", "series": "", "topic": "plant/unit-9/telemetry", "key": "", "payload": base64.StdEncoding.EncodeToString([]byte(`{"temp": 21.`)), "size": 12, "error": "unexpected end of input"},
+		{"n": 0, "id": "plant/0", "channel": "", "time": time.Now().UTC(), "stream": "plant", "reason": "late", "series": "unit-2", "topic": "plant/unit-2/telemetry", "key": "", "payload": base64.StdEncoding.EncodeToString([]byte{0, 1, 2, 255}), "size": 4, "error": "12 s late"},
 	}, "total_by_reason": obj{"json": 1, "late": 1}}
 }

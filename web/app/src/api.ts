@@ -12,7 +12,7 @@ export class Refused extends Error {
 export function takeToken(): void {
   const m = /[#&]token=([^&]*)/.exec(location.hash);
   if (!m) return;
-  setToken(decodeURIComponent(m[1]));
+  setToken(decoded(m[1]));
   const rest = location.hash.replace(m[0], m[0].startsWith("#") ? "#" : "").replace(/^#$/, "");
   history.replaceState(null, "", location.pathname + location.search + rest);
 }
@@ -69,3 +69,8 @@ export const at = (...names: (string | number)[]): string => names.map((n) => en
 
 /** within is at for the path of an address, of which browsers take out segments of dots, escaped or not: those, and a slash, have a tilde in front. */
 export const within = (...names: (string | number)[]): string => at(...names.map((n) => /^~*(\.\.?|\/)$/.test(String(n)) ? "~" + n : n));
+
+/** decoded undoes the encoding of a name; what is not encoded rightly, as in an address that somebody typed, stays as it is. */
+export function decoded(s: string): string {
+  try { return decodeURIComponent(s); } catch { return s; }
+}

@@ -1,16 +1,12 @@
 // Where the user is, kept in the address behind the #, so that a link shows the same.
 import { useEffect, useReducer } from "preact/hooks";
-import { at } from "./api";
+import { at, decoded } from "./api";
 
 export interface Route { path: string[]; q: URLSearchParams }
 
 export function route(): Route {
   const [path, q = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  return { path: path.split("/").filter(Boolean).map(safe), q: new URLSearchParams(q) };
-}
-
-function safe(s: string): string {
-  try { return decodeURIComponent(s); } catch { return s; }
+  return { path: path.split("/").filter(Boolean).map(decoded), q: new URLSearchParams(q) };
 }
 
 const listeners = new Set<() => void>();

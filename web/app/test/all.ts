@@ -1,5 +1,5 @@
 // Tests of what has no page: run in a browser by test/browser (TestUnits).
-import { within } from "../src/api";
+import { decoded, takeToken, token, within } from "../src/api";
 import { Buffer } from "../src/buffer";
 import { csvOf } from "../src/export";
 import { even, fft, power, rate, spectrogram, welch } from "../src/fft";
@@ -42,6 +42,15 @@ test("names of dots stay in an address", () => {
   for (const [name, want] of [["..", "~.."], [".", "~."], ["~..", "~~.."], ["...", "..."], ["a/..", "a%2F.."], ["/", "~%2F"], ["%2e%2e", "%252e%252e"]]) {
     equal(new URL("api/v1/series/s/" + within(name), "http://h/x/").pathname, "/x/api/v1/series/s/" + want);
   }
+});
+
+test("an address that somebody mistyped throws nothing", () => {
+  equal(["a%2Fb", "%zz", "50 %", "%25zz"].map(decoded), ["a/b", "%zz", "50 %", "%zz"]);
+  location.hash = "#token=%zz&x=1";
+  takeToken();
+  equal([token(), location.hash], ["%zz", "#&x=1"]);
+  sessionStorage.clear();
+  location.hash = "";
 });
 
 test("fft is the sum by its definition", () => {

@@ -2,6 +2,7 @@
 // a tap that shows what passes.
 import { h } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { decoded } from "../api";
 import { bytes, clock, count, moment, perSecond, seconds } from "../format";
 import { setQuery, useRoute } from "../route";
 import { store, useStore } from "../store";
@@ -105,7 +106,7 @@ function Tap({ tap }: { tap: string }) {
   const [held, setHeld] = useState<typeof s.taps | null>(null);
   const lines = held ?? s.taps;
   return (
-    <Part title={`Tap: ${decodeURIComponent(stream)}, ${after[arrow as Arrow] ?? arrow}`} tools={<span><button aria-pressed={!!held} onClick={() => setHeld(held ? null : s.taps)}>Hold</button> <button onClick={() => setQuery({ tap: null })}>Close</button></span>}>
+    <Part title={`Tap: ${decoded(stream)}, ${after[arrow as Arrow] ?? arrow}`} tools={<span><button aria-pressed={!!held} onClick={() => setHeld(held ? null : s.taps)}>Hold</button> <button onClick={() => setQuery({ tap: null })}>Close</button></span>}>
       <div class="tap scroll" tabIndex={0} role="log" aria-live="off" aria-label="What passes, newest first">
         {lines.map((l, i) => <pre key={l.at + "-" + i}><time>{clock(l.at / 1000, true)}</time> {l.text}{l.dropped ? `  (+${l.dropped} not shown)` : ""}</pre>)}
         {!lines.length && <Empty>Waiting for the next …</Empty>}

@@ -14,7 +14,7 @@ export function TokenPrompt({ done, close, wrong }: { done: () => void; close: (
   return (
     <Dialog title="A token is needed" close={close}>
       <form onSubmit={submit}>
-        <p>{wrong ? "The token was not taken. " : ""}It is the content of <code>http.token_file</code>; the demo prints its own. It is kept in this browser only, until its last page of Quell is closed.</p>
+        <p>{wrong ? "The token was not taken. " : ""}It is the content of <code>http.token_file</code>; the demo prints its own. It is kept for this tab only, until it is closed.</p>
         <label>Token <input ref={input} type="password" autocomplete="off" data-first required /></label>
         <button type="submit">Continue</button>
       </form>
