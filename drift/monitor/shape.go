@@ -37,6 +37,9 @@ const (
 	// shapeLeastRun is how much less than those of independent segments sums may vary:
 	// of a beat, a segment that has much of it follows one that has little.
 	shapeLeastRun = 0.15
+	// shapeNoisy is how much a signal must vary over one sample, in units of what it
+	// varies more over eight: a signal to noise ratio of some 7 dB.
+	shapeNoisy = 0.25
 	// A change that is worth a name moves a ratio of two differences by a quarter, or
 	// the skewness of differences by so much and by a third of what it was.
 	shapeSkew, shapeShare = 0.25, 0.3

@@ -13,10 +13,11 @@ type reshaped struct {
 func (r *reshaped) skewed() bool { return r.of >= shapeCube }
 
 // look returns the clearest change that the latest segments show; segments is 0 where
-// there is none that is beyond critical deviations, and beyond half as many in either
+// there is none, or little noise: then other figures show what matters, and a shape that
+// is known well is never quite the same. It has to be beyond critical deviations, beyond half as many in either
 // half of them, so that no single beat does, and worth a name.
 func (s *shape) look(critical float64) (best reshaped) {
-	if s.n < shapeKnown || s.held < shapeLeast {
+	if s.n < shapeKnown || s.held < shapeLeast || s.mean[shapeFirst] < shapeNoisy*s.mean[shapeRise+2] {
 		return best
 	}
 	var sums [shapeRing + 1]shapeSums // of the latest segments
