@@ -19,7 +19,8 @@ func (m *Monitor) reshape(o *Observation) bool {
 const shapeAlarms = 0.25
 
 // shapeFreedom is how many degrees of freedom a segment brings where the scatter of means is
-// estimated from sums of four: 3/(2·4) (Priestley, "Spectral analysis and time series", 1981, table 6.2).
+// estimated from sums of four: half of the 3/4 of Bartlett's window (Priestley, "Spectral
+// analysis and time series", 1981, table 6.2), since segments are no normal values.
 const shapeFreedom = 0.375
 
 // critical returns how many deviations the shape of a channel must be off: each look

@@ -32,6 +32,8 @@ const (
 	// shapeRun is how many segments in a row the dependence of segments is learnt
 	// from: their sums vary by more than those of independent ones.
 	shapeRun = 4
+	// shapeFlat is the square of what doesn't count as a difference.
+	shapeFlat = 1e-150
 	// shapeWild bounds what one hop counts, in units of its usual size.
 	shapeWild = 32
 	// shapeLeastRun is how much less than those of independent segments sums may vary:
@@ -64,6 +66,7 @@ type shapeSums [shapeParts]float64
 // nothing.
 type shape struct {
 	size float64   // usual mean squared difference over 8 samples, 0: none yet
+	unit float64   // what it was once there was one: segments are kept in units of it
 	open shapeSums // sums over the segment that is being filled
 	hops int       // of it
 
@@ -102,9 +105,18 @@ func (s *shape) push(f *Features, usual bool) bool {
 	if s.hops++; s.hops < segment {
 		return false
 	}
+	if s.unit == 0 && s.size > shapeFlat {
+		s.unit = s.size
+	}
 	var v shapeSums
 	for i := range v {
-		v[i] = s.open[i] / segment
+		unit := s.unit
+		if i >= shapeCube {
+			unit *= math.Sqrt(s.unit)
+		}
+		if unit > 0 {
+			v[i] = bounded(s.open[i]/segment/unit, hugeInput)
+		}
 	}
 	s.open, s.hops = shapeSums{}, 0
 	s.turn(&v, usual)
@@ -184,7 +196,7 @@ func (s *shape) gap() {
 }
 
 func (s *shape) appendState(dst []byte) []byte {
-	dst = wire.F64s(wire.F64(dst, s.size), s.open[:])
+	dst = wire.F64s(wire.F64(wire.F64(dst, s.size), s.unit), s.open[:])
 	dst = wire.U8(dst, uint8(s.hops))
 	for i := range s.ring {
 		dst = wire.F32s(dst, s.ring[i][:])
@@ -197,7 +209,7 @@ func (s *shape) appendState(dst []byte) []byte {
 }
 
 func (s *shape) restoreState(r *wire.Reader) {
-	*s = shape{size: r.F64()}
+	*s = shape{size: r.F64(), unit: r.F64()}
 	floats(r, s.open[:])
 	s.hops = int(r.U8())
 	for i := range s.ring {

@@ -57,6 +57,33 @@ func TestShape(t *testing.T) {
 	}
 }
 
+// TestShapeUnits has the same signal in units as small and as large as there are: what is
+// found is the same.
+func TestShapeUnits(t *testing.T) {
+	var want []reshaped
+	for _, unit := range []float64{1, 0x1p-60, 0x1p60} {
+		var s shape
+		var got []reshaped
+		e := NewExtractor(8)
+		for i := range 9600 {
+			x := pulsing(i, 3, 12, 1)
+			if i >= 7600 {
+				x = pulsing(i, 5, 5, 1)
+			}
+			if f, ok := e.Push(x*unit, false); ok && s.push(&f, i < 7600) {
+				got = append(got, s.look(5))
+			}
+		}
+		if want == nil {
+			want = got
+		}
+		last := len(want) - 1
+		if want[last].segments == 0 || math.Abs(got[last].z/want[last].z-1) > 1e-4 || got[last].segments != want[last].segments {
+			t.Errorf("in units of %g: %+v, want %+v", unit, got[last], want[last])
+		}
+	}
+}
+
 // TestShapeEnds has the signal that was there come back: the drift is over.
 func TestShapeEnds(t *testing.T) {
 	w := watched(t, Config{})
