@@ -24,7 +24,7 @@ const (
 )
 
 // watch is Update after the calibration.
-func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
+func (m *Monitor) watch(o *Observation, scored, turned bool, d *Decision) {
 	if m.open {
 		m.follow(o, d)
 		return
@@ -60,9 +60,12 @@ func (m *Monitor) watch(o *Observation, scored bool, d *Decision) {
 	if !alarm {
 		m.moving = 0
 		m.glance(o, d)
-		return
+	} else {
+		m.conclude(o, calm, rise, d)
 	}
-	m.conclude(o, calm, rise, d)
+	if turned && !m.open {
+		m.discern(o, d)
+	}
 }
 
 // gather feeds the charts. calm is the hop after which the evidence began, rise
@@ -193,6 +196,7 @@ func (m *Monitor) matters() bool {
 
 // opens notes that a drift began after the hop calm.
 func (m *Monitor) opens(o *Observation, calm int64) {
+	m.shaped = false
 	m.open, m.opened, m.began, m.quiet, m.moving, m.gone, m.plain = true, m.hops, calm, 0, 0, 0, 0
 	m.named = m.hops
 	m.since = max(0, o.Index-(m.hops-calm)*int64(m.cfg.Hop)+1)
@@ -246,7 +250,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 			return
 		}
 	}
-	if m.usual() && math.Abs(m.meanZ(segment)) < max(0.75, min(math.Abs(m.zOpen)/2, 3)) {
+	if m.usual() && !m.misshapen() && math.Abs(m.meanZ(segment)) < max(0.75, min(math.Abs(m.zOpen)/2, 3)) {
 		m.quiet++
 	} else {
 		m.quiet = 0
@@ -276,7 +280,7 @@ func (m *Monitor) follow(o *Observation, d *Decision) {
 	v := m.verdict(int(hops))
 	switch {
 	case v.channel < 0 || v.kind == m.kind && v.code == m.code:
-	case last && v.kind == Unknown && (m.kind == Noise || m.kind == Regime):
+	case (last || m.shaped) && v.kind == Unknown && (m.kind == Noise || m.kind == Regime):
 	case m.code == clipping && v.code == sound && v.amplitude < 1: // it may be cut off still
 	default:
 		m.tell(v.kind, v.channel, v.code, m.say(v))

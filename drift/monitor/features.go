@@ -13,6 +13,9 @@ var lags = [...]int{1, 2, 4, 8, 16}
 
 const maxLag = 16
 
+// cubes are those of lags that Features.Cube is of, by number.
+var cubes = [...]int{2, 3, 4}
+
 // Features are statistics of the raw signal of one channel over one hop. Only
 // valid samples count; what needs pairs of samples skips pairs that a missing
 // sample breaks, and reaches back over the border of the hop. A statistic
@@ -44,6 +47,9 @@ type Features struct {
 	// structure function). White noise adds the same to all of them, 2σ²; any
 	// other change of a signal does not.
 	Diff [len(lags)]float64
+	// Cube holds the mean cubed difference over 4, 8 and 16 samples. What rises as it
+	// falls has none, as white noise has, whatever its level.
+	Cube [len(cubes)]float64
 
 	Same float64 // share of samples equal to the one before
 	Run  int     // identical samples in a row up to the end of the hop
@@ -102,6 +108,7 @@ type Extractor struct {
 	pn        int
 	dsum      [len(lags)]float64
 	dn        [len(lags)]int
+	csum      [len(cubes)]float64
 	same      int
 	pairs     int
 	rail      int
@@ -177,7 +184,7 @@ func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
 	f := e.features()
 	e.seen, e.n, e.sum, e.sum2, e.psum, e.peak, e.pn, e.d3, e.d6 = 0, 0, 0, 0, 0, 0, 0, e.d3[:0], e.d6[:0]
 	e.top, e.bottom = End{}, End{}
-	e.dsum, e.dn = [len(lags)]float64{}, [len(lags)]int{}
+	e.dsum, e.dn, e.csum = [len(lags)]float64{}, [len(lags)]int{}, [len(cubes)]float64{}
 	e.same, e.pairs, e.rail, e.clip, e.past = 0, 0, 0, 0, 0
 	return f, true
 }
@@ -215,6 +222,9 @@ func (e *Extractor) take(x float64) {
 			d := x - e.ring[j]
 			e.dsum[k] += d * d
 			e.dn[k]++
+			if k >= cubes[0] {
+				e.csum[k-cubes[0]] += d * d * d
+			}
 		}
 	}
 	j1, j2, j3 := (e.at+maxLag-1)%maxLag, (e.at+maxLag-2)%maxLag, (e.at+maxLag-3)%maxLag
@@ -278,6 +288,12 @@ func (e *Extractor) features() Features {
 			f.Diff[k] = e.dsum[k] / float64(e.dn[k])
 		}
 	}
+	for i, k := range cubes {
+		f.Cube[i] = nan
+		if e.dn[k] > 0 {
+			f.Cube[i] = e.csum[i] / float64(e.dn[k])
+		}
+	}
 	return f
 }
 
@@ -295,7 +311,12 @@ func whiteVariance(d []float64) float64 {
 	return med * med / 20 / (1 + min(3.9/(float64(k)+0.9), 1.1))
 }
 
-const extractorState = 0xfe02
+// extractorState marks a snapshot, version 3. One of version 2, which knows no cubes, is
+// read too: those of the open hop begin where it ends.
+const (
+	extractorState  = 0xfe03
+	extractorState2 = 0xfe02
+)
 
 // AppendState appends a snapshot.
 func (e *Extractor) AppendState(dst []byte) []byte {
@@ -316,14 +337,15 @@ func (e *Extractor) AppendState(dst []byte) []byte {
 	for _, end := range [...]*End{&e.top, &e.bottom} {
 		dst = wire.I64(wire.I64(wire.F64(dst, end.Value), int64(end.At)), int64(end.Arrived))
 	}
-	return wire.F64s(wire.F64s(dst, e.d3), e.d6)
+	return wire.F64s(wire.F64s(wire.F64s(dst, e.d3), e.d6), e.csum[:])
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. On an error
 // the extractor is unchanged.
 func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
-	if r.U64() != extractorState {
+	mark := r.U64()
+	if mark != extractorState && mark != extractorState2 {
 		return nil, fmt.Errorf("monitor: extractor state: %w", errForeign)
 	}
 	var n Extractor
@@ -344,6 +366,9 @@ func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 		end.Value, end.At, end.Arrived = r.F64(), r.Int(), r.Int()
 	}
 	d3, d6 := r.F64s(nil), r.F64s(nil)
+	if mark == extractorState {
+		floats(r, n.csum[:])
+	}
 	if n.hop != e.hop || n.seen < 0 || n.seen >= n.hop || n.at < 0 || n.at >= maxLag || len(d3) > n.hop || len(d6) > n.hop {
 		r.Fail(errForeign)
 	}

@@ -92,7 +92,7 @@ func TestFeaturesByHand(t *testing.T) {
 	got, ok := push(3, false)
 	nan := math.NaN()
 	want := Features{N: 4, Level: 1.5, Spread: 0.75, Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Coarse: nan, Pulse: 0,
-		Diff: [5]float64{4. / 3, 2, nan, nan, nan}, Same: 2. / 3, Run: 1, Past: 3, Top: End{3, 1, 1}, Bottom: End{1, 3, 1}}
+		Diff: [5]float64{4. / 3, 2, nan, nan, nan}, Cube: [3]float64{nan, nan, nan}, Same: 2. / 3, Run: 1, Past: 3, Top: End{3, 1, 1}, Bottom: End{1, 3, 1}}
 	eq := cmp.Options{cmp.Comparer(func(a, b float64) bool {
 		return math.IsNaN(a) && math.IsNaN(b) || math.Abs(a-b) < 1e-12
 	})}
@@ -104,7 +104,7 @@ func TestFeaturesByHand(t *testing.T) {
 	push(math.Inf(1), false)
 	got, _ = push(math.NaN(), false)
 	want = Features{N: 1, Missing: 0.75, MissingRun: 3, Level: 9, Rail: 1, Run: 1, Past: 1,
-		Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Coarse: nan, Pulse: 0, Diff: [5]float64{36, 64, 64, nan, nan},
+		Noise: 4 / 20. / (1 + 1.1) / madGain / madGain, Coarse: nan, Pulse: 0, Diff: [5]float64{36, 64, 64, nan, nan}, Cube: [3]float64{512, nan, nan},
 		Top: End{9, 1, 1}, Bottom: End{9, 1, 1}}
 	if d := cmp.Diff(want, got, eq); d != "" {
 		t.Errorf("second hop (-want +got):\n%s", d)

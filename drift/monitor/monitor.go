@@ -103,6 +103,7 @@ type Monitor struct {
 	power    []float64 // running mean power, NaN before the first
 	diff     []float64 // running mean squared difference over speedLag
 	profiles []profile
+	shapes   []shape
 	peers    peers
 
 	recent [segment]float64 // latest standardised scores
@@ -119,6 +120,7 @@ type Monitor struct {
 	sum    float64 // of z since the score's evidence was small
 	count  float64
 	open   bool
+	shaped bool // by a change of shape alone
 	kind   string
 	code   faultCode
 	since  int64 // index
@@ -154,6 +156,7 @@ func (m *Monitor) furnish() {
 	m.centre, m.floor = make([]float64, c), make([]float64, c)
 	m.power, m.diff = make([]float64, c), make([]float64, c)
 	m.profiles = make([]profile, c)
+	m.shapes = make([]shape, c)
 	m.begin()
 }
 
@@ -172,9 +175,10 @@ func (m *Monitor) begin() {
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
 	clear(m.charts)
+	clear(m.shapes)
 	m.peers = newPeers(m.cfg.Channels)
 	m.nrec = 0
-	m.open, m.kind, m.code, m.quiet, m.fitted = false, "", sound, 0, 0
+	m.open, m.kind, m.code, m.quiet, m.fitted, m.shaped = false, "", sound, 0, 0, false
 	m.moving, m.plain, m.sum, m.count, m.gone = 0, 0, 0, 0, 0
 	m.fresh = m.hops
 	m.state, m.channel, m.since = Learning, -1, -1
@@ -203,6 +207,7 @@ func (m *Monitor) Gap() {
 	}
 	for c := range m.profiles {
 		m.profiles[c].gap()
+		m.shapes[c].gap()
 		m.power[c], m.diff[c] = math.NaN(), math.NaN()
 	}
 	m.nrec, m.quiet, m.fresh = 0, 0, m.hops
@@ -233,13 +238,14 @@ func (m *Monitor) Update(o Observation) Decision {
 			m.profiles[c].follow(m.chance)
 		}
 	}
+	turned := m.reshape(&o)
 	if scored := !math.IsNaN(o.Score) && !math.IsInf(o.Score, 0); m.ready {
 		if scored {
 			d.Z = (o.Score - m.med) / m.mad
 			m.recent[m.nrec%segment] = d.Z
 			m.nrec++
 		}
-		m.watch(&o, scored, &d)
+		m.watch(&o, scored, turned, &d)
 	} else if scored {
 		m.learn(&o)
 	}

@@ -6,16 +6,18 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// monitorState marks a snapshot of a Monitor, version 3. One of version 2, which does
-// not say whether there was an observation, is read too.
+// monitorState marks a snapshot of a Monitor, version 4. Those of version 3, which knows
+// no shapes, and of version 2, which does not say whether there was an observation
+// either, are read too: shapes are learnt from there on.
 const (
-	monitorState  = 0x3003
+	monitorState  = 0x3004
+	monitorState3 = 0x3003
 	monitorState2 = 0x3002
 )
 
 // AppendState appends a snapshot. Before the first observation it takes 60 bytes. While the monitor learns it takes 11 KiB and
-// 6 KiB per channel (with a calibration beyond 1,600 scores 4 bytes more for
-// each), once it is mature 5 KiB and 4 KiB per channel.
+// 8 KiB per channel (with a calibration beyond 1,600 scores 4 bytes more for
+// each), once it is mature 5 KiB and 6 KiB per channel.
 func (m *Monitor) AppendState(dst []byte) []byte {
 	dst = wire.U64(dst, monitorState)
 	for _, v := range [...]int{m.cfg.Channels, m.cfg.Hop, m.cfg.Calibration} {
@@ -57,7 +59,11 @@ func (m *Monitor) AppendState(dst []byte) []byte {
 	for _, v := range [...]float64{m.sum, m.count, m.zOpen} {
 		dst = wire.F64(dst, v)
 	}
-	return wire.Bool(wire.Bool(dst, m.open), m.rebased)
+	dst = wire.Bool(wire.Bool(wire.Bool(dst, m.open), m.rebased), m.shaped)
+	for c := range m.shapes {
+		dst = m.shapes[c].appendState(dst)
+	}
+	return dst
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. The snapshot
@@ -68,10 +74,10 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	n := New(m.cfg)
 	mark := r.U64()
-	if mark != monitorState && mark != monitorState2 || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
+	if mark != monitorState && mark != monitorState3 && mark != monitorState2 || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
 		return nil, fmt.Errorf("monitor: state: %w", errForeign)
 	}
-	if mark == monitorState && !r.Bool() {
+	if mark != monitorState2 && !r.Bool() {
 		n.reason = r.String()
 		if err := r.Err(); err != nil {
 			return nil, fmt.Errorf("monitor: state: %w", err)
@@ -124,6 +130,12 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		*p = r.F64()
 	}
 	n.open, n.rebased = r.Bool(), r.Bool()
+	if mark == monitorState {
+		n.shaped = r.Bool()
+		for c := range n.shapes {
+			n.shapes[c].restoreState(r)
+		}
+	}
 	if n.nrec < 0 || n.code >= codes || n.channel < -1 || n.channel >= m.cfg.Channels || n.state == "" {
 		r.Fail(errForeign)
 	}

@@ -181,7 +181,7 @@ func TestRig(t *testing.T) {
 // The regimes are cut side by side out of one recording, and differ by noise of
 // the level asked for.
 func TestLoad(t *testing.T) {
-	rs, err := load(&scoreboard.Options{Data: sharedtest.Path(t, "data"), Seed: 1}, 1)
+	rs, err := load(&scoreboard.Options{Data: sharedtest.Path(t, "data"), Seed: 1}, sources()[:1])
 	if err != nil {
 		t.Fatal(err)
 	}

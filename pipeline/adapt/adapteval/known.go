@@ -57,7 +57,7 @@ type nursed struct {
 func (y *nursery) get(ctx context.Context, o *scoreboard.Options, n int, anew bool) ([]*home, error) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	rs, err := load(o, n)
+	rs, err := load(o, sources()[:n])
 	if err != nil {
 		return nil, err
 	}

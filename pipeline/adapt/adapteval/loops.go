@@ -38,7 +38,7 @@ func trials(ctx context.Context, o *scoreboard.Options, ms []method, p plan) ([]
 	if o.Quick {
 		n = 4
 	}
-	rs, err := load(o, n)
+	rs, err := load(o, sources()[:n])
 	if err != nil {
 		return nil, err
 	}

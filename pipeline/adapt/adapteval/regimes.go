@@ -67,11 +67,11 @@ type regime struct {
 	past, lead, live, hold signal
 }
 
-// load reads the first n regimes of the folder.
-func load(o *scoreboard.Options, n int) ([]regime, error) {
+// load reads regimes of the folder.
+func load(o *scoreboard.Options, of []source) ([]regime, error) {
 	tables := map[string]*csvtable.Table{}
 	var out []regime
-	for i, s := range sources()[:n] {
+	for i, s := range of {
 		t := tables[s.file]
 		if t == nil {
 			var err error
