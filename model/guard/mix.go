@@ -175,11 +175,11 @@ func (x *mixer) add(phi []float64, r float64) {
 	x.fresh++
 }
 
-// learn takes what a block taught into the mix, where σ² is ρσ̂².
-func (x *mixer) learn(p *Panel, rho float64) {
+// learn takes what a block taught into the mix, beside what is known of the network.
+func (x *mixer) learn(p *Panel, net *network) {
 	n := x.fresh
 	x.fresh = 0
-	x.trust.learn()
+	x.trust.learn(net.mean())
 	if n == 0 {
 		return
 	}
@@ -187,7 +187,7 @@ func (x *mixer) learn(p *Panel, rho float64) {
 		x.taps = make([]float64, len(x.cross))
 	}
 	for i := range x.taps {
-		x.taps[i] = x.cross[i] - rho*x.slope[i]
+		x.taps[i] = x.cross[i] - net.rho*x.slope[i]
 	}
 	if !p.solve(x.taps, x.products, ridge) {
 		x.taps = nil

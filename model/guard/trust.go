@@ -28,8 +28,9 @@ func (u *trust) gather(part int, f, r, own, spread, sigma float64) {
 	u.now.n++
 }
 
-// learn takes the block that was gathered.
-func (u *trust) learn() {
+// learn takes the block that was gathered, where evidence has it that the mean squared
+// error of x̂ is risk, in σ̂²: where less is claimed a share of what is claimed would be too large.
+func (u *trust) learn(risk float64) {
 	now := u.now
 	u.now = gains{}
 	if now.n == 0 {
@@ -48,8 +49,9 @@ func (u *trust) learn() {
 	err := math.Sqrt(max(0, u.sum.better2/u.parts-mean*mean) / (u.parts - 1))
 	u.share, u.less = 0, 0
 	if sure := mean - proven*err; sure > 0 && u.sum.square > 0 && u.sum.claim > 0 {
+		claim := max(u.sum.claim, risk*u.parts*part)
 		u.share = min(sure/(u.sum.square/u.parts), mostShare)
-		u.less = max(0, u.share*(2*u.sum.better-u.share*u.sum.square)/u.sum.claim)
+		u.less = max(0, u.share*(2*u.sum.better-u.share*u.sum.square)/claim)
 	}
 }
 

@@ -42,7 +42,7 @@ func (c *channel) close(p *Panel, start int64) {
 	// Where too much is missing, or in coloured noise, there is nothing to say.
 	j.open = j.sigma2 > 0 && j.total >= block/2
 	c.judged, c.now = j, evidence{}
-	c.mixer.learn(p, c.net.rho)
+	c.mixer.learn(p, &c.net)
 	c.cycles.learn(j.sigma2, c.net.rho)
 }
 
