@@ -177,7 +177,8 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 		}
 		v.Net = e.clean
 		if second != nil && wc.Valid() && g.Wants(t, t+1) {
-			v.Own = float64(second[i]-y[i]) / float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
+			by := float64(g.nudgeOf(l, i, t, l.levelsY[i].of(wc.scale)))
+			v.Own, v.Side = float64(second[i]-y[i])/by, math.Copysign(1, by)
 		}
 	}
 	l.past.note(g, w.index)

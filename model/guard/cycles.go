@@ -16,7 +16,7 @@ const (
 	unlikely  = 5.   // deviations that the two may be apart
 	mostLess  = .9   // of a squared error that they may take away
 
-	sigmaDoubt2 = .1 // by which σ̂² may be too large
+	sigmaDoubt2 = .03 // by which σ̂² may be too large
 )
 
 // cycles brings earlier cycles of a channel into what serves it. With x̂ the

@@ -44,6 +44,12 @@
 // serves until four blocks have been seen or the evidence is clearly against it;
 // then where it is better than the filter by more than chance explains.
 //
+// # What is near
+//
+// Where the network serves, the readings around the slot and the network's estimates
+// before it are mixed in, with weights that follow from the same formula (see mixer), as
+// far as evidence that was not learnt from supports it.
+//
 // # Earlier cycles
 //
 // Whatever serves, the mean of the readings at the same place of earlier cycles of

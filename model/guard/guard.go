@@ -39,6 +39,7 @@ type Value struct {
 	Net    float64 // the network's estimate, NaN where it has none
 	Spread float64 // deviation of its error as the network sees it, in the channel's unit; 0: unknown
 	Own    float64 // ∂x̂/∂y of the network as the second run tells it; NaN where there was none
+	Side   float64 // to which side its reading was moved for that: -1 or 1
 	Sigma  float64 // σ̂ of the slot, 0: unknown
 	// Coloured says that the noise is taken not to be white: there is no evidence for
 	// either. Told says that the network knows how it is coloured: it serves.
@@ -51,7 +52,7 @@ type Choice struct {
 	Spread float64 // deviation of the error to be expected; 0: unknown
 	Filter string  // name of the filter's family; "" for the network
 	Cycles bool    // earlier cycles of the channel had their share in it
-	Alone  float64 // Clean without that share
+	Alone  float64 // Clean without that share, and as the network says it where that serves
 }
 
 // largestReading keeps the squares of readings finite; a larger one counts as missing.
@@ -163,7 +164,8 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 			c.gather(g.schedule.place(t), t, values[i])
 		}
 		alone := choices[i].Clean
-		own := values[i].Own
+		var own float64
+		choices[i], own = c.mix(g.panel, t, g.in, g.schedule, choices[i], values[i])
 		if choices[i].Filter != "" {
 			own = c.own
 		}
@@ -177,7 +179,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 	if gathers && g.schedule.place(t) == block-1 {
 		g.blocks++
 		for i := range g.channels {
-			g.channels[i].close(t + 1 - block)
+			g.channels[i].close(g.panel, t+1-block)
 		}
 	}
 }
@@ -251,6 +253,7 @@ type channel struct {
 	errs    served         // of the filter that serves
 	own     float64        // ∂x̂/∂y of the filter while it serves; NaN where it is not known
 
+	mixer  mixer
 	cycles cycles
 
 	coloured, told bool // of the slot given out last, see Value
@@ -267,7 +270,7 @@ type evidence struct {
 func newChannel(p *Panel) channel {
 	return channel{best: -1, filter: -1,
 		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
-		cycles: newCycles(p.lookahead)}
+		mixer: newMixer(), cycles: newCycles(p.lookahead)}
 }
 
 func (c *channel) read(t int64, y float64) {
@@ -352,6 +355,7 @@ func (c *channel) finish() {
 
 func (c *channel) reset(p *Panel) {
 	c.now, c.judged, c.dueTo, c.live = evidence{}, judged{}, 0, nil
+	c.mixer.reset()
 	c.cycles.reset()
 	if c.serving {
 		c.enter(p, 0)

@@ -20,6 +20,8 @@ type Panel struct {
 	raw       []float64
 	sums      []float64   // of an impulse response
 	taps      [][]float64 // impulse responses, see tapsOf
+	phi       []float64   // of a mixer
+	factor    []float64   // what it solves with
 	spectra   spectra
 	print     uint64 // of the filters, see fingerprint
 }
@@ -37,7 +39,7 @@ func NewPanel(lookahead int) (*Panel, error) {
 	if lookahead < 0 || lookahead > MaxLookahead {
 		return nil, fmt.Errorf("guard: a look-ahead of %d; 0 to %d samples", lookahead, MaxLookahead)
 	}
-	p := &Panel{lookahead: lookahead, spectra: newSpectra()}
+	p := &Panel{lookahead: lookahead, phi: make([]float64, mixed(lookahead)), spectra: newSpectra()}
 	grid := []classic.Params{{Family: classic.IdentityName}}
 	for _, f := range classic.FamiliesAt(lookahead) {
 		for _, name := range families {

@@ -22,13 +22,14 @@ func fingerprint(params []classic.Params) uint64 {
 
 // AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
 func (g *Guard) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, g.panel.print)
+	dst = wire.U64(dst, g.panel.print^mixes)
 	for _, v := range g.counters() {
 		dst = wire.I64(dst, *v)
 	}
 	dst = wire.U64(dst, uint64(len(g.channels)))
 	for i := range g.channels {
 		dst = g.channels[i].appendState(dst, g)
+		dst = g.channels[i].mixer.appendState(dst, g.out)
 	}
 	return dst
 }
@@ -41,7 +42,9 @@ func (g *Guard) counters() [5]*int64 {
 // channels, and returns the rest of src. After an error the guard is as new.
 func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
-	if r.U64() != g.panel.print {
+	print := r.U64()
+	later := print == g.panel.print^mixes
+	if !later && print != g.panel.print {
 		r.Fail(errors.New("it was made with other filters"))
 	}
 	for _, v := range g.counters() {
@@ -55,6 +58,9 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 	}
 	for i := range g.channels {
 		g.channels[i].restore(r, g)
+		if g.channels[i].mixer = newMixer(); later {
+			g.channels[i].mixer.restore(r, g.out, g.panel.lookahead)
+		}
 	}
 	if err := r.Err(); err != nil {
 		*g = *New(g.panel, len(g.channels))

@@ -34,7 +34,7 @@ type tally struct {
 }
 
 // close ends a block that began at slot start, and has the filters run over it.
-func (c *channel) close(start int64) {
+func (c *channel) close(p *Panel, start int64) {
 	j := judged{open: true, start: start, sigma2: c.sigma * c.sigma, now: c.now}
 	for _, n := range j.now.n {
 		j.total += n
@@ -42,6 +42,7 @@ func (c *channel) close(start int64) {
 	// Where too much is missing, or in coloured noise, there is nothing to say.
 	j.open = j.sigma2 > 0 && j.total >= block/2
 	c.judged, c.now = j, evidence{}
+	c.mixer.learn(p, &c.net)
 	c.cycles.learn(j.sigma2, c.net.rho)
 }
 
