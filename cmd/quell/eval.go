@@ -113,12 +113,13 @@ func (o *evalOptions) check(in string) error {
 		return usageError("--labels reads IN twice, which standard input can't be")
 	case o.html == "-":
 		return usageError("--html -: standard output is for the figures; name a file")
-	case o.html != "" && sameFile(in, o.html):
-		return usageError("--html %s is the input; name another file", o.html)
-	case o.html != "":
-		return checkOut(o.html)
+	case o.html == "":
+		return nil
 	}
-	return nil
+	if err := notRead("--html", o.html, append([]string{in, o.truth, o.beats}, o.models...)...); err != nil {
+		return err
+	}
+	return checkOut(o.html)
 }
 
 func runEval(ctx context.Context, s streams, in string, o *evalOptions) error {

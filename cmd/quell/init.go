@@ -87,6 +87,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	if _, err := os.Stat(path); path != "-" && err == nil && !o.force {
 		return fmt.Errorf("%s is there already: name another file, or give --force", path)
 	}
+	if err := notRead("the configuration", path, p.File, p.PasswordFile, p.CAFile); err != nil {
+		return err
+	}
 	for _, c := range o.channels {
 		name, field, _ := strings.Cut(c, "=")
 		p.Channels = append(p.Channels, wizard.Channel{Name: name, Path: field})
