@@ -92,8 +92,9 @@ type worker struct {
 	eng   *Engine
 	outs  []*outlet // the stream's sinks, then the dead letter
 	store state.Store
-	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
-	lost  map[string]bool // partitions given up by this process
+	snap  *state.Snapshot   // of the partitions that are not owned: as loaded, or as they were given up
+	lost  map[string]bool   // partitions given up by this process
+	logs  map[string][]byte // marks of the partitions that have one
 	pool  batchPool
 
 	arenas   sync.Pool   // of states on their way to the committer
@@ -120,6 +121,7 @@ type worker struct {
 	pulse           pulse         // whether it gets on
 	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
 	arrived         int           // deliveries that tally has not told of
+	read            int64         // deliveries of this run
 	lag             int64         // of the latest of them that has one, ns
 	lags            bool          // it has one
 	records, events int64         // handed to the sinks
@@ -152,7 +154,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		lost:   map[string]bool{}, logs: map[string][]byte{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -337,6 +339,7 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 func (w *worker) tally() {
 	if w.arrived > 0 {
 		w.met.ingestMessages.WithLabelValues(w.name).Add(float64(w.arrived))
+		w.read += int64(w.arrived)
 	}
 	if w.lags {
 		w.met.lag.WithLabelValues(w.name).Set(float64(w.lag) / 1e9)
