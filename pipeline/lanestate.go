@@ -10,10 +10,11 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state. In one of version 7 there is also
-// what a young series does not have yet; it is read too.
+// laneVersion is the first byte of a lane's state. One of version 8 does not end with what
+// was found of a drift, and in one of version 7 there is also what a young series does not
+// have yet; both are read too.
 const (
-	laneVersion = 8
+	laneVersion = 9
 	oldestLane  = 7
 )
 
@@ -65,6 +66,10 @@ func (l *lane) appendState(dst []byte) []byte {
 	if l.watch != nil {
 		dst = l.watch.appendState(dst)
 	}
+	dst = wire.Bool(dst, l.found != nil)
+	if f := l.found; f != nil {
+		dst = wire.String(wire.String(wire.String(dst, f.kind), f.fault), f.why)
+	}
 	return dst
 }
 
@@ -82,8 +87,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, err
 	}
 	r := wire.NewReader(src)
-	if v := r.U8(); r.Err() == nil && (v < oldestLane || v > laneVersion) {
-		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d and %d", series, v, oldestLane, laneVersion)
+	v := r.U8()
+	if r.Err() == nil && (v < oldestLane || v > laneVersion) {
+		return nil, fmt.Errorf("the saved state of series %q has version %d, this program reads %d to %d", series, v, oldestLane, laneVersion)
 	}
 	l.mark, l.turn = r.I64(), r.I64()
 	rate := r.F64() // that it was begun for; the grid may be at another one by now
@@ -166,6 +172,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 			return l, nil // switched off since; nothing follows that is wanted
 		}
 		r.SetRest(l.watch.restoreState(r.Rest()))
+	}
+	if v >= 9 && r.Bool() {
+		l.found = &finding{kind: r.String(), fault: r.String(), why: r.String()}
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
