@@ -6,7 +6,8 @@ import "github.com/prometheus/client_golang/prometheus"
 // are stream, sink, reason, state, fate and model; never a series.
 type Metrics struct {
 	ingestMessages *prometheus.CounterVec
-	samples        *prometheus.GaugeVec
+	samples        *prometheus.CounterVec
+	pending        *prometheus.GaugeVec
 	sinkRecords    *prometheus.CounterVec
 	sinkRetries    *prometheus.CounterVec
 	sinkCircuit    *prometheus.GaugeVec
@@ -31,6 +32,8 @@ type Metrics struct {
 	journalBytes   *prometheus.GaugeVec
 	journalLimit   *prometheus.GaugeVec
 	checkpoints    *prometheus.CounterVec
+
+	fates fateCounts
 }
 
 // NewMetrics registers the metrics with reg.
@@ -53,8 +56,8 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	reg.MustRegister(latency)
 	m := &Metrics{
 		ingestMessages: counter("quell_ingest_messages_total", "Messages taken off the source.", "stream"),
-		// A gauge, since pending samples come and go; all other fates only rise.
-		samples:      gauge("quell_samples_total", "Input samples by what became of them. The fates add up to what came in.", "stream", "fate"),
+		samples:      counter("quell_samples_total", "Input samples by what became of them. With those pending they add up to what came in.", "stream", "fate"),
+		pending:      gauge("quell_samples_pending", "Input samples whose fate is open: they wait for later ones, or for the look-ahead.", "stream"),
 		sinkRecords:  counter("quell_sink_records_total", "Records and events made durable by a sink.", "sink"),
 		sinkRetries:  counter("quell_sink_retries_total", "Attempts to write that followed a failed one.", "sink"),
 		sinkCircuit:  gauge("quell_sink_circuit", "1 for the state that the sink's circuit is in: closed, open (left alone after a failure) or half_open (being tried).", "sink", "state"),
@@ -91,9 +94,10 @@ func (m *Metrics) forgetStream(name string) {
 	of := prometheus.Labels{"stream": name}
 	for _, v := range []interface {
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.ingestMessages, m.samples, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.behind, m.sourceUp, m.seriesLimit, m.journalLimit} {
+	}{m.ingestMessages, m.samples, m.pending, m.deadLetter, m.muted, m.provisional, m.revised, m.evicted, m.series, m.lag, m.latency, m.driftSeries, m.modelInfo, m.journalBytes, m.checkpoints, m.behind, m.sourceUp, m.seriesLimit, m.journalLimit} {
 		v.DeletePartialMatch(of)
 	}
+	m.fates.forget(name)
 }
 
 // forgetPresent removes what is shown of a stream as it was and may not be true of the

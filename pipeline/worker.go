@@ -128,9 +128,10 @@ type worker struct {
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
 
-	desk    *desk                 // where others look on
-	took    atomic.Int64          // deliveries of the latest chunk
-	waits   atomic.Pointer[error] // why the state of the partitions can't be had; nil: it need not be waited for
+	shown   [window.NumFates]atomic.Int64 // fates as of the latest observe
+	desk    *desk                         // where others look on
+	took    atomic.Int64                  // deliveries of the latest chunk
+	waits   atomic.Pointer[error]         // why the state of the partitions can't be had; nil: it need not be waited for
 	told    *view.Ring[view.Event]
 	letters *view.Ring[view.Letter]
 }
@@ -312,9 +313,11 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 	for i := range c.deliveries {
 		d := &c.deliveries[i]
 		if d.Assignment != nil {
+			w.met.ended(w.name, w.eng.Fates())
 			if err := w.assign(hard, d.Assignment); err != nil {
 				return err
 			}
+			w.met.held(w.name, w.eng.Fates())
 			continue
 		}
 		if w.com.over.Load() {
@@ -508,11 +511,12 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 	return w.flush(hard)
 }
 
-// observe updates the gauges.
+// observe updates the metrics.
 func (w *worker) observe() {
 	f := w.eng.Fates()
+	w.met.ended(w.name, f)
 	for i, n := range f {
-		w.met.samples.WithLabelValues(w.name, window.Fate(i).String()).Set(float64(n))
+		w.shown[i].Store(n)
 	}
 	states := map[string]int{"learning": 0, "normal": 0, "warning": 0, "noise": 0, "regime": 0, "fault": 0, "unknown": 0}
 	w.eng.States(states)

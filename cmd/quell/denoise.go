@@ -199,7 +199,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if c.Engine.Noise, err = o.knownNoise(s, r.Channels()); err != nil {
 		return err
 	}
-	end, err := o.learner(&c, len(r.Channels()))
+	end, err := o.learner(&c, r.Channels())
 	if err != nil {
 		return err
 	}
@@ -220,6 +220,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	tellFates(note, o.series, &rep)
 	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
+	if int64(o.fitRows) >= rep.Rows {
+		note(fmt.Sprintf("--fit-rows %d: %s has %d rows, so that all of them were for learning and nothing was watched for drift", o.fitRows, in, rep.Rows))
+	}
 	if o.verbose || onTerminal(s.err) {
 		o.explain(note, r, rep.Summary)
 	}

@@ -22,6 +22,8 @@ type initFlags struct {
 	look     time.Duration
 	force    bool
 	asJSON   bool
+
+	rateGiven bool
 }
 
 func initCmd(s streams) *cobra.Command {
@@ -51,6 +53,7 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 			if len(args) == 1 {
 				path = args[0]
 			}
+			o.rateGiven = cmd.Flags().Changed("rate")
 			return o.run(cmd.Context(), s, path)
 		},
 	}
@@ -78,6 +81,9 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 
 func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	p := &o.plan
+	if o.rateGiven && !(p.RateHz > 0 && p.RateHz <= 1e6) {
+		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed; leave it out, and it is learnt", p.RateHz)
+	}
 	if o.look < 0 {
 		return usageError("--look must not be negative, got %s", o.look)
 	}
@@ -113,6 +119,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	}
 	if err := p.Complete(); err != nil {
 		return usageError("%w", err)
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintln(s.err, "note:", printable(n))
 	}
 	text, err := p.Text()
 	if err != nil {

@@ -280,13 +280,29 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 		case json.Number, json.Text:
 			var ok bool
 			if c.Value, c.Missing, ok = r.read(&r.channels[i], v.Text); !ok {
-				return malformed("not_a_number", "column %s: %q is not a number", r.channels[i].Field(), clip(v.Text))
+				return malformed("not_a_number", "column %s: %q is not a number%s", r.channels[i].Field(), clip(v.Text), thousands(v.Text))
 			}
 		default:
 			return malformed("not_a_number", "column %s: %s is not a number", r.channels[i].Field(), v.Kind)
 		}
 	}
 	return nil
+}
+
+// thousands is a hint where a number may have commas between its thousands, "" where not.
+func thousands(b []byte) string {
+	whole, _, _ := bytes.Cut(bytes.TrimSpace(b), []byte("."))
+	groups := bytes.Split(whole, []byte(","))
+	for _, g := range groups[1:] {
+		if len(g) != 3 {
+			return ""
+		}
+	}
+	plain := bytes.ReplaceAll(b, []byte(","), nil)
+	if _, ok := field.Number(plain); !ok || len(groups) < 2 || len(groups[0]) > 4 {
+		return ""
+	}
+	return "; if its commas are between thousands write " + clip(plain)
 }
 
 // read reads a reading. In CSV words stand for missing values too.
