@@ -220,7 +220,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	tellFates(note, o.series, &rep)
 	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
-	if int64(o.fitRows) >= rep.Rows {
+	if o.fitRows > 0 && int64(o.fitRows) >= rep.Rows {
 		note(fmt.Sprintf("--fit-rows %d: %s has %d rows, so that all of them were for learning and nothing was watched for drift", o.fitRows, in, rep.Rows))
 	}
 	if o.verbose || onTerminal(s.err) {

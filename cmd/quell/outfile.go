@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// notRead refuses to write to a file that the same command reads: recordings, truth and
-// models outlast what is made of them. What flag is named for goes into the error; names of
-// inputs that are no file, such as base, - and none, are left out by themselves.
+// notRead refuses to write what flag names to a file that the same command reads: recordings,
+// truth and models outlast what is made of them. Inputs may be empty or no file, such as base
+// and -.
 func notRead(flag, out string, inputs ...string) error {
 	for _, in := range inputs {
 		if sameFile(in, out) {

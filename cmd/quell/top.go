@@ -249,14 +249,14 @@ func row(s *view.Series, now time.Time) []string {
 	return cells
 }
 
-// shown returns the channel that a line has room for: the first with a value of doubtful quality,
-// else the first with a value, else the first; nil where there is none.
+// shown returns the channel that a line has room for: the first with a value that is uncertain
+// or bad, else the first with a value, else the first; nil where there is none.
 func shown(channels []view.Value) *view.Value {
 	var one *view.Value
 	for i := range channels {
 		c := &channels[i]
 		switch has := c.Raw.Known() || c.Clean.Known(); {
-		case has && c.Quality != "" && c.Quality != "good":
+		case has && (c.Quality == "uncertain" || c.Quality == "bad"):
 			return c
 		case one == nil, has && !one.Raw.Known() && !one.Clean.Known():
 			one = c
