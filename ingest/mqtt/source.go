@@ -24,6 +24,10 @@ import (
 // the journal's indices.
 const PartitionName = "journal"
 
+// journalRoom is how far the journal's file is ahead of its messages: every few seconds a
+// sync takes as long as one on a file that grows.
+const journalRoom = 1 << 20
+
 // generation is that of the only assignment a source ever gives.
 const generation = 1
 
@@ -123,7 +127,7 @@ func (s *Source) Open(context.Context) error {
 	if s.opened || s.isClosed {
 		return errors.New("mqtt: the source was opened before")
 	}
-	store, err := seglog.Open(s.cfg.JournalDir, seglog.Options{MaxBytes: s.cfg.JournalBytes, Log: s.log})
+	store, err := seglog.Open(s.cfg.JournalDir, seglog.Options{MaxBytes: s.cfg.JournalBytes, RoomBytes: journalRoom, Log: s.log})
 	if err != nil {
 		return fmt.Errorf("mqtt: journal: %w", err)
 	}

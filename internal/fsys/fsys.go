@@ -28,7 +28,7 @@ type FS interface {
 	SyncDir(dir string) error
 }
 
-// File is an open file.
+// File is an open file. Sync makes its content and its size durable.
 type File interface {
 	io.ReaderAt
 	io.WriterAt
@@ -36,6 +36,15 @@ type File interface {
 	Sync() error
 	Size() (int64, error)
 	Close() error
+}
+
+// Start has the disk begin to write what a file holds from off on, n bytes, where the
+// system can be asked for that, and does not wait. It makes nothing durable: it spares
+// the next Sync, and those of other files on the same disk, to wait for all of it.
+func Start(f File, off, n int64) {
+	if f, is := f.(osFile); is {
+		start(f.File, off, n)
+	}
 }
 
 // OS is the machine's own file system. Files hold what users measure: only their
@@ -90,6 +99,9 @@ func (OS) Remove(path string) error { return os.Remove(path) }
 func (OS) SyncDir(dir string) error { return atomicfile.SyncDir(dir) }
 
 type osFile struct{ *os.File }
+
+// Sync implements File. When the file was read or written last need not be durable.
+func (f osFile) Sync() error { return syncData(f.File) }
 
 func (f osFile) Size() (int64, error) {
 	fi, err := f.Stat()

@@ -92,15 +92,41 @@ func (l *Log) flush() error {
 	if len(l.buf) == 0 {
 		return nil
 	}
+	l.makeRoom(l.flushed + int64(len(l.buf)))
 	if _, err := l.active.WriteAt(l.buf, l.flushed); err != nil {
 		return l.takeBack(err)
 	}
 	l.flushed += int64(len(l.buf))
+	l.room = max(l.room, l.flushed)
 	l.buf = l.buf[:0]
 	if cap(l.buf) > 4*bufferBytes {
 		l.buf = nil // one huge record must not keep its memory for ever
 	}
 	return nil
+}
+
+var zeros [64 << 10]byte
+
+// makeRoom has the active file reach beyond to, if there is to be room. A disk that has no
+// place for zeros may still have it for records: those say so if not.
+func (l *Log) makeRoom(to int64) {
+	if to <= l.room || l.opts.RoomBytes == 0 {
+		return
+	}
+	for end := min(to+l.opts.RoomBytes, l.opts.SegmentBytes); l.room < end; {
+		n := min(end-l.room, int64(len(zeros)))
+		if _, err := l.active.WriteAt(zeros[:n], l.room); err != nil {
+			return
+		}
+		l.room += n
+	}
+}
+
+// giveRoom cuts off the room behind the records. It need not be durable, nor work.
+func (l *Log) giveRoom() {
+	if l.room > l.synced && l.active.Truncate(l.synced) == nil {
+		l.room = l.synced
+	}
 }
 
 // takeBack returns to the state after the last sync.
@@ -125,6 +151,7 @@ func (l *Log) mend() error {
 	}
 	err := l.active.Truncate(l.synced)
 	if err == nil {
+		l.room = l.synced
 		// Else a power failure could bring it back, and behind a segment that was
 		// sealed meanwhile it would look like damage.
 		err = l.active.Sync()
@@ -149,6 +176,7 @@ func (l *Log) rotate(first int64) error {
 		return &WriteError{From: next, To: next, Err: fmt.Errorf("begin a new segment: %w", err)}
 	}
 	// Everything in the old file is synced: an error of Close can't hurt it.
+	l.giveRoom()
 	closeErr := l.active.Close()
 	l.active = f
 	l.begin(first, segmentHeader)
@@ -188,7 +216,7 @@ func (l *Log) create(h header) (fsys.File, error) {
 // begin makes the segment that l.active was just set to known, with size bytes
 // in it.
 func (l *Log) begin(first, size int64) {
-	l.flushed, l.synced = size, size
+	l.flushed, l.synced, l.room = size, size, size
 	l.next.Store(max(first, l.next.Load()))
 	l.durable.Store(l.next.Load())
 	l.total.Add(size)
@@ -277,6 +305,9 @@ func (l *Log) Close() error {
 	err := l.mend()
 	if err == nil {
 		err = l.sync()
+	}
+	if err == nil {
+		l.giveRoom()
 	}
 	l.closed = true
 	if cerr := l.active.Close(); cerr != nil && err == nil {

@@ -1,6 +1,7 @@
 package seglog
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,8 @@ const salvageSuffix = ".salvage"
 type found struct {
 	path    string
 	first   int64 // from the name
-	size    int64
+	size    int64 // without the zeros at its end
+	whole   int64 // with them
 	header  header
 	last    int64 // index behind the last whole record
 	records int64
@@ -142,9 +144,10 @@ func (l *Log) examine(first, limit int64, last bool) (s *found, err error) {
 			err = cerr
 		}
 	}()
-	if s.size, err = f.Size(); err != nil {
+	if s.whole, err = f.Size(); err != nil {
 		return nil, err
 	}
+	s.size = s.whole
 	head := make([]byte, min(segmentHeader, s.size))
 	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
 		return nil, fmt.Errorf("%s: %w", s.path, err)
@@ -212,8 +215,9 @@ func (s *found) scan(f fsys.File, limit int64) error {
 		if len(rest) > 1 {
 			p, ok = findFrame(rest[1:], s.last, limit)
 		}
-		if !ok {
-			return nil // nothing but rubbish up to the end
+		if !ok { // nothing but rubbish up to the end, or room
+			s.size -= roomOf(rest)
+			return nil
 		}
 		p++
 		s.holes = append(s.holes, [2]int64{s.last, frameIndex(rest[p:])})
@@ -223,6 +227,16 @@ func (s *found) scan(f fsys.File, limit int64) error {
 		span = at + int64(p)
 		sc = &scanner{f: f, off: span, reuse: true}
 	}
+}
+
+// roomOf returns how many of the bytes behind the last whole record are room. What is left
+// of a record may end in zeros too, though hardly in so many.
+func roomOf(rest []byte) int64 {
+	used := len(bytes.TrimRight(rest, "\x00"))
+	if n := len(rest) - used; used == 0 || n >= 512 {
+		return int64(n)
+	}
+	return 0
 }
 
 // noteGap notes that the end of s, or whole segments behind it, are missing
@@ -352,6 +366,8 @@ func (l *Log) openActive(s *found) error {
 		l.report.TornFile, l.report.Torn = s.path, s.size-s.end
 		l.opts.Log.Warn("cut off the torn end of a log, which a crash left behind",
 			"segment", s.path, "bytes", l.report.Torn, "next", s.last)
+	}
+	if s.end < s.whole {
 		if err := f.Truncate(s.end); err != nil {
 			return errors.Join(fmt.Errorf("cut off the torn end of %s: %w", s.path, err), f.Close())
 		}
@@ -362,7 +378,7 @@ func (l *Log) openActive(s *found) error {
 		return errors.Join(fmt.Errorf("sync %s: %w", s.path, err), f.Close())
 	}
 	l.active = f
-	l.flushed, l.synced = s.end, s.end
+	l.flushed, l.synced, l.room = s.end, s.end, s.end
 	l.next.Store(s.last)
 	l.durable.Store(s.last)
 	l.view.Lock()

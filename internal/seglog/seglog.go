@@ -7,7 +7,7 @@
 // it. TrimBefore gives whole segments back to the disk.
 //
 // Open repairs what a crash can leave behind. A torn tail (bytes at the very
-// end that are no whole record) is cut off. Damage anywhere else is never cut
+// end that are no whole record) is cut off, and so are zeros, without a word. Damage anywhere else is never cut
 // off: the segment is set aside as NAME.corrupt-N, its healthy records are
 // carried over under their old indices, and Report says what is missing.
 // OpenReadOnly reports alike and changes nothing.
@@ -35,6 +35,11 @@ type Options struct {
 	// MaxBytes bounds the log on disk; Append then says ErrFull. A single record
 	// may take half of it. 0: no bound.
 	MaxBytes int64
+	// RoomBytes is how far the active segment is filled with zeros ahead of its records,
+	// beyond MaxBytes. A Sync within that room does not change the size of the file, and so does
+	// not wait for the file system's own journal, nor for what others write on the same disk
+	// meanwhile. 0: no room.
+	RoomBytes int64
 	// Log receives what Open repaired. Default: nothing is logged; Report tells.
 	Log *slog.Logger
 
@@ -73,6 +78,8 @@ func (o Options) Validate() error {
 		return errors.New("seglog: segment size is negative")
 	case o.MaxBytes < 0:
 		return errors.New("seglog: size bound is negative")
+	case o.RoomBytes < 0:
+		return errors.New("seglog: room is negative")
 	case o.MaxBytes > 0 && o.MaxBytes < 4*minSegment:
 		return fmt.Errorf("seglog: size bound is %d bytes, want at least %d", o.MaxBytes, 4*minSegment)
 	}
@@ -134,6 +141,7 @@ type Log struct {
 	buf     []byte // appended, not yet in the file
 	flushed int64  // bytes in the active file
 	synced  int64  // durable bytes in the active file
+	room    int64  // bytes in the active file, with the zeros behind what was flushed
 	repair  bool   // the file may be longer than synced: truncate before the next write
 	closed  bool
 

@@ -490,3 +490,43 @@ func Example() {
 	// 0 one
 	// 1 two
 }
+
+// TestRoom: with room most syncs leave the size of the file as it is; closed or sealed
+// it holds its records alone, and a kill leaves nothing to be told of.
+func TestRoom(t *testing.T) {
+	m := memfs.New()
+	o := Options{SegmentBytes: 8 << 10, RoomBytes: 1 << 10}
+	l := openMem(t, m, o)
+	name, sizes := segmentName(0), map[int]bool{}
+	for i := range 50 {
+		if _, err := l.Append(1, content(int64(i))); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.Sync(); err != nil {
+			t.Fatal(err)
+		}
+		sizes[len(m.Data(name))] = true
+	}
+	if len(sizes) > 3 || l.Bytes() >= int64(len(m.Data(name))) {
+		t.Errorf("the file had %d sizes and has %d bytes, the log %d", len(sizes), len(m.Data(name)), l.Bytes())
+	}
+	killed := openMem(t, m.Clone(), o)
+	if got := readAll(t, killed, 0); len(got) != 50 || killed.Report().Torn != 0 || killed.Bytes() != l.Bytes() {
+		t.Errorf("after a kill: %d records, %+v", len(got), killed.Report())
+	}
+	for l.Next() < 400 {
+		if _, err := l.Append(1, content(l.Next())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	total := 0
+	for _, s := range l.segs {
+		total += len(m.Data(segmentName(s.first)))
+	}
+	if len(l.segs) < 2 || int64(total) != l.Bytes() {
+		t.Errorf("%d segments have %d bytes, want those of the log, %d", len(l.segs), total, l.Bytes())
+	}
+}

@@ -12,13 +12,13 @@ import (
 // megabytes, and is not copied for its file.
 const writeBytes = 64 << 10
 
-// syncBytes is after how much of a checkpoint the disk is given what there is of it, and
-// calmBytes where nobody waits for it. Else a journal on the same disk, whose few bytes are
-// wanted at once, would wait for all of it: file systems write what is older first. A
-// frame that is there in part alone counts as none.
+// startBytes is after how much of a checkpoint the disk is told to begin with it, and
+// syncBytes after how much it is waited for. Else a journal on the same disk, whose few
+// bytes are wanted at once, would wait for all of it: file systems write what is older
+// first. A frame that is there in part alone counts as none.
 const (
-	syncBytes = 4 << 20
-	calmBytes = 512 << 10
+	startBytes = 512 << 10
+	syncBytes  = 4 << 20
 )
 
 // writer gathers what it is given and writes it behind each other.
@@ -26,6 +26,7 @@ type writer struct {
 	f   fsys.File
 	at  int64 // of buf
 	due int   // bytes since the latest sync
+	put int64 // up to where the disk was told to begin
 	buf []byte
 	err error
 
@@ -48,10 +49,14 @@ func (w *writer) flush() {
 		_, w.err = w.f.WriteAt(w.buf, w.at)
 		w.due += len(w.buf)
 		w.at, w.buf = w.at+int64(len(w.buf)), w.buf[:0]
+		if n := w.at - w.put; n >= startBytes && w.err == nil {
+			fsys.Start(w.f, w.put, n)
+			w.put = w.at
+		}
 		if w.calm {
 			w.pace.Rest()
 		}
-		if (w.due >= syncBytes || w.calm && w.due >= calmBytes) && w.err == nil {
+		if w.due >= syncBytes && w.err == nil {
 			w.due, w.err = 0, w.f.Sync()
 		}
 	}
@@ -65,7 +70,7 @@ func (s *Stream) writeChange(f fsys.File, at int64, c *Checkpoint, full bool) (i
 	if s.buf == nil {
 		s.buf = make([]byte, 0, writeBytes)
 	}
-	w := &writer{f: f, at: at, buf: s.buf[:0], calm: c.Calm}
+	w := &writer{f: f, at: at, put: at, buf: s.buf[:0], calm: c.Calm}
 	portions := s.portions(c)
 	last := len(portions) - 1
 	switch {
