@@ -23,7 +23,7 @@ var allowed = map[string][]string{
 	"ingest/ackset":            {},
 	"ingest/codec":             {"ingest", "ingest/codec"},
 	"ingest/ingesttest":        {"ingest"},
-	"ingest/file":              {"ingest", "ingest/codec"},
+	"ingest/file":              {"ingest", "ingest/codec", "internal"},
 	"ingest/sim":               {"ingest", "internal"},
 	"ingest/host":              {"ingest", "ingest/codec"},
 	"ingest/mqtt":              {"ingest", "ingest/ackset", "conn", "internal"},

@@ -97,6 +97,12 @@ type Partition struct {
 	Name      string // stable over restarts: "telemetry.raw/3", "journal", "file"
 	Number    int32  // the Kafka partition number; 0 elsewhere
 	Committed int64  // first offset that the source itself holds to be unfinished, -1 if it can't tell
+	// Mark is by what this log is known again, where another one may come to bear its name,
+	// as the next recording does; nil: none may. It is kept beside the offset, and Same says
+	// whether a mark that was kept, by an earlier process maybe, is of this log: of another
+	// one no offset counts.
+	Mark []byte
+	Same func(mark []byte) bool
 }
 
 // Assignment tells the reader which partitions it owns from now on. It

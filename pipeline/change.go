@@ -211,7 +211,7 @@ func (p *Pipeline) retire(streams []string, drain time.Duration) {
 		c.mu.Lock()
 		delete(c.shifts, w)
 		was := c.past[w.name]
-		sum.Records, sum.Events = sum.Records+was.Records, sum.Events+was.Events
+		sum.Records, sum.Events, sum.Read = sum.Records+was.Records, sum.Events+was.Events, sum.Read+was.Read
 		c.past[w.name] = sum
 		c.mu.Unlock()
 		p.cfg.Metrics.forgetPresent(w.name)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -161,7 +162,12 @@ func (w *worker) appendExtra(dst []byte) []byte {
 	for _, n := range w.eng.spare {
 		dst = wire.I64(dst, n)
 	}
-	return w.eng.appendTimes(wire.String(dst, nn.KernelTier()))
+	dst = w.eng.appendTimes(wire.String(dst, nn.KernelTier()))
+	dst = wire.U64(dst, uint64(len(w.logs)))
+	for _, part := range slices.Sorted(maps.Keys(w.logs)) {
+		dst = wire.Bytes(wire.String(dst, part), w.logs[part])
+	}
+	return dst
 }
 
 func (w *worker) restoreExtra(src []byte) error {
@@ -179,6 +185,12 @@ func (w *worker) restoreExtra(src []byte) error {
 	}
 	if len(r.Rest()) > 0 { // nor did it note how far the partitions had come
 		w.eng.restoreTimes(r)
+	}
+	if len(r.Rest()) > 0 { // nor which logs they were
+		for range r.Len(16) {
+			part, mark := r.String(), r.Bytes()
+			w.logs[part] = slices.Clone(mark)
+		}
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("stream %s: saved counters: %w", w.name, err)

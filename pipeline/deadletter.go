@@ -42,6 +42,9 @@ func (w *worker) malformed(d *ingest.Delivery) {
 // Dead adds a dead sample to the open batch.
 func (w *worker) Dead(s ingest.Sample, why window.Fate) {
 	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
+	if why == window.Surplus {
+		w.tellSurplus(s.Series)
+	}
 	l := dlq.Letter{Time: s.Time, Stream: w.name, Series: s.Series, Reason: why.String(), Channel: w.cfg.Engine.Channels[s.Channel], Value: s.Value, Missing: s.Missing.String()}
 	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, s.Series, l.Reason, l.Channel, s.Time)
 	w.keep(&l)

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -164,7 +165,11 @@ func (h *health) tell(c *component, e *sink.Event, now time.Time) {
 	e.ID = sink.EventKey(e.Stream, "", 0, e.Kind, e.Time)
 	e.Link = sink.FillLink(h.links[e.Stream], e)
 	h.shown.Add(view.NewEvent(e))
-	h.log.Info("event", "stream", e.Stream, "kind", e.Kind, "sink", c.sink, "why", e.Why)
+	level, message := slog.LevelInfo, "event"
+	if e.Severity == "warning" || e.Severity == "critical" {
+		level, message = slog.LevelWarn, e.Kind+": "+e.Why
+	}
+	h.log.Log(context.Background(), level, message, "stream", e.Stream, "kind", e.Kind, "sink", c.sink, "why", e.Why)
 	for _, o := range c.outs {
 		h.post(o, e)
 	}

@@ -35,6 +35,22 @@ func newWard(t testing.TB, path string, queue int) *ward {
 	return w
 }
 
+// TestOutageIsLogged: an outage is a warning that says what is the matter, its end is not.
+func TestOutageIsLogged(t *testing.T) {
+	var log strings.Builder
+	w := newWard(t, filepath.Join(t.TempDir(), "outages"), 9)
+	w.log = slog.New(slog.NewTextHandler(&log, nil))
+	w.pass(10*time.Second, "down")
+	if text := log.String(); strings.Count(text, "\n") != 1 || !strings.Contains(text, `level=WARN msg="sink.down: because it is down"`) {
+		t.Errorf("logged %q", text)
+	}
+	log.Reset()
+	w.pass(time.Minute, "up")
+	if text := log.String(); !strings.Contains(text, "level=INFO") || strings.Contains(text, "level=WARN") {
+		t.Errorf("logged %q", text)
+	}
+}
+
 // pass lets time pass, a second a look.
 func (w *ward) pass(d time.Duration, kind string) {
 	w.is = condition{kind, "because it is " + kind}

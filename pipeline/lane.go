@@ -61,7 +61,8 @@ type lane struct {
 
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
-	found  *finding  // of the drift that is open, as this process told it
+	found  *finding  // of the drift that is open
+	crowd  crowd     // of its surplus
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps

@@ -12,11 +12,12 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
-// of version 8 there is no doubt of readings, and in one of version 7 there is also
-// what a young series does not have yet.
+// of version 8 there is no doubt of readings, and it does not end with what was found of
+// a drift; in one of version 7 there is also what a young series does not have yet.
 const (
 	laneVersion = 9
 	doubtsSince = 9
+	foundSince  = 9
 	oldestLane  = 7
 )
 
@@ -67,6 +68,10 @@ func (l *lane) appendState(dst []byte) []byte {
 	dst = wire.Bool(dst, l.watch != nil)
 	if l.watch != nil {
 		dst = l.watch.appendState(dst)
+	}
+	dst = wire.Bool(dst, l.found != nil)
+	if f := l.found; f != nil {
+		dst = wire.String(wire.String(wire.String(dst, f.kind), f.fault), f.why)
 	}
 	return dst
 }
@@ -173,6 +178,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 			return l, nil // switched off since; nothing follows that is wanted
 		}
 		r.SetRest(l.watch.restoreState(r.Rest()))
+	}
+	if v >= foundSince && r.Bool() {
+		l.found = &finding{kind: r.String(), fault: r.String(), why: r.String()}
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)

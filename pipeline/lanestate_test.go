@@ -13,6 +13,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
+	"github.com/quell-stream/quell/pipeline/view"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -34,6 +35,26 @@ func TestDamagedState(t *testing.T) {
 		if _, err := restoreLane(e, "p", "x", state[:n], bank); err == nil {
 			t.Fatalf("%d of %d bytes are taken for a state", n, len(state))
 		}
+	}
+}
+
+// TestFindingKept: the reason of a drift that is open outlasts a restart.
+func TestFindingKept(t *testing.T) {
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := testEngine(t, testModel(t, 1), &lines{})
+	push(t, e, both(200, 20))
+	l := e.lanes["x"]
+	l.found, l.alerts.told = &finding{monitor.Fault, monitor.Stuck, "it stands still"}, true
+	back, err := restoreLane(e, "p", "x", l.appendState(nil), bank)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s view.Series
+	if back.showDrift(&s); s.Why == nil || *s.Why != "it stands still" || s.NE107 == nil || *s.NE107 != monitor.NE107(monitor.Fault, monitor.Stuck) || s.Alert.Kind != monitor.Fault {
+		t.Errorf("%+v", s)
 	}
 }
 

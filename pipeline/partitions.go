@@ -40,6 +40,7 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 				return err
 			}
 		}
+		next = w.known(p, next)
 		// A wanted offset before the committed one is what a kill leaves behind.
 		if err := w.foretold(p.Name); err != nil {
 			return err
@@ -51,6 +52,23 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
+}
+
+// known returns the next offset of a partition, which is the start where the log of its name
+// is another one than the offset was counted in: with that, rows of the new one would be
+// skipped. Its series go on, as they do from one file of a day to the next.
+func (w *worker) known(p ingest.Partition, next int64) int64 {
+	if p.Mark == nil {
+		return next
+	}
+	mark := w.logs[p.Name]
+	w.logs[p.Name] = p.Mark
+	if mark == nil || next <= 0 || p.Same(mark) { // states of earlier versions have no mark
+		return next
+	}
+	w.log.Warn("this is another file than the one that the state is of: it is read from its start, and its series go on from what is known of them; what is older than that is late",
+		"partition", p.Name, "next_of_the_other", next)
+	return 0
 }
 
 // giveUp takes the series of partitions that went to another owner out of the

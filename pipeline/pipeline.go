@@ -277,6 +277,7 @@ type Summary struct {
 	Records int64            `json:"records"` // handed to the sinks by this run
 	Events  int64            `json:"events"`  // likewise, dead letters not among them
 	Series  int              `json:"series"`
+	Read    int64            `json:"-"` // messages that came in this run, whatever became of them
 }
 
 // Summaries returns the summary of each stream, once Run has returned.
@@ -284,7 +285,7 @@ func (p *Pipeline) Summaries() map[string]Summary {
 	all := maps.Clone(p.change.past)
 	for _, w := range p.crew() {
 		s, was := w.summary(), all[w.name]
-		s.Records, s.Events = s.Records+was.Records, s.Events+was.Events
+		s.Records, s.Events, s.Read = s.Records+was.Records, s.Events+was.Events, s.Read+was.Read
 		all[w.name] = s
 	}
 	return all
@@ -292,7 +293,7 @@ func (p *Pipeline) Summaries() map[string]Summary {
 
 func (w *worker) summary() Summary {
 	f := w.eng.Fates()
-	s := Summary{In: f.In(), Fates: make(map[string]int64, len(f)), Records: w.records, Events: w.events, Series: w.eng.Series()}
+	s := Summary{In: f.In(), Fates: make(map[string]int64, len(f)), Records: w.records, Events: w.events, Series: w.eng.Series(), Read: w.read}
 	for i, n := range f {
 		s.Fates[window.Fate(i).String()] = n
 	}

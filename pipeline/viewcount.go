@@ -29,7 +29,7 @@ func (w *worker) counters(s *view.Stream) {
 	s.Fates, s.Drift = map[string]int64{}, map[string]int64{}
 	for i := range (window.Fates{}) {
 		name := window.Fate(i).String()
-		s.Fates[name] = int64(number(m.samples.WithLabelValues(w.name, name)))
+		s.Fates[name] = w.shown[i].Load()
 	}
 	for _, state := range driftStates {
 		s.Drift[state] = int64(number(m.driftSeries.WithLabelValues(w.name, state)))

@@ -92,8 +92,9 @@ type worker struct {
 	eng   *Engine
 	outs  []*outlet // the stream's sinks, then the dead letter
 	store state.Store
-	snap  *state.Snapshot // of the partitions that are not owned: as loaded, or as they were given up
-	lost  map[string]bool // partitions given up by this process
+	snap  *state.Snapshot   // of the partitions that are not owned: as loaded, or as they were given up
+	lost  map[string]bool   // partitions given up by this process
+	logs  map[string][]byte // marks of the partitions that have one
 	pool  batchPool
 	// perItem is about how many bytes of JSON an item takes, by the latest batch.
 	perItem int
@@ -122,15 +123,17 @@ type worker struct {
 	pulse           pulse         // whether it gets on
 	newest          int64         // stored stamp of the latest delivery, Unix ns; 0: it has none
 	arrived         int           // deliveries that tally has not told of
+	read            int64         // deliveries of this run
 	lag             int64         // of the latest of them that has one, ns
 	lags            bool          // it has one
 	records, events int64         // handed to the sinks
 	muted           int64         // events kept back, as of the latest observe
 	evicted         int64         // series forgotten, likewise
 
-	desk    *desk                 // where others look on
-	took    atomic.Int64          // deliveries of the latest chunk
-	waits   atomic.Pointer[error] // why the state of the partitions can't be had; nil: it need not be waited for
+	shown   [window.NumFates]atomic.Int64 // fates as of the latest observe
+	desk    *desk                         // where others look on
+	took    atomic.Int64                  // deliveries of the latest chunk
+	waits   atomic.Pointer[error]         // why the state of the partitions can't be had; nil: it need not be waited for
 	told    *view.Ring[view.Event]
 	letters *view.Ring[view.Letter]
 }
@@ -154,7 +157,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		lost:   map[string]bool{}, logs: map[string][]byte{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -312,9 +315,11 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 	for i := range c.deliveries {
 		d := &c.deliveries[i]
 		if d.Assignment != nil {
+			w.met.ended(w.name, w.eng.Fates())
 			if err := w.assign(hard, d.Assignment); err != nil {
 				return err
 			}
+			w.met.held(w.name, w.eng.Fates())
 			continue
 		}
 		if w.com.over.Load() {
@@ -339,6 +344,7 @@ func (w *worker) work(hard context.Context, c *chunk) error {
 func (w *worker) tally() {
 	if w.arrived > 0 {
 		w.met.ingestMessages.WithLabelValues(w.name).Add(float64(w.arrived))
+		w.read += int64(w.arrived)
 	}
 	if w.lags {
 		w.met.lag.WithLabelValues(w.name).Set(float64(w.lag) / 1e9)
@@ -520,11 +526,12 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 	return w.flush(hard)
 }
 
-// observe updates the gauges.
+// observe updates the metrics.
 func (w *worker) observe() {
 	f := w.eng.Fates()
+	w.met.ended(w.name, f)
 	for i, n := range f {
-		w.met.samples.WithLabelValues(w.name, window.Fate(i).String()).Set(float64(n))
+		w.shown[i].Store(n)
 	}
 	states := map[string]int{"learning": 0, "normal": 0, "warning": 0, "noise": 0, "regime": 0, "fault": 0, "unknown": 0}
 	w.eng.States(states)

@@ -13,7 +13,7 @@ out=${1:?a folder}; shift
 mkdir -p "$out"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)} CGO_ENABLED=0
 export VERSION=${VERSION:-0.0.0~git$(git rev-parse --short HEAD)}
-go build -trimpath -o "$out/host/quell" ./cmd/quell
+go build -trimpath -ldflags "-X main.version=$VERSION" -o "$out/host/quell" ./cmd/quell # its manual pages name the version
 mkdir -p "$out/share/man"
 "$out/host/quell" man -o "$out/share/man"
 gzip -9nf "$out"/share/man/*.1

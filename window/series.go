@@ -353,6 +353,13 @@ func (s *Series) close(h Handler) {
 		keep[i] = *r
 		*r = reading{}
 	}
+	if !any { // the time of what is filled in goes by the readings around it
+		for i := range s.last {
+			if l := &s.last[i]; l.own {
+				s.slot.TimeSource = max(s.slot.TimeSource, l.source)
+			}
+		}
+	}
 	if any && s.cfg.Hold > 0 {
 		for i := range s.slot.Cells {
 			if l := &s.last[i]; !s.slot.Cells[i].Own && l.own && t-l.time <= int64(s.cfg.Hold) {

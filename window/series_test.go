@@ -122,6 +122,32 @@ func TestGapFillsThenResets(t *testing.T) {
 	}
 }
 
+// sources notes where the times of slots come from.
+type sources struct {
+	nullHandler
+	got []ingest.TimeSource
+}
+
+func (r *sources) Slot(s *Slot) { r.got = append(r.got, s.TimeSource) }
+
+// TestFilledTimeSource: the time of a slot that is filled in is no better known than that of
+// the readings around it.
+func TestFilledTimeSource(t *testing.T) {
+	s, r := series(t, Config{RateHz: 1, MaxGap: 5 * time.Second}), &sources{}
+	for _, sec := range []float64{0, 1, 4} {
+		in := at(100+sec, sec)
+		in.TimeSource = ingest.TimeArrival
+		s.Push(in, 0, r)
+	}
+	in := at(106, 1)
+	s.Push(in, 0, r)
+	s.Finish(r)
+	want := []ingest.TimeSource{2, 2, 2, 2, 2, 2, 0}
+	if d := cmp.Diff(want, r.got); d != "" {
+		t.Error(d)
+	}
+}
+
 func TestBackwardClockOpensEpoch(t *testing.T) {
 	s, r := series(t, Config{RateHz: 1, Lateness: time.Second, BackwardAfter: 8}), &recorder{}
 	for i := range 100 {

@@ -24,7 +24,7 @@ type Slot struct {
 	Index      int64 // since the last reset of the context, from 0
 	Time       int64 // Unix ns
 	Epoch      int
-	TimeSource ingest.TimeSource // the worst of its samples
+	TimeSource ingest.TimeSource // the worst of its samples; of a slot without any that of the latest readings
 	Cells      []Cell            // one per channel
 }
 

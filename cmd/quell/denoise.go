@@ -116,6 +116,8 @@ wavelet always needs all of it.`,
 // check finds what is wrong with the flags by themselves.
 func (o *denoiseOptions) check() error {
 	switch {
+	case o.out == "":
+		return usageError("-o '': the name of the output is empty: name a file, or - for standard output")
 	case o.asJSON && o.out == "-":
 		return usageError("--json tells what was written, and the rows go to standard output: name a file with -o FILE")
 	case o.filter != "" && o.modelGiven:
@@ -152,11 +154,14 @@ func (o *denoiseOptions) ahead() (n int, given bool, err error) {
 }
 
 func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err error) {
+	if in == "" {
+		return usageError("the name of the input is empty: name a file, or - for standard input")
+	}
 	if err := o.check(); err != nil {
 		return err
 	}
-	if sameFile(in, o.out) {
-		return usageError("-o %s is the input: raw values are never overwritten; name another file", o.out)
+	if err := notRead("-o", o.out, in, o.noise, o.model); err != nil {
+		return err
 	}
 	if err := o.checkClasses(in); err != nil {
 		return err
@@ -194,7 +199,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if c.Engine.Noise, err = o.knownNoise(s, r.Channels()); err != nil {
 		return err
 	}
-	end, err := o.learner(&c, len(r.Channels()))
+	end, err := o.learner(&c, r.Channels())
 	if err != nil {
 		return err
 	}
@@ -219,6 +224,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	}
 	o.tellTime(note, in, r)
 	o.tellRate(note, r.TimeColumn(), &rep)
+	if o.fitRows > 0 && int64(o.fitRows) >= rep.Rows {
+		note(fmt.Sprintf("--fit-rows %d: %s has %d rows, so that all of them were for learning and nothing was watched for drift", o.fitRows, in, rep.Rows))
+	}
 	if explained {
 		o.explain(note, r, rep.Summary)
 	}
@@ -226,16 +234,6 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return json.NewEncoder(s.out).Encode(denoisedOf(o.out, &rep))
 	}
 	return nil
-}
-
-// sameFile says whether two paths lead to one file.
-func sameFile(a, b string) bool {
-	x, err := os.Stat(a)
-	if err != nil {
-		return false
-	}
-	y, err := os.Stat(b)
-	return err == nil && os.SameFile(x, y) && x.Mode().IsRegular()
 }
 
 // denoiseSeed keys what the guard draws: what is scored is what is served.

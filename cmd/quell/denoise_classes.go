@@ -24,10 +24,10 @@ func (o *denoiseOptions) checkClasses(in string) error {
 		return usageError("--classes and --series exclude each other: this version tells the classes of one series")
 	case in == file.Stdin:
 		return usageError("--classes reads IN twice, which standard input can't be")
-	case o.classes == "-" || sameFile(in, o.classes) || o.classes == o.out:
+	case o.classes == "-" || o.classes == o.out:
 		return usageError("--classes %s: name a file of its own", o.classes)
 	}
-	return nil
+	return notRead("--classes", o.classes, in, o.noise, o.model)
 }
 
 // writeClasses writes what a model tells of each row: a column X_CLASS per channel,

@@ -27,7 +27,7 @@ func (o *denoiseOptions) checkFit() error {
 }
 
 // learner sets up what --fit-rows and --adapt ask for, and returns what ends it.
-func (o *denoiseOptions) learner(c *offline.Config, channels int) (end func() error, err error) {
+func (o *denoiseOptions) learner(c *offline.Config, channels []string) (end func() error, err error) {
 	end = func() error { return nil }
 	if m := c.Engine.Model; m != nil && (o.adapt || o.fitRows > 0) {
 		if err := m.Trainable(); err != nil {
@@ -38,7 +38,7 @@ func (o *denoiseOptions) learner(c *offline.Config, channels int) (end func() er
 		c.FitRows, c.Tune = o.fitRows, tuneOn
 	}
 	if o.adapt {
-		a, err := adapt.New(adapt.Config{Mode: adapt.Auto, Channels: channels, CPUShare: 1, InStep: true, Seed: denoiseSeed, Log: slog.New(slog.DiscardHandler)})
+		a, err := adapt.New(adapt.Config{Mode: adapt.Auto, Channels: len(channels), Names: channels, CPUShare: 1, InStep: true, Seed: denoiseSeed, Log: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return nil, err
 		}

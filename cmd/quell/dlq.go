@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/quell-stream/quell/ingest/codec/field"
 	"github.com/quell-stream/quell/internal/plain"
 	"github.com/quell-stream/quell/pipeline/assemble"
 	"github.com/quell-stream/quell/pipeline/config"
@@ -100,7 +103,20 @@ func moment(text string, now time.Time) (time.Time, error) {
 // are remembered in known.
 func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, known map[dlq.Key]bool, each func(*dlq.Letter) error) error {
 	log := slog.New(slog.NewTextHandler(s.err, nil))
+	streams, reasons := map[string]bool{}, map[string]bool{}
+	for i := range cfg.Streams {
+		streams[cfg.Streams[i].Name] = true
+	}
+	for _, r := range dlq.Reasons() {
+		reasons[r] = true
+	}
 	passed, err := assemble.Letters(ctx, cfg, log, func(l *dlq.Letter) error {
+		if len(streams) < mostNames { // of before the present file, or of another version
+			streams[l.Stream] = true
+		}
+		if len(reasons) < mostNames {
+			reasons[l.Reason] = true
+		}
 		key := dlq.KeyOf(l)
 		if known[key] {
 			return nil
@@ -114,7 +130,29 @@ func (o *dlqFlags) letters(ctx context.Context, s streams, cfg *config.Config, k
 	if passed > 0 {
 		log.Warn("what is no dead letter is passed over", "lines", passed)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return errors.Join(knownName("--stream", "stream", o.filter.Streams, streams), knownName("--reason", "reason", o.filter.Reasons, reasons))
+}
+
+// mostNames bounds the names that are remembered to say what was meant.
+const mostNames = 1000
+
+// knownName refuses names that are neither known nor of any dead letter, and says which may be
+// meant.
+func knownName(flag, what string, asked []string, known map[string]bool) error {
+	for _, a := range asked {
+		if known[a] {
+			continue
+		}
+		all := slices.Sorted(maps.Keys(known))
+		if near := field.Nearest(a, all); near != "" {
+			return usageError("%s %s: there is no such %s; did you mean %s?", flag, a, what, plain.Text(near))
+		}
+		return usageError("%s %s: there is no such %s; there are %s", flag, a, what, plain.Text(strings.Join(all, ", ")))
+	}
+	return nil
 }
 
 // replayedDir is where it is kept what was replayed.

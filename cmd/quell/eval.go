@@ -29,7 +29,7 @@ type evalOptions struct {
 	html            string
 	passes          int
 
-	snrGiven, noiseGiven, rateGiven bool
+	snrGiven, noiseGiven, rateGiven, aheadGiven bool
 }
 
 func evalCmd(s streams) *cobra.Command {
@@ -51,6 +51,8 @@ which alone is scored. Filters are tuned on the tune part, which flatters them, 
 may look ahead as far as they like unless --equal-lookahead is given. A model sees
 the noisy readings before the test part, as a live stream would have. The row served is
 what quell denoise gives with the model and its guard; by what and why is told below.
+It is at --lookahead, which quell denoise chooses by the rate: 0 below 8 Hz. A note
+says where that is another one.
 
 gain_db is the improvement of the signal-to-noise ratio, coverage the share of
 truth within lo..hi (90 % is aimed at), lag the delay of the estimate. With several
@@ -66,7 +68,7 @@ looked for in the truth, the readings and each estimate; with --labels COL (0 no
 		Args: exactly(1, "one file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o.snrGiven, o.noiseGiven = cmd.Flags().Changed("snr"), cmd.Flags().Changed("noise")
-			o.rateGiven = cmd.Flags().Changed("rate")
+			o.rateGiven, o.aheadGiven = cmd.Flags().Changed("rate"), cmd.Flags().Changed("lookahead")
 			return runEval(cmd.Context(), s, args[0], &o)
 		},
 	}
@@ -113,12 +115,13 @@ func (o *evalOptions) check(in string) error {
 		return usageError("--labels reads IN twice, which standard input can't be")
 	case o.html == "-":
 		return usageError("--html -: standard output is for the figures; name a file")
-	case o.html != "" && sameFile(in, o.html):
-		return usageError("--html %s is the input; name another file", o.html)
-	case o.html != "":
-		return checkOut(o.html)
+	case o.html == "":
+		return nil
 	}
-	return nil
+	if err := notRead("--html", o.html, append([]string{in, o.truth, o.beats}, o.models...)...); err != nil {
+		return err
+	}
+	return checkOut(o.html)
 }
 
 func runEval(ctx context.Context, s streams, in string, o *evalOptions) error {
@@ -144,6 +147,7 @@ func runEval(ctx context.Context, s streams, in string, o *evalOptions) error {
 	if err := e.read(s); err != nil {
 		return err
 	}
+	o.tellLookahead(s, e.rate)
 	if err := e.run(); err != nil {
 		return fmt.Errorf("%s: %w", in, err)
 	}
@@ -157,6 +161,25 @@ func runEval(ctx context.Context, s streams, in string, o *evalOptions) error {
 		return e.writeJSON(s.out)
 	}
 	return e.writeText(s.out)
+}
+
+// tellLookahead says where quell denoise without --lookahead takes another base model than
+// the one that is scored.
+func (o *evalOptions) tellLookahead(s streams, rateHz float64) {
+	if o.aheadGiven || len(o.models) > 0 && !slices.Contains(o.models, "base") {
+		return
+	}
+	if rateHz == 0 {
+		rateHz = 1 // as quell denoise takes it without times
+	}
+	bases, err := model.LoadBases()
+	if err != nil {
+		return // load has said so
+	}
+	if ahead := bases.Within(0, rateHz).Lookahead(); ahead != o.lookahead {
+		fmt.Fprintf(s.err, "note: at %.3g Hz quell denoise and quell run look %d samples ahead by default; scored, also in the row served, is the base model that looks %d ahead: --lookahead %d scores theirs\n",
+			rateHz, ahead, o.lookahead, ahead)
+	}
 }
 
 // load loads the models to score.

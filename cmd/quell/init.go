@@ -23,6 +23,8 @@ type initFlags struct {
 	look     time.Duration
 	force    bool
 	asJSON   bool
+
+	rateGiven bool
 }
 
 func initCmd(s streams) *cobra.Command {
@@ -52,6 +54,7 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 			if len(args) == 1 {
 				path = args[0]
 			}
+			o.rateGiven = cmd.Flags().Changed("rate")
 			return o.run(cmd.Context(), s, path)
 		},
 	}
@@ -79,6 +82,9 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 
 func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	p := &o.plan
+	if o.rateGiven && !(p.RateHz > 0 && p.RateHz <= 1e6) {
+		return usageError("--rate %g: a rate above 0 and up to 1e6 Hz is needed; leave it out, and it is learnt", p.RateHz)
+	}
 	if o.look < 0 {
 		return usageError("--look must not be negative, got %s", o.look)
 	}
@@ -87,6 +93,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	}
 	if _, err := os.Stat(path); path != "-" && err == nil && !o.force {
 		return fmt.Errorf("%s is there already: name another file, or give --force", path)
+	}
+	if err := notRead("the configuration", path, p.File, p.PasswordFile, p.CAFile); err != nil {
+		return err
 	}
 	for _, c := range o.channels {
 		name, field, _ := strings.Cut(c, "=")
@@ -111,6 +120,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	}
 	if err := p.Complete(); err != nil {
 		return usageError("%w", err)
+	}
+	for _, n := range p.Notes {
+		fmt.Fprintln(s.err, "note:", plain.Text(n))
 	}
 	text, err := p.Text()
 	if err != nil {

@@ -39,11 +39,11 @@ func runCondition(s streams, name string, pairs []string, out string, asJSON boo
 		}
 		known[key] = value
 	}
-	switch {
-	case out == "":
+	if out == "" {
 		return usageError("-o FILE is needed: where the model goes")
-	case sameFile(name, out):
-		return usageError("-o %s is the input: name another file", out)
+	}
+	if err := notRead("-o", out, name); err != nil {
+		return err
 	}
 	if err := outModel(out); err != nil {
 		return err

@@ -35,8 +35,9 @@ func exportModel(s streams, name, out string, asJSON bool) error {
 		return usageError("-o FILE is needed, ending in .onnx or .safetensors")
 	case ext != ".onnx" && ext != ".safetensors":
 		return usageError("-o %s: a file to export to ends in .onnx or .safetensors", out)
-	case sameFile(name, out):
-		return usageError("-o %s is the input: name another file", out)
+	}
+	if err := notRead("-o", out, name); err != nil {
+		return err
 	}
 	if err := checkOut(out); err != nil {
 		return err

@@ -57,8 +57,9 @@ func importModel(s streams, in string, o *importOptions) error {
 		return usageError("-o FILE is needed: where the model goes")
 	case o.arch != "" && ext == ".onnx":
 		return usageError("--arch is for safetensors: an ONNX file says itself how its network looks")
-	case sameFile(in, o.out):
-		return usageError("-o %s is the input: name another file", o.out)
+	}
+	if err := notRead("-o", o.out, in, o.arch); err != nil {
+		return err
 	}
 	if err := outModel(o.out); err != nil {
 		return err

@@ -71,12 +71,13 @@ func (o *quantizeOptions) check(name string) error {
 		return usageError("--data FILE is needed: what the model will see")
 	case o.out == "":
 		return usageError("-o FILE is needed: where the model goes")
-	case sameFile(name, o.out) || sameFile(o.data, o.out):
-		return usageError("-o %s is the input: name another file", o.out)
 	case o.lookahead < anyLookahead:
 		return usageError("--lookahead %d: 0 samples or more", o.lookahead)
 	case math.IsNaN(o.snr) || math.Abs(o.snr) > 100:
 		return usageError("--snr %g: -100 to 100", o.snr)
+	}
+	if err := notRead("-o", o.out, name, o.data); err != nil {
+		return err
 	}
 	return outModel(o.out)
 }

@@ -3,8 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/model"
@@ -37,12 +40,26 @@ func loadModel(s string, lookahead int) (*model.Model, error) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf("there is no model %q: name a .quell or .onnx file, or base", s)
+	case errors.Is(err, model.ErrCorrupt) && isText(s):
+		return nil, fmt.Errorf("%w: it is text, such as a recording; name a .quell or .onnx file, or base", err)
 	case err != nil:
 		return nil, err
 	case lookahead >= 0 && m.Lookahead() != lookahead:
 		return nil, usageError("%s looks %d samples ahead, not %d: leave --lookahead out", m.Name(), m.Lookahead(), lookahead)
 	}
 	return m, nil
+}
+
+// isText says whether a file begins with text, as no model does.
+func isText(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, _ := io.ReadFull(f, head) // a shorter file is one, too
+	return n > 0 && !slices.ContainsFunc(head[:n], func(b byte) bool { return b < ' ' && b != '\n' && b != '\r' && b != '\t' || b >= 0x7f })
 }
 
 // loadStreaming loads a model that is to run sample by sample.

@@ -24,6 +24,7 @@ import (
 	"github.com/quell-stream/quell/pipeline/config"
 	"github.com/quell-stream/quell/web"
 	"github.com/quell-stream/quell/web/app"
+	"github.com/quell-stream/quell/window"
 )
 
 func runCmd(s streams) *cobra.Command {
@@ -169,8 +170,13 @@ func tellRead(log *slog.Logger, cfg *config.Config, p *pipeline.Pipeline) {
 	all := p.Summaries()
 	for i := range cfg.Streams {
 		s := &cfg.Streams[i]
-		if sum := all[s.Name]; s.Source.Type == config.File && sum.Records == 0 && sum.In > 0 {
+		sum := all[s.Name]
+		switch bad := sum.Fates[window.Malformed.String()]; {
+		case s.Source.Type != config.File || sum.Records > 0:
+		case sum.Read == 0 && sum.In > 0:
 			log.Info("the file was read to its end before: remove the state to read it again", "stream", s.Name, "path", s.Source.Path, "state_dir", cfg.StateDir)
+		case sum.Read > 0 && bad == sum.In:
+			log.Warn("no row of the file could be read: the dead letter says why of each, see quell dlq list", "stream", s.Name, "path", s.Source.Path, "rows", sum.Read)
 		}
 	}
 }

@@ -264,11 +264,10 @@ func span(seconds float64) string {
 // row returns the cells of a series.
 func row(s *view.Series, now time.Time) []string {
 	cells := []string{s.Drift, s.Stream + "/" + s.Series, "–", "–", "–", "", figure(s.Score), "–", ""}
-	if s.Learning != nil {
+	if s.Learning != nil && (s.Drift == "learning" || s.Drift == "") { // a fault is one while it learns, too
 		cells[0] = fmt.Sprintf("learning %d %%", 100*s.Learning.Have/max(1, s.Learning.Need))
 	}
-	if len(s.Channels) > 0 {
-		c := &s.Channels[0]
+	if c := shown(s.Channels); c != nil {
 		cells[2], cells[3], cells[5] = figure(c.Raw), figure(c.Clean), c.Method
 		if c.Hi.Known() && c.Lo.Known() {
 			cells[4] = figure((c.Hi - c.Lo) / 2)
@@ -284,6 +283,22 @@ func row(s *view.Series, now time.Time) []string {
 		cells[8] = *s.Why
 	}
 	return cells
+}
+
+// shown returns the channel that a line has room for: the first with a value that is uncertain
+// or bad, else the first with a value, else the first; nil where there is none.
+func shown(channels []view.Value) *view.Value {
+	var one *view.Value
+	for i := range channels {
+		c := &channels[i]
+		switch has := c.Raw.Known() || c.Clean.Known(); {
+		case has && (c.Quality == "uncertain" || c.Quality == "bad"):
+			return c
+		case one == nil, has && !one.Raw.Known() && !one.Clean.Known():
+			one = c
+		}
+	}
+	return one
 }
 
 func figure(n view.Number) string {

@@ -99,6 +99,29 @@ func TestTopGoesOn(t *testing.T) {
 	}
 }
 
+// TestTopRow: a fault is shown as one though the series still learns, and of several channels
+// the one that has a problem, or else a value.
+func TestTopRow(t *testing.T) {
+	none := view.Value{Name: "a", Raw: view.NaN, Clean: view.NaN, Quality: "bad"}
+	well := view.Value{Name: "b", Raw: 1, Clean: 2, Quality: "good", Method: "net"}
+	ill := view.Value{Name: "c", Raw: 3, Clean: 4, Quality: "uncertain", Method: "net"}
+	for _, c := range []struct {
+		series view.Series
+		state  string
+		raw    string
+		by     string
+	}{
+		{view.Series{Drift: "fault", Learning: &view.Progress{Have: 7, Need: 100}, Channels: []view.Value{none, well}}, "fault", "1", "net (b, +1)"},
+		{view.Series{Drift: "learning", Learning: &view.Progress{Have: 7, Need: 100}, Channels: []view.Value{well, ill}}, "learning 7 %", "3", "net (c, +1)"},
+		{view.Series{Drift: "normal", Channels: []view.Value{none}}, "normal", "–", ""},
+		{view.Series{Drift: "normal"}, "normal", "–", ""},
+	} {
+		if got := row(&c.series, time.Unix(0, 0)); got[0] != c.state || got[2] != c.raw || got[5] != c.by {
+			t.Errorf("%v, want state %q, raw %q, by %q", got, c.state, c.raw, c.by)
+		}
+	}
+}
+
 func TestTapPrints(t *testing.T) {
 	in := "event: hello\ndata: {\"v\":1}\n\n: beat\n\nevent: tap\ndata: {\"stream\":\"pumps\",\"arrow\":\"sink\",\"text\":\"a\\u001b[2J\",\"dropped\":3}\n\nevent: status\ndata: {}\n\nevent: tap\ndata: {\"stream\":\"pumps\",\"arrow\":\"drift\",\"text\":\"b\",\"dropped\":0}\n\n"
 	o := tapOptions{lines: 2}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -162,7 +160,9 @@ in this binary was. With --card the card of the shipped one is printed instead.`
 	return cmd
 }
 
-func (o *trainOptions) check() error {
+// check finds what is wrong with the flags by themselves, and with writing the model; inputs
+// are the files that are read beside those of flags.
+func (o *trainOptions) check(inputs ...string) error {
 	switch {
 	case o.out == "":
 		return usageError("-o FILE is needed: where the model goes")
@@ -171,23 +171,15 @@ func (o *trainOptions) check() error {
 	case o.steps > 0 && o.budget > 0:
 		return usageError("--steps and --budget exclude each other")
 	}
+	if err := notRead("-o", o.out, append(inputs, o.noise, o.from, o.arch, o.checkpoint)...); err != nil {
+		return err
+	}
 	// What could not be written is told before the training, not after it.
 	return outModel(o.out)
 }
 
-// checkOut finds why a file could not be written.
-func checkOut(path string) error {
-	if st, err := os.Stat(path); err == nil && st.IsDir() {
-		return fmt.Errorf("%s is a folder: name a file", path)
-	}
-	if st, err := os.Stat(filepath.Dir(path)); err != nil || !st.IsDir() {
-		return fmt.Errorf("there is no folder %s to write %s to", filepath.Dir(path), filepath.Base(path))
-	}
-	return nil
-}
-
 func runTrain(ctx context.Context, s streams, files []string, o *trainOptions) error {
-	if err := o.check(); err != nil {
+	if err := o.check(files...); err != nil {
 		return err
 	}
 	pairs, err := parsePairs("--clean", o.clean)

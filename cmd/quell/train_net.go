@@ -34,8 +34,14 @@ type netFile struct {
 // unknownKey is what the decoder says of a key that it does not know.
 var unknownKey = regexp.MustCompile(`field (\S+) not found in type (?s:.*)`)
 
+// noMap is what the decoder says of a file that is no map of keys, such as a recording.
+var noMap = regexp.MustCompile(`cannot (?:unmarshal|construct) \S+ .*into (?s:struct.*)`)
+
 // plainYAML takes the names of Go types out of an error of decoding.
 func plainYAML(err error) error {
+	if noMap.MatchString(err.Error()) {
+		return errors.New("holds no keys: want YAML or JSON such as channels: [8, 16]")
+	}
 	return errors.New(unknownKey.ReplaceAllString(err.Error(), `there is no key "$1"`))
 }
 

@@ -108,7 +108,7 @@ func readSpace(path string, lookahead int) (train.Space, error) {
 // config reads what a search is about.
 func (o *tuneOptions) config(s streams, path string) (train.TuneConfig, error) {
 	cfg := train.TuneConfig{Trials: o.trials, SupervisedConfig: train.SupervisedConfig{Name: "tuned", Seed: o.seed, Steps: o.steps, Curriculum: o.curriculum}}
-	if err := o.check(); err != nil {
+	if err := o.check(path, o.space); err != nil {
 		return cfg, err
 	}
 	if o.trials < 1 || o.trials > 1000 {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -186,12 +187,25 @@ func (k *Client) Check(ctx context.Context) error {
 // the library report a broker that hangs up on wrong credentials, as some do,
 // like any other broken connection.
 func (k *Client) Explain(ctx context.Context, err error) error {
+	err = unnamed(err)
 	hungUp := errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 	if !hungUp || k.mechanism == nil && k.cfg.TLS == nil {
 		return Classify(err)
 	}
 	if probe := k.Check(ctx); Rejected(probe) {
 		return probe
+	}
+	return err
+}
+
+// unnamed takes the name of the library's call, such as kafka.(*Client).Metadata, off an
+// error: it tells people nothing.
+func unnamed(err error) error {
+	if err == nil || !strings.HasPrefix(err.Error(), "kafka.(*Client).") {
+		return err
+	}
+	if inner := errors.Unwrap(err); inner != nil {
+		return inner
 	}
 	return err
 }

@@ -25,7 +25,7 @@ func content() []panel {
 		{title: "Messages", unit: "cps", columns: 8, min0: true, queries: []query{
 			{`sum by (instance, stream) (rate(quell_ingest_messages_total{` + streams + `}[$__rate_interval]))`, "{{stream}} {{instance}}"}}},
 		{title: "Samples by fate", unit: "cps", columns: 8, min0: true, about: "Every sample ends in one fate; raw is that of a sample that a record carries.", queries: []query{
-			{`sum by (fate) (rate(quell_samples_total{` + streams + `,fate!="pending"}[$__rate_interval]))`, "{{fate}}"}}},
+			{`sum by (fate) (rate(quell_samples_total{` + streams + `}[$__rate_interval]))`, "{{fate}}"}}},
 		{title: "Dead letters", unit: "cps", columns: 8, min0: true, queries: []query{
 			{`sum by (stream, reason) (rate(quell_dead_letter_total{` + streams + `}[$__rate_interval]))`, "{{stream}} {{reason}}"}}},
 		{title: "Behind and lag", unit: "s", columns: 8, about: "Behind: how old messages are when they are taken off the source. Lag: how far event times lie behind the stamp of their message.", queries: []query{

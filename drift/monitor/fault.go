@@ -38,7 +38,7 @@ func (p *profile) stuckLimit(chance float64) int {
 // says that something else found a change; then it is enough that a run is
 // longer than ever, or that the signal touches its own extremes.
 func (p *profile) fault(chance float64, suspicious bool) faultCode {
-	if !p.learnt || !p.full() {
+	if !p.learnt || !p.full() || !p.based { // without a reading ever there is no sensor that could fail
 		return sound
 	}
 	h := p.latest()

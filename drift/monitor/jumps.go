@@ -18,6 +18,8 @@ import (
 // jump since, or the same short jump twice. Until Learnt says that a Monitor watches too it takes no more than
 // LocalLevel's default, and a channel whose readings are missing
 // for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut.
+// What never had a reading has not dropped out: not every device has all channels of its
+// stream.
 //
 // A Jumps is made by NewJumps and not safe for concurrent use. Push allocates
 // only where the learning ends and where a drift opens or is over.
@@ -32,9 +34,12 @@ type Jumps struct {
 
 // gap is what is known of the missing readings of a channel.
 type gap struct {
-	run, longest int64 // missing readings in a row, now and of the gaps that were over
+	run, longest int64 // missing readings in a row, now and of the gaps that were over; longest is unheard before the first reading
 	out          bool
 }
+
+// unheard is the longest gap of a channel that never had a reading.
+const unheard = -1
 
 // A channel has dropped out when so many readings are missing in a row.
 const (
@@ -46,8 +51,11 @@ const (
 func (g *gap) take(missing bool) (back bool) {
 	if missing {
 		g.run++
-		g.out = g.out || g.run > max(earlyGap, gapOver*g.longest)
+		g.out = g.out || g.longest != unheard && g.run > max(earlyGap, gapOver*g.longest)
 		return false
+	}
+	if g.longest == unheard { // what lies before the first reading is no gap
+		g.run, g.longest = 0, 0
 	}
 	if back = g.out; !back {
 		g.longest = max(g.longest, g.run)
@@ -85,6 +93,7 @@ func NewJumps(cfg Config) *Jumps {
 	cfg = cfg.defaults()
 	j := &Jumps{cfg: cfg, levels: make([]*level, cfg.Channels), open: make([]bool, cfg.Channels), gaps: make([]gap, cfg.Channels)}
 	for c := range j.levels {
+		j.gaps[c].longest = unheard
 		j.begin(c)
 	}
 	return j
@@ -242,7 +251,7 @@ func (j *Jumps) RestoreState(src []byte) ([]byte, error) {
 	j.learnt, j.stayed = r.Bool(), r.I64()
 	for c := range j.levels {
 		g := gap{run: r.I64(), longest: r.I64(), out: r.Bool()}
-		if g.run < 0 || g.longest < 0 || j.stayed < 0 {
+		if g.run < 0 || g.longest < unheard || j.stayed < 0 {
 			r.Fail(errForeign)
 		}
 		j.gaps[c] = g

@@ -136,3 +136,33 @@ func TestJumpsDropOut(t *testing.T) {
 		t.Errorf("told %v, want %v", got, want)
 	}
 }
+
+// TestJumpsUnheard: a channel that never had a reading has not dropped out, and what lies
+// before its first one is no gap, also across a restart.
+func TestJumpsUnheard(t *testing.T) {
+	cfg := Config{Channels: 2, Names: []string{"a", "b"}}
+	e := NewJumps(cfg)
+	opened := 0
+	push := func(n int, missing bool) {
+		for i := range n {
+			if d := e.Push(0, []float64{math.Sin(float64(i)), math.Cos(float64(i))}, []bool{false, missing}); d.Opened {
+				opened++
+			}
+		}
+	}
+	push(200, true)
+	state := e.AppendState(nil)
+	e = NewJumps(cfg)
+	if rest, err := e.RestoreState(state); err != nil || len(rest) > 0 {
+		t.Fatal(err, len(rest))
+	}
+	push(200, true)
+	if opened > 0 || e.Open() {
+		t.Fatalf("%d drop-outs of a channel that was never there", opened)
+	}
+	push(10, false)
+	push(earlyGap+1, true)
+	if opened != 1 {
+		t.Errorf("%d drop-outs after it had been there, want 1", opened)
+	}
+}

@@ -185,6 +185,30 @@ func TestDropOut(t *testing.T) {
 	g.until(t, "resolved", 600, resolved)
 }
 
+// TestUnheard: a channel that never had a reading is no fault of its sensor, however long
+// the series goes on without it.
+func TestUnheard(t *testing.T) {
+	m := New(ShortHistory(2, 1e-6))
+	r := rand.New(rand.NewPCG(8, 9))
+	a, b := NewExtractor(8), NewExtractor(8)
+	learnt := false
+	for i := range 12_000 {
+		fa, ok := a.Push(r.NormFloat64(), false)
+		fb, _ := b.Push(0, true)
+		if !ok {
+			continue
+		}
+		d := m.Update(Observation{Index: int64(i), Score: r.NormFloat64(), Features: []Features{fa, fb}})
+		learnt = learnt || d.State != Learning
+		if d.Opened {
+			t.Fatalf("sample %d: %s", i, d.Why)
+		}
+	}
+	if !learnt {
+		t.Error("the monitor never learnt")
+	}
+}
+
 // TestChannels checks that the drift is told of the channel it is in.
 func TestChannels(t *testing.T) {
 	cfg := ShortHistory(3, 1e-6)

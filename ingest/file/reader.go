@@ -282,7 +282,7 @@ func (r *Reader) parse(row []byte) *ingest.MalformedError {
 		case json.Number, json.Text:
 			var ok bool
 			if c.Value, c.Missing, ok = r.read(&r.channels[i], v.Text); !ok {
-				return malformed("not_a_number", "column %s: %q is not a number", r.channels[i].Field(), clip(v.Text))
+				return malformed("not_a_number", "column %s: %q is not a number%s", r.channels[i].Field(), clip(v.Text), thousands(v.Text))
 			}
 		default:
 			return malformed("not_a_number", "column %s: %s is not a number", r.channels[i].Field(), v.Kind)
@@ -312,6 +312,22 @@ func (r *Reader) parseTime(found []json.Leaf) *ingest.MalformedError {
 		return malformed("time", "column %s: %q is no time between 1970 and 2262, such as 2026-11-27T08:30:00Z or seconds since 1970", r.time, clip(text))
 	}
 	return nil
+}
+
+// thousands is a hint where a number may have commas between its thousands, "" where not.
+func thousands(b []byte) string {
+	whole, _, _ := bytes.Cut(bytes.TrimSpace(b), []byte("."))
+	groups := bytes.Split(whole, []byte(","))
+	for _, g := range groups[1:] {
+		if len(g) != 3 {
+			return ""
+		}
+	}
+	plain := bytes.ReplaceAll(b, []byte(","), nil)
+	if _, ok := field.Number(plain); !ok || len(groups) < 2 || len(groups[0]) > 4 {
+		return ""
+	}
+	return "; if its commas are between thousands write " + clip(plain)
 }
 
 // read reads a reading. In CSV words stand for missing values too.

@@ -137,7 +137,7 @@ func TestRead(t *testing.T) {
 			"0:2 30.03.2024 00:00:01@1711756801000000000 1.5 -2", `x:3: column a: "1.234,5" is not a number`}},
 		{"semicolons, quoted", "ts;\"a;b\"\n0,25;1,5\n\"0,5\";\"2,5\"\n", file.Options{}, "a;b", "ts", []string{"0:2 0,25@250000000 1.5", "1:3 0,5@500000000 2.5"}},
 		{"tabs", "ts\ta\n1\t2.5\n", file.Options{}, "a", "ts", []string{"0:2 1@1000000000 2.5"}},
-		{"a comma between tabs may be one of thousands", "ts\ta\n1\t2,500\n", file.Options{Channels: file.Named("a")}, "a", "ts", []string{`x:2: column a: "2,500" is not a number`}},
+		{"a comma between tabs may be one of thousands", "ts\ta\n1\t2,500\n", file.Options{Channels: file.Named("a")}, "a", "ts", []string{`x:2: column a: "2,500" is not a number; if its commas are between thousands write 2500`}},
 		{"a word on the separator", "sep=;\nts;a\n1;2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},
 		{"comments above", "# pump 7\n# exported\nts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:4 1@1000000000 2"}},
 		{"names in a comment", "# pump 7\n# ts,a\n1,2\n", file.Options{}, "a", "ts", []string{"0:3 1@1000000000 2"}},

@@ -55,11 +55,14 @@ const arenaBytes = 32 << 10
 // goes on; the payload of a delivery is the row as it stands in the file. Rows
 // have no stored stamp.
 //
-// A file remembers nothing: acks have no effect.
+// A file remembers nothing: acks have no effect. Its partition has a mark, the path and a
+// checksum of the first 64 KiB, by which a reader that resumes learns that it is another
+// file; live input has none.
 type Source struct {
 	cfg    Config
 	series string
 	reader *Reader
+	mark   []byte // of the file; live input has none
 
 	assigned bool
 	resumed  chan struct{} // closed by Resume, after first is set
@@ -133,7 +136,11 @@ func (s *Source) Open(context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.reader = r
+	m, err := markOf(s.cfg.Path, markBytes)
+	if err != nil {
+		return errors.Join(fmt.Errorf("file: %w", err), r.Close())
+	}
+	s.reader, s.mark = r, m.append(nil)
 	return nil
 }
 
@@ -201,8 +208,9 @@ func (s *Source) Next(ctx context.Context) (ingest.Delivery, error) {
 
 func (s *Source) assignment() *ingest.Assignment {
 	var once sync.Once
+	path := s.cfg.Path
 	return &ingest.Assignment{
-		Parts: []ingest.Partition{{Name: partition, Committed: -1}},
+		Parts: []ingest.Partition{{Name: partition, Committed: -1, Mark: s.mark, Same: func(kept []byte) bool { return is(path, kept) }}},
 		Resume: func(first []int64) {
 			once.Do(func() {
 				s.first = first[0]

@@ -44,6 +44,8 @@ type Config struct {
 	// not a few of its sensors. Default: that of the package.
 	Fleet    fleet.Config
 	Channels int
+	// Names are those of the channels, for reasons in words. Default: their numbers.
+	Names []string
 	// Model is what new series start with. It may be nil where the engine tells
 	// by Serving what it serves.
 	Model *model.Model

@@ -95,7 +95,7 @@ func TestGateEstimate(t *testing.T) {
 
 func TestColoured(t *testing.T) {
 	white := windowsOf(t, slow, 6, 256, 1)
-	if why := coloured(white); why != "" {
+	if why := coloured(white, (&Config{}).name); why != "" {
 		t.Errorf("white noise: %s", why)
 	}
 	ar := 0.0
@@ -104,7 +104,10 @@ func TestColoured(t *testing.T) {
 		ar = .8*ar + .6*s.rng.NormFloat64()
 		return 5 * ar
 	}, 6, 256, 1)
-	if why := coloured(red); !strings.Contains(why, "channel 1 is not white") {
+	if why := coloured(red, (&Config{Names: []string{"temp"}}).name); !strings.Contains(why, "the noise of temp is not white") {
+		t.Errorf("with a name: %q", why)
+	}
+	if why := coloured(red, (&Config{}).name); !strings.Contains(why, "channel 1 is not white") {
 		t.Errorf("AR(1) noise passes as white: %q", why)
 	}
 }

@@ -63,9 +63,17 @@ func sigmas(ws []*replay.Window) map[string][]float64 {
 	return sum
 }
 
+// name returns what a channel is called in a reason.
+func (c *Config) name(channel int) string {
+	if channel < len(c.Names) {
+		return c.Names[channel]
+	}
+	return fmt.Sprintf("channel %d", channel+1)
+}
+
 // coloured returns in words why the noise of windows is not white, "" if it may
 // be: see train.Coloured.
-func coloured(ws []*replay.Window) string {
+func coloured(ws []*replay.Window, name func(channel int) string) string {
 	if len(ws) == 0 {
 		return ""
 	}
@@ -79,8 +87,8 @@ func coloured(ws []*replay.Window) string {
 			xs = append(xs, x)
 		}
 		if not, octave, diff := train.Coloured(xs); not {
-			return fmt.Sprintf("the noise of channel %d is not white: its level is %.2g in the second octave and %.2g between neighbours; fine-tuning without clean truth needs white noise",
-				c+1, octave, diff)
+			return fmt.Sprintf("the noise of %s is not white: its level is %.2g in the second octave and %.2g between neighbours; fine-tuning without clean truth needs white noise",
+				name(c), octave, diff)
 		}
 	}
 	return ""

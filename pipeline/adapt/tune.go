@@ -218,7 +218,7 @@ func (a *Adapter) tune(j *job) {
 	held := windowsIn(j.held[:j.first]) // and none that came in while the job was queued
 	a.mu.Unlock()
 
-	if why := coloured(append(append([]*replay.Window(nil), j.recent...), held...)); why != "" {
+	if why := coloured(append(append([]*replay.Window(nil), j.recent...), held...), a.cfg.name); why != "" {
 		a.reject(j, why, true, nil)
 		return
 	}

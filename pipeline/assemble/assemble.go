@@ -286,7 +286,7 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		return nil, nil // NotYet tells
 	}
 	c := adapt.Config{
-		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels),
+		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels), Names: e.Channels,
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
 		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
 	}

@@ -21,7 +21,8 @@ func (d *doctor) disk() {
 		return
 	}
 	if d.running() {
-		d.say("state_dir", "lock", FindingOK, "", "an instance is running on it")
+		d.say("state_dir", "lock", FindingWarn, "if that is this configuration, all is well; else give each its own state_dir: two can't share one, and this one would not start",
+			"an instance is running on %s already", dir)
 	}
 	kind, free, known := volume(dir)
 	if !known {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"helm.sh/helm/v3/pkg/chart/loader"
@@ -227,14 +228,82 @@ func TestChart(t *testing.T) {
 		t.Errorf("a stop has %g s, and a drain takes up to 45", grace)
 	}
 
+	if text := checked(t, out); !strings.Contains(text, "type: sim") {
+		t.Errorf("nothing to see without streams of one's own:\n%s", text)
+	}
+}
+
+// binary builds quell, once for all tests, below built.
+var binary = sync.OnceValues(func() (string, error) {
+	bin := filepath.Join(built, "quell")
+	build := exec.Command("go", "build", "-o", bin, "./cmd/quell")
+	build.Dir = "../.."
+	if out, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return bin, nil
+})
+
+var built string // a folder that is removed in the end
+
+func TestMain(m *testing.M) {
+	var err error
+	if built, err = os.MkdirTemp("", "quell"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	os.RemoveAll(built)
+	os.Exit(code)
+}
+
+// checked holds the configuration of a chart against quell check, and returns it.
+func checked(t *testing.T, out map[string]tree) string {
+	t.Helper()
+	text := fmt.Sprint(at(t, out["ConfigMap"], "data", "quell.yaml"))
 	config := filepath.Join(t.TempDir(), "quell.yaml")
-	if err := os.WriteFile(config, []byte(fmt.Sprint(at(t, out["ConfigMap"], "data", "quell.yaml"))), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	check := exec.Command("go", "run", "./cmd/quell", "check", "-c", config)
-	check.Dir = "../.."
+	bin, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := exec.Command(bin, "check", "-c", config)
 	if out, err := check.CombinedOutput(); err != nil {
-		t.Errorf("quell check: %v\n%s", err, out)
+		t.Errorf("quell check: %v\n%s%s", err, out, text)
+	}
+	return text
+}
+
+// TestChartStreams: streams and sinks of one's own take the place of those that the chart
+// makes up, and what is left out beside them is filled in.
+func TestChartStreams(t *testing.T) {
+	for _, c := range []struct {
+		name, values    string
+		holds, holdsNot []string
+	}{
+		{"both", "config: {streams: {pumps: {source: {type: file, path: /data/in.csv}, channels: [x], sinks: [out]}}, sinks: {out: {type: file, path: /var/lib/quell/out.jsonl}}}\n",
+			[]string{"pumps:", "out:", "token_file: /run/secrets/quell/token", "version: 1"}, []string{"sensors:", "type: sim", "stdout"}},
+		{"streams", "config: {streams: {pumps: {source: {type: file, path: /data/in.csv}, channels: [x], sinks: [clean]}}}\n", []string{"pumps:", "stdout"}, []string{"sensors:", "type: sim"}},
+		{"sinks", "config: {sinks: {out: {type: file, path: /var/lib/quell/out.jsonl}}}\n", []string{"type: sim", "- out"}, []string{"stdout", "clean"}},
+		{"http", "config: {http: {listen: \"0.0.0.0:8080\"}}\n", []string{"0.0.0.0:8080", "token_file: /run/secrets/quell/token", "type: sim"}, []string{"7070"}},
+	} {
+		out, err := render(t, token+c.values)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		text := checked(t, out)
+		for _, want := range c.holds {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: there is no %q in\n%s", c.name, want, text)
+			}
+		}
+		for _, not := range c.holdsNot {
+			if strings.Contains(text, not) {
+				t.Errorf("%s: %q is left of the default in\n%s", c.name, not, text)
+			}
+		}
 	}
 }
 

@@ -161,6 +161,7 @@ func TestLive(t *testing.T) {
 	}
 	await(t, "every rule was evaluated", func() bool { return unevaluated(t, p) == 0 })
 	documented(t, scrape(port))
+	checkMetrics(t, scrape(port))
 
 	kill()
 	await(t, "the source is down", func() bool { return len(p.query(`quell_source_up{stream="pumps"} == 0`)) == 1 })
@@ -171,6 +172,17 @@ func TestLive(t *testing.T) {
 		t.Errorf("the other source: %v, want it up", got)
 	}
 	await(t, "the sink that is away has its alert on its way", func() bool { return len(p.query(`ALERTS{alertname="QuellSinkDown",sink="hook"}`)) == 1 })
+}
+
+// checkMetrics holds what is scraped against what promtool takes for well made: names, units,
+// types.
+func checkMetrics(t *testing.T, text string) {
+	t.Helper()
+	check := exec.Command("promtool", "check", "metrics")
+	check.Stdin = strings.NewReader(text)
+	if out, err := check.CombinedOutput(); err != nil {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
+	}
 }
 
 // unevaluated counts the rules that were not evaluated yet; one that can't be fails

@@ -3,7 +3,9 @@
 package ops
 
 import (
+	"compress/gzip"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -68,6 +70,16 @@ func TestPackages(t *testing.T) {
 	for _, name := range []string{"usr/share/man/man1/quell.1.gz", "usr/share/man/man1/quell-run.1.gz", "usr/share/bash-completion/completions/quell"} {
 		if info, err := os.Stat(filepath.Join(at, name)); err != nil || info.Size() < 500 {
 			t.Errorf("%s: %v, %v", name, info, err)
+		}
+	}
+	if page := unzipped(t, filepath.Join(at, "usr/share/man/man1/quell.1.gz")); !strings.Contains(page, `"quell 1.2.3"`) {
+		t.Errorf("the manual page names another version:\n%.200s", page)
+	}
+	// What the examples read lies beside them.
+	examples := filepath.Join(at, "usr/share/doc/quell/examples")
+	for _, name := range regexp.MustCompile(`path: (configs/\S+?)[,}]`).FindAllStringSubmatch(slurp(t, examples, "configs/file.yaml"), -1) {
+		if _, err := os.Stat(filepath.Join(examples, name[1])); err != nil {
+			t.Errorf("configs/file.yaml reads what is not packaged: %v", err)
 		}
 	}
 	if passwd := slurp(t, at, "etc/passwd"); !regexp.MustCompile(`(?m)^quell:.*:/var/lib/quell:/usr/sbin/nologin$`).MatchString(passwd) {
@@ -273,4 +285,23 @@ done
 		t.Fatalf("the root: %v\n%s", err, out)
 	}
 	return at
+}
+
+// unzipped returns the content of a file that is packed with gzip.
+func unzipped(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := io.ReadAll(z)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }

@@ -24,7 +24,7 @@ const mostChannels = 32
 
 var (
 	timeNames   = []string{"ts", "time", "timestamp", "datetime", "at", "t", "date"}
-	seriesNames = []string{"series", "device", "device_id", "deviceid", "sensor", "sensor_id", "id", "asset", "machine", "name"}
+	seriesNames = []string{"series", "device", "dev", "device_id", "deviceid", "sensor", "sensor_id", "id", "asset", "machine", "name"}
 )
 
 // Propose fills in what the plan leaves open by messages that were seen. An error says
@@ -208,7 +208,7 @@ func (p *Plan) proposePlain(seen []Message) {
 	if len(p.Topics) == 1 && strings.Contains(p.Topics[0], "{channel}") {
 		at := slices.Index(strings.Split(p.Topics[0], "/"), "{channel}")
 		names := map[string]bool{}
-		for _, t := range topicsOf(seen) {
+		for _, t := range topicsOf(numbersIn(seen)) {
 			if levels := strings.Split(t, "/"); at >= 0 && at < len(levels) && len(levels) == strings.Count(p.Topics[0], "/")+1 {
 				names[levels[at]] = true
 			}
@@ -221,6 +221,16 @@ func (p *Plan) proposePlain(seen []Message) {
 		return
 	}
 	p.Channels = []Channel{{Name: "value"}}
+}
+
+// numbersIn returns the messages that are plain numbers.
+func numbersIn(seen []Message) (out []Message) {
+	for _, m := range seen {
+		if _, err := strconv.ParseFloat(strings.TrimSpace(string(m.Payload)), 64); err == nil {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 // rate is the median rate of a series, 0 where it can't be told. Times that are known

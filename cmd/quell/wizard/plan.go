@@ -34,6 +34,8 @@ type Plan struct {
 
 	// Seen is what the look found, sentences for comments.
 	Seen []string
+	// Notes are what Complete chose and may not be what was meant.
+	Notes []string
 }
 
 // Channel is a variable that was named or found.
@@ -56,6 +58,9 @@ func (p *Plan) Complete() error {
 	if p.Stream == "" {
 		p.Stream = "sensors"
 	}
+	if p.Codec == "" && slices.ContainsFunc(p.Topics, func(t string) bool { return strings.Contains(t, "{channel}") }) {
+		p.Codec = "plain" // one channel a message
+	}
 	if p.Sink == "" {
 		p.Sink = "file"
 		if p.MQTT != "" {
@@ -76,6 +81,8 @@ func (p *Plan) Complete() error {
 	}
 	if p.MQTT != "" && p.Series == "" && p.Default == "" && !slices.ContainsFunc(p.Topics, func(t string) bool { return strings.Contains(t, "{series}") }) {
 		p.Default = p.Stream
+		p.Notes = append(p.Notes, fmt.Sprintf("nothing names the series of a message, so that all of %s are one series, %s: write {series} for the level of the topic that names the device, or give --series FIELD",
+			strings.Join(p.Topics, ", "), p.Default))
 	}
 	return nil
 }

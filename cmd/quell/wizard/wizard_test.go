@@ -75,6 +75,14 @@ func TestPropose(t *testing.T) {
 			}
 		}
 	}
+	// A topic whose every payload is something else is no channel.
+	p := Plan{MQTT: "mqtt://h", Topics: []string{"s/{series}/{channel}"}}
+	if err := p.Propose(gateway(func(d int) string { return fmt.Sprintf("s/x/c%d", d) }, func(_, d int) string { return []string{"4.5", "3", "ON"}[d] })); err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Channels) != 2 || p.Channels[0].Name != "c0" || p.Channels[1].Name != "c1" {
+		t.Errorf("proposed %v", p.Channels)
+	}
 	twins := gateway(func(d int) string { return []string{"s/north/p1/temp", "s/south/p1/temp", "s/south/p2/temp"}[d] }, func(i, d int) string { return "1" })
 	for _, seen := range [][]Message{nil, twins, {{Topic: "a", Payload: []byte("<xml/>")}}, {{Topic: "a", Payload: []byte(`{"a":"b"}`)}}} {
 		p := Plan{MQTT: "mqtt://h", Topics: []string{"#"}}
