@@ -16,7 +16,7 @@ var ages = [...]int{20, 600, 5000}
 
 // state weighs series by what the heap grows by, and times them, at three ages.
 func (o *Options) state(_ context.Context, so *scoreboard.Options) ([]scoreboard.Row, error) {
-	series, at := 64, ages[:]
+	series, at := 256, ages[:] // so many that what they share is hardly seen
 	if so.Quick {
 		series, at = 16, ages[:2]
 	}
