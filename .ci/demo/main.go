@@ -1,5 +1,9 @@
 // Command demo runs quell demo as a user would, with seeds that it draws, and
 // checks what it says at the end: usage: demo PATH-TO-QUELL [SEED...]
+//
+// Names and promotions are decisions on evidence that is drawn: of all seeds together one
+// may be missed, which is told. Nothing may be lost, left unfound or found where nothing
+// was changed.
 package main
 
 import (
@@ -51,10 +55,15 @@ func main() {
 		seeds = append(seeds, strconv.FormatUint(uint64(rand.Uint32()), 10))
 	}
 	var errs []error
+	missed := 0
 	for _, s := range seeds {
-		errs = append(errs, check(os.Args[1], s, true))
+		n, err := check(os.Args[1], s, true)
+		errs, missed = append(errs, err), missed+n
 	}
-	errs = append(errs, check(os.Args[1], seeds[0], false))
+	_, err := check(os.Args[1], seeds[0], false)
+	if errs = append(errs, err); missed > mostMissed {
+		errs = append(errs, fmt.Errorf("%d names or promotions were missed, %d may be", missed, mostMissed))
+	}
 	if err := errors.Join(errs...); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -62,8 +71,12 @@ func main() {
 	fmt.Println("demo: ok")
 }
 
-// check runs one demo and says what is not as it should be.
-func check(quell, seed string, inject bool) error {
+// mostMissed is how many names and promotions of all seeds may be missed.
+const mostMissed = 1
+
+// check runs one demo, tells how many names and promotions it missed, and says what else
+// is not as it should be.
+func check(quell, seed string, inject bool) (missed int, err error) {
 	args := []string{"demo", "--headless", "--json", "--seed", seed, "--for", "60s"}
 	if !inject {
 		args = append(args[:len(args)-1], "30s", "--no-inject")
@@ -77,14 +90,21 @@ func check(quell, seed string, inject bool) error {
 	}
 	var r report
 	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return fmt.Errorf("seed %s: %w: %s", seed, errors.Join(append(errs, err)...), out.Bytes())
+		return 0, fmt.Errorf("seed %s: %w: %s", seed, errors.Join(append(errs, err)...), out.Bytes())
 	}
 	errs = append(errs, r.problems(inject)...)
 	r.print(seed, inject)
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("seed %s, inject %v: %w", seed, inject, err)
+	if inject {
+		misses := r.misses()
+		for _, m := range misses {
+			fmt.Println("  missed:", m)
+		}
+		missed = len(misses)
 	}
-	return nil
+	if err := errors.Join(errs...); err != nil {
+		return missed, fmt.Errorf("seed %s, inject %v: %w", seed, inject, err)
+	}
+	return missed, nil
 }
 
 func (r *report) problems(inject bool) (errs []error) {
@@ -111,17 +131,24 @@ func (r *report) problems(inject bool) (errs []error) {
 			continue
 		}
 		found = append(found, *d.InjectedKind)
-		if d.Kind == nil || *d.Kind != *d.InjectedKind {
-			bad("%s on %s was named %s: %s", *d.InjectedKind, d.Series, named(d.Kind), d.Why)
-		}
 	}
 	if slices.Sort(found); !slices.Equal(found, []string{"fault", "noise", "regime"}) {
 		bad("found %q, want a change of noise, one of regime and a fault", found)
 	}
-	if !slices.ContainsFunc(r.FineTunes, func(f fineTune) bool { return f.Verdict == "promoted" }) {
-		bad("no challenger was promoted")
-	}
 	return errs
+}
+
+// misses returns what was found and not named right, and that nothing was promoted.
+func (r *report) misses() (all []string) {
+	for _, d := range r.Drifts {
+		if d.InjectedKind != nil && d.Delay != nil && (d.Kind == nil || *d.Kind != *d.InjectedKind) {
+			all = append(all, fmt.Sprintf("%s on %s was named %s: %s", *d.InjectedKind, d.Series, named(d.Kind), d.Why))
+		}
+	}
+	if !slices.ContainsFunc(r.FineTunes, func(f fineTune) bool { return f.Verdict == "promoted" }) {
+		all = append(all, "no challenger was promoted")
+	}
+	return all
 }
 
 func (r *report) gains() []float64 {

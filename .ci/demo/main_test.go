@@ -34,7 +34,11 @@ func TestProblems(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &r); err != nil {
 			t.Fatal(err)
 		}
-		err := errors.Join(r.problems(true)...)
+		errs := r.problems(true)
+		for _, m := range r.misses() {
+			errs = append(errs, errors.New(m))
+		}
+		err := errors.Join(errs...)
 		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", edit, err, want)
 		}
