@@ -40,9 +40,10 @@ type report struct {
 }
 
 type fineTune struct {
-	Series  string `json:"series"`
-	Verdict string `json:"verdict"`
-	Why     string `json:"why"`
+	Series  string   `json:"series"`
+	Verdict string   `json:"verdict"`
+	Gain    *float64 `json:"gain_db"`
+	Why     string   `json:"why"`
 }
 
 func main() {
@@ -134,6 +135,10 @@ func (r *report) problems(inject bool) (errs []error) {
 	}
 	if slices.Sort(found); !slices.Equal(found, []string{"fault", "noise", "regime"}) {
 		bad("found %q, want a change of noise, one of regime and a fault", found)
+	}
+	// What was refused for its noise never came to the gate.
+	if !slices.ContainsFunc(r.FineTunes, func(f fineTune) bool { return f.Gain != nil }) {
+		bad("no fine-tune came to the gate's verdict")
 	}
 	return errs
 }

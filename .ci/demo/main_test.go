@@ -13,12 +13,13 @@ func TestProblems(t *testing.T) {
 	const good = `{"samples_in":10,"samples_out":8,"pending":2,"balanced":true,"sensors":[{"gain_db":6},{"gain_db":9},{"gain_db":7}],
 		"drifts":[{"series":"a","delay_s":1,"injected_kind":"noise","kind":"noise"},{"series":"b","delay_s":1,"injected_kind":"regime","kind":"regime"},
 		{"series":"c","delay_s":1,"injected_kind":"fault","kind":"fault"},{"series":"d","kind":"unknown"}],
-		"finetunes":[{"series":"a","verdict":"promoted"},{"series":"b","verdict":"rejected"}]}`
+		"finetunes":[{"series":"a","verdict":"promoted","gain_db":1.5},{"series":"b","verdict":"rejected"}]}`
 	for edit, want := range map[string]string{
 		"":                                       "",
 		`"kind":"regime"}=>"kind":"unknown"}`:    "regime on b was named unknown",
 		`"kind":"fault"}=>"kind":null}`:          "fault on c was named nothing",
 		`"promoted"=>"rejected"`:                 "no challenger was promoted",
+		`,"gain_db":1.5=>`:                       "no fine-tune came to the gate's verdict",
 		`"series":"b","delay_s":1=>"series":"b"`: "regime on b was not found",
 		`"injected_kind":"fault"=>"injected_kind":"noise"`: "found [\"noise\" \"noise\" \"regime\"]",
 		`"samples_out":8=>"samples_out":7`:                 "in 10, out 7",

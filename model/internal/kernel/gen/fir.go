@@ -75,6 +75,12 @@ func firSpread(i isa) {
 	Label("loop")
 	p := i.vec()
 	VMULPD(Mem{Base: ws, Index: at, Scale: 8}, x, p)
+	addAndLoop(i, p, sums, at, n)
+}
+
+// addAndLoop adds p to the sums at a place, and goes on with the next ones, from the
+// label loop, until there are n.
+func addAndLoop(i isa, p reg.VecVirtual, sums, at, n reg.Register) {
 	VADDPD(Mem{Base: sums, Index: at, Scale: 8}, p, p)
 	VMOVUPD(p, Mem{Base: sums, Index: at, Scale: 8})
 	ADDQ(I8(i.width/2), at)
@@ -94,11 +100,5 @@ func firProducts(i isa) {
 	p := i.vec()
 	VMOVUPD(Mem{Base: ws, Index: at, Scale: 8}, p)
 	VMULPD(Mem{Base: xs, Index: at, Scale: 8}, p, p)
-	VADDPD(Mem{Base: sums, Index: at, Scale: 8}, p, p)
-	VMOVUPD(p, Mem{Base: sums, Index: at, Scale: 8})
-	ADDQ(I8(i.width/2), at)
-	CMPQ(at, n)
-	JL(LabelRef("loop"))
-	VZEROUPPER()
-	RET()
+	addAndLoop(i, p, sums, at, n)
 }
