@@ -394,6 +394,9 @@ func TestAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer stop()
+	if _, err := r.OneSeries(t.Context(), "pumps", "jumps/1"); err != nil { // answered: the worker sees who watches
+		t.Fatal(err)
+	}
 	r.feed.more <- 300
 	wait(t, "the end of what came", func() bool {
 		d, err := r.OneSeries(t.Context(), "pumps", "jumps/1")
