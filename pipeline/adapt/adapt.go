@@ -231,6 +231,9 @@ type Adapter struct {
 	decided []pipeline.Decision
 
 	files sync.Mutex // held to write files; taken before mu, never under it
+	// apart says that a file of its own holds cfg.Model, guarded by files.
+	apart  bool
+	opened map[string]*model.Model // from such files, by name; guarded by mu
 }
 
 // queue is work for one goroutine, in order.
@@ -256,7 +259,7 @@ func New(cfg Config) (*Adapter, error) {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}
-	a := &Adapter{cfg: cfg, team: newTeam(cfg.Models), decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{}, leaving: map[string]bool{},
+	a := &Adapter{cfg: cfg, team: newTeam(cfg.Models), decisions: make(chan pipeline.Decision, 16), tracks: map[string]*track{}, known: map[string]*track{}, leaving: map[string]bool{}, opened: map[string]*model.Model{},
 		slow: queue{wake: make(chan struct{}, 1)}, quick: queue{wake: make(chan struct{}, 1)}}
 	a.ctx, a.cancel = context.WithCancel(context.Background())
 	if cfg.Shared {

@@ -19,6 +19,15 @@ type decoder struct {
 	models  []*model.Model
 }
 
+// stored returns a model by its bytes, or where there are none by the name that
+// follows.
+func (r *decoder) stored(b []byte) (*model.Model, error) {
+	if r.version > 3 && len(b) == 0 {
+		return r.a.beside(r.String())
+	}
+	return model.Decode(b)
+}
+
 func (r *decoder) model() *model.Model {
 	i := r.Int()
 	if r.Err() != nil || i == -1 {
@@ -98,7 +107,11 @@ func (a *Adapter) decode(name string, src []byte) (*group, []*track, error) {
 		return nil, nil, fmt.Errorf("version %d is not known, this program reads versions 1 to %d", r.version, stateVersion)
 	}
 	for range r.Len(8) {
-		m, err := model.Decode(r.Bytes())
+		b := r.Bytes()
+		if r.Err() != nil {
+			break
+		}
+		m, err := r.stored(b)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -11,14 +11,16 @@ import (
 
 // stateVersion is the first byte of a group's state; docs/formats/state.md has
 // the table. Version 1 did not know which regime bore a window, and up to version 2
-// what was held out was never trained on; both are still read.
-const stateVersion = 3
+// what was held out was never trained on; up to version 3 each state held all its
+// models. All are still read.
+const stateVersion = 4
 
 // snapshot is a group at one moment, but for the bytes of the models, which can be
 // had while the group goes on.
 type snapshot struct {
 	body   []byte
 	models []*model.Model // that body refers to by number
+	beside string         // name of the one that a file beside the state holds, "" for none
 }
 
 // number returns the number of a model, -1 for none.
@@ -236,11 +238,16 @@ func (s *snapshot) job(j *job) {
 	}
 }
 
-// encode returns the bytes of a snapshot.
+// encode returns the bytes of a snapshot. Of the model that a file beside it holds
+// there is the name in place of the bytes.
 func (s *snapshot) encode() ([]byte, error) {
 	dst := wire.U8(nil, stateVersion)
 	dst = wire.I64(dst, int64(len(s.models)))
 	for _, m := range s.models {
+		if m.Name() == s.beside {
+			dst = wire.String(wire.Bytes(dst, nil), m.Name())
+			continue
+		}
 		b, err := m.Encode()
 		if err != nil {
 			return nil, err

@@ -37,15 +37,67 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // path returns the file of a group, "" for the one of the stream.
 func (a *Adapter) path(series string) string {
-	name := "stream"
-	if series != "" {
-		// Longer than a file's name may be, with room for what is set aside.
-		if name = "series-" + url.PathEscape(series); len(name) > 200 {
-			sum := sha256.Sum256([]byte(series))
-			name = "series-" + hex.EncodeToString(sum[:])
-		}
+	if series == "" {
+		return filepath.Join(a.cfg.Dir, "stream.adapt")
 	}
-	return filepath.Join(a.cfg.Dir, name+".adapt")
+	return a.file("series-", series, ".adapt")
+}
+
+// file returns the file of what has a name that somebody else chose.
+func (a *Adapter) file(kind, name, end string) string {
+	escaped := url.PathEscape(name)
+	if len(kind)+len(escaped) > 200 { // longer than a file's name may be, with room for what is set aside
+		sum := sha256.Sum256([]byte(name))
+		escaped = hex.EncodeToString(sum[:])
+	}
+	return filepath.Join(a.cfg.Dir, kind+escaped+end)
+}
+
+func (a *Adapter) modelPath(name string) string { return a.file("model-", name, ".quell") }
+
+// keepApart writes the model that series begin with to a file of its own, once: most
+// states name it, and it is larger than what else they hold. It returns its name, or
+// "" where it can't be written; states hold it then as any other. The caller holds
+// files.
+func (a *Adapter) keepApart() string {
+	m := a.cfg.Model
+	if m == nil {
+		return ""
+	}
+	if !a.apart {
+		path := a.modelPath(m.Name())
+		if _, err := model.Open(path); err != nil {
+			if err := m.Save(path); err != nil {
+				a.cfg.Log.Warn("states of adaptation hold the model that series begin with, each for itself", "error", err)
+				return ""
+			}
+		}
+		a.apart = true
+	}
+	return m.Name()
+}
+
+// beside returns a model that a state names: the one that series begin with, or one
+// that they did begin with when the state was written. The caller holds mu, or is alone.
+func (a *Adapter) beside(name string) (*model.Model, error) {
+	if m := a.cfg.Model; m != nil && m.Name() == name {
+		return m, nil
+	}
+	if m := a.opened[name]; m != nil {
+		return m, nil
+	}
+	if a.cfg.Dir == "" {
+		return nil, fmt.Errorf("model %s is not there", name)
+	}
+	m, err := model.Open(a.modelPath(name))
+	if err != nil {
+		return nil, err
+	}
+	if m.Name() != name {
+		return nil, fmt.Errorf("the file of model %s holds %s", name, m.Name())
+	}
+	a.opened[name] = m
+	return m, nil
 }
 
 // save writes the state of a group. What can't be written is said in the log: the
@@ -56,9 +108,11 @@ func (a *Adapter) save(g *group) {
 	}
 	a.files.Lock()
 	defer a.files.Unlock()
+	beside := a.keepApart()
 	a.mu.Lock()
 	gone := g.gone
 	s := a.snapshot(g)
+	s.beside = beside
 	g.kept, g.saving, g.saved = 0, false, true
 	a.mu.Unlock()
 	if gone {
@@ -75,6 +129,9 @@ func (a *Adapter) saveAll() {
 	if a.cfg.Dir == "" {
 		return
 	}
+	a.files.Lock()
+	defer a.files.Unlock()
+	beside := a.keepApart()
 	a.mu.Lock()
 	all := a.groups()
 	a.mu.Unlock()
@@ -86,6 +143,7 @@ func (a *Adapter) saveAll() {
 			defer func() { <-slots }()
 			a.mu.Lock()
 			s := a.snapshot(g)
+			s.beside = beside
 			a.mu.Unlock()
 			if err := write(a.path(g.name), s); err != nil {
 				a.cfg.Log.Error("the state of adaptation can't be written", "series", g.name, "error", err)

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/quell-stream/quell/model"
 )
 
 // life drives a series through a drift, a promotion and a probation, and stops the
@@ -204,6 +206,73 @@ func TestDamagedState(t *testing.T) {
 			t.Errorf("%s: the log says %q", name, said.String())
 		}
 		l.s.a.Close()
+	}
+}
+
+// The model that series begin with is kept once, not with each of them, and is found
+// when they begin with another one since.
+func TestModelKeptApart(t *testing.T) {
+	first, other := identity(t), general(t)
+	cfg := quick(first)
+	cfg.Dir = t.TempDir()
+	raw, err := first.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := open(t, cfg)
+	for _, name := range []string{"x", "y"} {
+		newSensor(a, name, 1).feed(2100, slow, "normal")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	state, err := os.ReadFile(a.path("y"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if bytes.Contains(state, raw) {
+		t.Errorf("%d bytes of state hold the %d of the model", len(state), len(raw))
+	}
+	for _, m := range []*model.Model{first, other} {
+		cfg.Model = m
+		a := open(t, cfg)
+		for _, name := range []string{"x", "y"} {
+			if tr := a.track(name); tr.seen != 2100 || tr.serving.Name() != first.Name() {
+				t.Errorf("begun with %s: %s after %d slots is served by %s", m.Name(), name, tr.seen, tr.serving.Name())
+			}
+		}
+		if a.tracks["x"].serving != a.tracks["y"].serving {
+			t.Error("each has a copy of the model")
+		}
+		a.cancel() // not closed: the states stay as they are
+		a.wg.Wait()
+	}
+	if err := os.Remove(a.modelPath(first.Name())); err != nil {
+		t.Fatal(err)
+	}
+	var said strings.Builder
+	cfg.Log = slog.New(slog.NewTextHandler(&said, nil))
+	a = open(t, cfg)
+	defer a.Close()
+	if tr := a.track("x"); tr.seen != 0 || !strings.Contains(said.String(), "set aside") {
+		t.Errorf("without the file of the model: %d slots, %s", tr.seen, said.String())
+	}
+}
+
+// A state of version 3 holds all its models.
+func TestVersion3(t *testing.T) {
+	a := open(t, quick(identity(t)))
+	defer a.Close()
+	newSensor(a, "x", 1).feed(2100, slow, "normal")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	b, err := a.snapshot(a.tracks["x"].group).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[0] = 3
+	if _, ts, err := a.decode("x", b); err != nil || len(ts) != 1 || ts[0].seen != 2100 || ts[0].serving.Name() != a.cfg.Model.Name() {
+		t.Error(ts, err)
 	}
 }
 

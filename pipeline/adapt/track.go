@@ -194,6 +194,12 @@ func (a *Adapter) members(g *group) []*track { return membersIn(a.tracks, g) }
 func (a *Adapter) everyone(g *group) []*track { return append(a.members(g), membersIn(a.known, g)...) }
 
 func membersIn(tracks map[string]*track, g *group) []*track {
+	if g.name != "" { // it has the one series
+		if t := tracks[g.name]; t != nil && t.group == g {
+			return []*track{t}
+		}
+		return nil
+	}
 	var ts []*track
 	for _, name := range slices.Sorted(maps.Keys(tracks)) {
 		if t := tracks[name]; t.group == g {
