@@ -21,8 +21,11 @@ type Bank struct {
 	mu    sync.Mutex
 	known map[string]weak.Pointer[model.Model]
 
-	streams int                  // that have to Refer before anything is removed; 0: nothing is
-	used    map[string][]usedSet // what streams referred to lately
+	streams int                        // that have to Refer before anything is removed; 0: nothing is
+	used    map[string][]usedSet       // what streams referred to lately
+	held    map[string]map[string]bool // by stream the names of what it holds
+
+	files sync.Mutex // held while files come or go; taken before mu
 }
 
 // NewBank returns the bank in dir, which it creates.
@@ -30,7 +33,7 @@ func NewBank(dir string) (*Bank, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("model bank: %w", err)
 	}
-	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]usedSet)}, nil
+	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]usedSet), held: make(map[string]map[string]bool)}, nil
 }
 
 func (b *Bank) path(name string) string {
@@ -45,6 +48,33 @@ func (b *Bank) path(name string) string {
 // Save makes a model durable under its name, which holds its checksum: one that
 // is there already is left alone.
 func (b *Bank) Save(m *model.Model) error {
+	b.files.Lock()
+	defer b.files.Unlock()
+	return b.save(m)
+}
+
+// Hold is Save for a stream that is about to use the model: it stays until the stream
+// Refers, whatever others do meanwhile.
+func (b *Bank) Hold(stream string, m *model.Model) error {
+	b.files.Lock()
+	defer b.files.Unlock()
+	if err := b.save(m); err != nil {
+		return err
+	}
+	b.hold(stream, m.Name())
+	return nil
+}
+
+func (b *Bank) hold(stream, name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held[stream] == nil {
+		b.held[stream] = make(map[string]bool)
+	}
+	b.held[stream][name] = true
+}
+
+func (b *Bank) save(m *model.Model) error {
 	b.know(m)
 	if _, err := os.Stat(b.path(m.Name())); err == nil {
 		return nil
@@ -106,9 +136,13 @@ func (b *Bank) read(name string) (*model.Model, error) {
 	return m, nil
 }
 
-// put keeps a model that came as bytes, unless it is here already.
-func (b *Bank) put(name string, raw []byte) error {
-	if _, err := b.Load(name); err == nil {
+// put keeps a model that came as bytes, unless it is here already, until the stream
+// Refers.
+func (b *Bank) put(stream, name string, raw []byte) error {
+	b.files.Lock()
+	defer b.files.Unlock()
+	if _, err := b.read(name); err == nil {
+		b.hold(stream, name)
 		return nil
 	}
 	m, err := model.Decode(raw)
@@ -118,7 +152,11 @@ func (b *Bank) put(name string, raw []byte) error {
 	if m.Name() != name {
 		return fmt.Errorf("model bank: the bytes of %s are those of %s", name, m.Name())
 	}
-	return b.Save(m)
+	if err := b.save(m); err != nil {
+		return err
+	}
+	b.hold(stream, name)
+	return nil
 }
 
 // bytes returns those of a model that is in use or in the bank.

@@ -76,6 +76,8 @@ func (b *Bank) note(stream string, durable int64, names map[string]bool) {
 // needed since is needed. Nothing is removed before each of the bank's streams has said
 // so, and never where streams is 0.
 func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool) error {
+	b.files.Lock()
+	defer b.files.Unlock()
 	files, err := filepath.Glob(filepath.Join(b.dir, "*.quell"))
 	if err != nil {
 		return fmt.Errorf("model bank: %w", err)
@@ -88,7 +90,11 @@ func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool)
 	}
 	b.mu.Lock()
 	b.note(stream, durable, used)
+	delete(b.held, stream)
 	keep := map[string]bool{}
+	for _, names := range b.held {
+		maps.Copy(keep, names)
+	}
 	for _, sets := range b.used {
 		for _, set := range sets {
 			for name := range set.names {

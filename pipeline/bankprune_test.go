@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -117,6 +118,56 @@ func TestBankKeepsWhatACheckpointNames(t *testing.T) {
 	}
 	if !there(5) || !there(6) {
 		t.Error("what the checkpoint names, or one before it, is gone")
+	}
+}
+
+// TestBankHolds: what a stream is about to use stays until it has said what it needs,
+// however often others do meanwhile, and whether it was there before or came as bytes.
+func TestBankHolds(t *testing.T) {
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	bank.streams = 2
+	none := func(string) bool { return false }
+	refer := func(stream string, needs func(string) bool) {
+		t.Helper()
+		for range 2 * remembered {
+			if err := bank.Refer(stream, bank.Calls(stream), needs); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	refer("one", none)
+	refer("two", none)
+	there := func(m *model.Model) bool {
+		_, err := os.Stat(bank.path(m.Name()))
+		return err == nil
+	}
+	saved, sent := testModel(t, 1), testModel(t, 2)
+	raw, err := sent.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // it is there the second time
+		if err := errors.Join(bank.Hold("one", saved), bank.put("one", sent.Name(), raw)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refer("two", none)
+	if !there(saved) || !there(sent) {
+		t.Error("what another stream is about to use was removed")
+	}
+	refer("one", func(name string) bool { return name == sent.Name() })
+	refer("two", none)
+	if there(saved) || !there(sent) {
+		t.Errorf("what was not used after all is there: %v, what was: %v", there(saved), there(sent))
+	}
+	if err := os.Remove(bank.path(sent.Name())); err != nil {
+		t.Fatal(err)
+	}
+	if err := bank.put("one", sent.Name(), raw); err != nil || !there(sent) {
+		t.Errorf("a model in use whose file is gone was not kept: %v", err)
 	}
 }
 

@@ -111,6 +111,7 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	if err := w.checkpoint(hard, true); err != nil {
 		return err
 	}
+	w.refer()
 	if w.com.over.Load() { // it may not stand
 		first, term = fromCommitted(len(first)), 0
 	}
@@ -263,7 +264,7 @@ func (w *worker) inherit(p ingest.Partition, t *state.Taken) (part, error) {
 		return q, err
 	}
 	for name, raw := range t.Models {
-		if err := w.bank.put(name, raw); err != nil {
+		if err := w.bank.put(w.name, name, raw); err != nil {
 			return q, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 	}

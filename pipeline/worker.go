@@ -502,7 +502,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 				return err
 			}
 		}
-		if err := w.bank.Save(d.Switch.Model); err != nil {
+		if err := w.bank.Hold(w.name, d.Switch.Model); err != nil {
 			return err
 		}
 		d.Switch.Model = w.bank.know(d.Switch.Model)
