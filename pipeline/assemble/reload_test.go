@@ -194,8 +194,7 @@ func TestReloadTriesRotatedSecrets(t *testing.T) {
 	write(path, strings.Replace(text, "listen: off", "listen: off, token_file: "+token, 1))
 	write(password, "right")
 	write(token, "one token that is long enough")
-	p, r := running(t, path)
-	awaitReady(t, p)
+	_, r := running(t, path)
 	write(password, "wrong")
 	write(token, "another token that is long enough")
 	changed, restart, err := r.Reload(t.Context())
@@ -272,7 +271,8 @@ func parsed(t *testing.T, text string) *config.Config {
 	return cfg
 }
 
-// running runs the pipeline of a file until the test ends, and returns what reloads it.
+// running runs the pipeline of a file until the test ends, and returns it when it is
+// ready, with what reloads it.
 func running(t *testing.T, path string) (*pipeline.Pipeline, *Reloader) {
 	t.Helper()
 	cfg, _, err := config.Load(path)
@@ -293,6 +293,7 @@ func running(t *testing.T, path string) (*pipeline.Pipeline, *Reloader) {
 			t.Error(err)
 		}
 	})
+	awaitReady(t, p)
 	return p, NewReloader(path, cfg, opt, p)
 }
 
