@@ -1,5 +1,6 @@
 // Command skips reads the output of "go test -json" and fails on any test that
-// was skipped but is not in the list given as its argument.
+// was skipped but is not in the list given as its argument. Of a test that failed it
+// prints what that said.
 package main
 
 import (
@@ -29,27 +30,40 @@ func run() error {
 		}
 	}
 	passed, failed, skipped, bad := 0, 0, 0, 0
+	said := map[string]*strings.Builder{} // by tests that have not ended
 	sc := bufio.NewScanner(os.Stdin)
 	sc.Buffer(nil, 16<<20)
 	for sc.Scan() {
-		var e struct{ Action, Package, Test string }
+		var e struct{ Action, Package, Test, Output string }
 		if err := json.Unmarshal(sc.Bytes(), &e); err != nil || e.Test == "" {
 			continue // build output, and lines about whole packages
 		}
 		name := e.Package + "." + e.Test
 		switch e.Action {
+		case "output":
+			if said[name] == nil {
+				said[name] = new(strings.Builder)
+			}
+			said[name].WriteString(e.Output)
+			continue
 		case "pass":
 			passed++
 		case "fail":
 			failed++
 			fmt.Println("failed:", name)
+			if s := said[name]; s != nil {
+				fmt.Print(s)
+			}
 		case "skip":
 			skipped++
 			if !allowed[name] {
 				bad++
 				fmt.Println("skipped but not listed:", name)
 			}
+		default:
+			continue // it goes on
 		}
+		delete(said, name)
 	}
 	if err := sc.Err(); err != nil {
 		return err

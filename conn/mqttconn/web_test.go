@@ -66,10 +66,10 @@ func TestWebSocket(t *testing.T) {
 	} {
 		got := make(chan []byte, 2)
 		cl, err := mqttconn.Connect(t.Context(), c, mqttconn.Session{Clean: true, OnMessage: func(cl *mqttconn.Client, m paho.Message) {
-			got <- m.Payload()
-			if err := cl.Ack([]uint16{m.MessageID()}); err != nil {
+			if err := cl.Ack([]uint16{m.MessageID()}); err != nil { // before the test goes on to close
 				t.Error(err)
 			}
+			got <- m.Payload()
 		}})
 		if err != nil {
 			t.Fatalf("%s: %v", c, err)
