@@ -19,7 +19,7 @@ import (
 // compacted returns a state topic of the sources.
 func compacted(t *testing.T, c *kfake.Cluster, topic string, sources ...string) *Compacted {
 	t.Helper()
-	k, err := NewCompacted(CompactedConfig{Conn: kafkaconn.Config{Brokers: c.ListenAddrs(), LayoutAge: 200 * time.Millisecond},
+	k, err := NewCompacted(CompactedConfig{Conn: kafkaconn.Config{Brokers: c.ListenAddrs(), LayoutAge: time.Second},
 		Topic: topic, Sources: sources, Timeout: 5 * time.Second, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)

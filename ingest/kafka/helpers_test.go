@@ -43,7 +43,7 @@ func cluster(t testing.TB, opts ...kfake.Opt) *kfake.Cluster {
 // config returns a configuration with short waits.
 func config(c *kfake.Cluster, topics ...string) Config {
 	return Config{
-		Conn:           kafkaconn.Config{Brokers: c.ListenAddrs(), LayoutAge: 200 * time.Millisecond},
+		Conn:           kafkaconn.Config{Brokers: c.ListenAddrs(), LayoutAge: time.Second},
 		Topics:         topics,
 		Group:          "g",
 		SessionTimeout: 2 * time.Second,
