@@ -4,10 +4,10 @@
 #   packages.sh OUT [ARCH...]   ARCH: amd64 arm64 armv7; default: all
 #
 # VERSION is that of the packages, default 0.0.0 and the commit. nfpm runs by version and
-# is in no module graph.
+# is in no module graph; versions from 2.46 on need modules that not every module proxy serves.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.48.0
+nfpm=github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
 out=${1:?a folder}; shift
 [ $# -gt 0 ] || set -- amd64 arm64 armv7
 mkdir -p "$out"
