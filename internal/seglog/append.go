@@ -143,9 +143,15 @@ func (l *Log) takeBack(cause error) error {
 	return werr
 }
 
-// mend cuts off what a refused write may have left behind the durable records.
-// As long as that fails, nothing is appended.
+// mend cuts off what a refused write may have left behind the durable records, and
+// removes what was to be a segment. As long as that fails, nothing is appended.
 func (l *Log) mend() error {
+	if l.stray != "" {
+		if err := l.discard(l.stray); err != nil {
+			next := l.next.Load()
+			return &WriteError{From: next, To: next, Err: fmt.Errorf("can't remove a segment that was not begun: %w", err)}
+		}
+	}
 	if !l.repair {
 		return nil
 	}
@@ -208,9 +214,25 @@ func (l *Log) create(h header) (fsys.File, error) {
 		return l.fs.SyncDir(l.dir)
 	}()
 	if err != nil {
-		return nil, errors.Join(err, f.Close(), fsys.RemoveIfThere(l.fs, path))
+		return nil, errors.Join(err, f.Close(), l.discard(path))
 	}
+	l.stray = ""
 	return f, nil
+}
+
+// discard removes a file that did not become a segment, for good: were it there again
+// after a power failure, what is appended to the segment before it would count as sealed,
+// and what is torn of it, or belongs behind the file's name, as damage.
+func (l *Log) discard(path string) error {
+	l.stray = path
+	if err := fsys.RemoveIfThere(l.fs, path); err != nil {
+		return err
+	}
+	if err := l.fs.SyncDir(l.dir); err != nil {
+		return err
+	}
+	l.stray = ""
+	return nil
 }
 
 // begin makes the segment that l.active was just set to known, with size bytes

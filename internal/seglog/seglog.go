@@ -143,6 +143,7 @@ type Log struct {
 	synced  int64  // durable bytes in the active file
 	room    int64  // bytes in the active file, with the zeros behind what was flushed
 	repair  bool   // the file may be longer than synced: truncate before the next write
+	stray   string // a file that did not become a segment, and may come back: remove before the next write
 	closed  bool
 
 	next    atomic.Int64 // index of the next record
