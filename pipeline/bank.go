@@ -54,7 +54,7 @@ func (b *Bank) Save(m *model.Model) error {
 }
 
 // Hold is Save for a stream that is about to use the model: it stays until the stream
-// Refers, whatever others do meanwhile.
+// Refers, whatever others do meanwhile, and counts as used when it does.
 func (b *Bank) Hold(stream string, m *model.Model) error {
 	b.files.Lock()
 	defer b.files.Unlock()

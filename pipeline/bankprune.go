@@ -89,8 +89,9 @@ func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool)
 		}
 	}
 	b.mu.Lock()
-	b.note(stream, durable, used)
+	maps.Copy(used, b.held[stream]) // a checkpoint on its way may name it, even if nothing does any more
 	delete(b.held, stream)
+	b.note(stream, durable, used)
 	keep := map[string]bool{}
 	for _, names := range b.held {
 		maps.Copy(keep, names)

@@ -158,8 +158,15 @@ func TestBankHolds(t *testing.T) {
 	if !there(saved) || !there(sent) {
 		t.Error("what another stream is about to use was removed")
 	}
-	refer("one", func(name string) bool { return name == sent.Name() })
-	refer("two", none)
+	uses := func(name string) bool { return name == sent.Name() }
+	refer("one", uses)
+	if !there(saved) {
+		t.Error("what a checkpoint on its way may name was removed")
+	}
+	for range remembered {
+		refer("one", none)
+		refer("one", uses)
+	}
 	if there(saved) || !there(sent) {
 		t.Errorf("what was not used after all is there: %v, what was: %v", there(saved), there(sent))
 	}

@@ -111,7 +111,6 @@ func (w *worker) take(hard context.Context, a *ingest.Assignment) error {
 	if err := w.checkpoint(hard, true); err != nil {
 		return err
 	}
-	w.refer()
 	if w.com.over.Load() { // it may not stand
 		first, term = fromCommitted(len(first)), 0
 	}
