@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -449,10 +450,23 @@ func BenchmarkSlot(b *testing.B) {
 // being trained for it switches nothing.
 func TestDroppedSeriesIsForgotten(t *testing.T) {
 	a := open(t, quick(general(t)))
-	r := read(t, a)
+	for len(a.decisions) < cap(a.decisions) {
+		a.decisions <- pipelineDecision("filler")
+	}
 	drifted(newSensor(a, "x", 1), 60, "regime")
-	r.wait(t, "finetune.started")
+	for begun, late := false, late(t); !begun; { // and then it waits until somebody hears of it
+		select {
+		case <-late:
+			t.Fatal("nothing trains")
+		case <-time.After(time.Millisecond):
+		}
+		a.mu.Lock()
+		j := a.tracks["x"].group.job
+		begun = j != nil && j.started
+		a.mu.Unlock()
+	}
 	a.Dropped("x")
+	r := read(t, a)
 	r.wait(t, "finetune.finished")
 	settled(t, a, r)
 	if s := r.switched(); len(s) > 0 {
