@@ -178,7 +178,8 @@ func TestReaderStalls(t *testing.T) {
 	cfg := config(c, "in")
 	cfg.tune.answer = 50 * time.Millisecond
 	s := open(t, cfg)
-	message(t, s)
+	message(t, s).Ack.Done()
+	until(t, "commit of 1", func() bool { return committed(c, "in", 0) == 1 }) // it would come again where the group gives the silent member up
 	m.On.Store(true)
 	until(t, "the silence shows", func() bool { up, _ := s.Status(); return !up })
 	m.On.Store(false)
