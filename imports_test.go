@@ -84,6 +84,8 @@ var allowed = map[string][]string{
 	"test/release":             {},
 	"test/integration":         {"test/harness"},
 	"test/faults":              {"test/harness"},
+	"test/ops":                 {"test/harness"},
+	"test/docs":                {"test/harness"},
 	".ci":                      {},
 	".ci/quality":              {"model", "model/eval", "model/classic", "model/noise", "internal"},
 }

@@ -101,7 +101,11 @@ func TestChange(t *testing.T) {
 	go func() { done <- p.Run(t.Context()) }()
 	<-c.reached["a"]
 	<-c.reached["b"]
-	other, before := workerOf(p, "b"), p.Streams(t.Context())[0].Records
+	other, before := workerOf(p, "b"), int64(0)
+	eventually(t, "stream a tells of records", func() bool { // its worker may be busy for longer than is waited for an answer
+		before = p.Streams(t.Context())[0].Records
+		return before > 0
+	})
 	broken := errors.New("a model that is not there")
 	same := func() (Parts, error) { return Parts{Streams: []StreamConfig{c.stream(t, "a")}}, nil }
 	err = p.Change(t.Context(), Change{Streams: []string{"a"}, Make: func() (Parts, error) { return Parts{}, broken }, Back: same})

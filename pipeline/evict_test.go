@@ -273,13 +273,10 @@ func TestEvictFrees(t *testing.T) {
 	x := weak.Make(e.lanes["x"])
 	push(t, e, steady("y", 1200, 10))
 	push(t, e, steady("y", 1210, 10))
-	for range 20 { // a fit may still be at work on copies of its readings
-		if runtime.GC(); x.Value() == nil {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Error("a series that was forgotten is still in memory")
+	eventually(t, "a series that was forgotten is in memory no more", func() bool { // a fit may still be at work on copies of its readings
+		runtime.GC()
+		return x.Value() == nil
+	})
 }
 
 // TestBeyondMaxSeries: the readings of one message and time are one record, so that

@@ -225,11 +225,15 @@ func TestWhatIsShown(t *testing.T) {
 		if int(next) != len(src.log)-1 {
 			return
 		}
-		var err, err2, err3 error
-		_, series, err = p.Series(context.Background(), view.Query{Stream: "s", Limit: 1, Sort: view.ByName})
-		detail, err2 = p.OneSeries(context.Background(), "s", "y")
-		models, err3 = p.Models(context.Background())
-		if err := errors.Join(err, err2, err3); err != nil {
+		err := ErrBusy
+		for tries := 0; errors.Is(err, ErrBusy) && tries < 10; tries++ { // it may be at work on a chunk for longer than is waited for it
+			var err1, err2, err3 error
+			_, series, err1 = p.Series(context.Background(), view.Query{Stream: "s", Limit: 1, Sort: view.ByName})
+			detail, err2 = p.OneSeries(context.Background(), "s", "y")
+			models, err3 = p.Models(context.Background())
+			err = errors.Join(err1, err2, err3)
+		}
+		if err != nil {
 			t.Error(err)
 		}
 	}

@@ -20,7 +20,10 @@ import (
 // is one that it asks.
 func TestClient(t *testing.T) {
 	r := runPipeline(t, 2000, Config{Version: "1.0", Reload: nothingNew{}})
-	wait(t, "a drift", func() bool { return len(r.Events(pipeline.EventQuery{Kind: "drift", Limit: 1})) > 0 })
+	wait(t, "a drift, and the end of what came", func() bool {
+		d, err := r.OneSeries(t.Context(), "pumps", "jumps/1")
+		return err == nil && d.N > 1970 && len(r.Events(pipeline.EventQuery{Kind: "drift", Limit: 1})) > 0
+	})
 	var mu sync.Mutex
 	var asked []string
 	inner := r.server.Config.Handler

@@ -203,6 +203,13 @@ func TestIdleMakeRoom(t *testing.T) {
 				if err := ask(c); err != nil {
 					t.Fatalf("connection %d is not answered: %v", i, err)
 				}
+				if i == 1 { // an answer may be read before the server notes that its connection is idle
+					wait(t, "the first two to be idle", func() bool {
+						s.conns.mu.Lock()
+						defer s.conns.mu.Unlock()
+						return len(s.conns.idle) == 2
+					})
+				}
 				if i == mostConns/2 {
 					if err := ask(all[0]); err != nil {
 						t.Fatalf("the first one: %v", err)

@@ -4,13 +4,16 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -135,8 +138,16 @@ func TestLive(t *testing.T) {
 	if g := next(t, m, "grid"); len(g["series"].([]any)) != 2 {
 		t.Errorf("grid after a change %v", g)
 	}
-	r.feed.more <- 1
-	if tap := next(t, m, "tap"); tap["text"] == "" || tap["stream"] != "pumps" {
+	// What passes right behind something that was shown is not: with each status, once a
+	// second, there is more to show.
+	var tap message
+	for range 20 {
+		r.feed.more <- 1
+		if tap = nextOf(t, m, "tap", "status"); tap.event == "tap" {
+			break
+		}
+	}
+	if tap.event != "tap" || tap.data["text"] == "" || tap.data["stream"] != "pumps" {
 		t.Errorf("tap %v", tap)
 	}
 	stop()
@@ -176,20 +187,55 @@ func TestLiveIsBounded(t *testing.T) {
 
 // TestLiveOutlastsTheServersBounds: those are for requests that end.
 func TestLiveOutlastsTheServersBounds(t *testing.T) {
-	r := runPipeline(t, 10, Config{})
-	s := httptest.NewUnstartedServer(r.server.Config.Handler)
-	s.Config.ReadTimeout, s.Config.WriteTimeout = 300*time.Millisecond, 300*time.Millisecond
-	s.Start()
-	defer s.Close()
-	defer s.CloseClientConnections()
-	quick := *r
-	quick.server = s
-	m, stop := quick.listen("status")
-	defer stop()
-	for range 2 { // a second
-		next(t, m, "status")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		const bound = 300 * time.Millisecond
+		s := &http.Server{ReadTimeout: bound, WriteTimeout: bound, Handler: Handler(Config{View: &quiet{}, Token: testToken, Loopback: true, Gatherer: prometheus.NewRegistry()})}
+		here, there := net.Pipe()
+		conns := lone{make(chan net.Conn, 1)}
+		conns.waits <- there
+		ended := make(chan error, 1)
+		go func() { ended <- s.Serve(conns) }()
+		defer func() {
+			_ = here.Close()
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		}()
+		if _, err := io.WriteString(here, "GET /api/v1/live?topics=status HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer "+testToken+"\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+		began, lines := time.Now(), bufio.NewReader(here)
+		for n := 0; n < 3; { // one a second
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				t.Fatalf("after %s and %d messages: %v", time.Since(began), n, err)
+			}
+			if line == "event: status\n" {
+				n++
+			}
+		}
+		if took := time.Since(began); took < 2*bound {
+			t.Errorf("it took %s, which shows nothing", took)
+		}
+	})
 }
+
+// lone is a listener of the connections that wait in it.
+type lone struct{ waits chan net.Conn }
+
+func (l lone) Accept() (net.Conn, error) {
+	c, ok := <-l.waits
+	if !ok {
+		return nil, net.ErrClosed
+	}
+	return c, nil
+}
+
+func (l lone) Close() error   { close(l.waits); return nil }
+func (l lone) Addr() net.Addr { return &net.TCPAddr{} }
 
 // TestCloseEndsLiveStreams: a server that is closed does not wait for who watches.
 func TestCloseEndsLiveStreams(t *testing.T) {

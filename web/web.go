@@ -90,6 +90,7 @@ type Server struct {
 	srv    *http.Server
 	addr   string
 	secure bool // with TLS; http.Server gives itself a TLSConfig, whatever is served
+	conns  *few
 	done   chan struct{}
 }
 
@@ -112,9 +113,9 @@ func Listen(addr string, c Config, log *slog.Logger) (*Server, error) {
 	if !c.Loopback && c.TLS == nil {
 		log.Warn("the token travels in the clear: add http.tls, or put a proxy in front that has it", "listen", s.addr)
 	}
-	limited := newFew(ln, mostConns)
-	s.srv.ConnState = limited.state
-	ln = limited
+	s.conns = newFew(ln, mostConns)
+	s.srv.ConnState = s.conns.state
+	ln = s.conns
 	if c.TLS != nil {
 		ln = tls.NewListener(ln, c.TLS)
 	}

@@ -3,7 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net"
+	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +17,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/quell-stream/quell/conn/mqttconn/mqtttest"
+	"github.com/quell-stream/quell/test/harness"
 )
 
 func TestMain(m *testing.M) {
@@ -66,27 +67,32 @@ func freePort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: freeport NAME")
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := harness.FreePorts(0, 1)
 	ts.Check(err)
-	_, port, err := net.SplitHostPort(ln.Addr().String())
-	ts.Check(err)
-	ts.Check(ln.Close())
-	ts.Setenv(args[0], port)
+	ts.Setenv(args[0], strconv.Itoa(port))
 }
 
-// await waits until a URL answers: await URL.
+// await waits until a URL, asked with a token, answers with a text in it: await URL TOKEN
+// TEXT.
 func await(ts *testscript.TestScript, neg bool, args []string) {
-	if neg || len(args) != 1 {
-		ts.Fatalf("usage: await URL")
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: await URL TOKEN TEXT")
 	}
+	req, err := http.NewRequest(http.MethodGet, args[0], nil)
+	ts.Check(err)
+	req.Header.Set("Authorization", "Bearer "+args[1])
 	for end := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		res, err := http.Get(args[0])
+		var b []byte
+		res, err := http.DefaultClient.Do(req)
 		if err == nil {
+			b, err = io.ReadAll(res.Body)
 			ts.Check(res.Body.Close())
+		}
+		if strings.Contains(string(b), args[2]) {
 			return
 		}
 		if time.Now().After(end) {
-			ts.Fatalf("%v", err)
+			ts.Fatalf("no answer with %q: %s, %v", args[2], b, err)
 		}
 	}
 }

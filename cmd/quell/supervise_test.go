@@ -73,21 +73,32 @@ func TestServiceManagerIsTold(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", socket)
 	t.Setenv("WATCHDOG_USEC", "40000")
 	t.Setenv("WATCHDOG_PID", "")
-	hear := func(want string) (before []string) {
-		t.Helper()
-		for {
-			if err := c.SetReadDeadline(time.Now().Add(20 * time.Second)); err != nil {
-				t.Fatal(err)
-			}
-			b := make([]byte, 4096)
+	// The socket holds ten datagrams: who tells more waits, and gives up, until they are read.
+	told := make(chan string, 10_000)
+	go func() {
+		defer close(told)
+		for b := make([]byte, 4096); ; {
 			n, err := c.Read(b)
 			if err != nil {
-				t.Fatalf("waiting for %q: %v", want, err)
+				return // the test has ended
 			}
-			if strings.HasPrefix(string(b[:n]), want) {
-				return append(before, string(b[:n]))
+			told <- string(b[:n])
+		}
+	}()
+	hear := func(want string) (before []string) {
+		t.Helper()
+		for late := time.After(20 * time.Second); ; {
+			select {
+			case s, ok := <-told:
+				if before = append(before, s); !ok {
+					t.Fatalf("the socket was closed before it was told %q", want)
+				}
+				if strings.HasPrefix(s, want) {
+					return before
+				}
+			case <-late:
+				t.Fatalf("never told %q", want)
 			}
-			before = append(before, string(b[:n]))
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())

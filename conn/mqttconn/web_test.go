@@ -19,17 +19,17 @@ import (
 
 	"github.com/quell-stream/quell/conn"
 	"github.com/quell-stream/quell/conn/mqttconn"
+	"github.com/quell-stream/quell/test/harness"
 )
 
 // webBroker starts a broker that is reached by WebSocket, and returns where.
 func webBroker(t *testing.T, secure *tls.Config) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0") // the broker's listener can't choose a port itself
+	port, err := harness.FreePorts(0, 1) // the broker's listener can't choose a port itself
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().String()
-	l.Close()
+	addr := harness.Address(port)
 	srv := mqtt.New(&mqtt.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err := srv.AddHook(new(auth.AllowHook), nil); err != nil {
 		t.Fatal(err)

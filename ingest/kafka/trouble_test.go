@@ -19,17 +19,9 @@ import (
 
 func TestBrokerUnreachable(t *testing.T) {
 	t.Parallel()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
 	c := cluster(t)
 	cfg := config(c, "in")
-	cfg.Conn.Brokers = []string{addr}
+	cfg.Conn.Brokers = []string{"127.0.0.1:1"}
 	s := open(t, cfg)
 	if up, err := s.Status(); up || err == nil {
 		t.Errorf("Status before the first contact: up %v, error %v", up, err)
@@ -186,7 +178,8 @@ func TestReaderStalls(t *testing.T) {
 	cfg := config(c, "in")
 	cfg.tune.answer = 50 * time.Millisecond
 	s := open(t, cfg)
-	message(t, s)
+	message(t, s).Ack.Done()
+	until(t, "commit of 1", func() bool { return committed(c, "in", 0) == 1 }) // it would come again where the group gives the silent member up
 	m.On.Store(true)
 	until(t, "the silence shows", func() bool { up, _ := s.Status(); return !up })
 	m.On.Store(false)

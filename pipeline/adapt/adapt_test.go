@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -30,13 +31,17 @@ func TestDriftToSwitch(t *testing.T) {
 	var names []string
 	for range 2 {
 		a := open(t, quick(base))
-		r := read(t, a)
+		hold(a) // with windows behind its end one more fine-tune would begin
 		s := newSensor(a, "pump-1", 1)
 		drifted(s, 4, "regime")
-		if k := r.kinds(); len(k) != 0 {
-			t.Fatalf("after 3 whole windows there is %v", k)
+		if j := jobOf(a, "pump-1"); j != nil {
+			t.Fatalf("after 3 whole windows there is a fine-tune on %d", len(j.recent))
 		}
 		s.feed(61*256, pulses, "regime") // in case the gate asks for more windows
+		if jobOf(a, "pump-1") == nil {
+			t.Fatal("there is no fine-tune")
+		}
+		r := read(t, a)
 		r.wait(t, "model.promoted")
 		if diff := cmp.Diff([]string{"finetune.started", "finetune.finished", "model.promoted"}, r.kinds()); diff != "" {
 			t.Error(diff)
@@ -270,12 +275,13 @@ func TestShared(t *testing.T) {
 	cfg := quick(base)
 	cfg.Shared = true
 	a := open(t, cfg)
-	r := read(t, a)
+	hold(a) // until all slots are there, as in TestDriftToSwitch
 	one, two, other := newSensor(a, "one", 1), newSensor(a, "two", 2), newSensor(a, "other", 3)
 	a.Serving("other", identity(t)) // as where another look-ahead fits its rate
 	two.feed(20*256, slow, "normal")
 	other.feed(20*256, slow, "normal")
 	drifted(one, 60, "regime")
+	r := read(t, a)
 	r.wait(t, "model.promoted")
 	settled(t, a, r)
 	var to []string
@@ -303,9 +309,7 @@ func TestTapNeverWaits(t *testing.T) {
 	cfg := quick(trained(t, "base", 30, slow))
 	cfg.Steps, cfg.CPUShare = 1<<30, .01
 	a := open(t, cfg)
-	for len(a.decisions) < cap(a.decisions) {
-		a.decisions <- pipelineDecision("filler")
-	}
+	hold(a)
 	s := newSensor(a, "x", 1)
 	drifted(s, 12, "regime")
 	// The background now waits for a reader.
@@ -334,9 +338,7 @@ func TestTapNeverWaits(t *testing.T) {
 
 func TestCloseWhileNobodyReads(t *testing.T) {
 	a := open(t, quick(identity(t)))
-	for len(a.decisions) < cap(a.decisions) {
-		a.decisions <- pipelineDecision("filler")
-	}
+	hold(a)
 	s := newSensor(a, "x", 1)
 	drifted(s, 12, "regime")
 	a.Close()
@@ -449,10 +451,21 @@ func BenchmarkSlot(b *testing.B) {
 // being trained for it switches nothing.
 func TestDroppedSeriesIsForgotten(t *testing.T) {
 	a := open(t, quick(general(t)))
-	r := read(t, a)
+	hold(a)
 	drifted(newSensor(a, "x", 1), 60, "regime")
-	r.wait(t, "finetune.started")
+	for begun, late := false, late(t); !begun; { // and then it waits until somebody hears of it
+		select {
+		case <-late:
+			t.Fatal("nothing trains")
+		case <-time.After(time.Millisecond):
+		}
+		j := jobOf(a, "x")
+		a.mu.Lock()
+		begun = j != nil && j.started
+		a.mu.Unlock()
+	}
 	a.Dropped("x")
+	r := read(t, a)
 	r.wait(t, "finetune.finished")
 	settled(t, a, r)
 	if s := r.switched(); len(s) > 0 {

@@ -203,8 +203,23 @@ type reader struct {
 	done     chan struct{}
 }
 
-// marker is the kind of an event that only tests send.
-const marker = "marker"
+// marker and filler are the kinds of events that only tests send.
+const marker, filler = "marker", "filler"
+
+// hold has the background wait with what it says next until somebody reads. A fine-tune
+// that begins says so before it trains.
+func hold(a *Adapter) {
+	for len(a.decisions) < cap(a.decisions) {
+		a.decisions <- pipelineDecision(filler)
+	}
+}
+
+// jobOf returns the fine-tune of a series, nil where there is none.
+func jobOf(a *Adapter, series string) *job {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.tracks[series].group.job
+}
 
 // switched returns the switches so far.
 func (r *reader) switched() []pipeline.Switch {
@@ -220,6 +235,9 @@ func read(t *testing.T, a *Adapter) *reader {
 		for {
 			select {
 			case d := <-a.Decisions():
+				if d.Event != nil && d.Event.Kind == filler {
+					continue
+				}
 				if d.Event != nil && d.Event.Kind == marker {
 					r.marks <- struct{}{}
 					continue

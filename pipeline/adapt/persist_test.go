@@ -411,9 +411,10 @@ func TestAudit(t *testing.T) {
 	cfg.Dir = t.TempDir()
 	cfg.Now = func() time.Time { return time.Unix(1700000000, 0) }
 	a := open(t, cfg)
-	r := read(t, a)
+	hold(a) // until all slots are there, as in TestDriftToSwitch
 	s := newSensor(a, "x", 1)
 	drifted(s, 60, "regime")
+	r := read(t, a)
 	r.wait(t, "model.promoted")
 	settled(t, a, r)
 	m := r.switched()[0].Model

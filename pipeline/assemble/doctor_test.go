@@ -29,7 +29,7 @@ func findings(t *testing.T, text string) string {
 		t.Fatal(err, warnings)
 	}
 	var b strings.Builder
-	Doctor(t.Context(), cfg, 2*time.Second, func(f Finding) {
+	Doctor(t.Context(), cfg, 20*time.Second, func(f Finding) {
 		fmt.Fprintf(&b, "%s %s %s: %s\n", f.Status, f.Subject, f.Check, f.Detail)
 		if (f.Status == FindingFail || f.Status == FindingWarn) != (f.Fix != "") {
 			t.Errorf("a failure and what to do belong together: %+v", f)

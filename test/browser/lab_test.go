@@ -104,9 +104,11 @@ func eval[T any](p *tab, expression string) T {
 	return v
 }
 
-// wait waits until an expression is true.
+// wait waits until an expression is true: for at least 20 s, since how soon that is says
+// more of the machine than of the page.
 func (p *tab) wait(what, expression string, patience time.Duration) {
 	p.t.Helper()
+	patience = max(patience, 20*time.Second)
 	for end := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		if eval[bool](p, "!!("+expression+")") {
 			return

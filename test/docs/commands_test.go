@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/quell-stream/quell/test/harness"
 )
 
 // patience is how long a command may take. It bounds one that hangs.
@@ -73,12 +75,11 @@ type process struct {
 }
 
 func newShell(t *testing.T, dir string) *shell {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := harness.FreePorts(0, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer ln.Close()
-	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")+":/usr/sbin", fmt.Sprintf("PORT=%d", ln.Addr().(*net.TCPAddr).Port), "NO_COLOR=1")
+	env := append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH")+":/usr/sbin", fmt.Sprintf("PORT=%d", port), "NO_COLOR=1")
 	s := &shell{t: t, dir: dir, env: env}
 	t.Cleanup(func() {
 		for _, p := range append(s.going, s.aside...) {

@@ -12,6 +12,8 @@ import (
 	"github.com/Shopify/toxiproxy/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/rs/zerolog"
+
+	"github.com/quell-stream/quell/test/harness"
 )
 
 // link is a way to a broker with a fault proxy in it.
@@ -21,9 +23,17 @@ type link struct {
 	ill   []string // toxics at work
 }
 
-// newLink opens a way from a port, or a free one for "127.0.0.1:0", to an address.
+// newLink opens a way from a port, or a free one for "127.0.0.1:0", to an address. While
+// the way is cut nobody listens there: a free one is none that a connection is given.
 func newLink(t *testing.T, from, to string) *link {
 	t.Helper()
+	if from == "127.0.0.1:0" {
+		port, err := harness.FreePorts(lab.From, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		from = harness.Address(port)
+	}
 	zerolog.SetGlobalLevel(zerolog.Disabled) // toxics have a logger of their own
 	server := toxiproxy.NewServer(toxiproxy.NewMetricsContainer(prometheus.NewRegistry()), zerolog.Nop())
 	l := &link{t: t, proxy: toxiproxy.NewProxy(server, "link", from, to)}

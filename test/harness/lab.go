@@ -5,8 +5,6 @@ package harness
 import (
 	"flag"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -139,9 +137,6 @@ func (l *Lab) NeedBrokers(t *testing.T) {
 // Root returns the root of the repository, as a suite in a folder of test sees it.
 func Root() string { return filepath.Join("..", "..") }
 
-// Address is a port of this machine.
-func Address(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
-
 // Script runs one of the scripts that start and stop brokers. Its output goes
 // to a file, because a broker that inherited a pipe would keep it open.
 func Script(name string, args ...string) error {
@@ -158,32 +153,4 @@ func Script(name string, args ...string) error {
 		return fmt.Errorf("%s %s: %w\n%s", name, strings.Join(args, " "), err, text)
 	}
 	return nil
-}
-
-// FreePorts returns the first of n successive ports from a port on, 0 standing for
-// 20,000, that nobody listens on. They are below those that outgoing connections
-// are given: one of them may take a port between the look and the broker's start.
-func FreePorts(from, n int) (int, error) {
-	if from == 0 {
-		from = 20_000
-	}
-	const to = 32_000
-	for range 100 {
-		first := from + rand.IntN(to-from)
-		if free(first, n) {
-			return first, nil
-		}
-	}
-	return 0, fmt.Errorf("found no %d free ports in a row", n)
-}
-
-func free(first, n int) bool {
-	for port := first; port < first+n; port++ {
-		l, err := net.Listen("tcp", Address(port))
-		if err != nil {
-			return false
-		}
-		l.Close()
-	}
-	return true
 }

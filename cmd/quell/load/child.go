@@ -2,9 +2,11 @@ package load
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -114,13 +116,19 @@ func (c *Child) Stop() error {
 	return nil
 }
 
-// FreeAddress returns an address of this machine that nobody listens on.
+// FreeAddress returns an address of this machine that nobody listens on. Its port is below
+// those that outgoing connections are given: one of them may take a port before the child
+// listens on it.
 func FreeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	var first error
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)))
+		if err == nil {
+			return l.Addr().String(), l.Close()
+		}
+		first = cmp.Or(first, err)
 	}
-	return l.Addr().String(), l.Close()
+	return "", first
 }
 
 // tail keeps the end of what is written to it.

@@ -6,8 +6,10 @@ package mqtttest
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"sync"
 	"testing"
@@ -46,14 +48,22 @@ type Message struct {
 	Retain  bool
 }
 
-// Start starts a broker that the test's clean-up stops.
+// Start starts a broker that the test's clean-up stops. Its port is below those that
+// outgoing connections are given: while it is stopped one of them, and be it of who tries
+// to reach it, could be given the port.
 func Start(t testing.TB, rules Rules) *Broker {
 	t.Helper()
-	return StartAt(t, "127.0.0.1:0", rules)
+	return start(t, rules, func() string { return fmt.Sprintf("127.0.0.1:%d", 20_000+rand.IntN(12_000)) })
 }
 
 // StartAt starts a broker at an address, such as that of one that was stopped.
 func StartAt(t testing.TB, addr string, rules Rules) *Broker {
+	t.Helper()
+	return start(t, rules, func() string { return addr })
+}
+
+// start starts a broker at the first address that it can listen on.
+func start(t testing.TB, rules Rules, address func() string) *Broker {
 	t.Helper()
 	s := mqtt.New(&mqtt.Options{
 		InlineClient: true,
@@ -62,9 +72,16 @@ func StartAt(t testing.TB, addr string, rules Rules) *Broker {
 	if err := s.AddHook(&hook{rules: rules}, nil); err != nil {
 		t.Fatal(err)
 	}
-	l := &gate{TCP: listeners.NewTCP(listeners.Config{ID: "tcp", Address: addr})}
-	if err := s.AddListener(l); err != nil {
-		t.Fatal(err)
+	var l *gate
+	for tries := 1; ; tries++ {
+		l = &gate{TCP: listeners.NewTCP(listeners.Config{ID: "tcp", Address: address()})}
+		err := s.AddListener(l)
+		if err == nil {
+			break
+		}
+		if tries == 100 {
+			t.Fatal(err)
+		}
 	}
 	if err := s.Serve(); err != nil {
 		t.Fatal(err)
