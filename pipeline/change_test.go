@@ -165,6 +165,11 @@ func TestChangeOfLostSink(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- p.Run(t.Context()) }()
 	eventually(t, "the sink was tried", func() bool { return *p.sinks()[0].state.Load() == circuitOpen })
+	eventually(t, "the stream runs", func() bool { // sinks are tried before
+		p.change.mu.RLock()
+		defer p.change.mu.RUnlock()
+		return p.change.ctx != nil
+	})
 	parts := func(s sink.Sink) func() (Parts, error) {
 		return func() (Parts, error) {
 			o := outlet
