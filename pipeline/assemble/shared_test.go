@@ -134,12 +134,20 @@ func TestReplicasShareTheModel(t *testing.T) {
 	if !out.all(devices, other.Name()) {
 		t.Errorf("the series are served by %v, want %s", out.by, other.Name())
 	}
+	// It may serve before it is said again.
+	last := state.Promotion{Term: term}
+	for err == nil && last.Term == term {
+		var news []state.Promotion
+		if news, err = earlier.News(ctx); len(news) > 0 {
+			last = news[len(news)-1]
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 	stop()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	news, err := earlier.News(t.Context())
-	if err != nil || len(news) != 1 || news[0].Name != other.Name() || news[0].Term == term {
-		t.Errorf("the model topic has %d promotions, %v", len(news), err)
+	if news, nerr := earlier.News(t.Context()); err != nil || nerr != nil || len(news) > 0 || last.Name != other.Name() {
+		t.Errorf("the model topic has %s of term %d, and %d promotions more: %v, %v", last.Name, last.Term, len(news), err, nerr)
 	}
 }
