@@ -72,13 +72,18 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 		*g = *New(g.panel, len(g.channels))
 		return src, fmt.Errorf("guard state: %w", err)
 	}
+	g.tidy()
 	return r.Rest(), nil
 }
 
 // oldest returns the slot from which on readings may still be wanted.
 func (c *channel) oldest(g *Guard) int64 {
+	return max(0, min(c.unsettled(g), g.in-block), g.in-ring) // a block is for the next spectrum
+}
+
+// unsettled returns the slot from which on filters may still want readings.
+func (c *channel) unsettled(g *Guard) int64 {
 	from := g.in - settle - int64(g.panel.lookahead) - 1
-	from = min(from, g.in-block) // for the next spectrum
 	if c.judged.open {
 		from = min(from, c.judged.start-settle)
 	}
@@ -86,7 +91,7 @@ func (c *channel) oldest(g *Guard) int64 {
 	if s := g.schedule; g.out >= s.base && s.gathers(g.out) {
 		from = min(from, g.out-int64(s.place(g.out))-settle)
 	}
-	return max(0, from, g.in-ring)
+	return max(0, from)
 }
 
 func (c *channel) appendState(dst []byte, g *Guard) []byte {
@@ -126,6 +131,8 @@ func (c *channel) restore(r *wire.Reader, g *Guard, single bool) {
 	if from < max(0, g.in-ring) || from > g.in {
 		r.Fail(errors.New("readings out of order"))
 	}
+	c.raw = newReadings()
+	c.raw.keep(int(g.in-from), from)
 	for t := from; t < g.in && r.Err() == nil; t++ {
 		c.raw.set(t, r.F64())
 	}

@@ -16,6 +16,7 @@ var owners = [...]struct{ function, owner string }{
 	{"pipeline.(*laneGuard).push", "second run of the net"},
 	{"model/nonlocal.", "earlier cycles"},
 	{"guard.(*mixer).", "guard: what is mixed in"},
+	{"guard.newReadings", "guard: readings"},
 	{"guard.(*readings).", "guard: readings"},
 	{"noise.NewColour", "colour"},
 	{"guard.(*Colour).", "colour"},
