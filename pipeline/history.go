@@ -32,7 +32,7 @@ func (h *history) add(cols []model.Column) {
 	c := h.channels
 	n := h.slots * c
 	most := n + n/8/c*c
-	if over := len(h.x) + len(cols) - most; over > 0 {
+	if len(cols) > n || len(h.x)+len(cols) > most {
 		h.drop(min(len(h.x), len(h.x)+len(cols)-n))
 	}
 	if need := len(h.x) + min(len(cols), n); need > cap(h.x) {
