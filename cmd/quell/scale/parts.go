@@ -57,13 +57,10 @@ func exact() (restore func()) {
 	was := runtime.MemProfileRate
 	runtime.MemProfileRate = 1
 	for range 16 { // it takes hold with the next sample at the rate before
-		sunk = make([]byte, 1<<20)
+		runtime.KeepAlive(make([]byte, 1<<20)) // too large for a stack
 	}
-	sunk = nil
 	return func() { runtime.MemProfileRate = was }
 }
-
-var sunk []byte
 
 // owned returns the bytes in use by owner, as of the latest collection.
 func owned() map[string]int64 {
