@@ -23,7 +23,8 @@ type judged struct {
 //
 // There is one of each of 130 filters, so they are kept in single precision, rounded once
 // a block: of a risk of a hundredth of σ² that is a share of 1e-5, and verdicts go by a
-// fiftieth of a risk. σ² that is taken from a loss, and intervals with it, are off by 1e-8.
+// fiftieth of a risk. σ² that is taken from a loss is off by 1e-8, and with it intervals
+// and filters that are learnt.
 type tally struct {
 	slots   float32
 	squares float32 // Σ (y-x̂)²
