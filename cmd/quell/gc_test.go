@@ -9,28 +9,9 @@ import (
 
 func TestPercentFor(t *testing.T) {
 	for live, want := range map[uint64]int{0: 400, 1 << 20: 400, 16 << 20: 200, 64 << 20: 50, 1 << 30: 25, 1 << 40: 25} {
-		for halved := range mostHalved + 1 {
-			if got := percentFor(live, halved); got != want>>halved {
-				t.Errorf("%d bytes, halved %d times: %d %%, want %d", live, halved, got, want>>halved)
-			}
+		if got := percentFor(live); got != want {
+			t.Errorf("%d bytes: %d %%, want %d", live, got, want)
 		}
-	}
-}
-
-// TestHalve: collections that cost next to nothing come more often, dear ones less often.
-func TestHalve(t *testing.T) {
-	for _, c := range []struct {
-		halved, want int
-		share        float64
-	}{
-		{0, 1, .001}, {1, 2, .009}, {2, 2, .001}, {1, 1, .015}, {2, 1, .03}, {1, 0, .5}, {0, 0, .5},
-	} {
-		if got := halve(c.halved, 7*c.share, 7); got != c.want {
-			t.Errorf("halved %d times, at %g of the processors: %d times, want %d", c.halved, c.share, got, c.want)
-		}
-	}
-	if got := halve(1, 0, 0); got != 1 {
-		t.Errorf("where nothing is known: halved %d times, want as before", got)
 	}
 }
 
@@ -46,11 +27,11 @@ func TestTidy(t *testing.T) {
 	}
 	end := tidy()
 	room := make([]byte, 256<<20) // in use
-	for deadline := time.Now().Add(10 * time.Second); percent() > leastPercent && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); percent() != leastPercent && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 		runtime.GC()
 	}
-	if got := percent(); got > leastPercent || got < leastPercent>>mostHalved {
-		t.Errorf("with 256 MiB in use the heap may grow by %d %%, want %d or what is left when that is halved", got, leastPercent)
+	if got := percent(); got != leastPercent {
+		t.Errorf("with 256 MiB in use the heap may grow by %d %%, want %d", got, leastPercent)
 	}
 	runtime.KeepAlive(room)
 	end()
