@@ -3,6 +3,8 @@ package drift
 import (
 	"fmt"
 	"math"
+
+	"github.com/quell-stream/quell/internal/wire"
 )
 
 // LocalLevelConfig holds the parameters of LocalLevel.
@@ -82,7 +84,7 @@ type LocalLevel struct {
 
 	level, variance float64
 	before          float64     // variance when the drift opened
-	past            []pastLevel // a ring of Window+1 samples
+	past            []pastLevel // a ring of Window+1 samples, from when it is fitted on
 	at              int         // of the next, and so of the oldest
 	known           int         // entries of past that may be judged
 	z               [means]float64
@@ -92,6 +94,8 @@ type LocalLevel struct {
 	peak    [means]float64 // largest |z| since all were below Close
 
 	habit habit
+
+	whole bool // a snapshot of version 3 is being read
 }
 
 // means is the number of means that are compared with the level, each of a
@@ -107,15 +111,12 @@ type pastLevel struct{ x, level, variance float64 }
 // NewLocalLevel returns a LocalLevel. It panics where cfg does not validate.
 func NewLocalLevel(cfg LocalLevelConfig) *LocalLevel {
 	mustValidate("locallevel", cfg)
-	d := &LocalLevel{cfg: cfg, past: make([]pastLevel, cfg.Window+1)}
-	d.Reset()
-	return d
+	return &LocalLevel{cfg: cfg}
 }
 
 // Reset forgets everything but the parameters.
 func (d *LocalLevel) Reset() {
-	clear(d.past)
-	*d = LocalLevel{cfg: d.cfg, past: d.past}
+	*d = LocalLevel{cfg: d.cfg}
 }
 
 // Update feeds one value. It returns Drift while a drift is open, and Warning
@@ -326,18 +327,28 @@ func (d *LocalLevel) code(c *codec) {
 	for k := range d.z {
 		c.f64(&d.size[k], &d.z[k], &d.peak[k])
 	}
+	if d.past == nil && (d.fitted || d.whole) { // it is being read
+		d.past = make([]pastLevel, d.cfg.Window+1)
+	}
 	for i := range d.past {
 		c.f64(&d.past[i].x, &d.past[i].level, &d.past[i].variance)
 	}
+	if d.whole = false; !d.fitted {
+		d.past = nil
+	}
 	c.count(&d.at, &d.known)
-	if d.at >= len(d.past) || d.known > len(d.past) || !d.fitted && len(d.cal) >= d.cfg.Calibration {
+	if d.at > d.cfg.Window || d.known > d.cfg.Window+1 || !d.fitted && len(d.cal) >= d.cfg.Calibration {
 		c.r.Fail(errForeign)
 		d.at, d.known = 0, 0
 	}
 }
 
-// localLevelState marks a snapshot of a LocalLevel, version 3.
-const localLevelState = 0x10c03
+// localLevelState marks a snapshot of a LocalLevel, version 4. One of version 3 is read
+// too: it has the latest samples also where nothing is fitted.
+const (
+	localLevelState  = 0x10c04
+	localLevelState3 = 0x10c03
+)
 
 // AppendState appends a snapshot, parameters included.
 func (d *LocalLevel) AppendState(dst []byte) []byte {
@@ -346,7 +357,12 @@ func (d *LocalLevel) AppendState(dst []byte) []byte {
 
 // RestoreState reads a snapshot back. On an error the detector is unchanged.
 func (d *LocalLevel) RestoreState(src []byte) ([]byte, error) {
-	return restoreState(d, "locallevel", localLevelState, src, NewLocalLevel)
+	if wire.NewReader(src).U64() != localLevelState3 {
+		return restoreState(d, "locallevel", localLevelState, src, NewLocalLevel)
+	}
+	return restoreState(d, "locallevel", localLevelState3, src, func(cfg LocalLevelConfig) *LocalLevel {
+		return &LocalLevel{cfg: cfg, whole: true}
+	})
 }
 
 // Size returns how far the latest samples are off, in usual sizes, and how far opens a

@@ -18,7 +18,7 @@ func (d *LocalLevel) fit() {
 	}
 	d.q, d.r = fitLocalLevel(x)
 	d.hold = min(d.q, farRate(x, d.span(1)))
-	d.level, d.variance = x[0], d.r
+	d.level, d.variance, d.past = x[0], d.r, make([]pastLevel, d.cfg.Window+1)
 	var squares, most [means]float64
 	v := make([]float64, 0, len(x))
 	for i, raw := range d.cal {

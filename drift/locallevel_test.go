@@ -1,6 +1,8 @@
 package drift
 
 import (
+	"bytes"
+	"encoding/binary"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -63,6 +65,39 @@ func TestLocalLevelFit(t *testing.T) {
 		wantQ, wantR := c.step*c.step, c.noise*c.noise
 		if q > 2*wantQ+1e-4 || q < wantQ/2 || c.noise >= c.step && (r > 1.2*wantR || r < wantR/1.2) {
 			t.Errorf("steps of %v, noise of %v: q = %.4g, r = %.4g, want about %.4g and %.4g", c.step, c.noise, q, r, wantQ, wantR)
+		}
+	}
+}
+
+// TestLocalLevelReadsVersion3: a snapshot of version 3, which had room for the latest
+// samples from the beginning on, goes on as one of today's.
+func TestLocalLevelReadsVersion3(t *testing.T) {
+	xs := wandering(3, 900, .1, 1)
+	for _, n := range []int{100, 700} { // learning, and fitted
+		d := NewLocalLevel(DefaultLocalLevel())
+		for _, x := range xs[:n] {
+			d.Update(x)
+		}
+		today := d.AppendState(nil)
+		earlier := binary.LittleEndian.AppendUint64(nil, localLevelState3)
+		if d.fitted {
+			earlier = append(earlier, today[8:]...)
+		} else { // at and known come last
+			end := len(today) - 16
+			earlier = append(append(append(earlier, today[8:end]...), make([]byte, 24*(d.cfg.Window+1))...), today[end:]...)
+		}
+		old := NewLocalLevel(DefaultLocalLevel())
+		rest, err := old.RestoreState(append(earlier, 1, 2))
+		if err != nil || len(rest) != 2 {
+			t.Fatalf("after %d samples: %v, %d bytes left", n, err, len(rest))
+		}
+		if !bytes.Equal(old.AppendState(nil), today) {
+			t.Errorf("after %d samples it is read as another state", n)
+		}
+		for i, x := range xs[n:] {
+			if a, b := d.Update(x), old.Update(x); a != b || d.level != old.level || d.z != old.z {
+				t.Fatalf("%d samples after %d: %v, want %v", i, n, b, a)
+			}
 		}
 	}
 }

@@ -131,26 +131,25 @@ func (g *laneGuard) ready(l *lane, cols []model.Column) (*model.Stream, []model.
 		if err != nil {
 			panic("pipeline: a second stream of a model that has one: " + err.Error())
 		}
-		past := l.history.columns()
-		st.Warm(g.nudge(nil, l, past, in-int64(len(past)/c)), in)
+		past := l.columns()
+		g.nudge(past, l, in-int64(len(past)/c))
+		st.Warm(past, in)
 		g.second = st
 	}
-	g.cols = g.nudge(g.cols[:0], l, cols, in)
+	g.cols = append(g.cols[:0], cols...)
+	g.nudge(g.cols, l, in)
 	return g.second, g.cols
 }
 
-// nudge appends the columns of slots from a number on to dst, with their readings
-// moved where the guard wants it.
-func (g *laneGuard) nudge(dst []model.Column, l *lane, cols []model.Column, slot int64) []model.Column {
-	dst = append(dst, cols...)
+// nudge moves the readings of columns from a slot on where the guard wants it.
+func (g *laneGuard) nudge(cols []model.Column, l *lane, slot int64) {
 	c := len(l.scalers)
-	for i := range dst {
-		col := &dst[i]
+	for i := range cols {
+		col := &cols[i]
 		if t := slot + int64(i/c); !col.Missing && g.Wants(t, t+1) {
 			col.X += g.nudgeOf(l, i%c, t, col.Level)
 		}
 	}
-	return dst
 }
 
 // nudgeOf returns by how much a scaled reading is moved.

@@ -206,12 +206,20 @@ func (l *lane) serve(m *model.Model) error {
 	l.lengthen()
 	if old != nil {
 		in, _ := old.Position()
-		st.Warm(l.history.columns(), in)
+		st.Warm(l.columns(), in)
 		if l.guard != nil && !guarded {
 			l.guard.Begin(in - int64(l.waiting.len()))
 		}
 	}
 	return nil
+}
+
+// columns returns the columns of the history. They stay valid until those of another
+// lane of the shard are asked for, and may be changed.
+func (l *lane) columns() []model.Column {
+	s := l.eng.shards[l.shard]
+	s.columns = l.history.columns(s.columns)
+	return s.columns
 }
 
 // fixedScale returns the scale that a model brings along, nil where it works

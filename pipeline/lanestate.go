@@ -45,7 +45,7 @@ func (l *lane) appendState(dst []byte) []byte {
 	if l.stream != nil {
 		in, _ := l.stream.Position()
 		dst = wire.I64(dst, in)
-		dst = appendColumns(dst, l.history.columns())
+		dst = appendColumns(dst, l.columns())
 	}
 	dst = wire.U64(dst, uint64(l.waiting.len()))
 	for i := range l.waiting.len() {
@@ -137,7 +137,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		cols := readColumns(r)
 		if l.stream != nil && r.Err() == nil {
 			l.history.add(cols)
-			l.stream.Warm(l.history.columns(), in)
+			l.stream.Warm(l.columns(), in)
 		}
 	}
 	for range r.Len(8) {

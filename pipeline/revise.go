@@ -138,9 +138,8 @@ func (l *lane) input(k int64, w *waitSlot, ch int, value float64) {
 	if l.stream == nil {
 		return
 	}
-	cols := l.history.columns()
-	if i := len(cols) - int(l.closed()-k)*len(l.scalers) + ch; i >= 0 {
-		cols[i].X, cols[i].Missing = x, !wc.Valid()
+	if i := l.history.len() - int(l.closed()-k)*len(l.scalers) + ch; i >= 0 {
+		l.history.set(i, x, !wc.Valid())
 	}
 }
 
@@ -150,7 +149,7 @@ func (l *lane) repair() {
 		return
 	}
 	in, _ := l.stream.Position()
-	l.stream.Warm(l.history.columns(), in)
+	l.stream.Warm(l.columns(), in)
 	if l.guard == nil {
 		return
 	}
@@ -203,18 +202,19 @@ func (l *lane) rerun(m *model.Model, from, to, first, until int64) {
 	}
 	in, _ := l.stream.Position()
 	base, c := l.closed()-in, len(l.scalers)
-	cols := l.history.columns()
-	oldest := l.closed() - int64(len(cols)/c) // slot of the first column
+	oldest := l.closed() - int64(l.history.len()/c) // slot of the first column
 	if first = max(first, oldest); first >= until {
 		return
 	}
 	// The stream starts early enough for its first output to come no later than the
 	// first record.
 	split := int(first-oldest) * c
-	st.Warm(cols[max(0, split-int(reach)*c):split], first-base)
-	_, out := st.Position()
+	warm := max(0, split-int(reach)*c)
 	last := min(l.closed(), until+reach)
-	y := st.Push(cols[split : int(last-oldest)*c])
+	cols := l.history.part(nil, warm, int(last-oldest)*c)
+	st.Warm(cols[:split-warm], first-base)
+	_, out := st.Position()
+	y := st.Push(cols[split-warm:])
 	spread := st.Spread()
 	filtered := l.refilter(first, until)
 	for k := first; k < until; k++ {

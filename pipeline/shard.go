@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	"github.com/quell-stream/quell/drift/monitor"
+	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/guard"
 )
 
@@ -21,8 +22,9 @@ type shard struct {
 	panels    map[int]*guard.Panel // by look-ahead
 	sentinels monitor.Workshop
 	kept      outbox
-	lanes     []*lane  // of this Run
-	active    []*group // of those of them that go through their nets with others
+	columns   []model.Column // see lane.columns
+	lanes     []*lane        // of this Run
+	active    []*group       // of those of them that go through their nets with others
 }
 
 // maxShards bounds the goroutines of a Run.

@@ -171,16 +171,17 @@ func LearnWienerBlind(y []float64, sigma float64, p Params) Params {
 // Covariance gathers the autocovariance of a series block by block, for filters
 // that learn as they go. It is not safe for concurrent use.
 type Covariance struct {
+	lags   int
 	offset float64 // the mean of the first block
 	n      float64
-	sum    []float64 // Σ of products of deviations from offset, by lag
+	sum    []float64 // Σ of products of deviations from offset, by lag; nil before the first block
 }
 
 // NewCovariance returns one that has seen nothing, of so many lags from 0 on.
-func NewCovariance(lags int) *Covariance { return &Covariance{sum: make([]float64, lags)} }
+func NewCovariance(lags int) *Covariance { return &Covariance{lags: lags} }
 
 // Lags returns the number of lags.
-func (c *Covariance) Lags() int { return len(c.sum) }
+func (c *Covariance) Lags() int { return c.lags }
 
 // Add forgets all but keep of what was gathered, and gathers the samples of x
 // from place from on, NaN where one is missing. Their products with the samples
@@ -189,6 +190,9 @@ func (c *Covariance) Lags() int { return len(c.sum) }
 // the edges. scratch is memory to work in, which Add returns, grown where it was too
 // short; it must not overlap x.
 func (c *Covariance) Add(scratch, x []float64, from int, keep float64) []float64 {
+	if c.sum == nil {
+		c.sum = make([]float64, c.lags)
+	}
 	if c.n == 0 {
 		c.offset = 0
 		n := 0.0
@@ -260,7 +264,11 @@ const largestTap = 10
 // AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit,
 // into one of as many lags.
 func (c *Covariance) AppendState(dst []byte) []byte {
-	return wire.F64s(wire.F64(wire.F64(dst, c.offset), c.n), c.sum)
+	sum := c.sum
+	if c.n == 0 {
+		sum = nil
+	}
+	return wire.F64s(wire.F64(wire.F64(dst, c.offset), c.n), sum)
 }
 
 // RestoreState returns the rest of src. After an error c has seen nothing.
@@ -268,14 +276,16 @@ func (c *Covariance) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	c.offset, c.n = r.F64(), r.F64()
 	sum := r.F64s(nil)
-	if r.Err() == nil && len(sum) != len(c.sum) {
+	if r.Err() == nil && len(sum) != c.lags && (len(sum) > 0 || c.n != 0) {
 		r.Fail(errOtherFilter)
 	}
+	if c.sum = nil; c.n != 0 {
+		c.sum = sum
+	}
 	if err := r.Err(); err != nil {
-		*c = *NewCovariance(len(c.sum))
+		*c = *NewCovariance(c.lags)
 		return src, fmt.Errorf("covariance: %w", err)
 	}
-	copy(c.sum, sum)
 	return r.Rest(), nil
 }
 

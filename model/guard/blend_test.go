@@ -75,7 +75,7 @@ func TestBlend(t *testing.T) {
 			ch.tally[k] = tally{slots: 1, squares: 3, alone: 3}
 		}
 		ch.tally[first] = tally{slots: 1, squares: 1.05, alone: 1.05}
-		ch.tally[second] = tally{slots: 1, squares: 1.05 + c.risk, alone: 1.05 + c.loss}
+		ch.tally[second] = tally{slots: 1, squares: float32(1.05 + c.risk), alone: float32(1.05 + c.loss)}
 		ch.filter, ch.serves = first, p.params[first]
 		ch.blend(p, 1)
 		if got := len(ch.serves.Taps) > 0; got != c.blends {

@@ -137,6 +137,9 @@ const step = 1. / 64
 // Read takes the readings of the next slot, one per channel, NaN where one is
 // missing.
 func (g *Guard) Read(ys []float64) {
+	if g.in%tidied == 0 {
+		g.tidy()
+	}
 	for i := range g.channels {
 		g.channels[i].read(g.in, ys[i])
 	}
@@ -144,6 +147,18 @@ func (g *Guard) Read(ys []float64) {
 		for i := range g.channels {
 			g.channels[i].listen(g.panel, g.in)
 		}
+	}
+}
+
+// tidied is every how many slots is looked how many readings are wanted.
+const tidied = 64
+
+// tidy has room for as many readings as are wanted up to the next time. Spectra, which are
+// of a whole number of half blocks, never want more than a block.
+func (g *Guard) tidy() {
+	for i := range g.channels {
+		c := &g.channels[i]
+		c.raw.keep(int(g.in-c.unsettled(g))+tidied, g.in)
 	}
 }
 
@@ -268,7 +283,7 @@ type evidence struct {
 }
 
 func newChannel(p *Panel) channel {
-	return channel{best: -1, filter: -1,
+	return channel{raw: newReadings(), best: -1, filter: -1,
 		due: make([]float64, p.lookahead+1), net: network{rho: 1}, covariance: classic.NewCovariance(p.lags),
 		mixer: newMixer(), cycles: newCycles(p.lookahead)}
 }

@@ -256,6 +256,48 @@ func testRestore(t *testing.T, clean func(int) float64) {
 	})
 }
 
+// TestReadingsAreThere: wherever a guard is restored, the readings that its filters are
+// judged by are there when it is time, though it keeps no more than it must meanwhile.
+func TestReadingsAreThere(t *testing.T) {
+	p := newPanel(t, 8)
+	const begin, end = 37, 837 // filters are being judged by the first block
+	step := func(g *Guard, from, to int) []byte {
+		choices := make([]Choice, 1)
+		for i := from; i < to; i++ {
+			for g.Ahead() > 0 {
+				g.Read([]float64{slow(int(g.in)) + float64(Nudge(3, 0, g.in))*32})
+			}
+			g.Estimate(choices, []Value{{Net: slow(i), Spread: .4, Own: 0, Sigma: 1}})
+		}
+		return g.AppendState(nil)
+	}
+	whole, g := New(p, 1), New(p, 1)
+	whole.Begin(begin)
+	g.Begin(begin)
+	want := step(whole, begin, end)
+	longest := 0
+	for cut := begin; cut < end; cut++ {
+		state := step(g, cut, cut+1)
+		if longest = max(longest, len(g.channels[0].raw)); cut%13 != 0 {
+			continue
+		}
+		again := New(p, 1)
+		if _, err := again.RestoreState(state); err != nil {
+			t.Fatal(err)
+		}
+		if got := step(again, cut+1, end); !slices.Equal(got, want) {
+			t.Fatalf("restored after %d slots it is in another state after %d", cut+1, end)
+		}
+	}
+	if longest != ring {
+		t.Errorf("%d readings are kept at most, want %d", longest, ring)
+	}
+	step(g, end, begin+settle+dense*block+settle)
+	if got := len(g.channels[0].raw); got != block {
+		t.Errorf("%d readings are kept between blocks, want %d", got, block)
+	}
+}
+
 // TestRestoreRefuses: a state that is cut, of other filters or of other channels.
 func TestRestoreRefuses(t *testing.T) {
 	p := newPanel(t, 8)

@@ -140,8 +140,12 @@ func TestMixState(t *testing.T) {
 	if string(again.AppendState(nil)) != string(state) {
 		t.Error("a snapshot of what was restored differs")
 	}
+	wide := wideState(g, state)
+	if rest, err = again.RestoreState(wide); err != nil || len(rest) > 0 || string(again.AppendState(nil)) != string(state) {
+		t.Errorf("a state with tallies in double precision: %d bytes left, %v, or it differs from the one in single precision", len(rest), err)
+	}
 	m := len(g.channels[0].mixer.appendState(nil, g.out))
-	earlier := append(wire.U64(nil, g.panel.print), state[8:len(state)-m]...)
+	earlier := append(wire.U64(nil, g.panel.print), wide[8:len(wide)-m]...)
 	if rest, err = again.RestoreState(earlier); err != nil || len(rest) > 0 {
 		t.Fatalf("an earlier state: %d bytes left, %v", len(rest), err)
 	}
@@ -154,6 +158,23 @@ func TestMixState(t *testing.T) {
 	if _, err = again.RestoreState(g.AppendState(nil)); err == nil {
 		t.Error("a mix that is no number is taken")
 	}
+}
+
+// wideState returns the state of a guard of one channel as it was before tallies were
+// kept in single precision.
+func wideState(g *Guard, state []byte) []byte {
+	c := &g.channels[0]
+	at := 8 * (1 + len(g.counters()) + 1)
+	at += 8 * (1 + int(g.in-c.oldest(g)) + len(c.numbers())) // readings and numbers
+	at += 8 + 8 + 1 + 1 + 8 + 8 + 8                          // who serves, what is judged, and the number of tallies
+	wide := append(wire.U64(nil, g.panel.print^mixes), state[8:at]...)
+	for i := range c.tally {
+		for _, v := range c.tally[i].numbers() {
+			wide = wire.F64(wide, float64(*v))
+			at += 4
+		}
+	}
+	return append(wide, state[at:]...)
 }
 
 // TestSolve: the solution solves, and there is none where there is no factor.

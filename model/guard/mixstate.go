@@ -6,9 +6,6 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// mixes marks a snapshot that holds what is mixed in, which earlier ones lack.
-const mixes = 1
-
 func (x *mixer) numbers() []*float64 {
 	return append(x.trust.numbers(), &x.slots, &x.fresh, &x.own)
 }

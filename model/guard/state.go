@@ -20,9 +20,16 @@ func fingerprint(params []classic.Params) uint64 {
 	return h.Sum64()
 }
 
+// Versions of a snapshot, with which the fingerprint at its beginning is combined; that
+// of the first is left as it is.
+const (
+	mixes   = 1 // with what is mixed in
+	singles = 2 // and tallies in single precision
+)
+
 // AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
 func (g *Guard) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, g.panel.print^mixes)
+	dst = wire.U64(dst, g.panel.print^singles)
 	for _, v := range g.counters() {
 		dst = wire.I64(dst, *v)
 	}
@@ -42,9 +49,8 @@ func (g *Guard) counters() [5]*int64 {
 // channels, and returns the rest of src. After an error the guard is as new.
 func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
-	print := r.U64()
-	later := print == g.panel.print^mixes
-	if !later && print != g.panel.print {
+	version := r.U64() ^ g.panel.print
+	if version > singles {
 		r.Fail(errors.New("it was made with other filters"))
 	}
 	for _, v := range g.counters() {
@@ -57,8 +63,8 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 		r.Fail(fmt.Errorf("%d channels, want %d", n, len(g.channels)))
 	}
 	for i := range g.channels {
-		g.channels[i].restore(r, g)
-		if g.channels[i].mixer = newMixer(); later {
+		g.channels[i].restore(r, g, version >= singles)
+		if g.channels[i].mixer = newMixer(); version >= mixes {
 			g.channels[i].mixer.restore(r, g.out, g.panel.lookahead)
 		}
 	}
@@ -66,13 +72,18 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 		*g = *New(g.panel, len(g.channels))
 		return src, fmt.Errorf("guard state: %w", err)
 	}
+	g.tidy()
 	return r.Rest(), nil
 }
 
 // oldest returns the slot from which on readings may still be wanted.
 func (c *channel) oldest(g *Guard) int64 {
+	return max(0, min(c.unsettled(g), g.in-block), g.in-ring) // a block is for the next spectrum
+}
+
+// unsettled returns the slot from which on filters may still want readings.
+func (c *channel) unsettled(g *Guard) int64 {
 	from := g.in - settle - int64(g.panel.lookahead) - 1
-	from = min(from, g.in-block) // for the next spectrum
 	if c.judged.open {
 		from = min(from, c.judged.start-settle)
 	}
@@ -80,7 +91,7 @@ func (c *channel) oldest(g *Guard) int64 {
 	if s := g.schedule; g.out >= s.base && s.gathers(g.out) {
 		from = min(from, g.out-int64(s.place(g.out))-settle)
 	}
-	return max(0, from, g.in-ring)
+	return max(0, from)
 }
 
 func (c *channel) appendState(dst []byte, g *Guard) []byte {
@@ -98,7 +109,7 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 	dst = wire.U64(dst, uint64(len(c.tally)))
 	for i := range c.tally {
 		for _, v := range c.tally[i].numbers() {
-			dst = wire.F64(dst, *v)
+			dst = wire.F32(dst, *v)
 		}
 	}
 	dst = c.covariance.AppendState(dst)
@@ -114,11 +125,14 @@ func (c *channel) appendState(dst []byte, g *Guard) []byte {
 	return dst
 }
 
-func (c *channel) restore(r *wire.Reader, g *Guard) {
+// restore reads it; single says that tallies are in single precision.
+func (c *channel) restore(r *wire.Reader, g *Guard, single bool) {
 	from := r.I64()
 	if from < max(0, g.in-ring) || from > g.in {
 		r.Fail(errors.New("readings out of order"))
 	}
+	c.raw = newReadings()
+	c.raw.keep(int(g.in-from), from)
 	for t := from; t < g.in && r.Err() == nil; t++ {
 		c.raw.set(t, r.F64())
 	}
@@ -141,7 +155,11 @@ func (c *channel) restore(r *wire.Reader, g *Guard) {
 	c.best, c.filter = int(best), int(filter)
 	for i := range c.tally {
 		for _, v := range c.tally[i].numbers() {
-			*v = r.F64()
+			if *v = 0; single {
+				*v = r.F32()
+			} else {
+				*v = float32(r.F64())
+			}
 		}
 	}
 	r.SetRest(c.covariance.RestoreState(r.Rest()))
@@ -208,6 +226,6 @@ func (s *served) numbers() []*float64 {
 	return out
 }
 
-func (t *tally) numbers() [10]*float64 {
-	return [...]*float64{&t.slots, &t.squares, &t.weights, &t.alone, &t.parts, &t.diff, &t.own, &t.diff2, &t.cross, &t.own2}
+func (t *tally) numbers() [10]*float32 {
+	return [...]*float32{&t.slots, &t.squares, &t.weights, &t.alone, &t.parts, &t.diff, &t.own, &t.diff2, &t.cross, &t.own2}
 }

@@ -23,25 +23,26 @@ func (o *Options) state(_ context.Context, so *scoreboard.Options) ([]scoreboard
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer exact()()
 	r, err := newRig(series, false)
 	if err != nil {
 		return nil, err
 	}
 	defer r.eng.Close()
-	before := heap() // the model is there once, however many series there are
+	before, had := heap(), owned() // the model is there once, however many series there are
 	kib := func(n int64) float64 { return float64(n) / float64(series) / 1024 }
 	var rows []scoreboard.Row
 	for _, age := range at {
 		if err := r.step(age - r.slot); err != nil {
 			return nil, err
 		}
-		weight := kib(heap() - before)
+		weight, has := kib(heap()-before), owned()
 		micros, err := r.micros()
 		if err != nil {
 			return nil, err
 		}
 		rows = append(rows,
-			scoreboard.Row{Name: fmt.Sprintf("memory per series of one channel after %d samples, KiB", age), Got: weight, Note: "context of net and guard, scaler, colour, monitor, filters"},
+			scoreboard.Row{Name: fmt.Sprintf("memory per series of one channel after %d samples, KiB", age), Got: weight, Note: partsOf(has, had, series)},
 			scoreboard.Row{Name: fmt.Sprintf("checkpoint per series of one channel after %d samples, KiB", age), Got: kib(r.eng.StateBytes())},
 			scoreboard.Row{Name: fmt.Sprintf("engine after %d samples, µs of processor time a sample", age), Got: micros})
 	}
