@@ -77,8 +77,9 @@ type Config struct {
 	// BankModels and BankBytes bound the models of earlier regimes that are kept
 	// for a series, or for the stream where Shared. Defaults 8 and 4 MiB.
 	BankModels, BankBytes int
-	// Steps and Rounds are those of train.FineTuneConfig, for each of the three trainings
-	// of a fine-tune: two halves and the whole; defaults 100 and 1.
+	// Steps and Rounds are those of train.FineTuneConfig, for each of the trainings
+	// of a fine-tune: four nets that judge, or two where there are more than 2,048 new
+	// slots, and the whole; defaults 100 and 1.
 	Steps, Rounds int
 	// InStep has Slot wait until the background has done what the slots so far ask
 	// of it, so that what is decided depends on them alone, and not on how many come
@@ -135,7 +136,7 @@ func (c Config) Defaults() Config {
 	def(&c.Cooldown, 4096)
 	def(&c.Steps, 100)
 	def(&c.Rounds, 1)
-	def(&c.StepBudget, 64*trainings*c.Steps*c.Rounds)
+	def(&c.StepBudget, 64*mostTrainings*c.Steps*c.Rounds)
 	def(&c.BankModels, 8)
 	def(&c.BankBytes, 4<<20)
 	if c.Level == 0 {
@@ -169,7 +170,7 @@ func (c Config) Validate() error {
 		return fmt.Errorf("adapt: %d new windows are too few to train on one half and judge on the other, it takes %d", c.Need, 2*minHeld)
 	case c.Cooldown < 0 || c.Steps < 1 || c.Rounds < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots and %d rounds of %d steps can't be kept to", c.Cooldown, c.Rounds, c.Steps)
-	case int64(c.Steps) > maxSteps/trainings/int64(c.Rounds) || int64(c.Cooldown) > maxSteps || c.StepBudget < 1:
+	case int64(c.Steps) > maxSteps/mostTrainings/int64(c.Rounds) || int64(c.Cooldown) > maxSteps || c.StepBudget < 1:
 		return fmt.Errorf("adapt: a cool-down of %d slots, %d rounds of %d steps or a budget of %d updates per million slots is out of range", c.Cooldown, c.Rounds, c.Steps, c.StepBudget)
 	case !(c.Level > 0 && c.Level < 1):
 		return fmt.Errorf("adapt: a level of %g is none, it must lie between 0 and 1", c.Level)

@@ -307,7 +307,7 @@ func TestShared(t *testing.T) {
 // Close ends it at the next step.
 func TestTapNeverWaits(t *testing.T) {
 	cfg := quick(trained(t, "base", 30, slow))
-	cfg.Steps, cfg.CPUShare = 1<<30, .01
+	cfg.Steps, cfg.CPUShare = 1<<29, .01
 	a := open(t, cfg)
 	hold(a)
 	s := newSensor(a, "x", 1)

@@ -296,7 +296,7 @@ func TestBudget(t *testing.T) {
 	for _, c := range []struct {
 		clock int64
 		want  bool
-	}{{8, false}, {600_000, false}, {600_007, true}, {1 << 60, true}} {
+	}{{8, false}, {1_000_000, false}, {1_000_007, true}, {1 << 60, true}} {
 		if got := b.affords(cfg, c.clock); got != c.want {
 			t.Errorf("at %d: %v", c.clock, got)
 		}

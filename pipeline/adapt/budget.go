@@ -26,7 +26,7 @@ type budget struct {
 // has gathered all it can.
 const burst = 4
 
-func (c Config) cost() int64 { return trainings * int64(c.Steps) * int64(c.Rounds) * 1e6 }
+func (c Config) cost() int64 { return mostTrainings * int64(c.Steps) * int64(c.Rounds) * 1e6 }
 
 func fullBudget(c Config) budget { return budget{left: burst * c.cost()} }
 

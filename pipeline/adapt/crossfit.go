@@ -24,47 +24,80 @@ const draws = 12
 // in dB: the estimate has some scatter, and the least of several is taken.
 const forgetMargin = .1
 
-// crossing is a fine-tune of two copies of a champion, each on one half of the new
-// windows and judged on the other half, so that what little there is serves both to
+// crossing is a fine-tune of two or four copies of a champion, each on all new windows but
+// those of its own part and judged on that, so that what little there is serves both to
 // learn from and to judge on (cross-fitting: Chernozhukov et al., "Double/debiased
-// machine learning", 2018). The mean of their weights is the start of a third training,
-// on all new windows: two nets that begin alike and move little can be averaged, see
+// machine learning", 2018). The mean of their weights is the start of one more training,
+// on all new windows: nets that begin alike and move little can be averaged, see
 // train.Soup. What comes out is the challenger. It is judged itself on earlier regimes,
 // for which it may go back some of its way, and on what comes in later.
 type crossing struct {
 	champion     *model.Model
-	sides        [folds][]*replay.Window // of the new windows, each for one half to learn from
-	judged       [folds][]*replay.Window // what each half is judged on
+	parts        [][]*replay.Window // of the new windows, one for each net, which learns from the others
+	judged       [][]*replay.Window // of each part, what its net is judged on
 	old, heldOld []*replay.Window
 	tuning       train.FineTuneConfig
 	gate         GateConfig
-	progress     func(half int, is train.Progress)
+	progress     func(training int, is train.Progress)
 
 	taught bool    // by the base model
 	share  float64 // of the way that the challenger went
 }
 
-// run returns the challenger and what its halves showed.
+// deal returns the parts of new windows, of which there are two sides: these, or where
+// there are few slots the halves of both. A net that has seen half of a thousand slots
+// is much poorer than the challenger, and so is what bets on it make; one that has
+// seen three quarters is not.
+func deal(sides [2][]*replay.Window) [][]*replay.Window {
+	if folds(sides) == 2 {
+		return [][]*replay.Window{sides[1], sides[0]}
+	}
+	parts := make([][]*replay.Window, mostFolds)
+	for i, side := range sides {
+		for k, w := range side {
+			parts[2*i+k%2] = append(parts[2*i+k%2], w)
+		}
+	}
+	return parts
+}
+
+// folds returns the number of nets that judge a fine-tune on new windows.
+func folds(sides [2][]*replay.Window) int {
+	slots := 0
+	for _, side := range sides {
+		for _, w := range side {
+			slots += w.Steps()
+		}
+	}
+	if slots <= fewSlots {
+		return mostFolds
+	}
+	return 2
+}
+
+// run returns the challenger and what the nets before it showed.
 func (x *crossing) run(ctx context.Context) (*model.Model, train.Comparison, error) {
 	var c train.Comparison
-	all := slices.Concat(x.sides[0], x.sides[1])
+	all := slices.Concat(x.parts...)
 	in := stretches(all, !runs(x.champion))
 	teacher, err := teacherOf(x.champion, in, all, x.gate)
 	if err != nil {
 		return nil, c, err
 	}
 	x.taught = teacher != nil
-	var halves [folds]*model.Model
-	for i := range halves {
-		if halves[i], err = x.tune(ctx, i, x.champion, trainingSet(x.old, in, x.sides[i]), teacher); err != nil {
+	nets, share := make([]*model.Model, len(x.parts)), make([]float64, len(x.parts))
+	for i := range nets {
+		others := slices.Concat(slices.Delete(slices.Clone(x.parts), i, i+1)...)
+		if nets[i], err = x.tune(ctx, i, x.champion, trainingSet(x.old, in, others), teacher); err != nil {
 			return nil, c, err
 		}
+		share[i] = 1 / float64(len(nets))
 	}
-	both, err := train.Soup([]float64{.5, .5}, halves[:]...)
+	soup, err := train.Soup(share, nets...)
 	if err != nil {
 		return nil, c, err
 	}
-	whole, err := x.tune(ctx, folds, both, trainingSet(x.old, in, all), teacher)
+	whole, err := x.tune(ctx, len(nets), soup, trainingSet(x.old, in, all), teacher)
 	if err != nil {
 		return nil, c, err
 	}
@@ -72,11 +105,11 @@ func (x *crossing) run(ctx context.Context) (*model.Model, train.Comparison, err
 	if err != nil {
 		return nil, c, err
 	}
-	for i, half := range halves {
-		if half, err = train.Soup([]float64{1 - x.share, x.share}, x.champion, half); err != nil {
+	for i, net := range nets {
+		if net, err = train.Soup([]float64{1 - x.share, x.share}, x.champion, net); err != nil {
 			return nil, c, err
 		}
-		other, err := compareIn(in, x.judged[i], x.champion, half, x.gate)
+		other, err := compareIn(in, x.judged[i], x.champion, net, x.gate)
 		if err != nil {
 			return nil, c, err
 		}
@@ -132,15 +165,18 @@ func (x *crossing) retaining(whole *model.Model) (*model.Model, error) {
 func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.Comparison, error) {
 	p := a.pacer(j.ctx)
 	knows := a.knowers(j.group)
-	x := crossing{champion: j.champion, sides: [folds][]*replay.Window{j.recent, held}, old: j.old, heldOld: j.heldOld,
+	x := crossing{champion: j.champion, parts: deal([2][]*replay.Window{j.recent, held}), old: j.old, heldOld: j.heldOld,
 		gate:   GateConfig{Seed: j.seed, Draws: draws, Regime: j.regimes(), Knows: knows, Pause: p.rest}.defaults(),
 		tuning: train.FineTuneConfig{Rounds: a.cfg.Rounds, Steps: a.cfg.Steps, Peak: peak, Length: min(512, a.cfg.Window), Seed: j.seed, Workers: 1, Known: knows(j.before)},
-		progress: func(half int, is train.Progress) {
-			a.progress(j, half*a.cfg.Steps*a.cfg.Rounds, is)
+		progress: func(training int, is train.Progress) {
+			a.progress(j, training*a.cfg.Steps*a.cfg.Rounds, is)
 			p.rest() // a closed context ends the training by itself
 		}}
 	a.mu.Lock()
-	x.judged = [folds][]*replay.Window{a.unknown(slices.Clone(held)), a.unknown(slices.Clone(j.recent))}
+	j.shown.steps = (len(x.parts) + 1) * a.cfg.Steps * a.cfg.Rounds
+	for _, p := range x.parts {
+		x.judged = append(x.judged, a.unknown(slices.Clone(p)))
+	}
 	a.mu.Unlock()
 	m, c, err := x.run(j.ctx)
 	if err == nil {
@@ -149,9 +185,9 @@ func (a *Adapter) crossFit(j *job, held []*replay.Window) (*model.Model, train.C
 	return m, c, err
 }
 
-// CrossFit fine-tunes a champion as an Adapter does, for runs without one: two halves,
-// each on one of the two sides of the new windows and judged as cfg says on the other,
-// and then the whole, by tuning.Steps updates each. All train on the old windows too;
+// CrossFit fine-tunes a champion as an Adapter does, for runs without one: two nets,
+// each on one of the two sides of the new windows and judged as cfg says on the other, or
+// four where there are few, and then the whole, by tuning.Steps updates each. All train on the old windows too;
 // heldOld is of earlier regimes, and was not trained on. Teacher, Length and
 // Peak are those of an Adapter. It returns the challenger and what Gate would say of it. The
 // same arguments give the same bytes.
@@ -163,7 +199,8 @@ func CrossFit(ctx context.Context, champion *model.Model, sides [2][]*replay.Win
 	for _, w := range slices.Concat(sides[0], sides[1]) {
 		tuning.Length = min(512, w.Steps())
 	}
-	x := crossing{champion: champion, sides: sides, judged: [folds][]*replay.Window{sides[1], sides[0]}, old: spread(old, mostOld), heldOld: heldOld, tuning: tuning, gate: cfg.defaults()}
+	parts := deal(sides)
+	x := crossing{champion: champion, parts: parts, judged: parts, old: spread(old, mostOld), heldOld: heldOld, tuning: tuning, gate: cfg.defaults()}
 	m, c, err := x.run(ctx)
 	if err != nil {
 		return nil, Verdict{}, err

@@ -259,7 +259,7 @@ func (r *decoder) job(g *group, by map[string]*track) *job {
 			j.crossed.Gain = append(j.crossed.Gain, r.F64())
 		}
 	} else {
-		j.challenger = nil // its halves are not known: it is trained anew
+		j.challenger = nil // what the nets before it did is not known: it is trained anew
 	}
 	if j.stage < 0 || j.stage >= len(stages) {
 		r.Fail(fmt.Errorf("fine-tune %d of %d", j.stage, len(stages)))

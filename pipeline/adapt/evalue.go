@@ -9,7 +9,7 @@ import (
 // size. One with a narrow bound wins soon where the difference is clear in every
 // piece, one with a wide bound stakes little on each and sees the mean as it is.
 // The wealth is shared out among them equally.
-var bounds = [...]float64{1.2, 2, 4, 10}
+var bounds = [...]float64{2, 4, 10}
 
 // stake is what a gambler may lose on one difference, of the wealth.
 const stake = .95

@@ -6,7 +6,7 @@ import (
 	"github.com/quell-stream/quell/model/replay"
 )
 
-// look has a challenger run beside its champion: after what its halves did on the
+// look has a challenger run beside its champion: after what the nets before it did on the
 // windows that were there when it was asked for, on one after the other as they
 // come in. So the verdict does not depend on how many came in while it trained.
 func (a *Adapter) look(j *job) {
@@ -63,7 +63,7 @@ func (a *Adapter) due(j *job) (shots []shot, over bool) {
 	return j.held[j.next-1 : j.next], false
 }
 
-// watch judges by new windows, and at the first time by what the halves did on
+// watch judges by new windows, and at the first time by what the nets before it did on
 // those that were there, and by those of earlier regimes.
 func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, error) {
 	if j.shadow == nil {

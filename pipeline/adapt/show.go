@@ -16,6 +16,7 @@ import (
 type shown struct {
 	name     string // of the challenger of a fine-tune that is over
 	curve    []view.Step
+	steps    int // that it takes; 0: not known yet
 	evidence *view.Evidence
 	gain     float64
 }
@@ -27,7 +28,7 @@ var _ pipeline.Shower = (*Adapter)(nil)
 
 // progress keeps a point of the training curve: step counts the updates of all trainings.
 func (a *Adapter) progress(j *job, before int, is train.Progress) {
-	every := max(1, trainings*a.cfg.Steps*a.cfg.Rounds/curvePoints)
+	every := max(1, mostTrainings*a.cfg.Steps*a.cfg.Rounds/curvePoints)
 	if is.Step%every != 0 {
 		return
 	}
@@ -108,7 +109,7 @@ func (a *Adapter) Adaptations(most int) []view.Adaptation {
 // show returns how far a series has come. The caller holds mu.
 func (a *Adapter) show(t *track) view.Adaptation {
 	g, d := t.group, t.learning()
-	s := view.Adaptation{Series: t.name, Phase: view.Idle, Windows: d.fresh, Curve: []view.Step{}, Steps: trainings * a.cfg.Steps * a.cfg.Rounds, Gain: view.NaN}
+	s := view.Adaptation{Series: t.name, Phase: view.Idle, Windows: d.fresh, Curve: []view.Step{}, Steps: mostTrainings * a.cfg.Steps * a.cfg.Rounds, Gain: view.NaN}
 	if next := a.cfg.next(d); next < len(stages) {
 		s.Need = a.cfg.stage(next)
 		if trainable(d.kind) && !d.done {
@@ -139,6 +140,9 @@ func (s *shown) fill(v *view.Adaptation) {
 	v.Curve = slices.Clone(s.curve)
 	if v.Curve == nil {
 		v.Curve = []view.Step{}
+	}
+	if s.steps > 0 {
+		v.Steps = s.steps
 	}
 	v.Evidence, v.Challenger, v.Gain = nil, nil, view.NaN
 	if s.evidence != nil {

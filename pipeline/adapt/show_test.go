@@ -18,7 +18,7 @@ func TestShown(t *testing.T) {
 	}
 	drifted(s, 2, "regime")
 	is := a.Adaptation("x")
-	if is.Phase != view.Collecting || is.Windows < 1 || is.Need != 4 || is.Evidence != nil || is.Steps != 300 {
+	if is.Phase != view.Collecting || is.Windows < 1 || is.Need != 4 || is.Evidence != nil || is.Steps != 500 {
 		t.Errorf("while it collects: %+v", is)
 	}
 	s.feed(4*256, pulses, "regime")

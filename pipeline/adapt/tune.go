@@ -31,9 +31,9 @@ const (
 	// peak is the largest learning rate: twice that of train, as there is little time
 	// for few examples.
 	peak = 2e-3
-	// folds is the number of nets that judge a fine-tune, and trainings that of the
-	// trainings that it takes.
-	folds, trainings = 2, folds + 1
+	// mostFolds is the number of nets that judge a fine-tune on at most fewSlots new
+	// slots; on more two do. mostTrainings is that of the trainings that it takes.
+	mostFolds, mostTrainings, fewSlots = 4, mostFolds + 1, 2048
 )
 
 // drawn is what a fine-tune draws: more new windows than replay.DefaultMix, since
@@ -74,7 +74,7 @@ type job struct {
 	cancel context.CancelFunc
 
 	challenger *model.Model
-	crossed    train.Comparison // of its halves with the champion on recent and held[:first]
+	crossed    train.Comparison // of the nets before it with the champion on recent and held[:first]
 	shadow     *shadow
 	next       int // of held, to be judged by
 

@@ -47,7 +47,7 @@ type Adaptation struct {
 	Need       int       `json:"need"`    // that the next fine-tune waits for
 	Evidence   *Evidence `json:"evidence"`
 	Curve      []Step    `json:"curve"` // of the latest fine-tune
-	Steps      int       `json:"steps"` // that a fine-tune takes
+	Steps      int       `json:"steps"` // that the latest fine-tune takes, or the next one may
 	Challenger *string   `json:"challenger"`
 	Gain       Number    `json:"gain_db"`
 }

@@ -12,7 +12,7 @@ import (
 
 // budget is what a training may cost, in updates.
 type budget struct {
-	each int // one of the three trainings of a fine-tune in the pipeline
+	each int // one of the three or five trainings of a fine-tune in the pipeline
 	tune int // what serves before a change
 	anew int // the rival
 }
