@@ -43,7 +43,7 @@ func (w *worker) malformed(d *ingest.Delivery) {
 func (w *worker) Dead(s ingest.Sample, why window.Fate) {
 	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
 	if why == window.Surplus {
-		w.tellSurplus(s.Series)
+		w.tellSurplus(s)
 	}
 	l := dlq.Letter{Time: s.Time, Stream: w.name, Series: s.Series, Reason: why.String(), Channel: w.cfg.Engine.Channels[s.Channel], Value: s.Value, Missing: s.Missing.String()}
 	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, s.Series, l.Reason, l.Channel, s.Time)

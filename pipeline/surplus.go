@@ -3,6 +3,7 @@ package pipeline
 import (
 	"strconv"
 
+	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -12,6 +13,8 @@ import (
 const (
 	surplusLook  = 64
 	surplusShare = .05
+	// Readings that come by more than this quicker than the grid are a burst, not a rate.
+	waitedFactor = 10
 )
 
 // crowd is what was known of a series' surplus at the last look.
@@ -38,9 +41,11 @@ func (c *crowd) look(f *window.Fates) (share, factor float64, tell bool) {
 }
 
 // tellSurplus says that a series sends quicker than its grid takes: a learnt rate that is
-// less than 1.5 times too low stays, and one that the file gives stays in any case.
-func (w *worker) tellSurplus(series string) {
-	l := w.eng.lanes[series]
+// less than 1.5 times too low stays, and one that the file gives stays in any case. What
+// carries no time and comes in a burst has waited at the broker: another rate would not
+// help it.
+func (w *worker) tellSurplus(s ingest.Sample) {
+	l := w.eng.lanes[s.Series]
 	if l == nil {
 		return
 	}
@@ -53,8 +58,11 @@ func (w *worker) tellSurplus(series string) {
 	if w.cfg.Engine.Window.RateHz > 0 {
 		from = "window.rate_hz"
 	}
-	w.log.Warn("readings of a series come quicker than its grid has slots, and the earlier ones of each slot are lost as surplus: set window.rate_hz to the rate that is seen, or higher",
-		"series", series, "rate_hz", rounded(rate), "rate_from", from, "seen_hz", rounded(rate*factor), "surplus_share", rounded(share))
+	advice := "readings of a series come quicker than its grid has slots, and the earlier ones of each slot are lost as surplus: set window.rate_hz to the rate that is seen, or higher"
+	if s.TimeSource == ingest.TimeArrival && factor > waitedFactor {
+		advice = "readings without a time of their own came all at once, as those do that waited at the broker; of each slot all but the latest are in the dead letter as surplus: have devices send a time with each reading"
+	}
+	w.log.Warn(advice, "series", s.Series, "rate_hz", rounded(rate), "rate_from", from, "seen_hz", rounded(rate*factor), "surplus_share", rounded(share))
 }
 
 // rounded writes a figure with three digits, for people.
