@@ -421,7 +421,9 @@ func TestForget(t *testing.T) {
 		if got := am.got(); len(got) != n {
 			t.Fatalf("sent %+v of what is forgotten", got[n:])
 		}
+		s.mu.Lock()
 		body, err := s.body([]string{"pumps/p/drift", "pumps/over/drift"}, noon)
+		s.mu.Unlock()
 		if err != nil || strings.Count(string(body), "startsAt") != 1 {
 			t.Errorf("%s, %v would be sent again, want what is over alone", body, err)
 		}
@@ -438,7 +440,10 @@ func TestForget(t *testing.T) {
 	if err := s.Remember([]string{"pumps/p/drift", "pumps/over/drift", "pumps/queued/drift", "pumps/never/drift"}); err != nil {
 		t.Fatal(err)
 	}
-	body, err := s.body(kept(s), noon)
+	ids := kept(s)
+	s.mu.Lock()
+	body, err := s.body(ids, noon)
+	s.mu.Unlock()
 	if err != nil || strings.Count(string(body), "startsAt") != 2 || !strings.Contains(string(body), `"series":"p"`) {
 		t.Errorf("%s, %v would be sent again, want what came back too", body, err)
 	}
