@@ -106,8 +106,13 @@ func diskFull(t *testing.T, times int) {
 		}
 		if j.ended() {
 			// On a full disk a start may fail, in one sentence; it must not do harm.
+			seen := len(j.log())
 			j.start()
-			time.Sleep(time.Second)
+			for deadline := time.Now().Add(patience / 6); !j.ended() && !strings.Contains(j.log()[seen:], "partitions assigned"); time.Sleep(20 * time.Millisecond) {
+				if time.Now().After(deadline) {
+					break // it waits for room
+				}
+			}
 			if j.ended() {
 				oneSentence(t, r, j, "space")
 			}
@@ -119,10 +124,12 @@ func diskFull(t *testing.T, times int) {
 			j.within = nil // the limit is the process's own
 		}
 		w.heal()
-		if time.Sleep(500 * time.Millisecond); j.ended() {
-			j.start()
-		}
+		again := true
 		j.until("the journal can be written", func() bool {
+			if again && j.ended() { // by the full disk, before or after there was room
+				again = false
+				j.start()
+			}
 			said := j.log()
 			return strings.LastIndex(said, "can't be written") < max(strings.LastIndex(said, "can be written again"), strings.LastIndex(said, "msg=starting"))
 		})
