@@ -171,21 +171,24 @@ func (a *Adapter) forget(g *group) {
 		return
 	}
 	a.leaving[g.name] = true
-	a.pushQuick(func() {
-		a.files.Lock()
-		defer a.files.Unlock()
-		a.mu.Lock()
-		t := a.tracks[g.name]
-		again := t != nil && t.group.saved // the file is what it became
-		delete(a.leaving, g.name)
-		a.mu.Unlock()
-		if again {
-			return
-		}
-		if err := os.Remove(a.path(g.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			a.cfg.Log.Warn("the state of a series that is gone stays", "series", g.name, "error", err)
-		}
-	})
+	a.pushQuick(func() { a.removeState(g.name) })
+}
+
+// removeState removes the file of a group that was forgotten, unless that was done.
+func (a *Adapter) removeState(name string) {
+	a.files.Lock()
+	defer a.files.Unlock()
+	a.mu.Lock()
+	t := a.tracks[name]
+	again := !a.leaving[name] || t != nil && t.group.saved // the file is what it became
+	delete(a.leaving, name)
+	a.mu.Unlock()
+	if again {
+		return
+	}
+	if err := os.Remove(a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.cfg.Log.Warn("the state of a series that is gone stays", "series", name, "error", err)
+	}
 }
 
 // load returns a series as it was saved, nil where there is nothing. A file that
