@@ -77,9 +77,10 @@ type Sink struct {
 	f     *os.File
 	buf   []byte // encoded, not yet written
 	line  []byte
-	size  int64 // durable bytes of f, or unknownSize
-	first int64 // event time of the file's first item, valid where hasFirst
-	seq   int   // number of the newest rotated file
+	size  int64       // durable bytes of f, or unknownSize
+	info  os.FileInfo // which file size is of
+	first int64       // event time of the file's first item, valid where hasFirst
+	seq   int         // number of the newest rotated file
 
 	hasFirst bool
 	dirty    bool   // a write failed: f may hold more than size bytes, or be closed

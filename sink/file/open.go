@@ -35,6 +35,12 @@ const unknownSize = -1
 func (s *Sink) reopen() error {
 	s.dirty = true
 	if s.f != nil {
+		if s.size != unknownSize && s.moved() {
+			// What it holds beyond its durable size goes into another file now.
+			if err := s.f.Truncate(s.size); err != nil {
+				s.log.Warn("the file was moved after a write failed, and may hold a part of what is written again", "err", err)
+			}
+		}
 		// What it holds beyond its durable size is about to be written again:
 		// an error here says nothing new.
 		if err := s.f.Close(); err != nil {
@@ -62,7 +68,7 @@ func (s *Sink) take(f *os.File) error {
 		return fmt.Errorf("%s is not a regular file", f.Name())
 	}
 	size := info.Size()
-	if s.size != unknownSize && s.size < size {
+	if s.size != unknownSize && s.size < size && os.SameFile(s.info, info) {
 		if err := f.Truncate(s.size); err != nil {
 			return err
 		}
@@ -77,7 +83,7 @@ func (s *Sink) take(f *os.File) error {
 	if err := syncDir(filepath.Dir(s.cfg.Path)); err != nil {
 		return err
 	}
-	s.size, s.header, s.hasFirst = size, "", false
+	s.size, s.info, s.header, s.hasFirst = size, info, "", false
 	if size > 0 {
 		return s.glance(f)
 	}
