@@ -8,6 +8,7 @@ import (
 	"sync"
 	"weak"
 
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 )
 
@@ -30,7 +31,7 @@ type Bank struct {
 
 // NewBank returns the bank in dir, which it creates.
 func NewBank(dir string) (*Bank, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("model bank: %w", err)
 	}
 	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]usedSet), held: make(map[string]map[string]bool)}, nil

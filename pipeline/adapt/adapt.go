@@ -16,12 +16,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/quell-stream/quell/drift/fleet"
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
@@ -256,7 +256,7 @@ func New(cfg Config) (*Adapter, error) {
 		return nil, fmt.Errorf("adapt: %w", err)
 	}
 	if cfg.Dir != "" {
-		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		if err := atomicfile.MkdirAll(cfg.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}

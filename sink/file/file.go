@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/sink"
 )
 
@@ -114,7 +115,7 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("file: open %s: %w", s.cfg.Path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
 		return fmt.Errorf("file: %w", err)
 	}
 	s.size = unknownSize

@@ -9,9 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
 )
 
 // moved says that the path no longer names the open file, because something
@@ -80,7 +81,7 @@ func (s *Sink) take(f *os.File) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(s.cfg.Path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(s.cfg.Path)); err != nil {
 		return err
 	}
 	s.size, s.info, s.header, s.hasFirst = size, info, "", false
@@ -159,16 +160,4 @@ func (s *Sink) glance(f *os.File) error {
 		s.first, s.hasFirst = t.UnixNano(), true
 	}
 	return nil
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders can't be synced there, and need not be
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
