@@ -131,8 +131,10 @@ func (c *EngineConfig) at(rateHz float64) (*model.Model, monitor.Rate) {
 
 // Engine computes the records of one stream from its samples: it owns one lane
 // per series. Every result depends on a series' own sequence of samples and
-// never on the clock, nor on how the input was cut into calls. An Engine is not
-// safe for concurrent use.
+// never on the clock, nor on how the input was cut into calls. Other series of its
+// partition decide when it is forgotten, where StateTTL or MaxSeries are reached: by
+// their event times and order, which a replay repeats. An Engine is not safe for
+// concurrent use.
 type Engine struct {
 	cfg    EngineConfig
 	out    Out
