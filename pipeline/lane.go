@@ -420,7 +420,7 @@ func (l *lane) drainRaw() {
 }
 
 // emit turns net outputs, slot-major, into records. spread and second, what the
-// net makes of nudged readings, are parallel to them, or nil.
+// net makes of nudged readings, are parallel to them, or nil; second may be shorter.
 func (l *lane) emit(y, spread, second []float32, early bool) {
 	c := len(l.scalers)
 	for i := 0; i+c <= len(y) && l.waiting.len() > 0; i += c {
@@ -430,8 +430,9 @@ func (l *lane) emit(y, spread, second []float32, early bool) {
 	}
 }
 
+// slot returns the n values from place from on, nil where there are none.
 func slot(x []float32, from, n int) []float32 {
-	if x == nil {
+	if len(x) < from+n {
 		return nil
 	}
 	return x[from : from+n]
