@@ -362,7 +362,9 @@ func (snap *Snapshot) apply(payload []byte) error {
 			snap.Heads[part] = next
 		}
 		snap.applyEntries(r)
-		snap.Extra = r.Bytes()
+		// Copied, as are switches: they are kept for longer than the states, and with a
+		// part of the file all of it would stay in memory.
+		snap.Extra = slices.Clone(r.Bytes())
 		snap.decided = r.U64()
 		// The states hold the switches decided before the checkpoint was taken;
 		// one decided while it was being written is still to be obeyed.
@@ -371,7 +373,7 @@ func (snap *Snapshot) apply(payload []byte) error {
 		r.U64()
 		snap.applyEntries(r)
 	case kindSwitch:
-		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: r.Bytes()})
+		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: slices.Clone(r.Bytes())})
 	default:
 		return fmt.Errorf("transaction of kind %d: %w", kind, ErrNewer)
 	}

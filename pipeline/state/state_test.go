@@ -314,6 +314,31 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
+// TestKeptIsCopied: what is kept behind the start is no part of the memory that a file was
+// read into, which would stay as long.
+func TestKeptIsCopied(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(1, entry("a", "a1"))))
+	check(t, s.Change(point(2, entry("a", "a2"))))
+	check(t, s.Decide(Switch{Part: "p/0", Series: "a", Data: []byte("first")}))
+	raw, err := os.ReadFile(s.deltaPath(1))
+	check(t, err)
+	snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
+	for left := raw; len(left) > 0; {
+		payload, rest, ok := frame(left)
+		if !ok {
+			t.Fatal("not a frame")
+		}
+		check(t, snap.apply(payload))
+		left = rest
+	}
+	clear(raw)
+	if len(snap.Switches) != 1 || string(snap.Switches[0].Data) != "first" || !bytes.Equal(snap.Extra, []byte{2}) {
+		t.Errorf("%+v of %v after the file's memory was used for something else", snap.Switches, snap.Extra)
+	}
+}
+
 func TestLockIsExclusive(t *testing.T) {
 	dir := t.TempDir()
 	release, err := Lock(dir)
