@@ -164,8 +164,10 @@ func joined(a, b train.Comparison) train.Comparison {
 	if m == 0 {
 		return a
 	}
-	return train.Comparison{Windows: a.Windows + b.Windows, Error: (a.Error*n + b.Error*m) / (n + m),
-		Gain: append(a.Gain[:len(a.Gain):len(a.Gain)], b.Gain...)}
+	both := func(x, y float64) float64 { return (x*n + y*m) / (n + m) }
+	return train.Comparison{Windows: a.Windows + b.Windows, Error: both(a.Error, b.Error),
+		Gain:   append(a.Gain[:len(a.Gain):len(a.Gain)], b.Gain...),
+		Passed: both(a.Passed, b.Passed), OtherPassed: both(a.OtherPassed, b.OtherPassed)}
 }
 
 // remember judges by the windows of earlier regimes.
