@@ -151,6 +151,7 @@ func (x *crossing) retaining(whole *model.Model) (*model.Model, error) {
 			return m, err
 		}
 		s := newShadow(x.champion, m, x.gate)
+		s.around = x.old
 		if err := s.remember(x.heldOld); err != nil {
 			return nil, err
 		}
@@ -206,6 +207,7 @@ func CrossFit(ctx context.Context, champion *model.Model, sides [2][]*replay.Win
 		return nil, Verdict{}, err
 	}
 	s := newShadow(champion, m, cfg)
+	s.around = old
 	if err := s.remember(heldOld); err != nil {
 		return nil, Verdict{}, err
 	}
