@@ -21,7 +21,8 @@ var shares = [...]float64{1, .85, .7, .55, .4}
 const draws = 12
 
 // forgetMargin is by how much a challenger is to stay below what may be forgotten,
-// in dB: the estimate has some scatter, and the least of several is taken.
+// in dB: the estimate has some scatter, and the least of several is taken. That on a known
+// signal hardly has.
 const forgetMargin = .1
 
 // crossing is a fine-tune of two or four copies of a champion, each on all new windows but
@@ -155,7 +156,7 @@ func (x *crossing) retaining(whole *model.Model) (*model.Model, error) {
 		if err := s.remember(x.heldOld); err != nil {
 			return nil, err
 		}
-		if !(s.verdict().OldDB < forgetMargin-s.cfg.Forget) {
+		if !slices.ContainsFunc(s.past, func(p past) bool { return p.seen < forgetMargin-s.cfg.Forget || p.known < -s.cfg.Forget }) {
 			return m, nil
 		}
 	}

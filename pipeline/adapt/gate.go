@@ -135,9 +135,13 @@ type shadow struct {
 type past struct {
 	regime  int // -1: several, with few windows each
 	windows int
-	db      float64 // the challenger's gain over the model that it is measured by, the lower of two estimates
+	seen    float64 // the challenger's gain over the model that it is measured by, dB
+	known   float64 // the same on a signal that is known
 	error   float64 // of that model
 }
+
+// db is the lower of both estimates.
+func (p *past) db() float64 { return min(p.seen, p.known) }
 
 func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
 	return &shadow{cfg: cfg.defaults(), champion: champion, challenger: challenger}
@@ -201,7 +205,7 @@ func (s *shadow) remember(old []*replay.Window) error {
 			return err
 		}
 		if len(c.Gain) > 0 {
-			s.past = append(s.past, past{b.regime, c.Windows, min(c.DB(), known.DB()), c.Error})
+			s.past = append(s.past, past{b.regime, c.Windows, c.DB(), known.DB(), c.Error})
 		}
 	}
 	return nil
@@ -279,8 +283,8 @@ func (s *shadow) verdict() Verdict {
 	v := Verdict{RecentDB: math.NaN(), OldDB: math.NaN(), P: 1, E: 1, Recent: s.judged, Regimes: len(s.past), Error: math.NaN()}
 	for _, p := range s.past {
 		v.Old += p.windows
-		if !(p.db >= v.OldDB) { // NaN at first
-			v.OldDB = p.db
+		if db := p.db(); !(db >= v.OldDB) { // NaN at first
+			v.OldDB = db
 		}
 	}
 	if len(s.recent.Gain) < leastPieces {
