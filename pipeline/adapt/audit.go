@@ -74,7 +74,7 @@ func (a *Adapter) entryOf(j *job, action, why string, v *Verdict) record {
 	}
 	if j.shadow != nil {
 		for _, p := range j.shadow.past {
-			r.Regimes = append(r.Regimes, regimed{p.regime, p.windows, p.db})
+			r.Regimes = append(r.Regimes, regimed{p.regime, p.windows, p.db()})
 		}
 	}
 	return r
