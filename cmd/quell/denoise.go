@@ -192,6 +192,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close(), closeFile()) }()
+	tellMixed(note, in, r)
 	c.Engine.Window = window.Config{RateHz: o.rate}
 	if c.Engine.Window.RateHz == 0 && r.TimeColumn() == "" {
 		c.Engine.Window.RateHz = 1
