@@ -62,7 +62,7 @@ type lane struct {
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
 	found  *finding  // of the drift that is open
-	crowd  crowd     // of its surplus
+	unused unused    // of its readings
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps

@@ -36,6 +36,7 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	}
 	fate := Late
 	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
+		s.astray = in.Time - s.newest
 		if fate, k = Quarantined, -1; s.stored {
 			s.kill(in, fate, h)
 			s.tell(&in, k, fate)
