@@ -36,6 +36,7 @@ type outbox struct {
 	cols    []model.Column
 	scales  []window.Scale
 	calls   []func(Tap)
+	sparse  []sparseNote
 	muted   int64
 }
 
@@ -53,6 +54,7 @@ const (
 	keptDead
 	keptSlot
 	keptCall
+	keptSparse
 )
 
 // extent is a run of items in an outbox.
@@ -185,6 +187,8 @@ func (k *outbox) replay(e *Engine, x extent) {
 			e.cfg.Tap.Slot(s.series, s.epoch, s.index, k.cols[s.from:s.from+s.n], k.scales[s.from:s.from+s.n], s.state)
 		case keptCall:
 			k.calls[it.at](e.cfg.Tap)
+		case keptSparse:
+			k.sparse[it.at].give(e.out)
 		}
 	}
 }
@@ -207,7 +211,9 @@ func (k *outbox) reset() {
 	clear(k.dead)
 	clear(k.slots)
 	clear(k.calls)
+	clear(k.sparse)
 	k.items, k.records, k.events, k.dead, k.slots, k.calls = k.items[:0], k.records[:0], k.events[:0], k.dead[:0], k.slots[:0], k.calls[:0]
+	k.sparse = k.sparse[:0]
 	k.ends, k.json, k.cols, k.scales, k.muted = k.ends[:0], k.json[:0], k.cols[:0], k.scales[:0], 0
 	if cap(k.json) > 4<<20 {
 		k.json = nil

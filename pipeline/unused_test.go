@@ -137,3 +137,29 @@ func TestOldStrayIsTold(t *testing.T) {
 		t.Errorf("told %q, want %q", lines, want)
 	}
 }
+
+// TestSparseIsTold: where the rate of the file is too high nearly every reading stands alone,
+// which is told of once; readings that are missing here and there, or even every other one,
+// are not.
+func TestSparseIsTold(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		hz   float64
+		at   func(i int) float64
+		want string
+	}{
+		{"ten times", 10, func(i int) float64 { return float64(i) }, "series=a rate_hz=10 seen_hz=1"},
+		{"three times", 3, func(i int) float64 { return float64(i) }, "series=a rate_hz=3 seen_hz=1"},
+		{"right", 1, func(i int) float64 { return float64(i) }, ""},
+		{"every third is missing", 1, func(i int) float64 { return float64(i + i/2) }, ""},
+		{"learnt", 0, func(i int) float64 { return float64(i) }, ""},
+	} {
+		lines, _ := warned(t, window.Config{RateHz: c.hz}, readings(400, c.at), nil)
+		switch {
+		case c.want == "" && len(lines) > 0:
+			t.Errorf("%s: told %q", c.name, lines)
+		case c.want != "" && (len(lines) != 1 || !strings.Contains(lines[0], c.want)):
+			t.Errorf("%s: told %q, want %q in it", c.name, lines, c.want)
+		}
+	}
+}
