@@ -62,7 +62,8 @@ type lane struct {
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
 	found  *finding  // of the drift that is open
-	crowd  crowd     // of its surplus
+	unused unused    // of its readings
+	sparse sparse
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps
@@ -271,6 +272,7 @@ func (l *lane) Slot(s *window.Slot) {
 	if l.rateHz != l.win.RateHz() {
 		l.changeRate(s.Time)
 	}
+	l.lookSparse(s)
 	l.revise()
 	if !l.queued {
 		l.queued = true
