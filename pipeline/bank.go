@@ -11,6 +11,7 @@ import (
 	"sync"
 	"weak"
 
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 )
 
@@ -38,7 +39,7 @@ var ErrNameTaken = errors.New("another model has this name")
 
 // NewBank returns the bank in dir, which it creates.
 func NewBank(dir string) (*Bank, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := atomicfile.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("model bank: %w", err)
 	}
 	return &Bank{dir: dir, known: make(map[string]weak.Pointer[model.Model]), used: make(map[string][]usedSet), held: make(map[string]map[string]bool), intact: make(map[string][sha256.Size]byte)}, nil

@@ -40,15 +40,46 @@ func (w *worker) malformed(d *ingest.Delivery) {
 }
 
 // Dead adds a dead sample to the open batch.
-func (w *worker) Dead(s ingest.Sample, why window.Fate) {
-	w.met.deadLetter.WithLabelValues(w.name, why.String()).Inc()
-	if why == window.Surplus {
-		w.tellSurplus(s)
+func (w *worker) Dead(s ingest.Sample, why window.Fate) { w.bury(&deadSample{Sample: s, why: why}) }
+
+func (w *worker) bury(d *deadSample) {
+	w.met.deadLetter.WithLabelValues(w.name, d.why.String()).Inc()
+	l := dlq.Letter{Time: d.Time, Stream: w.name, Series: d.Series, Reason: d.why.String(), Channel: w.cfg.Engine.Channels[d.Channel], Value: d.Value, Missing: d.Missing.String()}
+	if d.why == window.Quarantined {
+		l.Detail = w.astray(d.astray)
 	}
-	l := dlq.Letter{Time: s.Time, Stream: w.name, Series: s.Series, Reason: why.String(), Channel: w.cfg.Engine.Channels[s.Channel], Value: s.Value, Missing: s.Missing.String()}
-	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, s.Series, l.Reason, l.Channel, s.Time)
+	w.tellUnused(d, l.Detail)
+	l.ID = fmt.Sprintf("%s/%s/dead/%s/%s/%d", w.name, d.Series, l.Reason, l.Channel, d.Time)
 	w.keep(&l)
 	w.cur.addEvent(l.Event(), true)
+}
+
+// astray says what is wrong with a time that is so far astray, and what helps.
+func (w *worker) astray(by time.Duration) string {
+	if by < 0 {
+		return fmt.Sprintf("the time is %v behind the newest of the series, more than %v: set the device's clock", wide(-by), w.eng.cfg.Window.MaxBackward)
+	}
+	advice := "set the device's clock"
+	if off := by.Round(zoneStep) - by; by < mostZone && max(off, -off) < nearZone {
+		advice += ", or have it send UTC if it sends its local time"
+	}
+	return fmt.Sprintf("the time is %v ahead of when the message was stored, more than %v: %s", wide(by), w.eng.cfg.Window.MaxFuture, advice)
+}
+
+// A time that is ahead by whole quarters of an hour, as zones are, may be a local one. Zones
+// are ahead by 14 hours at most.
+const (
+	zoneStep = 15 * time.Minute
+	nearZone = time.Minute
+	mostZone = 14*time.Hour + nearZone
+)
+
+// wide rounds a span of at least a minute to seconds.
+func wide(d time.Duration) time.Duration {
+	if d < time.Minute {
+		return d
+	}
+	return d.Round(time.Second)
 }
 
 // tellUnread is the least time between two lines in the log about payloads that could

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/quell-stream/quell/model"
@@ -44,6 +45,37 @@ func TestGuardSwitchedOn(t *testing.T) {
 		_, out := l.stream.Position()
 		if got := l.guard.Slot(); got != out {
 			t.Errorf("the guard is at slot %d, the stream has given out %d", got, out)
+		}
+	}
+}
+
+// What the second run says does not hang on how its blocks were cut into calls: up to the
+// end of a row of blocks, where no more is pushed than is wanted, and into the next one, where
+// it begins as a copy of the lane's own stream.
+func TestSecondRunAnyCut(t *testing.T) {
+	m, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, noisy := beats(7200, 7200)
+	var want []string
+	for _, chunk := range []int{1, 11, 250, 7200} {
+		out := &lines{}
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: m, Guard: true, Window: window.Config{RateHz: 100}}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for at := 0; at < len(noisy); at += chunk {
+			feed(t, e, noisy[at:min(at+chunk, len(noisy))], at)
+			e.Run()
+		}
+		e.Finish()
+		e.Close()
+		if want == nil {
+			want = out.records
+		}
+		if !slices.Equal(out.records, want) {
+			t.Errorf("chunks of %d change records", chunk)
 		}
 	}
 }

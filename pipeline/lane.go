@@ -62,7 +62,8 @@ type lane struct {
 	alerts alerts
 	told   sink.Mark // the latest event of alerts that this process told
 	found  *finding  // of the drift that is open
-	crowd  crowd     // of its surplus
+	unused unused    // of its readings
+	sparse sparse
 
 	stamps   map[string]int64 // latest time of what was decided, by kind of event
 	stampsOf int              // epoch of stamps
@@ -279,6 +280,7 @@ func (l *lane) Slot(s *window.Slot) {
 	if l.rateHz != l.win.RateHz() {
 		l.changeRate(s.Time)
 	}
+	l.lookSparse(s)
 	l.revise()
 	if !l.queued {
 		l.queued = true
@@ -428,7 +430,7 @@ func (l *lane) drainRaw() {
 }
 
 // emit turns net outputs, slot-major, into records. spread and second, what the
-// net makes of nudged readings, are parallel to them, or nil.
+// net makes of nudged readings, are parallel to them, or nil; second may be shorter.
 func (l *lane) emit(y, spread, second []float32, early bool) {
 	c := len(l.scalers)
 	for i := 0; i+c <= len(y) && l.waiting.len() > 0; i += c {
@@ -438,8 +440,9 @@ func (l *lane) emit(y, spread, second []float32, early bool) {
 	}
 }
 
+// slot returns the n values from place from on, nil where there are none.
 func slot(x []float32, from, n int) []float32 {
-	if x == nil {
+	if len(x) < from+n {
 		return nil
 	}
 	return x[from : from+n]

@@ -1,6 +1,8 @@
 package pipeline
 
 import (
+	"time"
+
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/sink"
@@ -11,6 +13,12 @@ import (
 // again.
 type encodedOut interface {
 	Encoded(r *sink.Record, json []byte)
+}
+
+// burier is an Out that takes dead samples with what else is known of them, in the place of
+// Dead.
+type burier interface {
+	bury(d *deadSample)
 }
 
 // outbox holds, in order, what lanes give on its way to the engine's Out and Tap, in memory
@@ -28,6 +36,7 @@ type outbox struct {
 	cols    []model.Column
 	scales  []window.Scale
 	calls   []func(Tap)
+	sparse  []sparseNote
 	muted   int64
 }
 
@@ -45,6 +54,7 @@ const (
 	keptDead
 	keptSlot
 	keptCall
+	keptSparse
 )
 
 // extent is a run of items in an outbox.
@@ -52,7 +62,8 @@ type extent struct{ from, to int }
 
 type deadSample struct {
 	ingest.Sample
-	why window.Fate
+	why    window.Fate
+	astray time.Duration // of one that is quarantined, as of window.Series.Astray
 }
 
 // shownSlot is a slot as the Tap is to see it. Its columns and scales begin at from in those
@@ -100,13 +111,25 @@ func (l *lane) handOut(e sink.Event) {
 
 // Dead passes a dead sample on.
 func (l *lane) Dead(s ingest.Sample, why window.Fate) {
+	d := deadSample{Sample: s, why: why}
+	if why == window.Quarantined {
+		d.astray = l.win.Astray()
+	}
 	k := l.kept
 	if k == nil {
-		l.eng.out.Dead(s, why)
+		d.give(l.eng.out)
 		return
 	}
 	l.note(keptDead, len(k.dead))
-	k.dead = append(k.dead, deadSample{s, why})
+	k.dead = append(k.dead, d)
+}
+
+func (d *deadSample) give(out Out) {
+	if o, ok := out.(burier); ok {
+		o.bury(d)
+		return
+	}
+	out.Dead(d.Sample, d.why)
 }
 
 // showTap shows the newest slot to the Tap.
@@ -158,13 +181,14 @@ func (k *outbox) replay(e *Engine, x extent) {
 		case keptEvent:
 			e.out.Event(k.events[it.at])
 		case keptDead:
-			d := &k.dead[it.at]
-			e.out.Dead(d.Sample, d.why)
+			k.dead[it.at].give(e.out)
 		case keptSlot:
 			s := &k.slots[it.at]
 			e.cfg.Tap.Slot(s.series, s.epoch, s.index, k.cols[s.from:s.from+s.n], k.scales[s.from:s.from+s.n], s.state)
 		case keptCall:
 			k.calls[it.at](e.cfg.Tap)
+		case keptSparse:
+			k.sparse[it.at].give(e.out)
 		}
 	}
 }
@@ -187,7 +211,9 @@ func (k *outbox) reset() {
 	clear(k.dead)
 	clear(k.slots)
 	clear(k.calls)
+	clear(k.sparse)
 	k.items, k.records, k.events, k.dead, k.slots, k.calls = k.items[:0], k.records[:0], k.events[:0], k.dead[:0], k.slots[:0], k.calls[:0]
+	k.sparse = k.sparse[:0]
 	k.ends, k.json, k.cols, k.scales, k.muted = k.ends[:0], k.json[:0], k.cols[:0], k.scales[:0], 0
 	if cap(k.json) > 4<<20 {
 		k.json = nil

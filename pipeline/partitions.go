@@ -31,6 +31,7 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 	w.parts = w.parts[:0]
 	first := make([]int64, len(a.Parts))
 	keep := make(map[string]bool, len(a.Parts))
+	over := 0 // series taken over from other partitions
 	for i, p := range a.Parts {
 		keep[p.Name] = true
 		next, ok := had[p.Name]
@@ -38,6 +39,11 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 			var err error
 			if next, err = w.restore(p); err != nil {
 				return err
+			}
+			if w.cfg.OneLog {
+				if over, err = w.takeOver(p.Name); err != nil {
+					return err
+				}
 			}
 		}
 		next = w.known(p, next)
@@ -49,6 +55,11 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}
 	w.forget(w.giveUp(keep, had))
+	if over > 0 {
+		if err := w.settleOver(hard); err != nil {
+			return err
+		}
+	}
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil

@@ -27,7 +27,7 @@ func TestSurplusIsTold(t *testing.T) {
 	}{
 		{"learnt", 0, 1.4, ingest.TimePayload, "set window.rate_hz to the rate that is seen, or higher\" series=a rate_hz=1 rate_from=learnt seen_hz=1.4 surplus_share=0.2"},
 		{"given", 2, 3, ingest.TimeArrival, "set window.rate_hz to the rate that is seen, or higher\" series=a rate_hz=2 rate_from=window.rate_hz seen_hz=3 surplus_share=0.3"},
-		{"waited", 1, 50, ingest.TimeArrival, "have devices send a time with each reading\" series=a rate_hz=1 rate_from=window.rate_hz seen_hz=33 surplus_share=0.97"},
+		{"waited", 1, 50, ingest.TimeArrival, "have devices send a time with each reading\" series=a rate_hz=1 rate_from=window.rate_hz seen_hz=65 surplus_share=0.985"},
 		{"as the grid", 1, 1, ingest.TimePayload, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

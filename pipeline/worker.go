@@ -30,6 +30,10 @@ type StreamConfig struct {
 	// an error too. What StateDir has of a partition that Shared knows nothing of is
 	// taken over.
 	Shared state.Shared
+	// OneLog says that the source has one partition and never gets another one: what the
+	// state has of others is of the source that the stream was read from before, and its
+	// series go on in that one. It must not be set with Shared.
+	OneLog bool
 	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
 	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
 	// after a kill, and changes no value.

@@ -12,7 +12,7 @@ const (
 	Late                    // its slot has closed
 	Conflicting             // same channel and stamp as another, different value
 	Quarantined             // a stamp too far in the future or the past
-	Surplus                 // a later reading of the same slot replaced it
+	Surplus                 // another reading of the same slot is used
 	Malformed               // could not be decoded
 	NumFates
 )

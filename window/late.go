@@ -9,12 +9,13 @@ import (
 
 // tooLate settles a sample whose slot has closed.
 func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
-	slot := k
+	slot, taken := k, false
 	if k < 0 || s.next-k > recentSlots {
 		k = -1
 	}
 	if k >= 0 {
 		r := &s.recent[(k%recentSlots)*int64(s.cfg.Channels)+int64(in.Channel)]
+		taken = r.own
 		if r.own && r.time == in.Time {
 			if r.value == in.Value && r.missing == in.Missing {
 				s.fates[Duplicate]++
@@ -29,8 +30,13 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	if s.revises(in, slot, h) {
 		return
 	}
+	if in.Time > s.newest || taken && in.Time > s.seen[in.Channel] {
+		s.inOrder(in, k, taken, h)
+		return
+	}
 	fate := Late
 	if s.newest-in.Time > int64(s.cfg.MaxBackward) {
+		s.astray = in.Time - s.newest
 		if fate, k = Quarantined, -1; s.stored {
 			s.kill(in, fate, h)
 			s.tell(&in, k, fate)
@@ -60,6 +66,20 @@ func (s *Series) tooLate(in ingest.Sample, k int64, h Handler) {
 	s.pace.forget()
 	s.begin(in.Time)
 	s.place(in, h)
+}
+
+// inOrder settles a sample that is not behind those before it though its slot has closed: it
+// came within the jitter of a slot that has a reading already, or of one that no longer waited
+// for its channel. No clock was set back.
+func (s *Series) inOrder(in ingest.Sample, k int64, taken bool, h Handler) {
+	fate := Late
+	if taken {
+		fate = Surplus
+	}
+	s.alive(in)
+	s.late = 0
+	s.kill(in, fate, h)
+	s.tell(&in, k, fate)
 }
 
 // revises settles a late sample that its slot takes after all, or that it has

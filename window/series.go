@@ -48,7 +48,8 @@ type Series struct {
 	recent   []reading // ring of closed readings × channels, for duplicates
 	late     int       // late samples in a row, rising in time
 	lateTime int64
-	stored   bool // the message of the latest sample has a stored stamp
+	stored   bool  // the message of the latest sample has a stored stamp
+	astray   int64 // of the latest sample that was quarantined
 
 	pace   pace // of a series whose rate was learnt
 	slot   Slot
@@ -96,6 +97,10 @@ func (s *Series) BeginIn(epoch int) { s.epoch = epoch }
 // Newest returns the largest event time accepted in this epoch, Unix ns.
 func (s *Series) Newest() int64 { return s.newest }
 
+// Astray returns by how much the sample that was quarantined last lay ahead of its stored
+// stamp; below 0, by how much it lay behind the newest one.
+func (s *Series) Astray() time.Duration { return time.Duration(s.astray) }
+
 // Fates returns how many samples ended how; Pending is what waits in here.
 func (s *Series) Fates() Fates { return s.fates }
 
@@ -127,6 +132,7 @@ func (s *Series) tell(in *ingest.Sample, slot int64, fate Fate) {
 // 0 where there is none. Slots that close are handed to h before Push returns.
 func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
 	if stored != 0 && in.Time-stored > int64(s.cfg.MaxFuture) {
+		s.astray = in.Time - stored
 		s.kill(in, Quarantined, h)
 		s.tell(&in, -1, Quarantined)
 		return

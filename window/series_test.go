@@ -416,3 +416,19 @@ func TestStoredStampRestored(t *testing.T) {
 		t.Errorf("fates %v, want %v with one quarantined", again.Fates(), f)
 	}
 }
+
+// TestBurstIsNoClockSetBack: readings that all come within the jitter of a slot that has
+// closed are one slot's too many, and no clock was set back by them.
+func TestBurstIsNoClockSetBack(t *testing.T) {
+	s, r := series(t, Config{RateHz: 1}), &recorder{}
+	for i := range 3000 {
+		s.Push(at(100+float64(i)/1000, float64(i)), 0, r)
+	}
+	s.Finish(r)
+	if d := cmp.Diff([]string{EndOfInput}, r.resets); d != "" {
+		t.Error(d)
+	}
+	if d := cmp.Diff(map[Fate]int{Surplus: 3000 - 4}, r.dead); d != "" {
+		t.Errorf("four slots have a reading each: %s", d)
+	}
+}

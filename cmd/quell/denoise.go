@@ -192,6 +192,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close(), closeFile()) }()
+	tellMixed(note, in, r)
 	c.Engine.Window = window.Config{RateHz: o.rate}
 	if c.Engine.Window.RateHz == 0 && r.TimeColumn() == "" {
 		c.Engine.Window.RateHz = 1
@@ -209,6 +210,9 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 		var err error
 		rep, err = offline.Denoise(ctx, r, w, c)
 		far.clear()
+		if err == nil {
+			err = o.checkOrder(in, r.TimeColumn(), &rep)
+		}
 		return whatToDo(err)
 	})
 	if ctx.Err() != nil && err != nil {
@@ -217,6 +221,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	if err != nil {
 		return err
 	}
+	tellOrder(note, &rep)
 	tellFates(note, o.series, &rep)
 	explained := o.verbose || onTerminal(s.err)
 	if len(r.TimeColumns()) == 2 && !explained {

@@ -69,6 +69,13 @@ func (o *denoiseOptions) tellTime(note func(string), in string, r *file.Reader) 
 	}
 }
 
+// tellMixed says which columns were left out though they hold numbers.
+func tellMixed(note func(string), in string, r *file.Reader) {
+	if _, left := r.Mixed(); len(left) > 0 {
+		note(fmt.Sprintf("%s: left out, as they hold texts beside numbers, and more of them: %s; a channel's fields must be numbers or empty", in, strings.Join(left, ", ")))
+	}
+}
+
 // whatToDo adds to an error of a row what a reader can do about it.
 func whatToDo(err error) error {
 	if bad := (*file.RowError)(nil); errors.As(err, &bad) && bad.Reason == "not_a_number" {

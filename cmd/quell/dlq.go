@@ -223,6 +223,9 @@ func listLine(w io.Writer, l *dlq.Letter, replayed time.Time) error {
 		if !math.IsNaN(l.Value) {
 			what = strconv.FormatFloat(l.Value, 'g', -1, 64)
 		}
+		if l.Detail != "" {
+			what += " (" + plain.Text(l.Detail) + ")"
+		}
 	}
 	done := "-"
 	if !replayed.IsZero() {

@@ -134,6 +134,7 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	tellMixed(func(text string) { fmt.Fprintln(s.err, "note:", text) }, path, r)
 	if n := len(r.Channels()); n > 1 {
 		return usageError("%s has %d numeric columns (%s): choose one with --column", path, n, strings.Join(r.Channels(), ", "))
 	}

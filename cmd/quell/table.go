@@ -38,6 +38,7 @@ func readTableUpTo(s streams, path, timeColumn string, names []string, most int)
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
+	tellMixed(func(text string) { fmt.Fprintln(s.err, "note:", text) }, path, r)
 	if len(r.TimeColumns()) == 2 {
 		fmt.Fprintf(s.err, "note: %s: the time is in %s\n", path, r.TimeWords())
 	}
@@ -48,7 +49,7 @@ func readTableUpTo(s streams, path, timeColumn string, names []string, most int)
 			break
 		}
 		if err != nil {
-			return nil, err
+			return nil, whatToDo(err)
 		}
 		if row.Index >= int64(most) {
 			return nil, fmt.Errorf("%s has more than %d rows, which is all that memory is there for", path, most)

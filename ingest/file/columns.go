@@ -181,25 +181,34 @@ func (r *Reader) readAhead(n int) error {
 	return nil
 }
 
-// pickNumeric makes channels of the columns that hold numbers and nothing else
-// in the rows read ahead.
+// pickNumeric makes channels of the columns that hold more numbers than texts in the rows
+// read ahead: reading says so when it comes to a text.
 func (r *Reader) pickNumeric() error {
-	numbers := make([]bool, len(r.columns)) // at least one number
-	texts := make([]string, len(r.columns)) // the first that is something else, and where
+	numbers := make([]int, len(r.columns))
+	others := make([]int, len(r.columns))
+	texts := make([]string, len(r.columns)) // the first of the others, and where
 	rows := false
 	r.eachQueued(func(i int, b []byte, line int) {
 		rows = rows || len(bytes.TrimSpace(b)) > 0
-		if _, why, ok := r.read(&field.Channel{}, b); !ok && texts[i] == "" {
-			texts[i] = fmt.Sprintf("%q in line %d", clip(b), line)
-		} else if ok && why != ingest.Null {
-			numbers[i] = true
+		if _, why, ok := r.read(&field.Channel{}, b); !ok {
+			if others[i]++; others[i] == 1 {
+				texts[i] = fmt.Sprintf("%q in line %d", clip(b), line)
+			}
+		} else if why != ingest.Null {
+			numbers[i]++
 		}
 	})
 	for i, c := range r.columns {
-		if c == "" || c == r.time || c == r.day || c == r.series || slices.Contains(labels[:], c) || !numbers[i] || texts[i] != "" {
-			continue
+		switch {
+		case c == "" || c == r.time || c == r.day || c == r.series || slices.Contains(labels[:], c) || numbers[i] == 0:
+		case numbers[i] > others[i]:
+			r.channels = append(r.channels, field.Channel{Name: c})
+			if others[i] > 0 {
+				r.odd = append(r.odd, fmt.Sprintf("%s (%s)", c, texts[i]))
+			}
+		default:
+			r.mixed = append(r.mixed, fmt.Sprintf("%s (%s)", c, texts[i]))
 		}
-		r.channels = append(r.channels, field.Channel{Name: c})
 	}
 	if len(r.channels) > 0 {
 		return nil

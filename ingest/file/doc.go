@@ -51,8 +51,8 @@ const (
 	sniffBytes = 4 << 20 // bytes of these rows
 )
 
-// Options say how a recording is read. The zero value reads every numeric
-// column.
+// Options say how a recording is read. The zero value reads every
+// column that holds more numbers than texts.
 type Options struct {
 	// Format is csv or jsonl. Default: jsonl if the content begins with a brace.
 	Format string

@@ -47,6 +47,8 @@ type Reader struct {
 	stamp    []byte // of day and time
 	series   string
 	channels []field.Channel
+	mixed    []string     // columns left out
+	odd      []string     // channels
 	find     *json.Finder // JSON lines only
 	at       []int        // CSV only: the columns of time, series and channels; -1: none
 	dayAt    int          // CSV only: the column of day
@@ -154,6 +156,11 @@ func (r *Reader) firstLine() ([]byte, int, error) {
 // Columns returns the columns of the file: the header of CSV, the fields seen in
 // the first rows of JSON lines.
 func (r *Reader) Columns() []string { return r.columns }
+
+// Mixed returns which columns that were not named hold texts beside numbers in the rows that
+// decide it, each with the first text and its line, in words: those with fewer texts than
+// numbers, which are channels all the same, and those that were left out.
+func (r *Reader) Mixed() (channels, left []string) { return r.odd, r.mixed }
 
 // Channels returns the names of the channels, in the order of Row.Cells.
 func (r *Reader) Channels() []string {

@@ -54,7 +54,7 @@ type Config struct {
 	// JournalDir is the journal's directory; it is made, and must be this
 	// source's own.
 	JournalDir string
-	// JournalBytes bounds the journal on disk; default 256 MiB. Messages larger
+	// JournalBytes bounds the journal on disk; default 1 GiB. Messages larger
 	// than half of it are delivered as malformed.
 	JournalBytes int64
 	// QueueBytes bounds the payloads in memory that wait for the journal; default
@@ -66,7 +66,7 @@ type Config struct {
 }
 
 const (
-	defaultJournal = 256 << 20
+	defaultJournal = 1 << 30
 	defaultQueue   = 16 << 20
 )
 

@@ -81,6 +81,14 @@ func (s schedule) gathers(slot int64) bool {
 	return b < s.first || (b-s.first)%period == period-1
 }
 
+// until returns the first slot from slot on that evidence is not gathered on.
+func (s schedule) until(slot int64) int64 {
+	for s.gathers(slot) {
+		slot += block - int64(s.place(slot))
+	}
+	return slot
+}
+
 // place returns the place of a slot within its block.
 func (s schedule) place(slot int64) int { return int((slot - s.base) % block) }
 
@@ -121,6 +129,9 @@ func (g *Guard) Wants(from, to int64) bool {
 	}
 	return to > from && g.schedule.gathers(to-1)
 }
+
+// WantsUntil returns the first slot from slot on whose evidence is not wanted.
+func (g *Guard) WantsUntil(slot int64) int64 { return g.schedule.until(slot) }
 
 // Nudge returns by how many σ̂ the reading of a channel is moved, to a side that
 // hangs on nothing but the arguments.

@@ -374,6 +374,13 @@ func TestSchedule(t *testing.T) {
 	if g.Wants(0, settle) || !g.Wants(0, settle+1) || g.Wants(settle+block*dense, settle+block*(dense+period-1)) || !g.Wants(settle+block*dense, settle+block*(dense+period-1)+1) {
 		t.Error("Wants does not see the ends of blocks")
 	}
+	late := int64(settle + block*(dense+period-1))
+	for from, want := range map[int64]int64{0: 0, settle - 1: settle - 1, settle: settle + block*dense, settle + block + 1: settle + block*dense,
+		settle + block*dense: settle + block*dense, late: late + block, late + block - 1: late + block, late + block: late + block} {
+		if got := g.WantsUntil(from); got != want {
+			t.Errorf("from slot %d on evidence is wanted up to %d, want %d", from, got, want)
+		}
+	}
 }
 
 func TestNudge(t *testing.T) {

@@ -16,12 +16,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/quell-stream/quell/drift/fleet"
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
@@ -217,7 +217,8 @@ type Adapter struct {
 	wg        sync.WaitGroup
 
 	// mu guards what follows, and all that hangs on it. It is held for the time
-	// it takes to copy a window or the pointers of a buffer, never while training.
+	// it takes to copy a window or the pointers of a buffer, or to read what was
+	// saved of a series that is seen for the first time, never while training.
 	mu     sync.Mutex
 	tracks map[string]*track
 	known  map[string]*track // of the shared group, not back yet since a restart
@@ -246,8 +247,8 @@ type queue struct {
 
 var _ pipeline.Adapter = (*Adapter)(nil)
 
-// New returns an Adapter whose two background goroutines run until Close. Zero
-// fields of cfg take their defaults.
+// New returns an Adapter whose background goroutines, two or with Models three, run
+// until Close. Zero fields of cfg take their defaults.
 func New(cfg Config) (*Adapter, error) {
 	cfg = cfg.Defaults()
 	if err := cfg.Validate(); err != nil {
@@ -257,7 +258,7 @@ func New(cfg Config) (*Adapter, error) {
 		return nil, fmt.Errorf("adapt: %w", err)
 	}
 	if cfg.Dir != "" {
-		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		if err := atomicfile.MkdirAll(cfg.Dir, 0o700); err != nil {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}

@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/train"
 )
 
 // life drives a series through a drift, a promotion and a probation, and stops the
@@ -273,6 +275,34 @@ func TestVersion3(t *testing.T) {
 	b[0] = 3
 	if _, ts, err := a.decode("x", b); err != nil || len(ts) != 1 || ts[0].seen != 2100 || ts[0].serving.Name() != a.cfg.Model.Name() {
 		t.Error(ts, err)
+	}
+}
+
+// A fine-tune of version 4 is trained anew, since it is not known what passes of the noise
+// through the nets that judged it; one of version 5 is read as it was.
+func TestJobOfVersion4(t *testing.T) {
+	m := identity(t)
+	a := open(t, quick(m))
+	defer a.Close()
+	ws := windowsOf(t, slow, 2, 256, 1)
+	tr := &track{name: "x"}
+	j := &job{track: tr, kind: regime, champion: m, challenger: m, from: map[string]int64{"x": 512}, recent: ws[:1], held: []shot{{ws[1], 600}}, first: 1,
+		crossed: train.Comparison{Windows: 1, Error: .5, Gain: []float64{.1, -.2}, Passed: .25, OtherPassed: .125}}
+	var s snapshot
+	s.job(j)
+	tail := len(s.body) - 3*8 // a count and two gains, before which version 5 has two numbers more
+	for version, body := range map[uint8][]byte{4: append(s.body[:tail-16:tail-16], s.body[tail:]...), 5: s.body} {
+		r := &decoder{Reader: wire.NewReader(body), a: a, version: version, models: s.models}
+		got := r.job(&group{}, map[string]*track{"x": tr})
+		if r.Err() != nil || len(r.Rest()) != 0 {
+			t.Fatalf("version %d: %v, %d bytes left", version, r.Err(), len(r.Rest()))
+		}
+		if version == 5 && (got.challenger != m || !cmp.Equal(got.crossed, j.crossed)) {
+			t.Errorf("version 5: %+v", got.crossed)
+		}
+		if version == 4 && got.challenger != nil {
+			t.Error("version 4: not trained anew")
+		}
 	}
 }
 

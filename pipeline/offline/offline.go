@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"time"
 
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
@@ -65,6 +66,11 @@ type Report struct {
 	// Steps are those forward in time from a row of a series to its next, and Skips
 	// those of them that leave at least one slot of a grid of a given rate empty.
 	Steps, Skips int64
+	// Back is the steps back in time from a row of a series to its next, BackBy the
+	// longest of them, and BackLine the line that it leads to.
+	Back     int64
+	BackBy   time.Duration
+	BackLine int
 	// Summary is nil unless Config.Explain asked for it.
 	Summary *Summary
 }
@@ -83,7 +89,8 @@ func Denoise(ctx context.Context, r *file.Reader, w io.Writer, c Config) (rep Re
 		return Report{}, err
 	}
 	d.finish()
-	rep = Report{Rows: d.rows.end, Fates: d.eng.Fates(), Steps: d.steps, Skips: d.skips}
+	rep = d.rep
+	rep.Rows, rep.Fates = d.rows.end, d.eng.Fates()
 	if d.account != nil {
 		rep.Summary = d.account.summary(d.cfg.Engine.Channels, d.rateHz)
 	}
@@ -104,7 +111,7 @@ type denoiser struct {
 	rateHz  float64  // of the series that began last
 	account *account // what a summary is made of; nil: none
 
-	steps, skips int64 // as in Report
+	rep Report // its steps
 
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
@@ -194,7 +201,7 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 		from = ingest.TimeArrival
 	}
 	s := d.of(name)
-	d.step(s, in.Time)
+	d.step(s, in)
 	number, r := d.rows.push()
 	r.of = s
 	r.line = r.line[:0]
@@ -235,16 +242,22 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 	return d.adapt()
 }
 
-// step counts the way from the latest row of a series to one at time t.
-func (d *denoiser) step(s *series, t int64) {
-	was, begun := s.time, s.begun
+// step counts the way from the latest row of a series to its next.
+func (d *denoiser) step(s *series, in *file.Row) {
+	was, begun, t := s.time, s.begun, in.Time
 	s.time, s.begun = t, true
-	if !begun || t <= was {
-		return
-	}
-	d.steps++
-	if hz := d.cfg.Engine.Window.RateHz; hz > 0 && float64(t)-float64(was) > 1.5e9/hz {
-		d.skips++
+	switch {
+	case !begun || t == was:
+	case t < was:
+		d.rep.Back++
+		if by := time.Duration(was - t); by > d.rep.BackBy {
+			d.rep.BackBy, d.rep.BackLine = by, in.Line
+		}
+	default:
+		d.rep.Steps++
+		if hz := d.cfg.Engine.Window.RateHz; hz > 0 && float64(t)-float64(was) > 1.5e9/hz {
+			d.rep.Skips++
+		}
 	}
 }
 

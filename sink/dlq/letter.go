@@ -53,6 +53,9 @@ func (l *Letter) Event() sink.Event {
 	data := map[string]any{"reason": l.Reason}
 	if l.Topic == "" {
 		data["channel"] = l.Channel
+		if l.Detail != "" {
+			data["detail"] = l.Detail
+		}
 		if l.Missing == "" {
 			data["value"] = l.Value
 		} else {

@@ -34,6 +34,13 @@ func (p *Plan) LookAtFile() error {
 		return err
 	}
 	p.Seen = append(p.Seen, strconv.Itoa(len(columns))+" columns in "+p.File)
+	odd, left := r.Mixed()
+	if len(odd) > 0 {
+		p.Notes = append(p.Notes, "texts among numbers, whose rows will go to the dead letter: "+strings.Join(odd, ", "))
+	}
+	if len(left) > 0 {
+		p.Notes = append(p.Notes, "left out, as they hold texts beside numbers, and more of them: "+strings.Join(left, ", "))
+	}
 	for _, want := range seriesNames {
 		j := slices.IndexFunc(columns, func(c string) bool { return strings.EqualFold(last(c), want) })
 		if p.Series == "" && j >= 0 && columns[j] != p.Time && !slices.Contains(numeric, columns[j]) {
@@ -84,6 +91,9 @@ func holdsTimes(path, column string) bool {
 		return false
 	}
 	_, err = r.Read()
+	if bad := (*file.RowError)(nil); errors.As(err, &bad) && bad.Reason != "time" {
+		err = nil
+	}
 	return errors.Join(err, r.Close()) == nil
 }
 
