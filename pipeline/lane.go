@@ -251,6 +251,14 @@ func (l *lane) modelName() string {
 	return l.mod.Name()
 }
 
+// called says whether a saved state means the model that serves by a name, "" where none does.
+func (l *lane) called(name string) bool {
+	if l.mod == nil {
+		return name == ""
+	}
+	return l.mod.Called(name)
+}
+
 // fates returns the series' counts, with samples whose record waits for its
 // look-ahead, or that the lane has not looked at, as pending.
 func (l *lane) fates() window.Fates {

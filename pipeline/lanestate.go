@@ -123,7 +123,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	}
 	name := r.String()
 	l.emitted = r.I64()
-	if r.Err() == nil && name != "" && name != l.modelName() {
+	if r.Err() == nil && name != "" && !l.called(name) {
 		m, err := bank.Load(name)
 		if err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)

@@ -69,8 +69,11 @@ func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
 	}
 	// Those that are in this program too: the next owner may be one with others.
 	for m := range l.models {
+		if _, err := w.bank.know(m); err != nil {
+			w.log.Error("the next owner of a partition can't be given a model", "series", l.series, "error", err)
+			continue
+		}
 		e.Models = append(e.Models, m.Name())
-		w.bank.know(m)
 	}
 	c.Model = w.bank.bytes
 	return e

@@ -506,10 +506,18 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 				return err
 			}
 		}
-		if err := w.bank.Hold(w.name, d.Switch.Model); err != nil {
+		m, err := w.bank.know(d.Switch.Model)
+		if err == nil {
+			err = w.bank.Hold(w.name, m)
+		}
+		if errors.Is(err, ErrNameTaken) {
+			w.log.Error("a model is not switched to: it could not be told from the other one", "series", d.Switch.Series, "error", err)
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		d.Switch.Model = w.bank.know(d.Switch.Model)
+		d.Switch.Model = m
 		sw, ok := w.eng.Decide(d.Switch)
 		if !ok {
 			return nil

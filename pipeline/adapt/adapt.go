@@ -224,9 +224,10 @@ type Adapter struct {
 	known  map[string]*track // of the shared group, not back yet since a restart
 	// leaving are series that were dropped and whose file is still there.
 	leaving map[string]bool
-	shared  *group // nil unless cfg.Shared
-	pushed  uint64 // works queued so far
-	done    uint64 // pushed, when the last step was over (InStep)
+	noted   []record // for the audit trail, not written yet
+	shared  *group   // nil unless cfg.Shared
+	pushed  uint64   // works queued so far
+	done    uint64   // pushed, when the last step was over (InStep)
 
 	// decided is what steps have decided, for Idle to hand over. It belongs to the
 	// goroutine that drives the engine.
@@ -292,6 +293,14 @@ func (a *Adapter) Close() error {
 	a.wg.Wait()
 	if !first {
 		return nil
+	}
+	// What was still queued and is on no other record: the audit trail, and removals.
+	a.auditNoted()
+	a.mu.Lock()
+	leaving := slices.Sorted(maps.Keys(a.leaving))
+	a.mu.Unlock()
+	for _, name := range leaving {
+		a.removeState(name)
 	}
 	a.saveAll()
 	if a.team.models != nil {

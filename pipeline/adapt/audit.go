@@ -94,6 +94,17 @@ func (a *Adapter) audit(r record) {
 	}
 }
 
+// auditNoted appends the lines that were noted under mu.
+func (a *Adapter) auditNoted() {
+	a.mu.Lock()
+	noted := a.noted
+	a.noted = nil
+	a.mu.Unlock()
+	for _, r := range noted {
+		a.audit(r)
+	}
+}
+
 func (a *Adapter) appendAudit(r record) error {
 	line, err := json.Marshal(r)
 	if err != nil {

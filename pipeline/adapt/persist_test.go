@@ -506,3 +506,40 @@ func TestAuditIsBounded(t *testing.T) {
 		t.Errorf("%v, %v", es, err)
 	}
 }
+
+// What was asked for while others are written is done when it is closed: a series that is
+// gone leaves no file, and what somebody did by hand is in the trail.
+func TestCloseDoesWhatIsQueued(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	a := open(t, cfg)
+	for i, name := range []string{"gone", "stays"} {
+		newSensor(a, name, uint64(i)).feed(10*256, slow, "normal")
+	}
+	other := trained(t, "poor", 20, pulses)
+	keep(t, a, "stays", other, 1, pulses)
+	a.mu.Lock()
+	gone, stays := a.tracks["gone"].group, a.tracks["stays"].group
+	a.mu.Unlock()
+	a.save(gone)
+	a.save(stays)
+	a.mu.Lock()
+	a.pushQuick(func() { <-a.ctx.Done() })
+	a.mu.Unlock()
+	a.Dropped("gone")
+	if names, err := a.Promote(other.Name(), "stays"); err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]bool{"gone": false, "stays": true} {
+		if _, err := os.Stat(a.path(name)); (err == nil) != there {
+			t.Errorf("the state of %s: %v", name, err)
+		}
+	}
+	lines := trail(t, cfg.Dir)
+	if len(lines) != 1 || lines[0].Action != "promoted" || lines[0].By != manual || lines[0].Model != other.Name() {
+		t.Errorf("the trail says %+v", lines)
+	}
+}
