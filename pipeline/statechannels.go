@@ -44,15 +44,15 @@ func namesIn(extra []byte) []string {
 	for range window.NumFates {
 		r.I64()
 	}
-	r.String() // kernels
+	r.Bytes() // kernels
 	for range r.Len(32) {
-		r.String() // partition
+		r.Bytes() // partition
 		r.I64()
 		r.I64()
 		r.I64()
 	}
 	for range r.Len(16) {
-		r.String() // partition
+		r.Bytes() // partition
 		r.Bytes()
 	}
 	names := readNames(r)
