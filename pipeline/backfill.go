@@ -16,12 +16,13 @@ import (
 // were forgotten. A series that the partition has itself stays as it is. Where the other
 // logs were read up to is kept: their source may come back. It returns the number of series.
 func (w *worker) takeOver(to string) (int, error) {
-	states := map[string][]byte{}
-	var switches []state.Switch
+	n := 0
 	for _, from := range slices.Sorted(maps.Keys(w.snap.Series)) {
 		if from == to {
 			continue
 		}
+		states := map[string][]byte{}
+		var switches []state.Switch
 		for _, sw := range w.snap.Switches {
 			if sw.Part == from && w.eng.lanes[sw.Series] == nil {
 				sw.Part = to
@@ -36,17 +37,19 @@ func (w *worker) takeOver(to string) (int, error) {
 		}
 		delete(w.snap.Series, from)
 		w.snap.Switches = slices.DeleteFunc(slices.Clone(w.snap.Switches), func(s state.Switch) bool { return s.Part == from })
+		w.note(to, w.made[from])
+		delete(w.made, from)
 		w.eng.merge(to, from)
+		if err := w.revive(to, w.snap.Heads[from], states, switches); err != nil {
+			return 0, err
+		}
+		n += len(states)
 	}
-	if len(states) == 0 && len(switches) == 0 {
-		return 0, nil
+	if n > 0 {
+		w.touchAll(to)
+		w.log.Warn("the state is of another source: its series go on from what is known of them, and what is older than that is late", "partition", to, "series", n)
 	}
-	if err := w.revive(to, states, switches); err != nil {
-		return 0, err
-	}
-	w.touchAll(to)
-	w.log.Warn("the state is of another source: its series go on from what is known of them, and what is older than that is late", "partition", to, "series", len(states))
-	return len(states), nil
+	return n, nil
 }
 
 // settleOver makes durable what was taken over, before anything is read: a kill behind it

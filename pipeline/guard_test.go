@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/window"
 )
@@ -77,5 +78,47 @@ func TestSecondRunAnyCut(t *testing.T) {
 		if !slices.Equal(out.records, want) {
 			t.Errorf("chunks of %d change records", chunk)
 		}
+	}
+}
+
+// A guard that is switched off over the state of a series that had one is forgotten, and the
+// net serves from there on, as if there had never been one.
+func TestGuardSwitchedOff(t *testing.T) {
+	_, noisy := beats(4000, 4000)
+	m, err := model.Base(8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine := func(guarded bool) (*Engine, *lines) {
+		out := &lines{}
+		e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: m, Guard: guarded, Watch: true, FitSentinel: untrained,
+			FalseAlarms: monitor.DefaultRate, Window: window.Config{RateHz: 100}}, out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(e.Close)
+		return e, out
+	}
+	before, _ := engine(true)
+	feed(t, before, noisy[:3000], 0)
+	before.Run()
+	bank, err := NewBank(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, got := engine(false)
+	if after.lanes["x"], err = restoreLane(after, "p", "x", before.lanes["x"].appendState(nil), bank); err != nil {
+		t.Fatal(err)
+	}
+	never, want := engine(false)
+	feed(t, never, noisy[:3000], 0)
+	never.Run()
+	want.records = nil
+	feed(t, after, noisy[3000:], 3000)
+	feed(t, never, noisy[3000:], 3000)
+	after.Run()
+	never.Run()
+	if len(want.records) == 0 || !slices.Equal(got.records, want.records) {
+		t.Errorf("%d records, without a guard %d, or others", len(got.records), len(want.records))
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -168,10 +169,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		l.guard.Begin(in - int64(l.waiting.len()))
 	}
 	if guarded && r.Err() == nil {
-		if l.guard == nil {
-			return nil, fmt.Errorf("the saved state of series %q has a guard and the configuration has none: switch it on, or move the state away", series)
+		g, err := l.savedGuard()
+		if err != nil {
+			return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 		}
-		r.SetRest(l.guard.RestoreState(r.Rest()))
+		r.SetRest(g.RestoreState(r.Rest()))
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {
@@ -186,6 +188,22 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 	}
 	return l, nil
+}
+
+// savedGuard returns what the saved state of a guard is read into: the lane's own, or one that
+// nobody asks where it was switched off since.
+func (l *lane) savedGuard() (*guard.Guard, error) {
+	switch {
+	case l.guard != nil:
+		return l.guard.Guard, nil
+	case l.mod == nil:
+		return nil, errors.New("it has a guard and no model")
+	}
+	p, err := l.eng.shards[l.shard].panel(min(l.mod.Lookahead(), guard.MaxLookahead))
+	if err != nil {
+		return nil, err
+	}
+	return guard.New(p, len(l.scalers)), nil
 }
 
 func appendColumns(dst []byte, cols []model.Column) []byte {

@@ -99,7 +99,10 @@ type worker struct {
 	snap  *state.Snapshot   // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool   // partitions given up by this process
 	logs  map[string][]byte // marks of the partitions that have one
-	pool  batchPool
+	// made are the channels of the states of partitions in snap, or of one that is being
+	// taken over, where they differ from those configured.
+	made map[string][]string
+	pool batchPool
 	// perItem is about how many bytes of JSON an item takes, by the latest batch.
 	perItem int
 
@@ -161,7 +164,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, logs: map[string][]byte{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		lost:   map[string]bool{}, logs: map[string][]byte{}, made: map[string][]string{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter

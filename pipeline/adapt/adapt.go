@@ -44,7 +44,9 @@ type Config struct {
 	// not a few of its sensors. Default: that of the package.
 	Fleet    fleet.Config
 	Channels int
-	// Names are those of the channels, for reasons in words. Default: their numbers.
+	// Names are those of the channels, for reasons in words, and by which the states in
+	// Dir are told from those of other channels. Default: their numbers, and states are
+	// taken to be of the same channels.
 	Names []string
 	// Model is what new series start with. It may be nil where the engine tells
 	// by Serving what it serves.
@@ -259,6 +261,9 @@ func New(cfg Config) (*Adapter, error) {
 	}
 	if cfg.Dir != "" {
 		if err := atomicfile.MkdirAll(cfg.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("adapt: %w", err)
+		}
+		if err := cfg.claim(); err != nil {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}
