@@ -90,6 +90,8 @@ type LocalLevel struct {
 	z               [means]float64
 	v               float64 // roughness
 
+	left float64 // see Left
+
 	mellows bool
 	peak    [means]float64 // largest |z| since all were below Close
 
@@ -153,6 +155,7 @@ func (d *LocalLevel) Update(x float64) State {
 			if d.habit.on {
 				d.habit.over(d)
 			}
+			d.left = d.moved()
 			d.resume()
 		}
 	case most > d.cfg.Open:
@@ -299,6 +302,20 @@ func (d *LocalLevel) Describe() string {
 	}
 	return fmt.Sprintf("level off by %+.0f times what is usual", z)
 }
+
+// moved returns by how many scales of the calibration the shortest mean is off the level
+// before the drift that is open.
+func (d *LocalLevel) moved() float64 {
+	k := means - 1
+	w := float64(d.span(k))
+	return d.z[k] * d.size[k] * math.Sqrt(d.variance+d.q*w/3+d.r/w)
+}
+
+// Left returns how far the level was from that before the drift where the latest drift was
+// over, in deviations of the calibration: a quantity that wanders is not expected to come
+// back for ever, so that a drift of it may be over though it did not. It is known right after
+// the Update that ended the drift, and in no snapshot.
+func (d *LocalLevel) Left() float64 { return d.left }
 
 // Vars visits n (samples since the last reset), level (in units of the input),
 // and in their usual sizes z_long, z_middle, z_short (of the three means) and

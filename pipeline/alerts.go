@@ -53,6 +53,8 @@ func (l *lane) publish(e sink.Event) {
 	a := &l.alerts
 	_, phase := e.Alert()
 	switch {
+	case phase == sink.Resolve && a.held == nil && a.told && e.Data[stayedAway] == true:
+		a.held = &e
 	case phase != sink.NoAlert && (a.held != nil || !a.drifts.take(e.Time)):
 		l.hold(e, phase)
 	case phase != sink.NoAlert:
@@ -62,6 +64,28 @@ func (l *lane) publish(e sink.Event) {
 	default:
 		l.handOut(e)
 	}
+}
+
+// stayedAway is the key of the data of a drift.resolved whose level did not come back. It is told
+// only once it has been quiet for awaySlots slots and awayTime: what comes before goes on with
+// the alert, so that a shift that the monitor is about to name does not end and open again.
+const (
+	stayedAway = "away"
+	awaySlots  = 256
+	awayTime   = time.Minute
+)
+
+// quiets says whether the event that is held is not to be told yet at time t.
+func (l *lane) quiets(t int64) bool {
+	e := l.alerts.held
+	if _, phase := e.Alert(); phase != sink.Resolve || e.Data[stayedAway] != true {
+		return false
+	}
+	quiet := float64(awayTime)
+	if hz := l.win.RateHz(); hz > 0 {
+		quiet = max(quiet, awaySlots*1e9/hz)
+	}
+	return float64(t)-float64(e.Time) < quiet
 }
 
 func bounded(kind string) bool { return kind == "series.reset" || kind == "noise.colour" }
@@ -90,7 +114,7 @@ func (l *lane) hold(e sink.Event, phase sink.Phase) {
 // release tells what is held, if there is room by event time t.
 func (l *lane) release(t int64) {
 	a := &l.alerts
-	if a.held == nil || !a.drifts.take(t) {
+	if a.held == nil || l.quiets(t) || !a.drifts.take(t) {
 		return
 	}
 	e := *a.held

@@ -71,6 +71,39 @@ func TestAlertLife(t *testing.T) {
 	}
 }
 
+// TestAwayWaits: that a level that stays away is taken as usual is told only once it was quiet,
+// also over a restart, and what the monitor names before goes on with the alert.
+func TestAwayWaits(t *testing.T) {
+	away := func(l *lane, at time.Duration) {
+		l.eng.event(l, int64(at), "drift.resolved", "info", "stays moved", map[string]any{"kind": "unknown", stayedAway: true})
+	}
+	l, out := alertLane(t)
+	l.say(100*time.Second, "drift.opened")
+	away(l, 115*time.Second)
+	l.release(int64(200 * time.Second))
+	l.say(210*time.Second, "drift.opened")
+	l.release(int64(211 * time.Second))
+	if want := []string{"drift.opened", "drift.updated"}; !slices.Equal(out.kinds(), want) {
+		t.Fatalf("told %v, want %v", out.kinds(), want)
+	}
+	away(l, 300*time.Second)
+	state := l.alerts.appendState(nil)
+	l.alerts = alerts{}
+	if r := wire.NewReader(state); true {
+		if l.alerts.restoreState(r); r.Err() != nil {
+			t.Fatal(r.Err())
+		}
+	}
+	l.release(int64(555 * time.Second))
+	if n := len(out.got); n != 2 {
+		t.Fatalf("told %v before it was quiet for %d slots", out.kinds(), awaySlots)
+	}
+	l.release(int64(556 * time.Second))
+	if n := len(out.got); n != 3 || out.got[2].Kind != "drift.resolved" || out.got[2].Time != int64(300*time.Second) {
+		t.Fatalf("told %+v, want the end of the alert at 300 s", out.got)
+	}
+}
+
 // TestFlapping lets a series flap for half an hour. What is told stays within
 // the bound, says of every event that was kept back, and ends with the truth.
 func TestFlapping(t *testing.T) {

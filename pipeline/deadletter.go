@@ -44,7 +44,7 @@ func (w *worker) Dead(s ingest.Sample, why window.Fate) { w.bury(&deadSample{Sam
 
 func (w *worker) bury(d *deadSample) {
 	w.met.deadLetter.WithLabelValues(w.name, d.why.String()).Inc()
-	l := dlq.Letter{Time: d.Time, Stream: w.name, Series: d.Series, Reason: d.why.String(), Channel: w.cfg.Engine.Channels[d.Channel], Value: d.Value, Missing: d.Missing.String()}
+	l := dlq.Letter{Time: d.Time, Stored: d.stored, Stream: w.name, Series: d.Series, Reason: d.why.String(), Channel: w.cfg.Engine.Channels[d.Channel], Value: d.Value, Missing: d.Missing.String()}
 	if d.why == window.Quarantined {
 		l.Detail = w.astray(d.astray)
 	}

@@ -56,7 +56,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	reg.MustRegister(latency)
 	m := &Metrics{
 		ingestMessages: counter("quell_ingest_messages_total", "Messages taken off the source.", "stream"),
-		samples:        counter("quell_samples_total", "Input samples by what became of them. With those pending they add up to what came in.", "stream", "fate"),
+		samples:        counter("quell_samples_total", "Input samples by what became of them; raw: the reading of a record, denoised or not. With those pending they add up to what came in.", "stream", "fate"),
 		pending:        gauge("quell_samples_pending", "Input samples whose fate is open: they wait for later ones, or for the look-ahead.", "stream"),
 		sinkRecords:    counter("quell_sink_records_total", "Records and events made durable by a sink.", "sink"),
 		sinkRetries:    counter("quell_sink_retries_total", "Attempts to write that followed a failed one.", "sink"),

@@ -63,6 +63,7 @@ type extent struct{ from, to int }
 type deadSample struct {
 	ingest.Sample
 	why    window.Fate
+	stored int64         // stamp of the message with which it died, 0: none
 	astray time.Duration // of one that is quarantined, as of window.Series.Astray
 }
 
@@ -111,7 +112,7 @@ func (l *lane) handOut(e sink.Event) {
 
 // Dead passes a dead sample on.
 func (l *lane) Dead(s ingest.Sample, why window.Fate) {
-	d := deadSample{Sample: s, why: why}
+	d := deadSample{Sample: s, why: why, stored: l.win.Stored()}
 	if why == window.Quarantined {
 		d.astray = l.win.Astray()
 	}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/pipeline/view"
+	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -125,6 +126,10 @@ func TestStrayIsTold(t *testing.T) {
 		}
 		if got, _, _ := w.letters.Since(0); len(got) == 0 || got[0].Error != c.want {
 			t.Errorf("%s: the letters say %+v", c.name, got)
+		}
+		stored := string(sink.AppendTime(nil, in[0].Time-int64(c.ahead)))
+		if !strings.Contains(string(w.cur.json), `"stored":"`+stored+`"`) {
+			t.Errorf("%s: no letter says that it was stored at %s", c.name, stored)
 		}
 	}
 }

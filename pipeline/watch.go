@@ -115,6 +115,9 @@ func (w *watch) tell(l *lane, s *window.Slot, d *monitor.Decision) {
 	if s := monitor.NE107(d.Kind, d.Fault); s != "" {
 		data["ne107"] = s
 	}
+	if d.Away {
+		data[stayedAway] = true
+	}
 	if d.Channel >= 0 {
 		data["channel"] = l.eng.cfg.Channels[d.Channel]
 	}

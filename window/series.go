@@ -50,6 +50,7 @@ type Series struct {
 	lateTime int64
 	stored   bool  // the message of the latest sample has a stored stamp
 	astray   int64 // of the latest sample that was quarantined
+	message  int64 // stored stamp of the latest sample's message, 0: none
 
 	pace   pace // of a series whose rate was learnt
 	slot   Slot
@@ -101,6 +102,9 @@ func (s *Series) Newest() int64 { return s.newest }
 // stamp; below 0, by how much it lay behind the newest one.
 func (s *Series) Astray() time.Duration { return time.Duration(s.astray) }
 
+// Stored returns the stored stamp of the message of the latest sample, 0 where there was none.
+func (s *Series) Stored() int64 { return s.message }
+
 // Fates returns how many samples ended how; Pending is what waits in here.
 func (s *Series) Fates() Fates { return s.fates }
 
@@ -131,6 +135,7 @@ func (s *Series) tell(in *ingest.Sample, slot int64, fate Fate) {
 // Push takes one sample. stored is the stored stamp of its message in Unix ns,
 // 0 where there is none. Slots that close are handed to h before Push returns.
 func (s *Series) Push(in ingest.Sample, stored int64, h Handler) {
+	s.message = stored
 	if stored != 0 && in.Time-stored > int64(s.cfg.MaxFuture) {
 		s.astray = in.Time - stored
 		s.kill(in, Quarantined, h)

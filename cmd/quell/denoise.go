@@ -223,6 +223,7 @@ func denoise(ctx context.Context, s streams, in string, o *denoiseOptions) (err 
 	}
 	tellOrder(note, &rep)
 	tellFates(note, o.series, &rep)
+	tellRaw(note, r.Channels(), &rep)
 	explained := o.verbose || onTerminal(s.err)
 	if len(r.TimeColumns()) == 2 && !explained {
 		note("the time is in " + r.TimeWords())

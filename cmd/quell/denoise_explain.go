@@ -41,13 +41,34 @@ func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.S
 	for i := range s.Channels {
 		c := &s.Channels[i]
 		text := c.Name + " is by " + listShares(c.Methods)
-		if len(c.Reasons) > 0 {
+		// What the guard would say counts only where something denoises.
+		if len(c.Reasons) > 0 && !(c.Methods[0].Name == "raw" && c.Methods[0].Share > mostRaw) {
 			text += ", since " + listShares(c.Reasons)
 		}
 		if len(c.Flags) > 0 {
 			text += "; flags: " + listShares(c.Flags)
 		}
 		note(text)
+	}
+}
+
+// mostRaw is the share of records beyond which a channel counts as not denoised: what a grid
+// takes to warm up is less, but of the shortest recordings.
+const mostRaw = .9
+
+// fewRecords is a recording that is too short for its channels to have warmed up.
+const fewRecords = 64
+
+// tellRaw says which channels are not denoised, and why.
+func tellRaw(note func(string), channels []string, rep *offline.Report) {
+	for i, n := range rep.Raw {
+		switch {
+		case rep.Records < fewRecords || float64(n) <= mostRaw*float64(rep.Records):
+		case rep.Present[i] == 0:
+			note(channels[i] + " has no readings")
+		default:
+			note(channels[i] + " is not denoised: its readings do not move, move by less than a thousand-millionth of their size, or are beyond ±1e30, so that there is no scale to denoise on")
+		}
 	}
 }
 

@@ -64,8 +64,8 @@ func (o *dlqFlags) add(cmd *cobra.Command) {
 	f.StringSliceVar(&o.filter.Reasons, "reason", nil, "with this reason, such as json or late")
 	f.StringSliceVar(&o.filter.Topics, "topic", nil, "from this topic; with * at its end from those that begin so")
 	f.StringArrayVar(&o.filter.IDs, "id", nil, "with this id")
-	f.StringVar(&o.since, "since", "", "from this `time` on: 2026-11-23, 2026-11-23T12:00:00Z, or 24h ago as 24h")
-	f.StringVar(&o.until, "until", "", "before this `time`")
+	f.StringVar(&o.since, "since", "", "stored from this `time` on: 2026-11-23, 2026-11-23T12:00:00Z, or 24h ago as 24h")
+	f.StringVar(&o.until, "until", "", "stored before this `time`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 }
 
@@ -167,8 +167,9 @@ func dlqListCmd(s streams) *cobra.Command {
 		Long: `List what the dead letter of a configuration holds, oldest first, copies left out,
 also while the pipeline runs. With --json each is a line of JSON, with the original.
 
-Filters are combined: a letter must match one value of each that is given. The time
-of a message is when it was stored, that of a sample its event time.`,
+Filters are combined: a letter must match one value of each that is given. --since and
+--until go by when a message was stored, so that stamps of a wrong clock count too; of a
+sample that came without (from a file) by its own time.`,
 		Example: "  quell dlq list -c quell.yaml --reason json --since 24h",
 		Args:    exactly(0, "no arguments but flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -259,6 +260,7 @@ func preview(b []byte) string {
 type letterJSON struct {
 	ID            string       `json:"id"`
 	TS            string       `json:"ts"`
+	Stored        string       `json:"stored,omitempty"`
 	Stream        string       `json:"stream"`
 	Series        string       `json:"series,omitempty"`
 	Reason        string       `json:"reason"`
@@ -299,6 +301,9 @@ func textOr(b []byte) (*string, []byte) {
 func letterOf(l *dlq.Letter, replayed time.Time) letterJSON {
 	out := letterJSON{ID: l.ID, TS: stampText(l.Time), Stream: l.Stream, Series: l.Series, Reason: l.Reason, Detail: l.Detail,
 		Topic: l.Topic, Partition: l.Partition, Bytes: l.Size, Channel: l.Channel, Missing: l.Missing}
+	if l.Stored != 0 {
+		out.Stored = stampText(l.Stored)
+	}
 	if l.Topic != "" {
 		out.Offset = &l.Offset
 		if out.Bytes == 0 {

@@ -141,12 +141,15 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 	out := bufio.NewWriter(s.out)
 	defer func() { err = errors.Join(err, out.Flush()) }()
 	was, state := drift.Stable, drift.Stable
-	values, lines := 0, 0
+	values, lines, drifted := 0, 0, false
 	var line []byte
 	for i := int64(0); ; i++ {
 		row, err := r.Read()
 		if errors.Is(err, io.EOF) {
-			if !tellLearning(s, det) && lines == 0 {
+			if err := out.Flush(); err != nil {
+				return err
+			}
+			if !tellLearning(s, det, drifted) && lines == 0 {
 				fmt.Fprintf(s.err, "note: %d values, no drift and no warning\n", values)
 			}
 			return nil
@@ -160,6 +163,7 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 			}
 			state = det.Update(c.Value)
 			values++
+			drifted = drifted || state == drift.Drift
 		}
 		full := every > 0 && (i+1)%int64(every) == 0
 		if state != drift.Stable || state != was || full {
@@ -173,8 +177,9 @@ func detect(s streams, path, column string, det drift.Detector, every int) (err 
 	}
 }
 
-// tellLearning says so where a detector has learnt to the end and never watched.
-func tellLearning(s streams, det drift.Detector) (learning bool) {
+// tellLearning says so where a detector learns at the end: it has never watched, or it learns
+// anew after what it told.
+func tellLearning(s streams, det drift.Detector, drifted bool) (learning bool) {
 	values := 0.
 	det.Vars(func(name string, v float64) {
 		switch name {
@@ -184,8 +189,11 @@ func tellLearning(s streams, det drift.Detector) (learning bool) {
 			values = v
 		}
 	})
-	if learning {
-		fmt.Fprintf(s.err, "note: after %g values the detector still learns, so that nothing was watched: --param calibration=N wants fewer\n", values)
+	switch {
+	case learning && drifted:
+		fmt.Fprintf(s.err, "note: the detector learns anew, from %g values since the latest drift, and watches for nothing meanwhile\n", values)
+	case learning:
+		fmt.Fprintf(s.err, "note: after %g values the detector is still learning, so that nothing was watched: --param calibration=N learns from fewer\n", values)
 	}
 	return learning
 }

@@ -55,7 +55,8 @@ that are alike are written 30 times a minute at most, and how many were left out
 said. --log-format json is for machines.
 
 With --json a summary is printed at the end: per stream the number of samples
-that came in, what became of each (the fates add up), and the records handed out.`,
+that came in, what became of each (the fates add up; raw is the reading of a record,
+denoised or not), and the records handed out.`,
 		Example: "  quell run -c configs/file.yaml",
 		Args:    configOnly,
 		RunE: func(cmd *cobra.Command, _ []string) error {

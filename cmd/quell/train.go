@@ -74,6 +74,10 @@ are read: a sixth is held out to validate, the scale is learnt from the first 65
 rows and stays, and training ends with the recordings, at one update for every 512
 rows, or after --steps. Without it training begins when all is read.
 
+Without --clean 1,024 rows are the least behind those that the scale is learnt from;
+with it five times the window and the receptive field of the net, which is some 3,830
+of the default one.
+
 The same data, flags and seed give the same bytes on the same kind of machine.
 --budget bounds the time instead: the number of steps then follows from the speed
 of the machine, and is told, so that --steps repeats it.`,

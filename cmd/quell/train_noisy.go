@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -81,11 +82,14 @@ func trainNoisy(ctx context.Context, s streams, files []string, o *trainOptions)
 		slots += len(w.Cols)
 	}
 	if slots < leastSlots {
-		return fmt.Errorf("%s: too short: at least %d rows are needed to learn the scale, to train on and to judge by", files[0], leastSlots)
+		return fmt.Errorf("%s: too short: at least %d rows with readings that move are needed behind those that the scale is learnt from, to train on and to judge by, and there are %d", files[0], leastSlots, slots)
 	}
 	return o.session(ctx, s, func(ctx context.Context, r *session) (*model.Model, train.FitReport, error) {
 		cfg := train.TruthlessConfig{Method: train.Method(o.method), Arch: arch, FineTuneConfig: train.FineTuneConfig{Name: "tuned", Steps: r.steps, Seed: o.seed, Recipe: recipe, Progress: r.progress}}
 		tuned, rep, err := train.Truthless(ctx, m, windows, cfg)
+		if errors.Is(err, train.ErrNoLevel) && o.sigma == 0 {
+			err = fmt.Errorf("%w: --sigma tells its deviation, --noise or --quiet what it is like", err)
+		}
 		fit := train.FitReport{Loss: rep.Fit.Loss, Best: rep.Fit.Best}
 		for _, a := range rep.Attempts {
 			fit.Steps += a.Steps
@@ -179,6 +183,9 @@ func (o *trainOptions) windows(s streams, path string, m *model.Model) ([]train.
 		ws, err := h.Windows(m)
 		if err != nil {
 			return nil, fmt.Errorf("channel %s: %w", name, err)
+		}
+		if len(ws) == 0 && len(x) >= leastSlots {
+			fmt.Fprintf(s.err, "note: %s: channel %s is left out: its readings do not move, move by less than a thousand-millionth of their size, or are beyond ±1e30\n", path, name)
 		}
 		// Truthless sees all channels together, and knows no names.
 		if recorded == nil && len(twins) == 0 {

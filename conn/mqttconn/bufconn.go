@@ -192,6 +192,8 @@ func (b *bufConn) abort() {
 	_ = b.Conn.Close() // it may be closed already, and can't be more lost than lost
 }
 
+var errBrokerClosed = errors.New("the broker closed the connection")
+
 // lostReason says in words why the connection ended.
 func (b *bufConn) lostReason() error {
 	select {
@@ -200,7 +202,7 @@ func (b *bufConn) lostReason() error {
 		return nil
 	}
 	if errors.Is(b.why, io.EOF) {
-		return errors.New("the broker closed the connection")
+		return errBrokerClosed
 	}
 	return b.why
 }

@@ -2,8 +2,11 @@ package mqttconn
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -61,6 +64,30 @@ func NewKeeper(cfg Config, s Session, o KeeperOptions) (*Keeper, error) {
 // two clients with one id, is not stormed.
 const steady = time.Second
 
+// MQTT 3.1.1 has no reason for the end of a connection. A broker that takes us and closes the
+// connection within brief, takenOver times in a row, most likely does so for another client
+// with the same id, which comes back as often as we do.
+const (
+	takenOver = 3
+	brief     = 30 * time.Second
+)
+
+// rivalry counts the connections in a row that the broker closed soon.
+type rivalry struct{ n int }
+
+// lost takes how a connection ended that lasted so long, and returns what to say of it.
+func (r *rivalry) lost(err error, lasted time.Duration, clientID string) error {
+	closed := errors.Is(err, errBrokerClosed) || errors.Is(err, syscall.ECONNRESET)
+	if !closed || lasted >= brief || clientID == "" {
+		r.n = 0
+		return err
+	}
+	if r.n++; r.n < takenOver {
+		return err
+	}
+	return fmt.Errorf("%w again and again, soon after it took us: most likely another client, such as a second quell, has the client_id %s too; give each its own", err, clientID)
+}
+
 // Run connects and calls serve with each connection until ctx ends, which it
 // reports as nil. serve returns when the connection is lost or ctx ends; an
 // error of it also ends the connection. Run gives up only where the broker
@@ -71,9 +98,11 @@ func (k *Keeper) Run(ctx context.Context, serve func(context.Context, *Client) e
 	}
 	wait.Reset()
 	said := ""
+	var rivals rivalry
 	for {
 		c, err := Connect(ctx, k.cfg, k.session)
 		if err != nil && ctx.Err() == nil {
+			rivals = rivalry{}
 			k.set(false, err) // before anyone is told to look
 			k.onFailure(err)
 		}
@@ -94,9 +123,11 @@ func (k *Keeper) Run(ctx context.Context, serve func(context.Context, *Client) e
 				err = c.LostReason()
 			}
 			c.Abort()
-			if time.Since(began) >= steady {
+			lasted := time.Since(began)
+			if lasted >= steady {
 				wait.Reset()
 			}
+			err = rivals.lost(err, lasted, k.cfg.ClientID)
 		}
 		if ctx.Err() != nil {
 			return nil

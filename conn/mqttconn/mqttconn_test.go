@@ -297,6 +297,52 @@ func TestKeeper(t *testing.T) {
 	}
 }
 
+// TestKeeperRivals: a broker that takes us and soon closes the connection, three times in a row,
+// most likely has another client of the same id, which the log says then and not before.
+func TestKeeperRivals(t *testing.T) {
+	s := mqtttest.NewScript(t)
+	var log bytes.Buffer
+	k, err := mqttconn.NewKeeper(mqttconn.Config{URL: s.URL, ClientID: "gateway"}, mqttconn.Session{}, mqttconn.KeeperOptions{
+		Log: slog.New(slog.NewTextHandler(&log, nil)), FirstWait: time.Millisecond, MaxWait: time.Millisecond,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() {
+		ended <- k.Run(context.Background(), func(_ context.Context, c *mqttconn.Client) error {
+			<-c.Lost()
+			return nil
+		})
+	}()
+	hangup := func(n int) {
+		for range n {
+			s.Welcome(t, false).Hangup()
+		}
+	}
+	hangup(2)
+	s.Accept(t).Connack(packets.ErrRefusedServerUnavailable, false) // an outage: two are not in a row with what follows
+	hangup(2)
+	s.Accept(t).Connack(packets.ErrRefusedServerUnavailable, false)
+	hangup(3)
+	s.Accept(t).Connack(packets.ErrRefusedNotAuthorised, false)
+	<-ended
+	var told []string
+	for line := range strings.Lines(log.String()) {
+		if strings.Contains(line, "level=WARN") && strings.Contains(line, "the broker closed") {
+			told = append(told, line)
+		}
+	}
+	if len(told) != 7 || !strings.Contains(told[6], "has the client_id gateway too; give each its own") {
+		t.Fatalf("told %q", told)
+	}
+	for _, line := range told[:6] {
+		if strings.Contains(line, "client_id") {
+			t.Errorf("told too soon: %q", line)
+		}
+	}
+}
+
 // TestKeeperStops: the context ends while serving, and while waiting.
 func TestKeeperStops(t *testing.T) {
 	s := mqtttest.NewScript(t)

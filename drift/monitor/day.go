@@ -145,6 +145,16 @@ func (l *level) describe() string {
 	return s
 }
 
+// farOff is beyond how many usual deviations a level did not come back.
+const farOff = 2
+
+// away says whether the level did not come back where the latest drift was over, and by how
+// many usual deviations it is off.
+func (l *level) away() (by float64, off bool) {
+	by = l.watched().Left()
+	return by, math.Abs(by) > farOff
+}
+
 // require changes what a drift takes.
 func (l *level) require(open float64) {
 	l.cfg.Open = open

@@ -127,16 +127,20 @@ func (j *Jumps) Push(t int64, values []float64, missing []bool) Decision {
 	jumped, lost := j.jumped(), j.lost()
 	was := jumped || lost >= 0
 	d := Decision{State: Learning, Z: math.NaN(), Channel: -1, Since: -1}
+	ended := -1
 	for c, l := range j.levels {
 		if j.gaps[c].take(missing[c]) {
 			l.gap()
 		}
-		j.open[c] = l.push(t, values[c], missing[c])
+		open := j.open[c]
+		if j.open[c] = l.push(t, values[c], missing[c]); open && !j.open[c] {
+			ended = c
+		}
 		if j.open[c] && !was && d.Channel < 0 {
 			d.Channel = c
 		}
 	}
-	j.tell(&d, was, lost)
+	j.tell(&d, was, lost, ended)
 	switch {
 	case j.lost() >= 0:
 		d.State, d.Kind, d.Fault = Fault, Fault, DropOut
@@ -146,9 +150,9 @@ func (j *Jumps) Push(t int64, values []float64, missing []bool) Decision {
 	return d
 }
 
-// tell says what opened or is over; was is whether anything was open, and lost the
-// channel that had dropped out.
-func (j *Jumps) tell(d *Decision, was bool, lost int) {
+// tell says what opened or is over; was is whether anything was open, lost the channel that
+// had dropped out, and ended one whose jump is over at this slot.
+func (j *Jumps) tell(d *Decision, was bool, lost, ended int) {
 	jumped, now := j.jumped(), j.lost()
 	if j.stayed++; !jumped {
 		j.stayed = 0
@@ -167,6 +171,13 @@ func (j *Jumps) tell(d *Decision, was bool, lost int) {
 		}
 	case was && !jumped && now < 0:
 		d.Resolved, d.Kind, d.Why = true, Unknown, "levels are back to usual"
+		if ended < 0 {
+			break
+		}
+		if by, off := j.levels[ended].away(); off {
+			d.Away = true
+			d.Why = fmt.Sprintf("%s: level stays moved by %+.1f usual deviations, and may have wandered there: it is followed from here on", j.cfg.name(ended), by)
+		}
 	case now < 0 && j.cfg.NewNormal > 0 && j.stayed >= int64(j.cfg.NewNormal):
 		d.Resolved, d.Kind = true, Unknown
 		d.Why = fmt.Sprintf("%s drift has stayed for %d samples: taken as the new normal", Unknown, j.stayed)

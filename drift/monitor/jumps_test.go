@@ -166,3 +166,33 @@ func TestJumpsUnheard(t *testing.T) {
 		t.Errorf("%d drop-outs after it had been there, want 1", opened)
 	}
 }
+
+// TestJumpsSayWhetherLevelsAreBack: a quantity that wanders and jumps by more than that is not
+// back to usual where the jump is taken for wandering; one that was there and came back is.
+func TestJumpsSayWhetherLevelsAreBack(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		until int
+		away  bool
+		why   string
+	}{
+		{"stays", 1000, true, "flow: level stays moved by +"},
+		{"comes back", 605, false, "levels are back to usual"},
+	} {
+		e := NewJumps(Config{Channels: 1, Names: []string{"flow"}})
+		ends := []Decision{}
+		for i := range 700 {
+			r := rand.New(rand.NewPCG(uint64(i), 0xea))
+			x := 60 + 5*math.Sin(float64(i)/25) + r.Float64() + r.Float64() - 1
+			if i >= 600 && i < c.until {
+				x += 20
+			}
+			if d := e.Push(0, []float64{x}, []bool{false}); d.Resolved {
+				ends = append(ends, d)
+			}
+		}
+		if len(ends) != 1 || ends[0].Away != c.away || !strings.HasPrefix(ends[0].Why, c.why) {
+			t.Errorf("%s: told %+v, want one that begins with %q", c.name, ends, c.why)
+		}
+	}
+}

@@ -62,6 +62,8 @@ type Decision struct {
 	// hops; or it was a fault and no rule on faults held for 54; or it is the new
 	// normal, because Rebase said so or it has stayed for Config.NewNormal.
 	Resolved bool
+	// Away says of a jump that is over that the level did not come back. More may follow.
+	Away bool
 }
 
 const (

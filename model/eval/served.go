@@ -86,8 +86,9 @@ func meanServed(runs []*Served) *Served {
 // By says how much each method served: "net 93 %, kalman 7 %".
 func (s *Served) By() string {
 	var parts []string
-	for _, m := range s.Methods {
-		parts = append(parts, m.Name+" "+percent(m.Share))
+	whole := percents(s.Methods)
+	for i, m := range s.Methods {
+		parts = append(parts, m.Name+" "+whole[i])
 	}
 	return strings.Join(parts, ", ")
 }
@@ -98,10 +99,37 @@ func (s *Served) Why() string {
 		return s.Reasons[0].Name
 	}
 	var parts []string
-	for _, r := range s.Reasons {
-		parts = append(parts, percent(r.Share)+": "+r.Name)
+	whole := percents(s.Reasons)
+	for i, r := range s.Reasons {
+		parts = append(parts, whole[i]+": "+r.Name)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// percents writes shares of one whole as percents that add up to what all of them round to:
+// what rounding down leaves goes to those that it takes most from.
+func percents(all []Share) []string {
+	sum, down := 0., 0.
+	order := make([]int, len(all))
+	rest := make([]float64, len(all))
+	for i, s := range all {
+		order[i], rest[i] = i, 100*s.Share-math.Floor(100*s.Share)
+		sum += 100 * s.Share
+		down += math.Floor(100 * s.Share)
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(rest[b], rest[a]) })
+	left := int(math.Round(sum - down))
+	out := make([]string, len(all))
+	for k, i := range order {
+		p := math.Floor(100 * all[i].Share)
+		if k < left {
+			p++
+		}
+		if out[i] = fmt.Sprintf("%g %%", p); p == 0 || p == 100 {
+			out[i] = percent(all[i].Share)
+		}
+	}
+	return out
 }
 
 // percent writes a share, with a decimal only where it would round to none or all.
@@ -127,7 +155,11 @@ func WriteServed(w io.Writer, results []Result) error {
 		if r.Served == nil {
 			continue
 		}
-		fmt.Fprintf(out, "%s, %s dB in, %s by %s: %s\n", r.Channel, fixed(r.SNRIn, 1), r.Method, r.Served.By(), r.Served.Why())
+		loss := ""
+		if text := fixed(-r.Gain, 1); r.Gain < 0 && text != "0.0" {
+			loss = "; " + text + " dB worse than the readings as they are"
+		}
+		fmt.Fprintf(out, "%s, %s dB in, %s by %s: %s%s\n", r.Channel, fixed(r.SNRIn, 1), r.Method, r.Served.By(), r.Served.Why(), loss)
 	}
 	return out.Flush()
 }

@@ -3,9 +3,12 @@ package eval
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/quell-stream/quell/model/classic"
 )
 
 // TestServed: shares are of the test part, means over the seeds, and such a row is
@@ -66,5 +69,48 @@ func TestPercent(t *testing.T) {
 		if got := percent(share); got != want {
 			t.Errorf("%g: %s, want %s", share, got, want)
 		}
+	}
+}
+
+// TestPercentsAddUp: shares of one whole are written as percents of one whole.
+func TestPercentsAddUp(t *testing.T) {
+	for _, c := range []struct {
+		shares []float64
+		want   string
+	}{
+		{[]float64{.705, .295}, "[71 % 29 %]"},
+		{[]float64{1. / 3, 1. / 3, 1. / 3}, "[34 % 33 % 33 %]"},
+		{[]float64{.8, .2}, "[80 % 20 %]"},
+		{[]float64{.9995, .0005}, "[above 99.9 % below 0.1 %]"},
+		{[]float64{1}, "[100 %]"},
+	} {
+		var all []Share
+		for _, s := range c.shares {
+			all = append(all, Share{"a", s})
+		}
+		if got := fmt.Sprint(percents(all)); got != c.want {
+			t.Errorf("%v: %s, want %s", c.shares, got, c.want)
+		}
+	}
+}
+
+// TestLossIsTold: where what is served is worse than nothing, its line says so.
+func TestLossIsTold(t *testing.T) {
+	served := &Served{[]Share{{"kalman", 1}}, []Share{{"it is better", 1}}}
+	var b bytes.Buffer
+	if err := WriteServed(&b, []Result{{Channel: "a", Method: "served", SNRIn: 10, Gain: -1.72, Served: served}, {Channel: "b", Method: "served", SNRIn: 10, Gain: .4, Served: served}}); err != nil {
+		t.Fatal(err)
+	}
+	if want := "a, 10.0 dB in, served by kalman 100 %: it is better; 1.7 dB worse than the readings as they are\nb, 10.0 dB in, served by kalman 100 %: it is better\n"; b.String() != want {
+		t.Errorf("got %q, want %q", b.String(), want)
+	}
+}
+
+// TestWienerAdvice: the advice says what it is against before what it is.
+func TestWienerAdvice(t *testing.T) {
+	v := Verdict{Channel: "a", SNR: 10, Use: Result{Method: classic.WienerName, Setting: "wiener:taps=21,l=8", Gain: 2, Ahead: 8}, Rival: &Result{Method: "base", Gain: -1.6}}
+	text := advise([]Verdict{v}, 1).Text
+	if want := "2.0 dB gained against -1.6 of base; its coefficients are learnt from the recording"; !strings.Contains(text, want) {
+		t.Errorf("got %q, want %q in it", text, want)
 	}
 }

@@ -108,15 +108,15 @@ func adviseModel(v []Verdict) string {
 func adviseFilter(v []Verdict) string {
 	use := &v[0].Use
 	text := fmt.Sprintf("use the %s filter here (%s): %s dB gained", strings.ReplaceAll(use.Method, "_", " "), use.Setting, gains(v, useOf))
-	if use.Method == classic.WienerName {
-		text += ", which is learnt from the recording: quell denoise does so by itself and lets it serve where it is the better one"
-	}
 	switch {
 	case v[0].Rival == nil:
 	case v[0].Tied:
 		text += fmt.Sprintf("; %s with %s dB is no better beyond chance, and not as simple", names(v, rivalOf), gains(v, rivalOf))
 	default:
 		text += fmt.Sprintf(" against %s of %s", gains(v, rivalOf), names(v, rivalOf))
+	}
+	if use.Method == classic.WienerName {
+		text += "; its coefficients are learnt from the recording, as quell denoise and quell run do by themselves where it is the better one"
 	}
 	return text
 }

@@ -11,7 +11,7 @@ const (
 	Better                 // the network is better by more than chance explains, or goes on serving as long as it may be
 	NotShown               // the network is not shown to be better: a filter serves
 	Worse                  // a filter is better by more than chance explains, and serves
-	Rough                  // the signal is too rough to be told from the noise, and so is what the network does: a filter serves
+	Rough                  // by its spectrum some of what is taken for noise may be signal, which the network would take for noise: a filter serves
 	Coloured               // the noise is taken not to be white: there is no evidence, and what served goes on
 	Told                   // it is not, and the network knows how it is coloured: it serves
 
@@ -23,7 +23,7 @@ var reasons = [...]string{
 	Better:   "the network is better by the evidence",
 	NotShown: "the network is not shown to be better: a filter serves",
 	Worse:    "a filter is better by the evidence",
-	Rough:    "the signal is too rough to be told from noise: a filter serves",
+	Rough:    "some of what is taken for noise may be signal, by its spectrum: a filter serves",
 	Told:     "the noise is taken not to be white, and the network is told how: it serves",
 	Coloured: "the noise is taken not to be white: there is no evidence, and what served goes on",
 }

@@ -231,10 +231,13 @@ func selectWindows(a Arch, windows []Window, length int) ([]Window, int, error) 
 		}
 	}
 	if len(usable) == 0 {
-		return nil, 0, fmt.Errorf("train: fine-tune: none of %d windows has a noise level and %d slots or more", len(windows), least)
+		return nil, 0, fmt.Errorf("train: fine-tune: %w, or none of %d windows has %d slots or more", ErrNoLevel, len(windows), least)
 	}
 	return usable, length, nil
 }
+
+// ErrNoLevel says that no noise is seen in a history, so that its level is not known.
+var ErrNoLevel = errors.New("no noise is seen in the readings")
 
 // hasLevel says whether some channel of a window has a known noise level.
 func hasLevel(w *Window) bool {

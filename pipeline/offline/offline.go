@@ -59,22 +59,6 @@ type Config struct {
 	Explain bool
 }
 
-// Report says what became of the input.
-type Report struct {
-	Rows  int64
-	Fates window.Fates // of samples: rows × channels
-	// Steps are those forward in time from a row of a series to its next, and Skips
-	// those of them that leave at least one slot of a grid of a given rate empty.
-	Steps, Skips int64
-	// Back is the steps back in time from a row of a series to its next, BackBy the
-	// longest of them, and BackLine the line that it leads to.
-	Back     int64
-	BackBy   time.Duration
-	BackLine int
-	// Summary is nil unless Config.Explain asked for it.
-	Summary *Summary
-}
-
 // Denoise reads all rows of r and writes them with their clean values to w. A
 // row that can't be read is an error (a file.RowError); rows before it may have
 // been written by then.
@@ -111,7 +95,7 @@ type denoiser struct {
 	rateHz  float64  // of the series that began last
 	account *account // what a summary is made of; nil: none
 
-	rep Report // its steps
+	rep Report // what is counted as rows and records come
 
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
@@ -131,6 +115,10 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 	e.Channels, e.MaxSeries, e.Placed = r.Channels(), math.MaxInt, d.placed
 	d.rows.channels = len(e.Channels)
 	d.owned = make([]bool, len(e.Channels))
+	d.rep.Present = make([]int64, len(e.Channels))
+	if c.Filter == nil {
+		d.rep.Raw = make([]int64, len(e.Channels))
+	}
 	if e.Model != nil {
 		if _, err := e.Model.NewStream(len(e.Channels)); err != nil {
 			return nil, err
@@ -222,6 +210,9 @@ func (d *denoiser) push(ctx context.Context, in *file.Row, timed bool) error {
 	for i := range in.Cells {
 		c := &in.Cells[i]
 		r.cells[i] = cell{value: c.Value, missing: c.Missing, absent: c.Absent}
+		if c.Missing == ingest.Present {
+			d.rep.Present[i]++
+		}
 		if !c.Absent {
 			d.samples = append(d.samples, ingest.Sample{Series: s.name, Channel: i, Time: in.Time, Value: c.Value, Missing: c.Missing, TimeSource: from})
 		}
@@ -308,6 +299,12 @@ func (d *denoiser) Record(r *sink.Record) {
 	if d.cfg.Filter != nil {
 		d.filter(s, r)
 		return
+	}
+	d.rep.Records++
+	for i := range r.Values {
+		if r.Values[i].Method == "raw" {
+			d.rep.Raw[i]++
+		}
 	}
 	if d.account != nil {
 		d.account.record(r)

@@ -30,7 +30,7 @@ func TestRoundTrip(t *testing.T) {
 	text.Key, text.Payload = nil, []byte("line\nline\u2028\"<é>")
 	for _, l := range []*Letter{
 		message(0), odd, text,
-		{ID: "1", Time: 5, Stream: "s", Series: "p", Reason: "late", Channel: "x", Value: -1.5},
+		{ID: "1", Time: 5, Stored: 1700000000000000123, Stream: "s", Series: "p", Reason: "quarantined", Detail: "two hours ahead", Channel: "x", Value: -1.5},
 		{ID: "2", Time: 5, Stream: "s", Series: "p", Reason: "late", Channel: "x", Value: math.NaN(), Missing: "null"},
 	} {
 		e := l.Event()
@@ -118,6 +118,10 @@ func TestFilter(t *testing.T) {
 	}
 	if f := (Filter{Since: at.Add(-time.Hour)}); f.Takes(&Letter{}) {
 		t.Error("a letter without a stamp is taken by its time")
+	}
+	wrong := &Letter{Time: 5, Stored: at.UnixNano()} // the clock of a device that says 1970
+	if since, until := (Filter{Since: at}), (Filter{Until: at}); !since.Takes(wrong) || until.Takes(wrong) {
+		t.Error("a letter is not taken by when it was stored")
 	}
 }
 

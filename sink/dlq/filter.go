@@ -1,6 +1,7 @@
 package dlq
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -12,9 +13,9 @@ type Filter struct {
 	Streams []string
 	Series  []string
 	Reasons []string
-	Topics  []string // exact, or with a * at the end
-	Since   time.Time
-	Until   time.Time // exclusive
+	Topics  []string  // exact, or with a * at the end
+	Since   time.Time // of when a letter's message was stored, else of a sample's own time
+	Until   time.Time // likewise, exclusive
 }
 
 // Empty says that the filter takes all.
@@ -30,8 +31,9 @@ func (f *Filter) Takes(l *Letter) bool {
 		head, open := strings.CutSuffix(p, "*")
 		return p == l.Topic || open && l.Topic != "" && strings.HasPrefix(l.Topic, head)
 	}
-	t := time.Unix(0, l.Time)
+	at := cmp.Or(l.Stored, l.Time)
+	t := time.Unix(0, at)
 	return one(f.IDs, l.ID) && one(f.Streams, l.Stream) && one(f.Series, l.Series) && one(f.Reasons, l.Reason) &&
 		(len(f.Topics) == 0 || slices.ContainsFunc(f.Topics, topic)) &&
-		(f.Since.IsZero() || l.Time != 0 && !t.Before(f.Since)) && (f.Until.IsZero() || l.Time != 0 && t.Before(f.Until))
+		(f.Since.IsZero() || at != 0 && !t.Before(f.Since)) && (f.Until.IsZero() || at != 0 && t.Before(f.Until))
 }

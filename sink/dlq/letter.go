@@ -10,6 +10,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/quell-stream/quell/sink"
@@ -22,6 +23,7 @@ const Kind = "dead_letter"
 type Letter struct {
 	ID     string // equal for every copy
 	Time   int64  // a message's stored stamp, a sample's event time, Unix ns
+	Stored int64  // of a sample, the stored stamp of the message with which it died; 0: there is none
 	Stream string
 	Series string // "" for a message that could not be read
 	Reason string // a short stable code: json, time, late, …
@@ -55,6 +57,9 @@ func (l *Letter) Event() sink.Event {
 		data["channel"] = l.Channel
 		if l.Detail != "" {
 			data["detail"] = l.Detail
+		}
+		if l.Stored != 0 {
+			data["stored"] = string(sink.AppendTime(nil, l.Stored))
 		}
 		if l.Missing == "" {
 			data["value"] = l.Value
@@ -112,6 +117,9 @@ func Parse(b []byte) (*Letter, error) {
 	l := &Letter{ID: e.ID, Time: e.Time, Stream: e.Stream, Series: e.Series, Reason: text("reason"), Detail: text("detail"),
 		Topic: text("topic"), Partition: text("partition"), Offset: whole(e.Data["offset"]), Size: whole(e.Data["bytes"]),
 		Channel: text("channel"), Missing: text("missing"), Value: math.NaN()}
+	if at, err := time.Parse(time.RFC3339Nano, text("stored")); err == nil {
+		l.Stored = at.UnixNano()
+	}
 	if v, ok := e.Data["value"].(float64); ok {
 		l.Value = v
 	}
