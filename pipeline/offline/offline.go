@@ -106,6 +106,8 @@ type denoiser struct {
 
 	steps, skips int64 // as in Report
 
+	score written // of the record before
+
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
 }
@@ -328,7 +330,7 @@ func (d *denoiser) emit(s *series, h *held) {
 
 // settle completes a row's line. h is nil where it has no slot.
 func (d *denoiser) settle(r *row, h *held) {
-	r.line = appendValues(r.line, r.cells, h)
+	r.line = appendValues(r.line, r.cells, h, &d.score)
 	r.done = true
 }
 
