@@ -53,7 +53,7 @@ race: ## with the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent|Reload|Stuck|ServiceManager|Supervisor|Top|Tap'
 
 generate: ## the assembly, from its generator
-	@for op in alike fir; do \
+	@for op in alike fir gather; do \
 	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s) || exit 1; done
 	@for op in conv conv8 outer elementwise peak; do \
 	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s && \

@@ -83,6 +83,9 @@ func OldName(name string) string {
 // Header returns a copy of the header.
 func (m *Model) Header() Header { return m.header.clone() }
 
+// NotWhite says that it was trained on noise that is not white, see Header.
+func (m *Model) NotWhite() bool { return m.header.NotWhite }
+
 // Net returns the network, which the caller must not change; Net().Clone() may
 // be. That of an int8 model holds what its weights stand for, in float32; it
 // gives other values than the model's streams, see Quantized.

@@ -22,7 +22,7 @@ func takesColour(m *model.Model) bool {
 }
 
 // followsColour says whether the test for coloured noise is of use to a model.
-func followsColour(m *model.Model) bool { return m != nil && !m.Header().NotWhite }
+func followsColour(m *model.Model) bool { return m != nil && !m.NotWhite() }
 
 // verdict is what events say of the noise of a channel.
 type verdict uint8

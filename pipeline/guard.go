@@ -72,7 +72,7 @@ type laneGuard struct {
 
 // Unguarded says why no guard can stand beside a model, "" where one can.
 func Unguarded(m *model.Model) string {
-	if m.Header().NotWhite {
+	if m.NotWhite() {
 		return "it was trained on noise that is not white, which a guard can't judge"
 	}
 	return ""

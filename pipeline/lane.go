@@ -189,12 +189,13 @@ func (l *lane) serve(m *model.Model) error {
 		return nil
 	}
 	l.half, l.dev = m.HalfWidth(l.eng.cfg.Interval), m.HalfWidth(oneDeviation)
-	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
-	raw := m.Header().Scaler.Kind == model.ScaleNone
+	h := m.Header()
+	l.fixed = fixedScale(h.Scaler, len(l.scalers))
+	raw := h.Scaler.Kind == model.ScaleNone
 	if l.limit = inputLimit; raw {
 		l.limit = rawLimit
 	}
-	free := raw && !slices.Contains(m.Header().Inputs, model.Level)
+	free := raw && !slices.Contains(h.Inputs, model.Level)
 	for i := range l.levels {
 		l.levels[i], l.levelsY[i] = level{free: free}, level{free: free}
 	}

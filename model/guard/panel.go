@@ -92,9 +92,18 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		f = newFilter(learnt)
 		own, _ = learnt.OwnWeight()
 	}
+	if p.ranks[k] {
+		if mid, below, above, ok := classic.MedianOver(p.out, f, ys, from, block); ok {
+			p.out = mid
+			for i, x := range mid {
+				m.addMedian(i, ys[from+i], x, below[i], above[i], most)
+			}
+			return m
+		}
+	}
 	p.out = classic.Over(p.out, f, ys, from, block)
 	if p.ranks[k] {
-		m.addMedian(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
+		m.addMedians(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
 	} else {
 		m.addLinear(ys[from:], p.out, own, most)
 	}
@@ -122,52 +131,58 @@ func (m *made) addLinear(ys, xs []float64, own, most float64) {
 	}
 }
 
-// addMedian takes the block of readings that begins at slot from, and what the median of
+// addMedians takes the block of readings that begins at slot from, and what the median of
 // a window makes of it.
-func (m *made) addMedian(ys, xs []float64, from, window, ahead int, most float64) {
+func (m *made) addMedians(ys, xs []float64, from, window, ahead int, most float64) {
 	for i, x := range xs {
 		y := ys[from+i]
-		d := y - x
-		if d-d != 0 {
+		if d := y - x; d-d != 0 {
 			continue
-		}
-		at := i / part
-		near := cut(d, most)
-		m.squares[at] += near * near
-		if d == 0 {
-			m.own[at]++
 		}
 		last := min(from+i+ahead, len(ys)-1)
 		first := max(0, last-window+1)
-		e := cut(y-medianWithout(ys[first:last+1], y, x), most)
-		m.alone[at] += e * e
+		below, above := beside(ys[first:last+1], x)
+		m.addMedian(i, y, x, below, above, most)
 	}
 }
 
-// medianWithout returns the median of a window without the reading y, where with
-// it the median is x: the mean of x and of its neighbour on the side away from y.
-func medianWithout(window []float64, y, x float64) float64 {
-	above, below := x, x
-	if y <= x {
-		above = math.Inf(1)
-		for _, v := range window {
-			if v > x && v < above {
-				above = v
-			}
+// addMedian takes reading i of a block, the median of its window, and the values in it next
+// to that. The median without the reading is the mean of it and of its neighbour on the side
+// away from the reading, or, where the reading is the median, of both neighbours.
+func (m *made) addMedian(i int, y, x, below, above, most float64) {
+	at, d := i/part, y-x
+	near := cut(d, most)
+	m.squares[at] += near * near
+	if d == 0 {
+		m.own[at]++
+	}
+	if y > x {
+		above = x
+	}
+	if y < x {
+		below = x
+	}
+	alone := x
+	if !math.IsInf(above, 1) && !math.IsInf(below, -1) {
+		alone = (above + below) / 2
+	}
+	e := cut(y-alone, most)
+	m.alone[at] += e * e
+}
+
+// beside returns the values of a window next to its median x, -Inf and +Inf where there is
+// none that is less, or more.
+func beside(window []float64, x float64) (below, above float64) {
+	below, above = math.Inf(-1), math.Inf(1)
+	for _, v := range window {
+		if v > x && v < above {
+			above = v
+		}
+		if v < x && v > below {
+			below = v
 		}
 	}
-	if y >= x {
-		below = math.Inf(-1)
-		for _, v := range window {
-			if v < x && v > below {
-				below = v
-			}
-		}
-	}
-	if math.IsInf(above, 1) || math.IsInf(below, -1) {
-		return x
-	}
-	return (above + below) / 2
+	return below, above
 }
 
 // ownOf returns the weight of the own sample in a filter's estimate, NaN where it
