@@ -12,10 +12,11 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
-// of version 8 there is no doubt of readings, and it does not end with what was found of
+// of version 9 scalers know nothing of readings with gaps between them; in one of version 8 there is no doubt of readings, and it does not end with what was found of
 // a drift; in one of version 7 there is also what a young series does not have yet.
 const (
-	laneVersion = 9
+	laneVersion = 10
+	sparseSince = 10
 	doubtsSince = 9
 	foundSince  = 9
 	oldestLane  = 7
@@ -113,7 +114,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for i := range l.scalers {
-		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
+		if v >= sparseSince {
+			r.SetRest(l.scalers[i].RestoreState(r.Rest()))
+		} else {
+			r.SetRest(l.scalers[i].RestoreOldState(r.Rest()))
+		}
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
 		r.SetRest(l.colours[i].RestoreState(r.Rest()))
