@@ -35,6 +35,7 @@ type lane struct {
 	scalers []window.Scaler
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
+	silent  []silence
 
 	place // among the series of its partition
 
@@ -116,6 +117,7 @@ type waitCell struct {
 	scale    window.Scale
 	x        float64      // input of the net, scaled
 	coloured bool         // the noise is taken not to be white
+	unfilled bool         // it lies too far from the latest reading to be filled
 	doubt    sink.Quality // that a fault leaves of a reading
 	colour   float32      // that the net is told, 0: none
 }
@@ -125,7 +127,7 @@ func newLane(e *Engine, part string, series string) (*lane, error) {
 	l := &lane{
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
-		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
+		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c), silent: make([]silence, c),
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.shard = e.made % len(e.shards)
@@ -286,6 +288,7 @@ func (l *lane) Slot(s *window.Slot) {
 		if cell.Own {
 			l.waitingRaw++
 		}
+		wc.unfilled = l.silent[i].take(l.win, cell.Valid())
 		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
 		if l.fixed != nil {
 			sigma := wc.scale.Sigma

@@ -46,7 +46,7 @@ func fill(r *sink.Record, w *waitSlot, estimates []estimate, served, early bool,
 		if served {
 			e := &estimates[i]
 			v.Flags |= estimateFlags(e, noise != nil && noise[i].Colour > 0)
-			if e.known {
+			if e.known && (wc.Valid() || wc.Held || !wc.unfilled) {
 				e.fill(v, wc.Valid())
 				continue
 			}
