@@ -41,6 +41,7 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = wire.F64(dst, l.held[i])
 		dst = wire.Bool(dst, l.heldOK[i])
 		dst = l.silent[i].append(wire.U8(l.colours[i].AppendState(dst), uint8(l.announced[i])))
+		dst = l.wild[i].AppendState(dst)
 	}
 	dst = wire.String(dst, l.modelName())
 	dst = wire.I64(dst, l.emitted)
@@ -129,6 +130,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 		if v >= silenceSince {
 			l.silent[i] = readSilence(r)
+			r.SetRest(l.wild[i].RestoreState(r.Rest()))
 		}
 	}
 	name := r.String()
@@ -228,7 +230,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
 		dst = wire.F32(wire.Bool(wire.F64(dst, c.x), c.coloured), c.colour)
-		dst = wire.Bool(wire.U8(dst, uint8(c.doubt)), c.unfilled)
+		dst = wire.Bool(wire.Bool(wire.U8(dst, uint8(c.doubt)), c.unfilled), c.wild)
 	}
 	return dst
 }
@@ -249,7 +251,9 @@ func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 		if c.doubt = sink.Good; version >= doubtsSince {
 			c.doubt = readQuality(r)
 		}
-		c.unfilled = version >= silenceSince && r.Bool()
+		if c.unfilled, c.wild = false, false; version >= silenceSince {
+			c.unfilled, c.wild = r.Bool(), r.Bool()
+		}
 	}
 }
 
