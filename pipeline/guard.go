@@ -214,6 +214,7 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 		c := &g.choices[i]
 		e.filter = c.Filter
 		if c.Filter != "" && !w.cells[i].Valid() { // a filter says nothing of its own where there is no reading
+			e.dev = c.Fill
 			continue
 		}
 		e.clean, e.alone, e.cycles = c.Clean, c.Alone, c.Cycles

@@ -35,6 +35,8 @@ type lane struct {
 	scalers []window.Scaler
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
+	silent  []silence
+	wild    []window.Wild
 
 	place // among the series of its partition
 
@@ -117,16 +119,21 @@ type waitCell struct {
 	scale    window.Scale
 	x        float64      // input of the net, scaled
 	coloured bool         // the noise is taken not to be white
+	unfilled bool         // it lies too far from the latest reading to be filled
+	wild     bool         // it has a reading that cannot be
 	doubt    sink.Quality // that a fault leaves of a reading
 	colour   float32      // that the net is told, 0: none
 }
+
+// Valid says whether the cell has a reading that estimates may rest on.
+func (c *waitCell) Valid() bool { return !c.wild && c.Cell.Valid() }
 
 func newLane(e *Engine, part string, series string) (*lane, error) {
 	c := len(e.cfg.Channels)
 	l := &lane{
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
-		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
+		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c), silent: make([]silence, c), wild: make([]window.Wild, c),
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.shard = e.made % len(e.shards)
@@ -297,7 +304,10 @@ func (l *lane) Slot(s *window.Slot) {
 		if cell.Own {
 			l.waitingRaw++
 		}
-		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
+		wc.wild = cell.Valid() && l.wild[i].Push(&l.scalers[i], cell.Value)
+		valid := wc.Valid()
+		wc.unfilled = l.silent[i].take(l.win, valid)
+		wc.scale = l.scalers[i].Push(cell.Value, valid)
 		if l.fixed != nil {
 			sigma := wc.scale.Sigma
 			if wc.scale = l.fixed[i]; wc.scale.Sigma == 0 {
@@ -306,20 +316,20 @@ func (l *lane) Slot(s *window.Slot) {
 		}
 		l.scales[i] = l.tell(i, wc)
 		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale), Colour: wc.colour}
-		if cell.Valid() {
+		if valid {
 			l.held[i], l.heldOK[i] = cell.Value, true
 		}
 		if wc.scale.Known() && l.heldOK[i] {
 			x := (l.held[i] - wc.scale.Mean) / wc.scale.Dev
 			col.X = float32(min(max(x, -l.limit), l.limit))
-			col.Missing = !cell.Valid()
+			col.Missing = !valid
 		}
 		wc.x = float64(col.X)
 		l.cols = append(l.cols, col)
 	}
-	l.hearColour(s)
+	l.hearColour(s, w)
 	if l.watch != nil {
-		l.watch.slot(l, s)
+		l.watch.slot(l, s, w)
 	}
 	if e := l.eng.eyes; e != nil {
 		e.slot(l, s)

@@ -53,6 +53,7 @@ type Choice struct {
 	Filter string  // name of the filter's family; "" for the network
 	Cycles bool    // earlier cycles of the channel had their share in it
 	Alone  float64 // Clean without that share, and as the network says it where that serves
+	Fill   float64 // as Spread, of the network's estimate: it serves where there is no reading
 }
 
 // largestReading keeps the squares of readings finite; a larger one counts as missing.
@@ -196,7 +197,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 			own = c.own
 		}
 		choices[i] = c.recall(t, g.in, g.schedule, choices[i], own, values[i].Coloured)
-		choices[i].Alone = alone
+		choices[i].Alone, choices[i].Fill = alone, c.net.factor()*values[i].Spread
 		c.coloured, c.told = values[i].Coloured, values[i].Told
 		if c.judged.open {
 			c.judgeNext(g.panel, g.in, g.blocks)

@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model/classic"
 )
@@ -17,6 +18,7 @@ type Panel struct {
 	filters   []classic.Filter // nil for Wiener filters, which each channel learns for itself
 	lags      int              // that those need to know the autocovariance of
 	out       []float64
+	owns      []float64 // by slot, where many readings are missing
 	raw       []float64
 	sums      []float64   // of an impulse response
 	taps      [][]float64 // impulse responses, see tapsOf
@@ -31,8 +33,12 @@ type Panel struct {
 var families = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classic.MedianName, classic.KalmanName,
 	classic.EMAName, classic.ButterworthName, classic.WienerName}
 
-// mostOwn is the largest weight of the own sample.
-const mostOwn = .99
+// mostOwn is the largest weight of the own sample. Beside gaps it may be larger, but the
+// rest counts for leastRest at least.
+const (
+	mostOwn   = .99
+	leastRest = 1e-3
+)
 
 // NewPanel returns the panel of a look-ahead in samples.
 func NewPanel(lookahead int) (*Panel, error) {
@@ -92,7 +98,15 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		f = newFilter(learnt)
 		own, _ = learnt.OwnWeight()
 	}
-	if p.ranks[k] {
+	gaps := k > 0 && gappy(ys[from:][:block])
+	if gaps && !p.ranks[k] {
+		if learnt.Family == "" {
+			learnt = p.params[k]
+		}
+		m.addGappy(p, f, learnt, ys, from, most)
+		return m
+	}
+	if p.ranks[k] && !gaps {
 		if mid, below, above, ok := classic.MedianOver(p.out, f, ys, from, block); ok {
 			p.out = mid
 			for i, x := range mid {
@@ -102,12 +116,47 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		}
 	}
 	p.out = classic.Over(p.out, f, ys, from, block)
-	if p.ranks[k] {
+	if gaps {
+		m.addGappyMedian(p, ys, from, p.params[k].Window, f.Lookahead(), most)
+	} else if p.ranks[k] {
 		m.addMedians(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
 	} else {
 		m.addLinear(ys[from:], p.out, own, most)
 	}
 	return m
+}
+
+// gappy says whether so many readings are missing that the weights of the others are not
+// what they are among all.
+func gappy(ys []float64) bool {
+	n := 0
+	for _, y := range ys {
+		if y-y != 0 {
+			n++
+		}
+	}
+	return n > mostGaps
+}
+
+// addGappy takes what a linear filter makes of the block of readings that begins at slot
+// from, where many are missing: one before a gap, or after it, has more weight in its own
+// estimate, since it stands for what is missing.
+func (m *made) addGappy(p *Panel, f classic.Filter, c classic.Params, ys []float64, from int, most float64) {
+	p.out = classic.Over(p.out, f, ys, 0, len(ys))
+	p.owns = append(p.owns[:0], ys...)
+	classic.Divergence(p.owns, ys, p.out, c)
+	for i, y := range ys[from:][:block] {
+		d, own := y-p.out[from+i], p.owns[from+i]
+		if d-d != 0 {
+			continue
+		}
+		at := i / part
+		near := cut(d, most)
+		m.squares[at] += near * near
+		m.own[at] += own
+		alone := cut(d/max(1-own, leastRest), most)
+		m.alone[at] += alone * alone
+	}
 }
 
 // addLinear takes a block of readings and what a linear filter with that weight of the own
@@ -128,6 +177,51 @@ func (m *made) addLinear(ys, xs []float64, own, most float64) {
 			alones += alone * alone
 		}
 		m.squares[at], m.own[at], m.alone[at] = squares, owns, alones
+	}
+}
+
+// addGappyMedian does so of the median of a window, in which the reading before stands for
+// a missing one. A reading that nothing else foretells is one foretold wrongly.
+func (m *made) addGappyMedian(p *Panel, ys []float64, from, window, ahead int, most float64) {
+	held := p.owns[:0]
+	for i, y := range ys {
+		if y-y != 0 && i > 0 {
+			y = held[i-1]
+		}
+		held = append(held, y)
+	}
+	p.owns = held
+	others := make([]float64, 0, window)
+	for i, x := range p.out {
+		t := from + i
+		y := ys[t]
+		d := y - x
+		if d-d != 0 {
+			continue
+		}
+		at := i / part
+		near := cut(d, most)
+		m.squares[at] += near * near
+		if d == 0 {
+			m.own[at]++
+		}
+		next := t + 1 // reading
+		for next < len(ys) && ys[next]-ys[next] != 0 {
+			next++
+		}
+		last := min(t+ahead, len(ys)-1)
+		others = others[:0]
+		for j := max(0, last-window+1); j <= last; j++ {
+			if v := held[j]; (j < t || j >= next) && v-v == 0 {
+				others = append(others, v)
+			}
+		}
+		e := most
+		if n := len(others); n > 0 {
+			slices.Sort(others)
+			e = cut(y-(others[(n-1)/2]+others[n/2])/2, most)
+		}
+		m.alone[at] += e * e
 	}
 }
 
