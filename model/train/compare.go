@@ -179,10 +179,10 @@ func newTally(pieces int) *tally {
 // errors returns what both models did, but for the pieces of which too little is known.
 func (t *trial) errors(champion, challenger *model.Model) (a, b *tally, err error) {
 	a, b = newTally(t.pieces), newTally(t.pieces)
-	times := 1
+	times, noise := 1, 1. // |n|² is 1 on average
 	switch {
 	case t.cfg.On != nil:
-		times = t.cfg.Draws
+		times, noise = t.cfg.Draws, 0
 		err = t.addOn(a, b, champion, challenger)
 	case t.cfg.ByTwin:
 		if err = t.addTwin(a, champion); err == nil {
@@ -195,8 +195,8 @@ func (t *trial) errors(champion, challenger *model.Model) (a, b *tally, err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	a.close(times * (t.cfg.Piece / 2))
-	b.close(times * (t.cfg.Piece / 2))
+	a.close(times*(t.cfg.Piece/2), noise)
+	b.close(times*(t.cfg.Piece/2), noise)
 	return a, b, nil
 }
 
@@ -217,15 +217,16 @@ func (t *trial) addPairs(a, b *tally, champion, challenger *model.Model) error {
 	return nil
 }
 
-// close turns sums into means, and leaves pieces out with fewer than least columns.
-func (y *tally) close(least int) {
+// close turns sums into means, takes from the errors what is noise in them, and leaves
+// pieces out with fewer than least columns.
+func (y *tally) close(least int, noise float64) {
 	to := 0
 	for i, n := range y.n {
 		if n < least {
 			continue
 		}
 		k := 1 / float64(n)
-		y.error[to], y.passed[to] = y.error[i]*k-1, y.passed[i]*k // |n|² is 1 on average
+		y.error[to], y.passed[to] = y.error[i]*k-noise, y.passed[i]*k
 		to++
 	}
 	y.error, y.passed = y.error[:to], y.passed[:to]
@@ -368,7 +369,7 @@ func (t *trial) addTruth(y *tally, m *model.Model, truth []float32) error {
 			return
 		}
 		d := float64(clean[i]-truth[i]) / sigma
-		y.error[piece] += d*d + 1 // see tally.close
+		y.error[piece] += d * d
 		y.n[piece]++
 	})
 	return nil

@@ -184,8 +184,8 @@ func joined(a, b train.Comparison) train.Comparison {
 
 // remember judges by the windows of earlier regimes: by what there is of them, and by what
 // the base model makes of them with fresh noise. The first is right in the mean, and
-// off by some tenths of a decibel either way; the second scatters little, and where the base model
-// does not see what either model knows of a regime it shows a loss rather than a gain.
+// off by some tenths of a decibel either way; the second scatters little, and tells of a
+// signal only what the base model sees. See docs/decisions/0006-gate.md.
 func (s *shadow) remember(old []*replay.Window) error {
 	base, err := model.Base(-1)
 	if err != nil {
