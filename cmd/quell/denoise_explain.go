@@ -15,7 +15,7 @@ import (
 // explain says how a recording was read, and what denoised each channel and why.
 // s is nil where a filter that was asked for did.
 func (o *denoiseOptions) explain(note func(string), r *file.Reader, s *offline.Summary) {
-	time := "no column is named ts, time, timestamp or datetime (--time names one): the row makes the time, "
+	time := o.untimed() + " (--time names one): the row makes the time, "
 	switch words := r.TimeWords(); {
 	case words != "":
 		time = "the time is in " + words
@@ -72,13 +72,27 @@ func tellRaw(note func(string), channels []string, rep *offline.Report) {
 	}
 }
 
+// untimed says why no time column was found.
+func (o *denoiseOptions) untimed() string {
+	for _, c := range o.channels {
+		if file.NamedTime(c) {
+			return "column " + c + " is taken for a channel"
+		}
+	}
+	return "no column is named ts, time, timestamp or datetime"
+}
+
 // tellTime says that rows were counted though a column holds times, or is named so.
 func (o *denoiseOptions) tellTime(note func(string), in string, r *file.Reader) {
 	if st, err := os.Stat(in); r.TimeColumn() != "" || o.rateGiven || err != nil || !st.Mode().IsRegular() {
 		return // a pipe can't be read once more
 	}
 	if c := wizard.TimeIn(in, r.Columns(), r.Channels()); c != "" && c != o.series {
-		note(fmt.Sprintf("the rows count as one a second, since no column is named ts, time, timestamp or datetime: column %s holds times, --time %q uses it", c, c))
+		note(fmt.Sprintf("the rows count as one a second, since %s: column %s holds times, --time %q uses it", o.untimed(), c, c))
+		return
+	}
+	if c := wizard.StampsIn(in, r.Channels()); c != "" {
+		note(fmt.Sprintf("the rows count as one a second, and column %s is denoised as a channel, though it looks like times: --time %q uses it", c, c))
 		return
 	}
 	for _, c := range r.Columns() {

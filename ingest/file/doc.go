@@ -30,6 +30,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/quell-stream/quell/ingest/codec/field"
@@ -115,3 +117,8 @@ var labels = [...]string{"anomaly", "changepoint", "label", "anomaly_window"}
 
 // timeColumns are the names that a time column goes by, best first.
 var timeColumns = [...]string{"ts", "time", "timestamp", "datetime"}
+
+// NamedTime says whether a column goes by one of the names that a time column is found by.
+func NamedTime(column string) bool {
+	return slices.ContainsFunc(timeColumns[:], func(want string) bool { return strings.EqualFold(column, want) })
+}

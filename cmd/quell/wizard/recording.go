@@ -73,28 +73,71 @@ func TimeIn(path string, columns, numeric []string) string {
 			others = append(others, c)
 		}
 	}
+	named := len(usual)
 	for i, c := range append(usual, others...) {
 		if i == mostTried {
 			break
 		}
-		if holdsTimes(path, c) {
+		if holdsTimes(path, c, i < named) {
 			return c
 		}
 	}
 	return ""
 }
 
-// holdsTimes says whether the first row of a column is a time.
-func holdsTimes(path, column string) bool {
+// leastStamp is a number of seconds since 1970, of 1973, below which a number in a column that
+// is not named as times are is none: labels, counts and years are numbers too.
+const leastStamp = 1e8
+
+// StampsIn returns a column of numbers that are times since 1970: of this century by their
+// size, and not going back over the first rows; "" for none.
+func StampsIn(path string, numeric []string) string {
+	for i, c := range numeric {
+		if i == mostTried {
+			break
+		}
+		if stamps(path, c) {
+			return c
+		}
+	}
+	return ""
+}
+
+// stampRows is how many rows are looked at for stamps.
+const stampRows = 16
+
+func stamps(path, column string) bool {
 	r, err := file.Open(path, file.Options{Time: column})
 	if err != nil {
 		return false
 	}
-	_, err = r.Read()
-	if bad := (*file.RowError)(nil); errors.As(err, &bad) && bad.Reason != "time" {
-		err = nil
+	const from, to = 946684800e9, 4102444800e9 // 2000 to 2100
+	n, before := 0, int64(0)
+	for ; n < stampRows; n++ {
+		row, err := r.Read()
+		if err != nil || row.Time < max(before, from) || row.Time >= to {
+			break
+		}
+		before = row.Time
 	}
-	return errors.Join(err, r.Close()) == nil
+	return r.Close() == nil && n == stampRows
+}
+
+// holdsTimes says whether the first row of a column is a time; named, whether the column is
+// named as times are.
+func holdsTimes(path, column string, named bool) bool {
+	r, err := file.Open(path, file.Options{Time: column})
+	if err != nil {
+		return false
+	}
+	row, err := r.Read()
+	bad := (*file.RowError)(nil)
+	holds := err == nil || errors.As(err, &bad) && bad.Reason != "time"
+	if err == nil && !named {
+		x, number := field.Number(row.TimeText)
+		holds = !number || x >= leastStamp
+	}
+	return r.Close() == nil && holds
 }
 
 // lookAtTimes tells the unit and the rate of the times.
