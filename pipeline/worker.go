@@ -261,30 +261,16 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 	}
 	for {
 		w.pulse.beat()
+		in, gone := w.input(ctx, chunks)
 		select {
-		case c, ok := <-chunks:
+		case c, ok := <-in:
 			if !ok {
 				return nil
 			}
-			if len(c.deliveries) > 0 {
-				w.heard.Store(time.Now().UnixNano())
-				w.took.Store(int64(len(c.deliveries)))
-			}
-			err := w.work(hard, c)
-			end := c.err
-			free <- c
-			if err != nil {
+			if last, err := w.consume(ctx, hard, c, free); last || err != nil {
 				return err
 			}
-			if errors.Is(end, io.EOF) {
-				return io.EOF
-			}
-			if end != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return fmt.Errorf("stream %s: %w", w.name, end)
-			}
+		case <-gone:
 		case d := <-decisions:
 			if err := w.decide(hard, d); err != nil {
 				return err
@@ -313,6 +299,28 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			w.observe()
 		}
 	}
+}
+
+// consume works a chunk off and gives it back. last says that none follows.
+func (w *worker) consume(ctx, hard context.Context, c *chunk, free chan<- *chunk) (last bool, err error) {
+	if len(c.deliveries) > 0 {
+		w.heard.Store(time.Now().UnixNano())
+		w.took.Store(int64(len(c.deliveries)))
+	}
+	err = w.work(hard, c)
+	end := c.err
+	free <- c
+	switch {
+	case err != nil:
+		return true, err
+	case end == nil:
+		return false, nil
+	case errors.Is(end, io.EOF):
+		return true, io.EOF
+	case ctx.Err() != nil:
+		return true, nil
+	}
+	return true, fmt.Errorf("stream %s: %w", w.name, end)
 }
 
 // work takes one chunk through the engine and to the sinks.
@@ -495,10 +503,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 	}
 	if d.Switch.Model != nil {
 		l := w.eng.lanes[d.Switch.Series]
-		if l == nil {
-			return nil
-		}
-		if w.com.over.Load() {
+		if l == nil || w.com.over.Load() {
 			return nil
 		}
 		if w.com.wantsFull() {
@@ -509,36 +514,45 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 				return err
 			}
 		}
-		m, err := w.bank.know(d.Switch.Model)
-		if err == nil {
-			err = w.bank.Hold(w.name, m)
-		}
-		if errors.Is(err, ErrNameTaken) {
-			w.log.Error("a model is not switched to: it could not be told from the other one", "series", d.Switch.Series, "error", err)
-			return nil
-		}
-		if err != nil {
+		if err := w.turnTo(l, d.Switch); err != nil {
 			return err
 		}
-		d.Switch.Model = m
-		sw, ok := w.eng.Decide(d.Switch)
-		if !ok {
-			return nil
-		}
-		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
-			return w.com.lose(err) // and the switch with it
-		} else if err != nil {
-			return fmt.Errorf("stream %s: %w", w.name, err)
-		}
-		w.refer()
-		if w.cfg.Decided != nil {
-			if err := w.cfg.Decided(l.part, sw); err != nil {
-				return fmt.Errorf("stream %s: %w", w.name, err)
-			}
-		}
-		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
 	}
 	return w.flush(hard)
+}
+
+// turnTo makes a switch durable and schedules it.
+func (w *worker) turnTo(l *lane, to Switch) error {
+	m, err := w.bank.know(to.Model)
+	if err == nil {
+		defer w.pulse.wait()() // for a disk that is full
+		err = w.com.insist(func() error { return w.bank.Hold(w.name, m) })
+	}
+	if errors.Is(err, ErrNameTaken) {
+		w.log.Error("a model is not switched to: it could not be told from the other one", "series", to.Series, "error", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to.Model = m
+	sw, ok := w.eng.Decide(to)
+	if !ok {
+		return nil
+	}
+	if err := w.com.insist(func() error { return w.com.decide(w.decision(l, &sw)) }); errors.Is(err, state.ErrOver) {
+		return w.com.lose(err) // and the switch with it
+	} else if err != nil {
+		return fmt.Errorf("stream %s: %w", w.name, err)
+	}
+	w.refer()
+	if w.cfg.Decided != nil {
+		if err := w.cfg.Decided(l.part, sw); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+	}
+	w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
+	return nil
 }
 
 // observe updates the metrics.

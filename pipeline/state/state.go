@@ -93,6 +93,8 @@ type Stream struct {
 	buf     []byte   // of writeChange
 	part    int64    // about the most bytes that go into a frame of several
 	most    int64    // bytes of the largest frame that can be read again
+	owed    error    // why a full checkpoint failed that may be there all the same
+	torn    bool     // the delta file may end with a part of a frame
 }
 
 const (
@@ -389,7 +391,8 @@ func (s *Stream) WantsFull() bool { return s.delta == nil || s.size > 2*s.full+8
 
 // Full writes a checkpoint of everything and starts a new generation. Files of
 // the generation before the previous one are removed. It returns once the
-// checkpoint is durable.
+// checkpoint is durable. After an error no other checkpoint may follow before the same
+// one was written; Decide may be called, and fails where it would not be found.
 func (s *Stream) Full(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
@@ -415,8 +418,12 @@ func (s *Stream) Full(c Checkpoint) error {
 		return err
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
+		// Its name may be there: what the present generation took from here on would
+		// not be found.
+		s.owed = fmt.Errorf("state: %w", err)
+		return errors.Join(s.owed, f.Close())
 	}
+	s.owed, s.torn = nil, false
 	var closeErr error
 	if s.delta != nil {
 		closeErr = s.delta.Close()
@@ -442,6 +449,9 @@ func (s *Stream) Change(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
 	}
+	if err := s.mend(); err != nil {
+		return err
+	}
 	s.forget(c.Decided)
 	n, err := s.writeChange(s.delta, s.size, &c, false)
 	return s.durable(n, err)
@@ -451,6 +461,9 @@ func (s *Stream) Change(c Checkpoint) error {
 func (s *Stream) Decide(sw Switch) error {
 	if s.delta == nil {
 		return errors.New("state: a switch needs a checkpoint before it")
+	}
+	if err := s.mend(); err != nil {
+		return err
 	}
 	sw.number = s.decided + 1
 	b := appendSwitch(nil, sw)
@@ -493,11 +506,27 @@ func (s *Stream) durable(n int64, err error) error {
 	return nil
 }
 
+// mend has the delta file end with a whole frame after a write that failed. It returns
+// an error where that can't be, or where a full checkpoint is owed.
+func (s *Stream) mend() error {
+	if s.owed != nil {
+		return s.owed
+	}
+	if s.torn {
+		if err := s.delta.Truncate(s.size); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		s.torn = false
+	}
+	return nil
+}
+
 // undo cuts a partly written frame off, so that a later one can follow when
 // the disk has room again.
 func (s *Stream) undo(cause error) error {
 	err := fmt.Errorf("state: write checkpoint %s: %w", s.deltaPath(s.gen), cause)
 	if terr := s.delta.Truncate(s.size); terr != nil {
+		s.torn = true
 		return errors.Join(err, terr)
 	}
 	return err
