@@ -90,10 +90,14 @@ func unchangedRows(all []challenge, note string) []scoreboard.Row {
 		}
 	}
 	share := func(k int) float64 { return 100 * float64(k) / float64(len(all)) } // NaN of none
-	return []scoreboard.Row{
+	rows := []scoreboard.Row{
 		{Name: "fine-tunes without a change that make it worse in truth, %", Got: share(poorer), Note: note},
 		{Name: "of all, let through, %", Got: share(len(passed)), Note: note},
 		{Name: "of all, let through and worse in truth, %", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: share(len(wrong)), Note: note},
 		{Name: "true gain of what was let through without a change, worst, dB", Got: least(passed), Note: fmt.Sprintf("%s; %d let through", note, len(passed))},
 	}
+	if all == nil {
+		rows[3].Note = note
+	}
+	return rows
 }
