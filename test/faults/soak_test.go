@@ -147,8 +147,8 @@ func (j *job) measure(after time.Duration) look {
 	return l
 }
 
-// flat compares the last quarter of a soak with its second one: by then every series
-// is there and every buffer has been needed. A short run is not held to it.
+// flat compares the last quarter of a soak with its second one: by then what the start
+// took is given back, and every buffer has been needed. A short run is not held to it.
 func flat(t *testing.T, r *row, looks []look, judged bool) {
 	t.Helper()
 	n := len(looks)
