@@ -53,7 +53,7 @@ race: ## with the race detector
 	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./cmd/quell -run 'Tidy|Percent|Reload|Stuck|ServiceManager|Supervisor|Top|Tap'
 
 generate: ## the assembly, from its generator
-	@for op in alike fir; do \
+	@for op in alike fir gather; do \
 	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s) || exit 1; done
 	@for op in conv conv8 outer elementwise peak; do \
 	  (cd $(KERNELS)/gen && $(GO) run . -op $$op -out ../$${op}_amd64.s && \
@@ -161,11 +161,11 @@ faults: ## every fault in its whole count, and the table of docs/faults.md: two 
 faults-quick: ## what CI runs of it: every fault a few times, four minutes
 	FAULTS=$(FAULTS) FAULTS_QUICK=1 $(FAULTSUITE)
 
-soak: ## a day of event time in half an hour, 10,000 series; SOAK_MINUTES, SOAK_SERIES, SOAK_RATE
+soak: ## a day of event time in half an hour, 10,000 series that are grown before; SOAK_MINUTES, SOAK_SERIES, SOAK_RATE, SOAK_PAST
 	FAULTS=soak $(FAULTSUITE)
 
 soak-quick: ## the same for a minute
-	SOAK_MINUTES=1 SOAK_SERIES=2000 FAULTS=soak $(FAULTSUITE)
+	SOAK_MINUTES=1 SOAK_SERIES=2000 SOAK_PAST=300 FAULTS=soak $(FAULTSUITE)
 
 FUZZTIME ?= 10s
 FUZZ ?=

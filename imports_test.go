@@ -54,7 +54,7 @@ var allowed = map[string][]string{
 	"sink/sinktest":            {"sink"},
 	"sink/spool":               {"sink", "internal"},
 	"sink/dlq":                 {"sink", "internal"},
-	"sink/file":                {"sink"},
+	"sink/file":                {"sink", "internal"},
 	"sink/stdout":              {"sink"},
 	"sink/webhook":             {"sink"},
 	"sink/alertmanager":        {"sink", "internal"},

@@ -100,7 +100,7 @@ func Codecs(threads int) []Case {
 	}
 	r := &sink.Record{
 		Time: 1700000000123000000, Stream: "pumps", Series: "pump-1", Channels: []string{"temp", "pressure", "vibration"},
-		Score: .83, Drift: "normal", Model: "base@3f2a91", Lookahead: 8, Interval: .9, TimeSource: "payload",
+		Score: .83, Drift: "normal", Model: "base@3f2a91c07d5e48b2", Lookahead: 8, Interval: .9, TimeSource: "payload",
 	}
 	for _, v := range []float64{21.4375, 2.1873, .1204} {
 		r.Values = append(r.Values, sink.Value{Raw: v, Clean: v * (1 + 1./3), Lo: v * .97, Hi: v * math.Pi / 3, Method: "net"})

@@ -47,6 +47,12 @@ func NewFeatures(inputs []Input, channels int) *Features {
 // Reset forgets the slots seen.
 func (f *Features) Reset() { f.seen, f.at = 0, 0 }
 
+// copyFrom makes the slots seen those of src, of the same inputs.
+func (f *Features) copyFrom(src *Features) {
+	copy(f.past, src.past)
+	f.seen, f.at = src.seen, src.at
+}
+
 // Append appends the net's input for slots of a series with so many channels,
 // slot-major, of which the net serves those from first on.
 func (f *Features) Append(dst []float32, cols []Column, channels, first int) []float32 {

@@ -97,8 +97,8 @@ func (m *Model) Encode() ([]byte, error) {
 
 // setName names the model after its bytes.
 func (m *Model) setName(b []byte) {
-	sum := sha256.Sum256(b)
-	m.name = m.header.Name + "@" + hex.EncodeToString(sum[:3])
+	m.sum = sha256.Sum256(b)
+	m.name = m.header.Name + "@" + hex.EncodeToString(m.sum[:])[:nameDigits]
 	m.bytes = len(b)
 }
 

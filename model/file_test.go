@@ -56,8 +56,12 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("%s: weights: %s", name, d)
 		}
 		sum := sha256.Sum256(b)
-		if want := name + "@" + hex.EncodeToString(sum[:])[:6]; got.Name() != want || m.Name() != want {
+		if want := name + "@" + hex.EncodeToString(sum[:])[:16]; got.Name() != want || m.Name() != want {
 			t.Errorf("names %s and %s, want %s", m.Name(), got.Name(), want)
+		}
+		old := name + "@" + hex.EncodeToString(sum[:])[:6]
+		if OldName(m.Name()) != old || OldName(old) != old || !m.Called(old) || !m.Called(m.Name()) || m.Called(old[:len(old)-1]) || got.Sum() != sum {
+			t.Errorf("%s: called %s before, digest %x", m.Name(), OldName(m.Name()), got.Sum())
 		}
 		if !bytes.Equal(encode(t, got), b) {
 			t.Errorf("%s: not the same bytes again", name)

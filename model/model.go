@@ -7,6 +7,7 @@
 package model
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"math"
 
@@ -19,6 +20,7 @@ type Model struct {
 	header Header
 	net    *nn.Net
 	name   string
+	sum    [sha256.Size]byte // of the file, whose first digits are in the name
 	bytes  int
 
 	quantized *nn.Quantized // of an int8 model, else nil
@@ -54,11 +56,35 @@ func finish(h Header, net *nn.Net, q *nn.Quantized) (*Model, error) {
 	return m, nil
 }
 
-// Name returns NAME@ and the first six hex digits of the SHA-256 of the file.
+// Name returns NAME@ and the first 16 hex digits of the SHA-256 of the file.
 func (m *Model) Name() string { return m.name }
+
+// Sum returns the SHA-256 of the file.
+func (m *Model) Sum() [sha256.Size]byte { return m.sum }
+
+// Called says whether a name is that of the model, or the one that OldName returns: states
+// and files of earlier versions hold such.
+func (m *Model) Called(name string) bool { return name == m.name || name == OldName(m.name) }
+
+const (
+	nameDigits    = 16 // of the digest; of two models a name of 24 bits may be the same
+	oldNameDigits = 6
+)
+
+// OldName returns the name that earlier versions gave the model of a name: it has six
+// digits of the digest. A name of another form is returned as it is.
+func OldName(name string) string {
+	if at := len(name) - nameDigits; at > 0 && name[at-1] == '@' {
+		return name[:at+oldNameDigits]
+	}
+	return name
+}
 
 // Header returns a copy of the header.
 func (m *Model) Header() Header { return m.header.clone() }
+
+// NotWhite says that it was trained on noise that is not white, see Header.
+func (m *Model) NotWhite() bool { return m.header.NotWhite }
 
 // Net returns the network, which the caller must not change; Net().Clone() may
 // be. That of an int8 model holds what its weights stand for, in float32; it

@@ -146,6 +146,23 @@ func (s *Stream) Position() (in, out int64) { return s.in, s.out }
 // HistoryLen returns the number of slots that Warm wants.
 func (s *Stream) HistoryLen() int { return s.nets[0].HistoryLen() + s.features[0].maxLag }
 
+// CopyFrom puts s where src is, a stream of the same Model and of as many channels: from
+// here on both give the same values for the same slots. They share nothing.
+func (s *Stream) CopyFrom(src *Stream) {
+	if s.m != src.m || s.channels != src.channels {
+		panic("model: CopyFrom: streams of different models, or numbers of channels")
+	}
+	for i, n := range s.nets {
+		n.CopyFrom(src.nets[i])
+		s.features[i].copyFrom(src.features[i])
+	}
+	s.in, s.out, s.finished = src.in, src.out, src.finished
+	s.wait = append(s.wait[:0], src.wait...)
+	if s.unit != nil {
+		s.unit = append(s.unit[:0], src.unit...)
+	}
+}
+
 // Warm puts the stream where it was after in slots had been pushed, the last
 // of which are history, slot-major: HistoryLen() of them, or all if there were
 // fewer. From here on the values are those of the uninterrupted stream, bit

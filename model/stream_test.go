@@ -112,6 +112,39 @@ func TestWarm(t *testing.T) {
 	}
 }
 
+// A copy goes on as the stream does that it was made of, which it shares nothing with.
+func TestCopyFrom(t *testing.T) {
+	for name, m := range models(t) {
+		for _, c := range channelsOf(m) {
+			cols := randomColumns(200*c, 11)
+			want := reference(m, cols, c)
+			for _, compact := range []bool{false, true} {
+				for _, at := range []int{0, 1, 17, 40, 128} {
+					src, err := m.stream(c, compact)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s, err := m.stream(c, compact)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s.Push(cols[:50*c]) // must not matter
+					src.Push(cols[:at*c])
+					s.CopyFrom(src)
+					in, out := s.Position()
+					src.Push(cols[:30*c]) // neither
+					got := append([]float32(nil), s.Push(cols[at*c:150*c])...)
+					got = append(got, s.Push(cols[150*c:])...)
+					got = append(got, s.Finish()...)
+					if int(in) != at || !slices.Equal(got, want[int(out)*c:]) {
+						t.Errorf("%s, %d channels, compact %v: a copy at %d differs from the uninterrupted stream", name, c, compact, at)
+					}
+				}
+			}
+		}
+	}
+}
+
 // With less history than wanted the values agree after a receptive field.
 func TestWarmWithShortHistory(t *testing.T) {
 	for name, m := range models(t) {

@@ -13,6 +13,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -171,7 +172,7 @@ func started(t *testing.T, cfg EngineConfig, out Out) *Engine {
 // again returns an engine that goes on from what another one would save.
 func again(t *testing.T, e *Engine, cfg EngineConfig, out Out, bank *Bank) *Engine {
 	t.Helper()
-	w := &worker{name: "s", eng: e}
+	w := &worker{name: "s", eng: e, snap: &state.Snapshot{}}
 	extra := w.appendExtra(nil)
 	next := started(t, cfg, out)
 	w.eng = next

@@ -89,12 +89,16 @@ func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool)
 		}
 	}
 	b.mu.Lock()
-	maps.Copy(used, b.held[stream]) // a checkpoint on its way may name it, even if nothing does any more
+	for name := range b.held[stream] { // a checkpoint on its way may name it, even if nothing does any more
+		used[nameOf(b.file(name))] = true
+	}
 	delete(b.held, stream)
 	b.note(stream, durable, used)
 	keep := map[string]bool{}
 	for _, names := range b.held {
-		maps.Copy(keep, names)
+		for name := range names {
+			keep[nameOf(b.file(name))] = true
+		}
 	}
 	for _, sets := range b.used {
 		for _, set := range sets {
@@ -127,15 +131,17 @@ func (b *Bank) prune(files []string, keep map[string]bool) error {
 			if name = m.Header().Provenance.Parent; name == "" {
 				break
 			}
-			if _, err := os.Stat(b.path(name)); err != nil {
+			file := b.file(name)
+			if _, err := os.Stat(file); err != nil {
 				break // as of a base model
 			}
-			keep[name] = true
+			keep[nameOf(file)] = true
 		}
 	}
 	var errs []error
 	for _, f := range files {
 		if !keep[nameOf(f)] {
+			delete(b.intact, nameOf(f))
 			if err := os.Remove(f); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, fmt.Errorf("model bank: %w", err))
 			}
@@ -171,7 +177,7 @@ func (w *worker) needs() func(name string) bool {
 		for m := range l.models {
 			if m != latest {
 				latest = m
-				runs[m.Name()] = true
+				runs[m.Name()], runs[model.OldName(m.Name())] = true, true // as the file may be called
 			}
 		}
 	}

@@ -167,7 +167,7 @@ func (w *worker) appendExtra(dst []byte) []byte {
 	for _, part := range slices.Sorted(maps.Keys(w.logs)) {
 		dst = wire.Bytes(wire.String(dst, part), w.logs[part])
 	}
-	return dst
+	return w.appendMade(dst)
 }
 
 func (w *worker) restoreExtra(src []byte) error {
@@ -191,6 +191,9 @@ func (w *worker) restoreExtra(src []byte) error {
 			part, mark := r.String(), r.Bytes()
 			w.logs[part] = slices.Clone(mark)
 		}
+	}
+	if len(r.Rest()) > 0 { // nor with which channels they were made
+		w.restoreMade(r)
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("stream %s: saved counters: %w", w.name, err)

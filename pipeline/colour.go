@@ -22,7 +22,7 @@ func takesColour(m *model.Model) bool {
 }
 
 // followsColour says whether the test for coloured noise is of use to a model.
-func followsColour(m *model.Model) bool { return m != nil && !m.Header().NotWhite }
+func followsColour(m *model.Model) bool { return m != nil && !m.NotWhite() }
 
 // verdict is what events say of the noise of a channel.
 type verdict uint8
@@ -67,12 +67,12 @@ func (l *lane) tell(channel int, wc *waitCell) window.Scale {
 	return scale
 }
 
-// hearColour takes the readings of a slot, and says in an event what the noise is taken
+// hearColour takes the readings of a slot, which waits as w, and says in an event what the noise is taken
 // for where that changes with the next one.
-func (l *lane) hearColour(s *window.Slot) {
+func (l *lane) hearColour(s *window.Slot, w *waitSlot) {
 	changed := false
 	for i := range s.Cells {
-		if l.follows && l.colours[i].Push(s.Index, s.Cells[i].Value, s.Cells[i].Valid()) {
+		if l.follows && l.colours[i].Push(s.Index, s.Cells[i].Value, w.cells[i].Valid()) {
 			changed = true
 		}
 	}

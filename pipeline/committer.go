@@ -6,8 +6,10 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
+	"github.com/cenkalti/backoff/v5"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/quell-stream/quell/ingest"
@@ -38,7 +40,9 @@ type committer struct {
 	// over says that the store takes nothing more until the partitions are taken anew,
 	// which rejoin asks for.
 	over atomic.Bool
-	took atomic.Int64 // how long the latest write lasted, ns
+	// noRoom is why the disk takes nothing, nil while it does.
+	noRoom atomic.Pointer[error]
+	took   atomic.Int64 // how long the latest write lasted, ns
 	// referred are the calls of the newest point that is durable.
 	referred atomic.Int64
 	rejoin   func() error
@@ -53,12 +57,13 @@ type committer struct {
 	cond  *sync.Cond
 	seq   int64 // batches up to this one are durable
 	quit  bool
+	quits chan struct{} // closed with quit
 
 	wg sync.WaitGroup
 }
 
 func newCommitter(store state.Store, log *slog.Logger, count prometheus.Counter) *committer {
-	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1)}
+	c := &committer{log: log, count: count, store: store, queue: make(chan *point, 1), failed: make(chan error, 1), quits: make(chan struct{})}
 	c.cond = sync.NewCond(&c.seqMu)
 	c.mirror()
 	return c
@@ -98,12 +103,14 @@ func (c *committer) lose(err error) error {
 
 // commit writes a point once everything before it is durable, and gives its acks.
 func (c *committer) commit(p *point, broken *bool) {
-	// Stopped by force, nothing more becomes durable. After a failed write
-	// nothing may: a later point lacks the series that only the failed one had.
+	// Stopped by force, nothing more becomes durable. After a write that failed for
+	// good nothing may: a later point lacks the series that only the failed one had.
 	if *broken || !c.await(p.after) {
 		return
 	}
-	err := c.point(p)
+	// A disk that is full may get room again, and the same point may be written then: no
+	// other one comes before it.
+	err := c.insist(func() error { return c.point(p) })
 	if err != nil && errors.Is(err, state.ErrOver) {
 		if err = c.lose(err); err == nil {
 			p.end()
@@ -112,8 +119,8 @@ func (c *committer) commit(p *point, broken *bool) {
 	}
 	if err != nil {
 		*broken = true
-		// A full disk may get room again, but acks must not be given for
-		// what is not on it: the stream stops, and says so.
+		// Acks must not be given for what is not on the disk: the stream stops, and
+		// says so.
 		select {
 		case c.failed <- err:
 		default:
@@ -133,6 +140,39 @@ func (c *committer) commit(p *point, broken *bool) {
 	}
 	p.end()
 }
+
+// insist does what writes to the disk until the disk has room for it, or the waiting is
+// ended. The worker and the committer may both be waiting.
+func (c *committer) insist(write func() error) error {
+	err := write()
+	if !isFull(err) {
+		return err
+	}
+	wait := backoff.NewExponentialBackOff()
+	wait.InitialInterval, wait.MaxInterval = firstPause, mostPause
+	why := err
+	if first := c.noRoom.CompareAndSwap(nil, &why); first {
+		c.log.Error("the disk has no room for a checkpoint: nothing is acknowledged until it has", "err", err)
+		defer func() {
+			c.noRoom.Store(nil)
+			if err == nil {
+				c.log.Info("the disk has room for checkpoints again")
+			}
+		}()
+	}
+	for isFull(err) {
+		select {
+		case <-time.After(wait.NextBackOff()):
+		case <-c.quits:
+			return err
+		}
+		err = write()
+	}
+	return err
+}
+
+// isFull says that a write failed for want of room, which somebody may make.
+func isFull(err error) bool { return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) }
 
 // end says that the point is done with.
 func (p *point) end() {
@@ -156,7 +196,10 @@ func (c *committer) abandon() {
 		s.Abandon()
 	}
 	c.seqMu.Lock()
-	c.quit = true
+	if !c.quit {
+		c.quit = true
+		close(c.quits)
+	}
 	c.seqMu.Unlock()
 	c.cond.Broadcast()
 }

@@ -82,7 +82,7 @@ type EngineConfig struct {
 	// guard, why it is served by what serves it.
 	Judged func(series string, channel int, why guard.Reason)
 	// MaxSeries bounds the number of series; samples of further ones pass
-	// through raw, counted. Default 100,000.
+	// through raw, counted. Default 10,000.
 	MaxSeries int
 	// StateTTL is for how long, in event time of its partition, nothing may come of
 	// a series before it is forgotten; it starts cold when it returns. 0: for ever.
@@ -116,7 +116,7 @@ func (c EngineConfig) defaults() EngineConfig {
 		c.SentinelSlots = 1024
 	}
 	if c.MaxSeries == 0 {
-		c.MaxSeries = 100_000
+		c.MaxSeries = 10_000
 	}
 	return c
 }
@@ -131,8 +131,10 @@ func (c *EngineConfig) at(rateHz float64) (*model.Model, monitor.Rate) {
 
 // Engine computes the records of one stream from its samples: it owns one lane
 // per series. Every result depends on a series' own sequence of samples and
-// never on the clock, nor on how the input was cut into calls. An Engine is not
-// safe for concurrent use.
+// never on the clock, nor on how the input was cut into calls. Other series of its
+// partition decide when it is forgotten, where StateTTL or MaxSeries are reached: by
+// their event times and order, which a replay repeats. An Engine is not safe for
+// concurrent use.
 type Engine struct {
 	cfg    EngineConfig
 	out    Out

@@ -54,8 +54,7 @@ func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
 	l.drain()
 	l.win.End(reset, l)
 	l.run()
-	l.retire(t, resolved)
-	e.partition(l.part).left.add(l)
+	e.partition(l.part).left.add(l, l.retire(t, resolved))
 	f := l.fates()
 	e.spare.Add(&f)
 	e.partition(l.part).spare.Add(&f)
@@ -66,23 +65,35 @@ func (e *Engine) end(l *lane, t int64, reset, resolved string) error {
 	return e.succeed(l)
 }
 
-// add takes in a lane of which all records are out.
-func (f *left) add(l *lane) {
-	f.till = max(f.till, l.mark, l.rec.Time) // a slot may lie after its sample
+// add takes in a lane of which all records are out, and which told something last of a
+// time, noMark: nothing.
+func (f *left) add(l *lane, told int64) {
+	f.till = max(f.till, l.mark, l.rec.Time, told) // a slot may lie after its sample
 	f.epoch = max(f.epoch, l.win.Epoch()+1)
 }
 
-// greet has a series that took no sample yet begin, where its first one is from a time
-// that a forgotten series may have records of, in an epoch that none had: it may be the
-// same series, sent again from a backup, and no key is told twice.
+// greet has a series that took no sample yet begin in the highest epoch of those that were
+// forgotten: it may be one of them, and who takes an event of an epoch below for an old
+// one must not miss it. Where its first sample is from a time that such a series may have
+// records of, as when it is sent again from a backup, it begins in an epoch that none
+// had, so that no key is told twice.
 func (f *left) greet(l *lane, t int64) {
-	if t > f.till {
+	epoch := f.epoch - 1
+	if t <= f.till {
+		epoch = f.epoch
+	}
+	if epoch <= 0 || !l.fresh() {
 		return
 	}
-	l.drain()
-	if fates := l.win.Fates(); fates.In() == fates[window.Quarantined] {
-		l.win.BeginIn(f.epoch)
+	if l.drain(); l.fresh() {
+		l.win.BeginIn(epoch)
 	}
+}
+
+// fresh says that a lane has taken no sample yet, of those that it has looked at.
+func (l *lane) fresh() bool {
+	f := l.win.Fates()
+	return f.In() == f[window.Quarantined]
 }
 
 // remove takes a lane out of the engine.
@@ -96,8 +107,8 @@ func (e *Engine) remove(l *lane) {
 }
 
 // retire tells that an alert is over whose monitor is forgotten: nobody else ever
-// would.
-func (l *lane) retire(t int64, why string) {
+// would. It returns the time that it told it of, noMark where it told nothing of t.
+func (l *lane) retire(t int64, why string) int64 {
 	a := &l.alerts
 	held := a.held
 	a.held = nil
@@ -105,12 +116,12 @@ func (l *lane) retire(t int64, why string) {
 		if held != nil {
 			l.mute()
 		}
-		return
+		return noMark
 	}
 	if held != nil {
 		if _, phase := held.Alert(); phase == sink.Resolve {
 			l.announce(*held, phase)
-			return
+			return noMark
 		}
 		l.mute()
 	}
@@ -118,6 +129,7 @@ func (l *lane) retire(t int64, why string) {
 		Time: t, Stream: l.eng.cfg.Stream, Series: l.series, Epoch: l.win.Epoch(), Kind: "drift.resolved", Severity: "info",
 		Why: why, Model: l.modelName(), Data: map[string]any{"kind": l.state},
 	}, sink.Resolve)
+	return t
 }
 
 // appendTimes appends how far each partition has come, and what its forgotten series left.

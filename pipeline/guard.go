@@ -72,7 +72,7 @@ type laneGuard struct {
 
 // Unguarded says why no guard can stand beside a model, "" where one can.
 func Unguarded(m *model.Model) string {
-	if m.Header().NotWhite {
+	if m.NotWhite() {
 		return "it was trained on noise that is not white, which a guard can't judge"
 	}
 	return ""
@@ -103,8 +103,8 @@ func (l *lane) guardOf(m *model.Model) error {
 }
 
 // push runs the second stream over columns that the lane's own is to get next,
-// and returns its values, parallel to those of that one; nil where they are not
-// wanted. They stay valid until the next call. The columns are not yet part of
+// and returns its values, parallel to those of that one, up to the last that is wanted;
+// nil where none is. They stay valid until the next call. The columns are not yet part of
 // the lane's history.
 func (g *laneGuard) push(l *lane, cols []model.Column) []float32 {
 	st, nudged := g.ready(l, cols)
@@ -115,30 +115,50 @@ func (g *laneGuard) push(l *lane, cols []model.Column) []float32 {
 }
 
 // ready is push but for the run itself: it returns the second stream and what is to be
-// pushed to it; nil where its values are not wanted.
+// pushed to it; nil where its values are not wanted. The lane's own stream has not had
+// the columns.
 func (g *laneGuard) ready(l *lane, cols []model.Column) (*model.Stream, []model.Column) {
 	if g == nil {
 		return nil, nil
 	}
 	c := len(l.scalers)
 	in, out := l.stream.Position()
-	if !g.Wants(out, in+int64(len(cols)/c)) {
+	to := in + int64(len(cols)/c)
+	if !g.Wants(out, to) {
 		g.second = nil
 		return nil, nil
 	}
 	if g.second == nil {
-		st, err := l.mod.NewCompactStream(c)
-		if err != nil {
-			panic("pipeline: a second stream of a model that has one: " + err.Error())
+		g.begin(l, in)
+	}
+	st := g.second
+	if end := g.WantsUntil(out); end > out && !g.Wants(end, to) {
+		if need := end + int64(l.mod.Lookahead()) - in; need > 0 && need <= to-in { // with these all is out that is wanted
+			cols, g.second = cols[:int(need)*c], nil
 		}
-		past := l.columns()
-		g.nudge(past, l, in-int64(len(past)/c))
-		st.Warm(past, in)
-		g.second = st
 	}
 	g.cols = append(g.cols[:0], cols...)
 	g.nudge(g.cols, l, in)
-	return g.second, g.cols
+	return st, g.cols
+}
+
+// begin makes the second stream, which is to get slot in next. Where no slot before it
+// was nudged that the net reaches back to, it is where the lane's own is.
+func (g *laneGuard) begin(l *lane, in int64) {
+	c := len(l.scalers)
+	st, err := l.mod.NewCompactStream(c)
+	if err != nil {
+		panic("pipeline: a second stream of a model that has one: " + err.Error())
+	}
+	g.second = st
+	from := in - int64(l.history.len()/c)
+	if !g.Wants(from, in) {
+		st.CopyFrom(l.stream)
+		return
+	}
+	past := l.columns()
+	g.nudge(past, l, from)
+	st.Warm(past, in)
 }
 
 // nudge moves the readings of columns from a slot on where the guard wants it.
@@ -194,6 +214,7 @@ func (g *laneGuard) estimate(l *lane, w *waitSlot, y, second []float32) {
 		c := &g.choices[i]
 		e.filter = c.Filter
 		if c.Filter != "" && !w.cells[i].Valid() { // a filter says nothing of its own where there is no reading
+			e.dev = c.Fill
 			continue
 		}
 		e.clean, e.alone, e.cycles = c.Clean, c.Alone, c.Cycles

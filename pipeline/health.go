@@ -189,6 +189,9 @@ func (w *worker) condition() condition {
 	if err := w.waits.Load(); err != nil {
 		return condition{"down", "the state of the partitions can't be had: " + (*err).Error()}
 	}
+	if err := w.com.noRoom.Load(); err != nil {
+		return condition{"down", "nothing is acknowledged, since the disk has no room for a checkpoint: " + (*err).Error()}
+	}
 	if w.cfg.NoData > 0 && !slices.ContainsFunc(w.outs, (*outlet).holdsUp) {
 		if at := w.heard.Load(); at != 0 && time.Since(time.Unix(0, at)) >= w.cfg.NoData {
 			return condition{"no_data", fmt.Sprintf("the source is up and no message came for %s", w.cfg.NoData)}

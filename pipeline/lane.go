@@ -35,6 +35,8 @@ type lane struct {
 	scalers []window.Scaler
 	held    []float64 // per channel: the latest value, for the input of missing slots
 	heldOK  []bool
+	silent  []silence
+	wild    []window.Wild
 
 	place // among the series of its partition
 
@@ -117,16 +119,21 @@ type waitCell struct {
 	scale    window.Scale
 	x        float64      // input of the net, scaled
 	coloured bool         // the noise is taken not to be white
+	unfilled bool         // it lies too far from the latest reading to be filled
+	wild     bool         // it has a reading that cannot be
 	doubt    sink.Quality // that a fault leaves of a reading
 	colour   float32      // that the net is told, 0: none
 }
+
+// Valid says whether the cell has a reading that estimates may rest on.
+func (c *waitCell) Valid() bool { return !c.wild && c.Cell.Valid() }
 
 func newLane(e *Engine, part string, series string) (*lane, error) {
 	c := len(e.cfg.Channels)
 	l := &lane{
 		eng: e, part: part, series: strings.Clone(series),
 		win:     window.NewSeries(e.cfg.Window),
-		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c),
+		scalers: make([]window.Scaler, c), held: make([]float64, c), heldOK: make([]bool, c), silent: make([]silence, c), wild: make([]window.Wild, c),
 		scales: make([]window.Scale, c), levels: make([]level, c), levelsY: make([]level, c), estimates: make([]estimate, c), colours: make([]*guard.Colour, c), announced: make([]verdict, c), state: "learning", score: nan,
 	}
 	l.shard = e.made % len(e.shards)
@@ -189,12 +196,13 @@ func (l *lane) serve(m *model.Model) error {
 		return nil
 	}
 	l.half, l.dev = m.HalfWidth(l.eng.cfg.Interval), m.HalfWidth(oneDeviation)
-	l.fixed = fixedScale(m.Header().Scaler, len(l.scalers))
-	raw := m.Header().Scaler.Kind == model.ScaleNone
+	h := m.Header()
+	l.fixed = fixedScale(h.Scaler, len(l.scalers))
+	raw := h.Scaler.Kind == model.ScaleNone
 	if l.limit = inputLimit; raw {
 		l.limit = rawLimit
 	}
-	free := raw && !slices.Contains(m.Header().Inputs, model.Level)
+	free := raw && !slices.Contains(h.Inputs, model.Level)
 	for i := range l.levels {
 		l.levels[i], l.levelsY[i] = level{free: free}, level{free: free}
 	}
@@ -251,6 +259,14 @@ func (l *lane) modelName() string {
 	return l.mod.Name()
 }
 
+// called says whether a saved state means the model that serves by a name, "" where none does.
+func (l *lane) called(name string) bool {
+	if l.mod == nil {
+		return name == ""
+	}
+	return l.mod.Called(name)
+}
+
 // fates returns the series' counts, with samples whose record waits for its
 // look-ahead, or that the lane has not looked at, as pending.
 func (l *lane) fates() window.Fates {
@@ -288,7 +304,10 @@ func (l *lane) Slot(s *window.Slot) {
 		if cell.Own {
 			l.waitingRaw++
 		}
-		wc.scale = l.scalers[i].Push(cell.Value, cell.Valid())
+		wc.wild = cell.Valid() && l.wild[i].Push(&l.scalers[i], cell.Value)
+		valid := wc.Valid()
+		wc.unfilled = l.silent[i].take(l.win, valid)
+		wc.scale = l.scalers[i].Push(cell.Value, valid)
 		if l.fixed != nil {
 			sigma := wc.scale.Sigma
 			if wc.scale = l.fixed[i]; wc.scale.Sigma == 0 {
@@ -297,20 +316,20 @@ func (l *lane) Slot(s *window.Slot) {
 		}
 		l.scales[i] = l.tell(i, wc)
 		col := model.Column{Missing: true, Level: l.levels[i].of(wc.scale), Colour: wc.colour}
-		if cell.Valid() {
+		if valid {
 			l.held[i], l.heldOK[i] = cell.Value, true
 		}
 		if wc.scale.Known() && l.heldOK[i] {
 			x := (l.held[i] - wc.scale.Mean) / wc.scale.Dev
 			col.X = float32(min(max(x, -l.limit), l.limit))
-			col.Missing = !cell.Valid()
+			col.Missing = !valid
 		}
 		wc.x = float64(col.X)
 		l.cols = append(l.cols, col)
 	}
-	l.hearColour(s)
+	l.hearColour(s, w)
 	if l.watch != nil {
-		l.watch.slot(l, s)
+		l.watch.slot(l, s, w)
 	}
 	if e := l.eng.eyes; e != nil {
 		e.slot(l, s)
@@ -422,7 +441,7 @@ func (l *lane) drainRaw() {
 }
 
 // emit turns net outputs, slot-major, into records. spread and second, what the
-// net makes of nudged readings, are parallel to them, or nil.
+// net makes of nudged readings, are parallel to them, or nil; second may be shorter.
 func (l *lane) emit(y, spread, second []float32, early bool) {
 	c := len(l.scalers)
 	for i := 0; i+c <= len(y) && l.waiting.len() > 0; i += c {
@@ -432,8 +451,9 @@ func (l *lane) emit(y, spread, second []float32, early bool) {
 	}
 }
 
+// slot returns the n values from place from on, nil where there are none.
 func slot(x []float32, from, n int) []float32 {
-	if x == nil {
+	if len(x) < from+n {
 		return nil
 	}
 	return x[from : from+n]

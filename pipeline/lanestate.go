@@ -7,18 +7,22 @@ import (
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/guard"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
 
 // laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
-// of version 8 there is no doubt of readings, and it does not end with what was found of
+// of version 9 scalers know nothing of readings with gaps between them, and nothing is known of how
+// long a channel has been silent; in one of version 8 there is no doubt of readings, and it does not end with what was found of
 // a drift; in one of version 7 there is also what a young series does not have yet.
 const (
-	laneVersion = 9
-	doubtsSince = 9
-	foundSince  = 9
-	oldestLane  = 7
+	laneVersion  = 10
+	sparseSince  = 10
+	silenceSince = 10
+	doubtsSince  = 9
+	foundSince   = 9
+	oldestLane   = 7
 )
 
 // models is where a lane's models are found by their names.
@@ -37,7 +41,8 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.scalers[i].AppendState(dst)
 		dst = wire.F64(dst, l.held[i])
 		dst = wire.Bool(dst, l.heldOK[i])
-		dst = wire.U8(l.colours[i].AppendState(dst), uint8(l.announced[i]))
+		dst = l.silent[i].append(wire.U8(l.colours[i].AppendState(dst), uint8(l.announced[i])))
+		dst = l.wild[i].AppendState(dst)
 	}
 	dst = wire.String(dst, l.modelName())
 	dst = wire.I64(dst, l.emitted)
@@ -113,17 +118,25 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for i := range l.scalers {
-		r.SetRest(l.scalers[i].RestoreState(r.Rest()))
+		if v >= sparseSince {
+			r.SetRest(l.scalers[i].RestoreState(r.Rest()))
+		} else {
+			r.SetRest(l.scalers[i].RestoreOldState(r.Rest()))
+		}
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
 		r.SetRest(l.colours[i].RestoreState(r.Rest()))
 		if l.announced[i] = verdict(r.U8()); l.announced[i] > colourTold {
 			r.Fail(errors.New("a verdict on the noise that there is not"))
 		}
+		if v >= silenceSince {
+			l.silent[i] = readSilence(r)
+			r.SetRest(l.wild[i].RestoreState(r.Rest()))
+		}
 	}
 	name := r.String()
 	l.emitted = r.I64()
-	if r.Err() == nil && name != "" && name != l.modelName() {
+	if r.Err() == nil && name != "" && !l.called(name) {
 		m, err := bank.Load(name)
 		if err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
@@ -168,10 +181,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		l.guard.Begin(in - int64(l.waiting.len()))
 	}
 	if guarded && r.Err() == nil {
-		if l.guard == nil {
-			return nil, fmt.Errorf("the saved state of series %q has a guard and the configuration has none: switch it on, or move the state away", series)
+		g, err := l.savedGuard()
+		if err != nil {
+			return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 		}
-		r.SetRest(l.guard.RestoreState(r.Rest()))
+		r.SetRest(g.RestoreState(r.Rest()))
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {
@@ -186,6 +200,22 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 	}
 	return l, nil
+}
+
+// savedGuard returns what the saved state of a guard is read into: the lane's own, or one that
+// nobody asks where it was switched off since.
+func (l *lane) savedGuard() (*guard.Guard, error) {
+	switch {
+	case l.guard != nil:
+		return l.guard.Guard, nil
+	case l.mod == nil:
+		return nil, errors.New("it has a guard and no model")
+	}
+	p, err := l.eng.shards[l.shard].panel(min(l.mod.Lookahead(), guard.MaxLookahead))
+	if err != nil {
+		return nil, err
+	}
+	return guard.New(p, len(l.scalers)), nil
 }
 
 func appendColumns(dst []byte, cols []model.Column) []byte {
@@ -218,7 +248,7 @@ func appendWaiting(dst []byte, w *waitSlot) []byte {
 		dst = wire.Bool(wire.Bool(dst, c.Own), c.Held)
 		dst = wire.F64(wire.F64(wire.F64(dst, c.scale.Mean), c.scale.Dev), c.scale.Sigma)
 		dst = wire.F32(wire.Bool(wire.F64(dst, c.x), c.coloured), c.colour)
-		dst = wire.U8(dst, uint8(c.doubt))
+		dst = wire.Bool(wire.Bool(wire.U8(dst, uint8(c.doubt)), c.unfilled), c.wild)
 	}
 	return dst
 }
@@ -238,6 +268,9 @@ func readWaiting(r *wire.Reader, w *waitSlot, version uint8) {
 		c.x, c.coloured, c.colour = r.F64(), r.Bool(), r.F32()
 		if c.doubt = sink.Good; version >= doubtsSince {
 			c.doubt = readQuality(r)
+		}
+		if c.unfilled, c.wild = false, false; version >= silenceSince {
+			c.unfilled, c.wild = r.Bool(), r.Bool()
 		}
 	}
 }

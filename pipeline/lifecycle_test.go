@@ -16,6 +16,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/pipeline/state"
 	"github.com/quell-stream/quell/sink"
 	"github.com/quell-stream/quell/window"
 )
@@ -273,7 +274,7 @@ func TestIdleSinkIsAskedFirst(t *testing.T) {
 // writes it, as the first one did, and as a machine with other kernels would.
 func TestCheckpointNamesKernels(t *testing.T) {
 	var log strings.Builder
-	w := &worker{name: "s", log: slog.New(slog.NewTextHandler(&log, nil)), eng: &Engine{}}
+	w := &worker{name: "s", log: slog.New(slog.NewTextHandler(&log, nil)), eng: &Engine{}, snap: &state.Snapshot{}}
 	w.eng.spare[window.Malformed] = 7
 	now := w.appendExtra(nil)
 	first := now[:8*len(w.eng.spare)]

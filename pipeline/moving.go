@@ -267,14 +267,15 @@ func (w *worker) inherit(p ingest.Partition, t *state.Taken) (part, error) {
 			return q, fmt.Errorf("stream %s: %w", w.name, err)
 		}
 	}
-	tier, err := w.eng.restorePart(p.Name, t.Meta)
+	tier, names, err := w.eng.restorePart(p.Name, t.Meta)
 	if err != nil {
 		return q, fmt.Errorf("stream %s: %w", w.name, err)
 	}
+	w.note(p.Name, names)
 	if is := nn.KernelTier(); tier != is {
 		w.log.Warn("the process that had the partition has other kernels: clean values may differ by rounding from those that it would have given", "partition", p.Name, "kernel", is, "was", tier)
 	}
-	if err := w.revive(p.Name, t.Series, t.Switches); err != nil {
+	if err := w.revive(p.Name, t.Next, t.Series, t.Switches); err != nil {
 		return q, err
 	}
 	w.touchAll(p.Name)

@@ -159,6 +159,13 @@ func (s *member) Finished(serial int64, pos ingest.Position) {
 func moved(t *testing.T, g *brokers, client *memlog.Client, out, dead *memSink) (*Pipeline, *member) {
 	t.Helper()
 	p := testPipeline(t, t.TempDir(), &memSource{}, out, dead)
+	return p, intoTopic(t, p, g, client)
+}
+
+// intoTopic has the checkpoints of a pipeline that has not run go to a log, and returns its
+// new source.
+func intoTopic(t *testing.T, p *Pipeline, g *brokers, client *memlog.Client) *member {
+	t.Helper()
 	s := &member{g: g}
 	w := p.workers[0]
 	if err := w.store.Close(); err != nil {
@@ -170,7 +177,7 @@ func moved(t *testing.T, g *brokers, client *memlog.Client, out, dead *memSink) 
 	}
 	w.com = newCommitter(w.store, w.log, w.met.checkpoints.WithLabelValues(w.name))
 	w.com.rejoin = w.rejoin
-	return p, s
+	return s
 }
 
 // TestMovesAnywhere kills the process at random offsets and goes on in another one,

@@ -69,8 +69,11 @@ func (w *worker) entry(l *lane, to *arena, c *state.Checkpoint) state.Entry {
 	}
 	// Those that are in this program too: the next owner may be one with others.
 	for m := range l.models {
+		if _, err := w.bank.know(m); err != nil {
+			w.log.Error("the next owner of a partition can't be given a model", "series", l.series, "error", err)
+			continue
+		}
 		e.Models = append(e.Models, m.Name())
-		w.bank.know(m)
 	}
 	c.Model = w.bank.bytes
 	return e
@@ -118,14 +121,15 @@ func (e *Engine) appendPart(dst []byte, part string) []byte {
 	for _, n := range r.spare {
 		dst = wire.I64(dst, n)
 	}
-	return dst
+	return appendNames(dst, e.cfg.Channels)
 }
 
-// restorePart reads it back, and returns the kernel tier that it was written with.
-func (e *Engine) restorePart(part string, src []byte) (tier string, err error) {
+// restorePart reads it back, and returns the kernel tier that it was written with, and
+// the channels of its series; none where an earlier version wrote it.
+func (e *Engine) restorePart(part string, src []byte) (tier string, channels []string, err error) {
 	rd := wire.NewReader(src)
 	if v := rd.U8(); rd.Err() == nil && v != partVersion {
-		return "", fmt.Errorf("the saved state of partition %s has version %d, this program reads %d", part, v, partVersion)
+		return "", nil, fmt.Errorf("the saved state of partition %s has version %d, this program reads %d", part, v, partVersion)
 	}
 	tier = rd.String()
 	r := e.partition(part)
@@ -136,13 +140,16 @@ func (e *Engine) restorePart(part string, src []byte) (tier string, err error) {
 			spare[i] = n
 		}
 	}
+	if len(rd.Rest()) > 0 {
+		channels = readNames(rd)
+	}
 	if err := rd.Err(); err != nil {
-		return "", fmt.Errorf("the saved state of partition %s: %w", part, err)
+		return "", nil, fmt.Errorf("the saved state of partition %s: %w", part, err)
 	}
 	r.newest, r.left = newest, gone
 	for i, n := range spare { // in the place of what was counted of it before
 		e.spare[i] += n - r.spare[i]
 	}
 	r.spare = spare
-	return tier, nil
+	return tier, channels, nil
 }

@@ -31,6 +31,7 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 	w.parts = w.parts[:0]
 	first := make([]int64, len(a.Parts))
 	keep := make(map[string]bool, len(a.Parts))
+	over := 0 // series taken over from other partitions
 	for i, p := range a.Parts {
 		keep[p.Name] = true
 		next, ok := had[p.Name]
@@ -38,6 +39,11 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 			var err error
 			if next, err = w.restore(p); err != nil {
 				return err
+			}
+			if w.cfg.OneLog {
+				if over, err = w.takeOver(p.Name); err != nil {
+					return err
+				}
 			}
 		}
 		next = w.known(p, next)
@@ -49,6 +55,11 @@ func (w *worker) assign(hard context.Context, a *ingest.Assignment) error {
 		w.parts = append(w.parts, part{name: p.Name, next: max(next, 0)})
 	}
 	w.forget(w.giveUp(keep, had))
+	if over > 0 {
+		if err := w.settleOver(hard); err != nil {
+			return err
+		}
+	}
 	a.Resume(first)
 	w.log.Info("partitions assigned", "count", len(a.Parts))
 	return nil
@@ -110,6 +121,7 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 	if p.Committed > next {
 		// Another owner has gone on from here, or this state is an old one. With it
 		// the series would fill what others have measured.
+		delete(w.made, partName)
 		w.log.Warn("the saved state of a partition is behind what was finished since: its series start anew",
 			"partition", partName, "state", next, "committed", p.Committed, "series", len(states))
 		if !w.lost[partName] {
@@ -118,22 +130,20 @@ func (w *worker) restore(p ingest.Partition) (int64, error) {
 		return -1, nil
 	}
 	w.log.Info("state restored", "partition", partName, "next", next, "series", len(states))
-	return next, w.revive(partName, states, switches)
+	return next, w.revive(partName, next, states, switches)
 }
 
-// revive brings the series of a partition back, and has their switches obeyed.
-func (w *worker) revive(partName string, states map[string][]byte, switches []state.Switch) error {
+// revive brings the series of a partition back, and has their switches obeyed. next is the
+// first offset that the states do not reflect.
+func (w *worker) revive(partName string, next int64, states map[string][]byte, switches []state.Switch) error {
+	lanes, err := w.restoreLanes(partName, next, states)
+	if err != nil {
+		return err
+	}
 	var open []string // alerts
-	var lanes []*lane
-	for _, series := range slices.Sorted(maps.Keys(states)) {
-		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
-		if err != nil {
-			return fmt.Errorf("stream %s: %w", w.name, err)
-		}
-		w.pulse.beat()
-		lanes = append(lanes, l)
+	for _, l := range lanes {
 		if l.alerts.told {
-			open = append(open, w.driftAlert(series))
+			open = append(open, w.driftAlert(l.series))
 		}
 		if w.lost[partName] {
 			w.eng.regain(l)
@@ -142,7 +152,7 @@ func (w *worker) revive(partName string, states map[string][]byte, switches []st
 	w.eng.adopt(partName, lanes)
 	w.remember(open)
 	for _, s := range switches {
-		if s.Part != partName {
+		if _, had := states[s.Series]; s.Part != partName || had && w.eng.lanes[s.Series] == nil { // it begins anew
 			continue
 		}
 		sw, err := readSwitch(s.Series, s.Data, w.bank)
@@ -154,6 +164,24 @@ func (w *worker) revive(partName string, states map[string][]byte, switches []st
 		}
 	}
 	return nil
+}
+
+// restoreLanes returns the lanes of the states of a partition.
+func (w *worker) restoreLanes(partName string, next int64, states map[string][]byte) ([]*lane, error) {
+	if w.otherwise(partName, states) {
+		return w.recast(partName, next, states)
+	}
+	delete(w.made, partName)
+	lanes := make([]*lane, 0, len(states))
+	for _, series := range slices.Sorted(maps.Keys(states)) {
+		l, err := restoreLane(w.eng, partName, series, states[series], w.bank)
+		if err != nil {
+			return nil, fmt.Errorf("stream %s: %w", w.name, err)
+		}
+		w.pulse.beat()
+		lanes = append(lanes, l)
+	}
+	return lanes, nil
 }
 
 func (w *worker) owns(name string) bool {

@@ -64,7 +64,7 @@ func (p *past) restoreState(src []byte, l *lane, bank models, version uint8) err
 	there := true
 	for range r.Len(16) {
 		s, name := servedBy{from: r.I64()}, r.String()
-		if name == l.modelName() {
+		if l.called(name) {
 			s.m = l.mod
 		} else if name != "" && r.Err() == nil {
 			var err error

@@ -313,21 +313,32 @@ type Status struct {
 	SpoolBytes int64 `json:"spool_bytes,omitempty"`
 }
 
+// status returns the view of the source, where it has one or cannot go on.
+func (w *worker) status() (s Status, known bool) {
+	s = Status{Name: "source " + w.name, Up: true}
+	r, known := w.cfg.Source.(interface{ Status() (bool, error) })
+	var err error
+	if known {
+		s.Up, err = r.Status()
+	}
+	for _, why := range []*error{w.waits.Load(), w.com.noRoom.Load()} {
+		if why != nil && s.Up {
+			s.Up, err, known = false, *why, true
+		}
+	}
+	if err != nil {
+		s.Err = err.Error()
+	}
+	return s, known
+}
+
 // Ready says whether every source and every required sink is up, and the
 // status of each.
 func (p *Pipeline) Ready() (bool, []Status) {
 	ok := p.ready.Load()
 	var all []Status
 	for _, w := range p.crew() {
-		if r, is := w.cfg.Source.(interface{ Status() (bool, error) }); is {
-			up, err := r.Status()
-			s := Status{Name: "source " + w.name, Up: up}
-			if wait := w.waits.Load(); wait != nil && up {
-				s.Up, err = false, *wait
-			}
-			if err != nil {
-				s.Err = err.Error()
-			}
+		if s, known := w.status(); known {
 			ok = ok && s.Up
 			all = append(all, s)
 		}

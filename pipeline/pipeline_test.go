@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // memSource is a log in memory: it delivers from wherever it is told, and keeps
 // what was finished.
 type memSource struct {
+	part   string // name of its partition; empty: mem
 	log    []ingest.Sample
 	bad    map[int]bool // offsets that are malformed
 	resume chan int64
@@ -49,7 +51,7 @@ func (s *memSource) Next(ctx context.Context) (ingest.Delivery, error) {
 	switch s.next {
 	case -2:
 		s.next = -1
-		return ingest.Delivery{Assignment: &ingest.Assignment{Parts: []ingest.Partition{{Name: "mem", Committed: 0}},
+		return ingest.Delivery{Assignment: &ingest.Assignment{Parts: []ingest.Partition{{Name: cmp.Or(s.part, "mem"), Committed: 0}},
 			Resume: func(first []int64) { s.resume <- max(first[0], 0) }}}, nil
 	case -1:
 		select {

@@ -33,6 +33,9 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 	// With something in hand, only what is ready now is worth taking.
 	poll, cancel := context.WithDeadline(ctx, time.Unix(0, 0))
 	defer cancel()
+	// A source gives what it has even when its context is over, and a file has something
+	// up to its end: of what is ready after a cancel one chunk is taken.
+	over := false
 	for {
 		var c *chunk
 		select {
@@ -41,6 +44,12 @@ func read(ctx context.Context, src ingest.Source, out, free chan *chunk, quit <-
 			return
 		}
 		c.deliveries, c.samples, c.err = c.deliveries[:0], c.samples[:0], nil
+		if err := ctx.Err(); err != nil {
+			if over {
+				c.err = err
+			}
+			over = true
+		}
 		for bytes := 0; c.err == nil && len(c.deliveries) < maxChunk && bytes < maxChunkBytes; {
 			when := ctx
 			if len(c.deliveries) > 0 {

@@ -2,37 +2,46 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/quell-stream/quell/ingest"
 )
 
-// fat is a source whose messages are large, and always there.
-type fat struct {
+// endless is a source that always has something, whatever its context.
+type endless struct {
 	ingest.Source
-	payload []byte
+	given int
 }
 
-func (f *fat) Next(context.Context) (ingest.Delivery, error) {
-	return ingest.Delivery{Message: ingest.Message{Payload: f.payload}}, nil
+func (s *endless) Next(context.Context) (ingest.Delivery, error) {
+	s.given++
+	return ingest.Delivery{}, nil
 }
 
-// TestChunkIsBoundedInBytes: messages that can't be read stay in memory whole until
-// their dead letters are written, so that their number alone bounds nothing.
-func TestChunkIsBoundedInBytes(t *testing.T) {
-	for _, size := range []int{100, 1 << 20, 8 << 20} {
-		chunks, free, quit := make(chan *chunk), make(chan *chunk, 1), make(chan struct{})
-		free <- new(chunk)
-		ctx, cancel := context.WithCancel(t.Context())
-		go read(ctx, &fat{payload: make([]byte, size)}, chunks, free, quit)
-		c := <-chunks
-		n := len(c.deliveries)
-		if want := min(maxChunk, max(1, maxChunkBytes/size)); n != want {
-			t.Errorf("%d messages of %d bytes in a chunk, want %d", n, size, want)
-		}
-		cancel()
-		close(quit)
-		for range chunks { // until the reader has ended
-		}
+// TestReadEnds: after a cancel a source that has more and more ready is read for one chunk
+// at most, and none of that is dropped.
+func TestReadEnds(t *testing.T) {
+	src := &endless{}
+	ctx, cancel := context.WithCancel(t.Context())
+	out, free := make(chan *chunk), make(chan *chunk, 1)
+	go read(ctx, src, out, free, nil)
+	free <- &chunk{}
+	c := <-out
+	got := len(c.deliveries)
+	if got != maxChunk || c.err != nil {
+		t.Fatalf("%d deliveries, %v", got, c.err)
+	}
+	cancel()
+	for c.err == nil {
+		free <- c
+		c = <-out
+		got += len(c.deliveries)
+	}
+	if _, more := <-out; more || !errors.Is(c.err, context.Canceled) {
+		t.Errorf("it ended with %v, more to come: %v", c.err, more)
+	}
+	if got != src.given || got > 2*maxChunk {
+		t.Errorf("%d deliveries of %d that the source gave were handed over, want %d at most", got, src.given, 2*maxChunk)
 	}
 }

@@ -30,7 +30,7 @@ func fill(r *sink.Record, w *waitSlot, estimates []estimate, served, early bool,
 		wc := &w.cells[i]
 		v := &r.Values[i]
 		*v = sink.Value{Raw: nan, Clean: nan, Lo: nan, Hi: nan, Method: "net"}
-		if wc.Valid() || wc.Held {
+		if wc.Valid() || wc.Held || wc.wild {
 			v.Raw = wc.Value
 		}
 		if w.index < warmUp {
@@ -40,21 +40,30 @@ func fill(r *sink.Record, w *waitSlot, estimates []estimate, served, early bool,
 			v.Flags |= sink.NoLookahead
 		}
 		v.Flags |= missingFlag(&wc.Cell)
+		if wc.wild {
+			v.Flags |= sink.Spike
+		}
 		if wc.Valid() {
 			v.Quality = wc.doubt
 		}
 		if served {
 			e := &estimates[i]
 			v.Flags |= estimateFlags(e, noise != nil && noise[i].Colour > 0)
-			if e.known {
+			if e.known && (wc.Valid() || wc.Held || !wc.unfilled) {
 				e.fill(v, wc.Valid())
+				if wc.wild {
+					v.Quality = sink.Uncertain
+				}
 				continue
 			}
 		}
-		if wc.Valid() {
-			v.Clean, v.Method = wc.Value, "raw"
-		} else {
-			v.Quality, v.Method = sink.Bad, "raw"
+		switch v.Method = "raw"; {
+		case wc.Valid():
+			v.Clean = wc.Value
+		case wc.wild && !served: // there is nothing better
+			v.Clean, v.Quality = wc.Value, sink.Uncertain
+		default:
+			v.Quality = sink.Bad
 		}
 	}
 }

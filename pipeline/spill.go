@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -53,7 +54,7 @@ type spill struct {
 
 	room   chan struct{} // signalled when the sink has taken something
 	losing atomic.Bool   // it was said that items are lost
-	broken bool          // it was said that the disk refuses
+	said   string        // what was said of a spool that takes nothing, since it took something
 	stuck  bool          // it was said that the disk keeps what the sink has
 }
 
@@ -196,7 +197,7 @@ func (o *outlet) store(ctx context.Context, items []sink.Item) (rest []sink.Item
 		o.observeSpool()
 		items = items[n:]
 		if err == nil {
-			s.broken = false
+			s.said = ""
 			continue
 		}
 		if errors.Is(err, spool.ErrTooLarge) && !o.cfg.Required {
@@ -234,17 +235,13 @@ func (o *outlet) hold(ctx context.Context, items []sink.Item) (rest []sink.Item,
 // for the disk, an optional one loses the items.
 func (o *outlet) await(ctx context.Context, items []sink.Item, err error) (rest []sink.Item, ok bool) {
 	s := &o.spill
-	switch {
-	case errors.Is(err, spool.ErrTooLarge):
+	if errors.Is(err, spool.ErrTooLarge) {
 		o.fatal(fmt.Errorf("sink %s: %w: raise it", o.cfg.Name, err))
 		return items, false
-	case !s.broken && errors.Is(err, spool.ErrFull):
-		o.log.Warn("the spool is full: what feeds the sink waits until it takes some")
-	case !s.broken:
-		o.log.Error("the spool can't be written", "err", err)
 	}
-	s.broken = true
-	if !o.cfg.Required && !errors.Is(err, spool.ErrFull) {
+	full := errors.Is(err, spool.ErrFull)
+	o.tellSpool(full, err)
+	if !o.cfg.Required && !full {
 		o.drop(len(items), "spool_failed")
 		return nil, true
 	}
@@ -255,6 +252,20 @@ func (o *outlet) await(ctx context.Context, items []sink.Item, err error) (rest 
 		return items, false
 	}
 	return items, true
+}
+
+// tellSpool says that the spool takes nothing, once until it does, and again where it is
+// for another cause.
+func (o *outlet) tellSpool(full bool, err error) {
+	say, level := "the spool is full: what feeds the sink waits until it takes some", slog.LevelWarn
+	if !full {
+		say, level = "the spool can't be written", slog.LevelError
+	}
+	if o.spill.said == say {
+		return
+	}
+	o.spill.said = say
+	o.log.Log(context.Background(), level, say, "err", err)
 }
 
 // drainSpool gives the sink what is in the spool until nothing is, or ctx ends.

@@ -1,12 +1,15 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +18,7 @@ import (
 	"github.com/quell-stream/quell/drift/monitor"
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/sink/spool"
 	"github.com/quell-stream/quell/window"
 )
 
@@ -342,5 +346,18 @@ func TestLeftoverSpool(t *testing.T) {
 		} else if len(got) < int(left) || !slices.Equal(got[:left], want[:left]) {
 			t.Errorf("%d records arrived, want the %d of the spool first", len(got), left)
 		}
+	}
+}
+
+// TestSpoolTells: that a spool takes nothing is said once, and again where another cause
+// comes to it.
+func TestSpoolTells(t *testing.T) {
+	var log bytes.Buffer
+	o := &outlet{log: slog.New(slog.NewTextHandler(&log, nil))}
+	for _, err := range []error{spool.ErrFull, spool.ErrFull, fs.ErrPermission, fs.ErrPermission} {
+		o.tellSpool(errors.Is(err, spool.ErrFull), err)
+	}
+	if text := log.String(); strings.Count(text, "\n") != 2 || !strings.Contains(text, "level=WARN msg=\"the spool is full") || !strings.Contains(text, "level=ERROR msg=\"the spool can't be written\" err=\"permission denied\"") {
+		t.Errorf("told %q", text)
 	}
 }

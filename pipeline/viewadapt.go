@@ -141,7 +141,7 @@ func (w *worker) showModel(by map[string]*view.Model, m *model.Model) *view.Mode
 	case parent != "":
 		v.Origin, v.Parent = "fine-tune", &parent
 	}
-	if i, err := os.Stat(w.bank.path(m.Name())); err == nil {
+	if i, err := os.Stat(w.bank.file(m.Name())); err == nil {
 		v.Made = view.Stamp(i.ModTime().UnixNano())
 	}
 	by[m.Name()] = v

@@ -47,6 +47,7 @@ type watch struct {
 	all     *monitor.Watch
 	values  []float64
 	missing []bool
+	wild    []bool // of the slot
 }
 
 func newWatch(l *lane, alarms monitor.Rate, rateHz float64) *watch {
@@ -65,17 +66,18 @@ func newWatch(l *lane, alarms monitor.Rate, rateHz float64) *watch {
 		cfg.Every = time.Duration(math.Round(every))
 	}
 	w := &watch{fit: e.cfg.FitSentinel, fits: e.fits, shop: &e.shards[l.shard].sentinels, seed: cfg.Seed, slots: e.cfg.SentinelSlots,
-		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c)}
+		cfg: cfg, all: monitor.NewWatch(cfg), values: make([]float64, c), missing: make([]bool, c), wild: make([]bool, c)}
 	if e.cfg.AwaitFit {
 		w.awaited = []moment{}
 	}
 	return w
 }
 
-// slot feeds one slot and updates the lane's state and score.
-func (w *watch) slot(l *lane, s *window.Slot) {
+// slot feeds one slot, which waits as own, and updates the lane's state and score. A wild
+// reading is watched, since it says something of the sensor, but nothing is fitted to it.
+func (w *watch) slot(l *lane, s *window.Slot, own *waitSlot) {
 	for i := range s.Cells {
-		w.missing[i], w.values[i] = !s.Cells[i].Valid(), s.Cells[i].Value
+		w.missing[i], w.values[i], w.wild[i] = !s.Cells[i].Valid(), s.Cells[i].Value, own.cells[i].wild
 	}
 	w.seen++
 	if w.awaited != nil {
@@ -164,7 +166,7 @@ func (w *watch) learn(l *lane, t int64) {
 // collect keeps the values of the present slot.
 func (w *watch) collect() {
 	for i, v := range w.values {
-		if w.missing[i] {
+		if w.missing[i] || w.wild[i] {
 			v = math.NaN()
 		}
 		w.raw = append(w.raw, v)

@@ -30,6 +30,10 @@ type StreamConfig struct {
 	// an error too. What StateDir has of a partition that Shared knows nothing of is
 	// taken over.
 	Shared state.Shared
+	// OneLog says that the source has one partition and never gets another one: what the
+	// state has of others is of the source that the stream was read from before, and its
+	// series go on in that one. It must not be set with Shared.
+	OneLog bool
 	// Checkpoint is the time between checkpoints, or up to ten times as long where many series
 	// make them long, see pointDue. Default 1 s. It bounds how much is computed again
 	// after a kill, and changes no value.
@@ -95,7 +99,10 @@ type worker struct {
 	snap  *state.Snapshot   // of the partitions that are not owned: as loaded, or as they were given up
 	lost  map[string]bool   // partitions given up by this process
 	logs  map[string][]byte // marks of the partitions that have one
-	pool  batchPool
+	// made are the channels of the states of partitions in snap, or of one that is being
+	// taken over, where they differ from those configured.
+	made map[string][]string
+	pool batchPool
 	// perItem is about how many bytes of JSON an item takes, by the latest batch.
 	perItem int
 
@@ -157,7 +164,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
 		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, logs: map[string][]byte{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		lost:   map[string]bool{}, logs: map[string][]byte{}, made: map[string][]string{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
@@ -254,30 +261,16 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 	}
 	for {
 		w.pulse.beat()
+		in, gone := w.input(ctx, chunks)
 		select {
-		case c, ok := <-chunks:
+		case c, ok := <-in:
 			if !ok {
 				return nil
 			}
-			if len(c.deliveries) > 0 {
-				w.heard.Store(time.Now().UnixNano())
-				w.took.Store(int64(len(c.deliveries)))
-			}
-			err := w.work(hard, c)
-			end := c.err
-			free <- c
-			if err != nil {
+			if last, err := w.consume(ctx, hard, c, free); last || err != nil {
 				return err
 			}
-			if errors.Is(end, io.EOF) {
-				return io.EOF
-			}
-			if end != nil {
-				if ctx.Err() != nil {
-					return nil
-				}
-				return fmt.Errorf("stream %s: %w", w.name, end)
-			}
+		case <-gone:
 		case d := <-decisions:
 			if err := w.decide(hard, d); err != nil {
 				return err
@@ -306,6 +299,28 @@ func (w *worker) loop(ctx, hard context.Context, chunks, free chan *chunk) error
 			w.observe()
 		}
 	}
+}
+
+// consume works a chunk off and gives it back. last says that none follows.
+func (w *worker) consume(ctx, hard context.Context, c *chunk, free chan<- *chunk) (last bool, err error) {
+	if len(c.deliveries) > 0 {
+		w.heard.Store(time.Now().UnixNano())
+		w.took.Store(int64(len(c.deliveries)))
+	}
+	err = w.work(hard, c)
+	end := c.err
+	free <- c
+	switch {
+	case err != nil:
+		return true, err
+	case end == nil:
+		return false, nil
+	case errors.Is(end, io.EOF):
+		return true, io.EOF
+	case ctx.Err() != nil:
+		return true, nil
+	}
+	return true, fmt.Errorf("stream %s: %w", w.name, end)
 }
 
 // work takes one chunk through the engine and to the sinks.
@@ -488,10 +503,7 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 	}
 	if d.Switch.Model != nil {
 		l := w.eng.lanes[d.Switch.Series]
-		if l == nil {
-			return nil
-		}
-		if w.com.over.Load() {
+		if l == nil || w.com.over.Load() {
 			return nil
 		}
 		if w.com.wantsFull() {
@@ -502,28 +514,45 @@ func (w *worker) decide(hard context.Context, d Decision) error {
 				return err
 			}
 		}
-		if err := w.bank.Hold(w.name, d.Switch.Model); err != nil {
+		if err := w.turnTo(l, d.Switch); err != nil {
 			return err
 		}
-		d.Switch.Model = w.bank.know(d.Switch.Model)
-		sw, ok := w.eng.Decide(d.Switch)
-		if !ok {
-			return nil
-		}
-		if err := w.com.decide(w.decision(l, &sw)); errors.Is(err, state.ErrOver) {
-			return w.com.lose(err) // and the switch with it
-		} else if err != nil {
-			return fmt.Errorf("stream %s: %w", w.name, err)
-		}
-		w.refer()
-		if w.cfg.Decided != nil {
-			if err := w.cfg.Decided(l.part, sw); err != nil {
-				return fmt.Errorf("stream %s: %w", w.name, err)
-			}
-		}
-		w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
 	}
 	return w.flush(hard)
+}
+
+// turnTo makes a switch durable and schedules it.
+func (w *worker) turnTo(l *lane, to Switch) error {
+	m, err := w.bank.know(to.Model)
+	if err == nil {
+		defer w.pulse.wait()() // for a disk that is full
+		err = w.com.insist(func() error { return w.bank.Hold(w.name, m) })
+	}
+	if errors.Is(err, ErrNameTaken) {
+		w.log.Error("a model is not switched to: it could not be told from the other one", "series", to.Series, "error", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	to.Model = m
+	sw, ok := w.eng.Decide(to)
+	if !ok {
+		return nil
+	}
+	if err := w.com.insist(func() error { return w.com.decide(w.decision(l, &sw)) }); errors.Is(err, state.ErrOver) {
+		return w.com.lose(err) // and the switch with it
+	} else if err != nil {
+		return fmt.Errorf("stream %s: %w", w.name, err)
+	}
+	w.refer()
+	if w.cfg.Decided != nil {
+		if err := w.cfg.Decided(l.part, sw); err != nil {
+			return fmt.Errorf("stream %s: %w", w.name, err)
+		}
+	}
+	w.log.Info("model switched", "series", sw.Series, "model", sw.Model.Name(), "why", sw.Why)
+	return nil
 }
 
 // observe updates the metrics.

@@ -21,7 +21,7 @@ func sample() *Record {
 			{Raw: 21.40, Clean: 21.37, Lo: 21.22, Hi: 21.52, Method: "net"},
 			{Raw: math.NaN(), Clean: 3, Lo: math.NaN(), Hi: math.Inf(1), Quality: Filled, Method: "median", Flags: WarmingUp | FlagNull},
 		},
-		Score: 0.83, Drift: "normal", Model: "base@3f2a91", Lookahead: 8, Interval: 0.9, TimeSource: "payload",
+		Score: 0.83, Drift: "normal", Model: "base@3f2a91c07d5e48b2", Lookahead: 8, Interval: 0.9, TimeSource: "payload",
 	}
 }
 
@@ -29,7 +29,7 @@ func TestAppendRecord(t *testing.T) {
 	want := `{"v":1,"type":"record","ts":"2026-11-23T12:00:00.123456789Z","stream":"pumps","series":"pump-1","epoch":0,"rev":0,` +
 		`"channels":{"temp":{"raw":21.4,"clean":21.37,"lo":21.22,"hi":21.52,"quality":"good","method":"net","flags":[]},` +
 		`"flow":{"raw":null,"clean":3,"lo":null,"hi":null,"quality":"filled","method":"median","flags":["warming_up","null"]}},` +
-		`"score":0.83,"drift":"normal","model":"base@3f2a91","lookahead":8,"interval":0.9,"time_source":"payload"}`
+		`"score":0.83,"drift":"normal","model":"base@3f2a91c07d5e48b2","lookahead":8,"interval":0.9,"time_source":"payload"}`
 	if got := string(AppendRecord(nil, sample())); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -61,12 +61,12 @@ func TestAppendRecordPanics(t *testing.T) {
 func TestAppendEvent(t *testing.T) {
 	e := &Event{
 		ID: "pumps/pump-3/0/drift.opened/0", Stream: "pumps", Series: "pump-3", Kind: "drift.opened",
-		Severity: "warning", Why: "residual 6.1 times its usual size", Model: "base@3f2a91",
+		Severity: "warning", Why: "residual 6.1 times its usual size", Model: "base@3f2a91c07d5e48b2",
 		Data: map[string]any{"b": math.NaN(), "a": []float64{1, math.Inf(1)}, "c": map[string]any{"n": int64(3), "x": nil},
 			"d": func() {}, "e": float32(0.5), "f": true, "g": []string{"x"}, "h": float32(math.Inf(-1)), "i": 7, "j": []any{"<"}},
 	}
 	want := `{"v":1,"type":"event","id":"pumps/pump-3/0/drift.opened/0","ts":"1970-01-01T00:00:00Z","stream":"pumps","series":"pump-3",` +
-		`"epoch":0,"kind":"drift.opened","severity":"warning","why":"residual 6.1 times its usual size","model":"base@3f2a91",` +
+		`"epoch":0,"kind":"drift.opened","severity":"warning","why":"residual 6.1 times its usual size","model":"base@3f2a91c07d5e48b2",` +
 		`"data":{"a":[1,null],"b":null,"c":{"n":3,"x":null},"d":null,"e":0.5,"f":true,"g":["x"],"h":null,"i":7,"j":["\u003c"]},"alert":"pumps/pump-3/drift","phase":"open"}`
 	if got := string(AppendEvent(nil, e)); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -252,11 +252,11 @@ func ExampleAppendRecord() {
 	r := &Record{
 		Stream: "pumps", Series: "pump-1", Channels: []string{"temp"},
 		Values: []Value{{Raw: 21.4, Clean: 21.37, Lo: 21.22, Hi: 21.52, Method: "net"}},
-		Score:  0.83, Drift: "normal", Model: "base@3f2a91", Interval: 0.9, TimeSource: "payload",
+		Score:  0.83, Drift: "normal", Model: "base@3f2a91c07d5e48b2", Interval: 0.9, TimeSource: "payload",
 	}
 	fmt.Println(string(AppendRecord(nil, r)))
 	// Output:
-	// {"v":1,"type":"record","ts":"1970-01-01T00:00:00Z","stream":"pumps","series":"pump-1","epoch":0,"rev":0,"channels":{"temp":{"raw":21.4,"clean":21.37,"lo":21.22,"hi":21.52,"quality":"good","method":"net","flags":[]}},"score":0.83,"drift":"normal","model":"base@3f2a91","lookahead":0,"interval":0.9,"time_source":"payload"}
+	// {"v":1,"type":"record","ts":"1970-01-01T00:00:00Z","stream":"pumps","series":"pump-1","epoch":0,"rev":0,"channels":{"temp":{"raw":21.4,"clean":21.37,"lo":21.22,"hi":21.52,"quality":"good","method":"net","flags":[]}},"score":0.83,"drift":"normal","model":"base@3f2a91c07d5e48b2","lookahead":0,"interval":0.9,"time_source":"payload"}
 }
 
 func BenchmarkAppendRecord(b *testing.B) {

@@ -44,10 +44,11 @@ const (
 	NoLookahead                       // finalised before its look-ahead was there (end of input, long gap)
 	Cycles                            // earlier cycles of the signal had their share in the clean value
 	ColourEstimated                   // the net is told the colour of the noise as the readings tell it
+	Spike                             // the reading is far beyond what the channel reads; nothing rests on it
 )
 
 // FlagNames lists the names of the flags in bit order.
-var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead", "cycles", "colour_estimated"}
+var FlagNames = []string{"warming_up", "coloured_noise", "held", "null", "non_finite", "sentinel", "out_of_range", "no_lookahead", "cycles", "colour_estimated", "spike"}
 
 // Value is one channel of a record. NaN stands for null.
 type Value struct {

@@ -64,7 +64,7 @@ func TestOrigins(t *testing.T) {
 		{"Origin", "https://evil.example", http.StatusForbidden}, {"Origin", "null", http.StatusForbidden},
 	} {
 		h, m := handler(Config{Token: "t", Loopback: true})
-		req := httptest.NewRequest("POST", "http://127.0.0.1:7070/api/v1/models/base@3f2a91/promote", nil)
+		req := httptest.NewRequest("POST", "http://127.0.0.1:7070/api/v1/models/base@3f2a91c07d5e48b2/promote", nil)
 		req.Header.Set("Authorization", "Bearer t")
 		if c.header != "" {
 			req.Header.Set(c.header, c.value)
@@ -312,7 +312,7 @@ func TestTLS(t *testing.T) {
 // finds nothing by a foreign name.
 func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/readyz", "localhost", "", "", "")
-	f.Add("POST", "/api/v1/models/base@3f2a91/promote", "127.0.0.1:7070", "Bearer x", "null", "{}")
+	f.Add("POST", "/api/v1/models/base@3f2a91c07d5e48b2/promote", "127.0.0.1:7070", "Bearer x", "null", "{}")
 	f.Add("POST", "/api/v1/models/..%2f..%2fx/rollback", "[::1]", "Bearer t\x00", "", "")
 	f.Fuzz(func(t *testing.T, method, path, host, auth, origin, body string) {
 		h, m := handler(Config{Token: "the token", Loopback: true})

@@ -33,7 +33,7 @@ func (m *models) RollBack(name string, _ pipeline.Where) ([]string, error) {
 
 // Models are switched by who has the token, and by nobody where there is none.
 func TestModels(t *testing.T) {
-	const promote = "/api/v1/models/base@3f2a91/promote"
+	const promote = "/api/v1/models/base@3f2a91c07d5e48b2/promote"
 	for _, c := range []struct {
 		token, method, path, auth, host string
 		code                            int
@@ -50,8 +50,8 @@ func TestModels(t *testing.T) {
 		{"s3cret", "POST", promote, "Bearer s3cret", "evil.example", http.StatusForbidden, "localhost", 0},
 		{"", "POST", promote, "", "", http.StatusForbidden, "none is configured", 0},
 		{"s3cret", "POST", "/api/v1/models/odd@123456/promote", "Bearer s3cret", "", http.StatusNotFound, "is not known", 0},
-		{"s3cret", "POST", "/api/v1/models/base@3f2a91/rollback", "Bearer s3cret", "", http.StatusInternalServerError, "disk is full", 1},
-		{"s3cret", "POST", "/api/v1/models/base@3f2a91/delete", "Bearer s3cret", "", http.StatusNotFound, "", 0},
+		{"s3cret", "POST", "/api/v1/models/base@3f2a91c07d5e48b2/rollback", "Bearer s3cret", "", http.StatusInternalServerError, "disk is full", 1},
+		{"s3cret", "POST", "/api/v1/models/base@3f2a91c07d5e48b2/delete", "Bearer s3cret", "", http.StatusNotFound, "", 0},
 	} {
 		m := &models{}
 		h := Handler(Config{View: &fake{}, Models: m, Gatherer: prometheus.NewRegistry(), Token: c.token, Loopback: true})

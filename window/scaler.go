@@ -24,6 +24,8 @@ const (
 	firstScale  = 16
 	scaleMemory = 32 // blocks; beyond it the mean forgets exponentially
 	lateBlocks  = 4  // what remains after Forget
+
+	leastDetails = 8 // of a block that says something of the noise
 )
 
 // absurd bounds what is taken for a reading: the square of one beyond it may be no
@@ -42,7 +44,9 @@ var db4High = [8]float64{
 // changes only at fixed indices of the series' grid: after 16, 32, 64 and 128
 // slots, and after every 256. The noise level is the median of the absolute
 // finest wavelet details of a block over 0.6745 (Donoho and Johnstone 1994),
-// pooled over blocks as a variance.
+// pooled over blocks as a variance. Of a block with so many gaps that fewer than eight
+// details can be had it is that of what differs from a cubic in five readings
+// (SparseDetail).
 //
 // The zero value is ready to use. It is not safe for concurrent use, and
 // allocates nothing after the first block.
@@ -59,6 +63,7 @@ type Scaler struct {
 	tail           [8]float64 // the latest values, newest last
 	run            int        // valid values in a row, up to 8
 	detail         []float64  // |finest detail| of the block
+	sparse         sparse
 }
 
 // pool holds the statistics of blocks.
@@ -99,6 +104,7 @@ func (s *Scaler) Push(value float64, valid bool) Scale {
 func (s *Scaler) ResetIndex() {
 	s.closeBlock()
 	s.index, s.run = 0, 0
+	s.sparse.n = 0
 }
 
 func (s *Scaler) add(v float64) {
@@ -108,14 +114,17 @@ func (s *Scaler) add(v float64) {
 	s.bm2 += d * (v - s.bmean)
 	copy(s.tail[:], s.tail[1:])
 	s.tail[7] = v
-	if s.run++; s.run >= 8 {
-		s.run = 8
-		h := 0.0
-		for k, f := range db4High {
-			h += f * s.tail[k]
-		}
-		s.detail = append(s.detail, math.Abs(h))
+	s.sparse.saw(s.index)
+	if s.run++; s.run < 8 {
+		s.sparse.add(s.tail[:])
+		return
 	}
+	s.run = 8
+	h := 0.0
+	for k, f := range db4High {
+		h += f * s.tail[k]
+	}
+	s.detail = append(s.detail, math.Abs(h))
 }
 
 // Forget lets go of what the scale rests on but for the last four blocks and what
@@ -140,8 +149,12 @@ func (s *Scaler) open() pool {
 	if math.IsNaN(p.m2) || math.IsInf(p.m2, 0) {
 		return pool{}
 	}
-	if k := len(s.detail); k >= 8 {
-		sigma := s.medianDetail() / 0.6744897501960817
+	details := s.detail
+	if len(details) < leastDetails {
+		details = s.sparse.detail
+	}
+	if k := len(details); k >= leastDetails {
+		sigma := median(details) / 0.6744897501960817
 		p.w, p.noise = float64(k), sigma*sigma
 	}
 	return p
@@ -165,9 +178,10 @@ func (p pool) with(o pool) pool {
 	return p
 }
 
-func (s *Scaler) medianDetail() float64 {
+// median returns the median of at most a block of details.
+func median(details []float64) float64 {
 	var most [scaleBlock]float64
-	x := append(most[:0], s.detail...)
+	x := append(most[:0], details...)
 	slices.Sort(x)
 	k := len(x)
 	return (x[(k-1)/2] + x[k/2]) / 2
@@ -185,7 +199,7 @@ func (s *Scaler) closeBlock() {
 	}
 	s.pooled.w = min(s.pooled.w, most)
 	s.bn, s.bmean, s.bm2 = 0, 0, 0
-	s.detail = s.detail[:0]
+	s.detail, s.sparse.detail = s.detail[:0], s.sparse.detail[:0]
 }
 
 func (s *Scaler) update() {
@@ -227,11 +241,17 @@ func (s *Scaler) AppendState(dst []byte) []byte {
 		dst = wire.F64(dst, v)
 	}
 	dst = wire.Bool(wire.I64(dst, int64(s.run)), s.frozen)
-	return wire.F64s(dst, s.detail)
+	return s.sparse.appendState(wire.F64s(dst, s.detail))
 }
 
 // RestoreState reads a snapshot back and returns the rest of src.
-func (s *Scaler) RestoreState(src []byte) ([]byte, error) {
+func (s *Scaler) RestoreState(src []byte) ([]byte, error) { return s.restore(src, true) }
+
+// RestoreOldState is RestoreState of a snapshot from before scalers took details of
+// readings with gaps between them.
+func (s *Scaler) RestoreOldState(src []byte) ([]byte, error) { return s.restore(src, false) }
+
+func (s *Scaler) restore(src []byte, sparse bool) ([]byte, error) {
 	r := wire.NewReader(src)
 	s.index = r.I64()
 	for _, v := range s.numbers() {
@@ -250,6 +270,9 @@ func (s *Scaler) RestoreState(src []byte) ([]byte, error) {
 		s.detail = d
 	} else if len(d) > scaleBlock {
 		r.Fail(wire.ErrShort)
+	}
+	if sparse {
+		s.sparse.restoreState(r)
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("window: scaler state: %w", err)

@@ -275,6 +275,13 @@ func (s *Series) patience() int64 {
 // and at a nanosecond a slot a second would be a thousand million of them.
 const mostFilled = 1 << 16
 
+// MaxGap returns the longest run of empty slots that the model fills. The rate of the
+// grid must be known.
+func (s *Series) MaxGap() int64 { return s.maxGap() }
+
+// MaxGapSet says whether the configuration tells it.
+func (s *Series) MaxGapSet() bool { return s.cfg.MaxGap != 0 }
+
 func (s *Series) maxGap() int64 {
 	if s.cfg.MaxGap == 0 {
 		return 8

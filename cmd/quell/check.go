@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -21,7 +22,8 @@ func checkCmd(s streams) *cobra.Command {
 		Long: `Check a configuration without connecting to anything: every mistake at once, each
 with its place, the line and what was probably meant. Files and environment
 variables of the target machine need not be here; files of secrets that are here are
-looked at as quell run does. Exits 78 on a mistake.
+looked at as quell run does. Where state_dir is here a note says which streams have a
+state of other channels, and what becomes of it. Exits 78 on a mistake.
 
 With --print a file without mistakes is printed as it is understood: every default and
 what came out of the environment filled in, secrets masked.`,
@@ -78,9 +80,9 @@ func checkConfig(s streams, path string, asJSON bool) error {
 	if err != nil && !errors.As(err, &list) {
 		return configError(path, err)
 	}
-	var later []string
+	var later, others []string
 	if c != nil {
-		later = assemble.NotYet(c)
+		later, others = assemble.NotYet(c), assemble.OtherChannels(c)
 	}
 	if asJSON {
 		out := struct {
@@ -88,7 +90,8 @@ func checkConfig(s streams, path string, asJSON bool) error {
 			Errors   []finding `json:"errors"`
 			Warnings []finding `json:"warnings"`
 			NotYet   []string  `json:"not_yet"` // settings that this version does not act on
-		}{len(list) == 0, []finding{}, []finding{}, append([]string{}, later...)}
+			State    []string  `json:"state"`   // that was made with other channels
+		}{len(list) == 0, []finding{}, []finding{}, append([]string{}, later...), append([]string{}, others...)}
 		for _, e := range list {
 			out.Errors = append(out.Errors, findingOf(e))
 		}
@@ -102,7 +105,7 @@ func checkConfig(s streams, path string, asJSON bool) error {
 		for i := range warnings {
 			fmt.Fprintln(s.err, "note:", warnings[i].Error.Error())
 		}
-		for _, text := range later {
+		for _, text := range slices.Concat(later, others) {
 			fmt.Fprintln(s.err, "note:", text)
 		}
 		if len(list) > 0 {

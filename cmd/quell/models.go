@@ -27,7 +27,7 @@ func loadModel(s string, lookahead int) (*model.Model, error) {
 	}
 	if strings.HasPrefix(s, "base@") {
 		for _, l := range model.BaseVariants() {
-			if m, err := model.Base(l); err == nil && m.Name() == s {
+			if m, err := model.Base(l); err == nil && m.Called(s) {
 				return m, nil
 			}
 		}

@@ -17,7 +17,9 @@ import (
 // asked for, by what jumpsOpen says, and more where the series has shown more without a
 // jump since, or the same short jump twice. Until Learnt says that a Monitor watches too it takes no more than
 // LocalLevel's default, and a channel whose readings are missing
-// for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut.
+// for longer than 64 slots, and four times as long as ever before, is a Fault: DropOut. It
+// stays one until a reading comes, also where a Monitor, which has learnt that there are
+// none, watches by then.
 // What never had a reading has not dropped out: not every device has all channels of its
 // stream.
 //
@@ -36,6 +38,7 @@ type Jumps struct {
 type gap struct {
 	run, longest int64 // missing readings in a row, now and of the gaps that were over; longest is unheard before the first reading
 	out          bool
+	kept         bool // out since before the Monitor had learnt
 }
 
 // unheard is the longest gap of a channel that never had a reading.
@@ -60,7 +63,7 @@ func (g *gap) take(missing bool) (back bool) {
 	if back = g.out; !back {
 		g.longest = max(g.longest, g.run)
 	}
-	g.run, g.out = 0, false
+	g.run, g.out, g.kept = 0, false, false
 	return back
 }
 
@@ -198,7 +201,7 @@ func (j *Jumps) Forget() {
 // lost returns a channel that has dropped out, -1 where none has or a Monitor knows.
 func (j *Jumps) lost() int {
 	for c := range j.gaps {
-		if j.gaps[c].out && !j.learnt {
+		if g := &j.gaps[c]; g.out && (g.kept || !j.learnt) {
 			return c
 		}
 	}
@@ -226,13 +229,13 @@ func (j *Jumps) Gap() {
 // what is normal. It returns what is to be told.
 func (j *Jumps) Learnt() Decision {
 	d := Decision{State: Learning, Z: math.NaN(), Channel: -1, Since: -1}
-	switch {
-	case j.lost() >= 0: // the monitor goes on with it
-		d.Resolved, d.Kind, d.Fault, d.Why = true, Fault, DropOut, "the monitor has learnt, and watches from here on"
-	case j.jumped():
+	if j.jumped() && j.lost() < 0 {
 		d.Resolved, d.Kind, d.Why = true, Unknown, Unknown+" drift taken as the new normal"
 	}
 	j.learnt = true
+	for c := range j.gaps {
+		j.gaps[c].kept = j.gaps[c].out
+	}
 	for _, l := range j.levels {
 		l.require(j.takes())
 		l.mellow()
@@ -244,13 +247,35 @@ func (j *Jumps) Learnt() Decision {
 // Open says whether a drift is open.
 func (j *Jumps) Open() bool { return j.lost() >= 0 || j.jumped() }
 
+// carry takes over which channels have dropped out from the Jumps before.
+func (j *Jumps) carry(before *Jumps) {
+	for c := range j.gaps {
+		if before.gaps[c].kept {
+			j.gaps[c] = before.gaps[c]
+			j.gaps[c].kept = false
+		}
+	}
+}
+
+// How a snapshot has it that a channel is out. Earlier ones do not know of outKept.
+const (
+	outNow  = 1
+	outKept = 2
+)
+
 // AppendState appends a snapshot: 2 KiB for each channel and 5 KiB while it learns,
 // and of a day that is watched 4 bytes for each slot.
 func (j *Jumps) AppendState(dst []byte) []byte {
 	dst = wire.I64(wire.Bool(dst, j.learnt), j.stayed)
 	for c, l := range j.levels {
 		g := &j.gaps[c]
-		dst = l.appendState(wire.Bool(wire.I64(wire.I64(dst, g.run), g.longest), g.out))
+		out := uint8(0)
+		if g.kept {
+			out = outKept
+		} else if g.out {
+			out = outNow
+		}
+		dst = l.appendState(wire.U8(wire.I64(wire.I64(dst, g.run), g.longest), out))
 	}
 	return dst
 }
@@ -261,8 +286,10 @@ func (j *Jumps) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	j.learnt, j.stayed = r.Bool(), r.I64()
 	for c := range j.levels {
-		g := gap{run: r.I64(), longest: r.I64(), out: r.Bool()}
-		if g.run < 0 || g.longest < unheard || j.stayed < 0 {
+		g := gap{run: r.I64(), longest: r.I64()}
+		out := r.U8()
+		g.out, g.kept = out != 0, out == outKept
+		if g.run < 0 || g.longest < unheard || j.stayed < 0 || out > outKept {
 			r.Fail(errForeign)
 		}
 		j.gaps[c] = g

@@ -51,10 +51,14 @@ func (w *Watch) Push(index, t int64, values []float64, missing []bool) (d Decisi
 
 // take is Push but for what Rebase ended.
 func (w *Watch) take(index, t int64, values []float64, missing []bool) (d Decision, hop bool) {
+	dead := w.dead()
 	j := w.jumps.Push(t, values, missing)
 	o, hop := w.Feed.Push(index, values, missing)
 	if !hop {
 		m := w.mon.standing()
+		if dead >= 0 {
+			return w.dropped(dead, &m), false
+		}
 		return w.among(&j, &m), false
 	}
 	m := w.mon.Update(o)
@@ -63,11 +67,53 @@ func (w *Watch) take(index, t int64, values []float64, missing []bool) (d Decisi
 	case learnt && !w.learnt:
 		return w.handOver(&j, &m), true
 	case !learnt && w.learnt: // what stayed is the new normal
+		before := w.jumps
 		w.jumps = NewJumps(w.cfg)
+		w.jumps.carry(before)
 		w.learnt, w.jump = false, false
+		if dead >= 0 {
+			return w.dropped(dead, &m), true
+		}
 		return m, true
+	case dead >= 0:
+		return w.dropped(dead, &m), true
 	}
 	return w.among(&j, &m), true
+}
+
+// dead returns a channel that had dropped out before the monitor had learnt and has had no
+// reading since, -1 where there is none or the monitor still learns.
+func (w *Watch) dead() int {
+	if !w.learnt {
+		return -1
+	}
+	return w.jumps.lost()
+}
+
+// dropped returns what is to be said where the monitor says m, and a channel was dead: it
+// has learnt that, so it can't say so. The drift that is open stays open while the channel
+// is dead, and while the monitor finds another one.
+func (w *Watch) dropped(channel int, m *Decision) Decision {
+	still := w.jumps.lost() >= 0
+	open := m.Kind != "" && !m.Resolved
+	switch {
+	case m.Opened:
+		m.Opened, m.Updated = false, true
+	case open:
+	case still:
+		m.Updated, m.Resolved = m.Resolved, false
+		m.State, m.Kind, m.Fault, m.Channel = Fault, Fault, DropOut, w.jumps.lost()
+		if m.Updated {
+			m.Why = w.cfg.name(m.Channel) + ": still without a reading: drop-out (NE 107: failure)"
+		}
+	default:
+		m.Resolved, m.Kind, m.Fault, m.Channel, m.Changed = true, Fault, DropOut, channel, true
+		m.Why = w.cfg.name(channel) + ": readings are back"
+	}
+	if !still {
+		w.jumps.Forget()
+	}
+	return *m
 }
 
 // handOver has the monitor, which has learnt at this slot, go on with what the jumps
@@ -76,6 +122,13 @@ func (w *Watch) take(index, t int64, values []float64, missing []bool) (d Decisi
 func (w *Watch) handOver(j, m *Decision) Decision {
 	over := w.jumps.Learnt()
 	w.learnt, w.jump = true, false
+	if dead := w.dead(); dead >= 0 { // nothing is over
+		*m = w.dropped(dead, m)
+		if j.Opened || j.Updated { // it dropped out at this slot
+			m.Opened, m.Updated, m.Why = j.Opened, j.Updated, j.Why
+		}
+		return *m
+	}
 	if j.Resolved {
 		over = *j
 	}
@@ -121,7 +174,7 @@ func (w *Watch) State() string {
 // standing returns what is told to be open.
 func (w *Watch) standing() finding {
 	switch {
-	case !w.learnt && w.jumps.lost() >= 0:
+	case w.jumps.lost() >= 0 && !w.mon.open:
 		return finding{Fault, dropOut}
 	case w.jump, !w.learnt && w.jumps.jumped():
 		return finding{Unknown, sound}

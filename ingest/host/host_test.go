@@ -123,6 +123,34 @@ func expired(t *testing.T) context.Context {
 	return ctx
 }
 
+// TestClockWasAhead: after a clock that was ahead no reading is taken until it is there
+// again, since stamps never go back, and the source says so meanwhile.
+func TestClockWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fake(t, Config{Series: "box"})
+		resume(t, s, time.Now().Add(time.Hour).Unix())
+		if up, err := s.Status(); !up || err != nil {
+			t.Errorf("before the first reading is due: %v, %v", up, err)
+		}
+		if _, err := s.Next(expired(t)); !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("a reading ahead of the clock: %v", err)
+		}
+		if up, err := s.Status(); up || err == nil || !strings.Contains(err.Error(), "1h0m0s ahead") {
+			t.Errorf("an hour ahead: up %v, %v", up, err)
+		}
+		time.Sleep(time.Hour)
+		if _, err := s.Next(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if up, err := s.Status(); !up || err != nil {
+			t.Errorf("the clock is there again: %v, %v", up, err)
+		}
+		if err := s.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestSourceReadsOnItsGrid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(300 * time.Millisecond) // off the grid

@@ -67,6 +67,7 @@ type Source struct {
 	resumed chan struct{} // closed by Resume, after first is set
 	first   int64
 	closed  bool
+	ahead   bool // of the clock, by more than aheadTicks
 	samples []ingest.Sample
 
 	mu     sync.Mutex
@@ -191,12 +192,23 @@ func (s *Source) Next(ctx context.Context) (ingest.Delivery, error) {
 	return s.deliver(ctx, tick), nil
 }
 
+// aheadTicks is how many ticks ahead of the clock the next reading may be before that is
+// said: a clock that is set a little keeps nobody waiting for long.
+const aheadTicks = 10
+
 // wait waits for the next tick that is wanted and returns it. Ticks that passed
 // since the last call are skipped: their readings are gone.
 func (s *Source) wait(ctx context.Context) (int64, error) {
 	interval := int64(s.cfg.Interval)
 	tick := max(time.Now().UnixNano()/interval, s.next, s.first)
 	left := time.Until(time.Unix(0, tick*interval))
+	ahead := left > aheadTicks*s.cfg.Interval
+	if ahead {
+		s.report(fmt.Errorf("host: the latest readings are %v ahead of this machine's clock, which was wrong then or is now: the next are taken when it has come to them", left.Round(time.Second)))
+	} else if s.ahead {
+		s.report(nil)
+	}
+	s.ahead = ahead
 	if left <= 0 {
 		return tick, nil
 	}

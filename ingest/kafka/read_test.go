@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -52,6 +53,24 @@ func TestMessage(t *testing.T) {
 	}
 	if d = message(t, s); d.Err != nil || len(d.Samples) != 0 || d.Payload != nil || d.Offset != 3 {
 		t.Errorf("tombstone: %+v, want no samples and no error", d)
+	}
+}
+
+// TestAbsurdStamp: a stamp that no nanoseconds hold, such as one in microseconds, is no time of a message.
+func TestAbsurdStamp(t *testing.T) {
+	t.Parallel()
+	c := cluster(t, kfake.SeedTopics(1, "in"))
+	k := client(t, c)
+	for _, ms := range []int64{mostTime, mostTime + 1} {
+		if err := k.ProduceSync(t.Context(), &kgo.Record{Topic: "in", Value: []byte("1"), Timestamp: time.UnixMilli(ms)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := open(t, config(c, "in"))
+	for _, want := range []int64{mostTime * 1e6, 0} {
+		if d := message(t, s); d.Stored != want || d.Broker != (want > 0) {
+			t.Errorf("stored at %d, by the broker: %v; want %d", d.Stored, d.Broker, want)
+		}
 	}
 }
 

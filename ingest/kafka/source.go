@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 
@@ -156,6 +157,10 @@ func (s *Source) receive(ctx context.Context) (*piece, error) {
 	}
 }
 
+// mostTime is the last time, in Unix milliseconds, that nanoseconds hold. A producer that
+// gives microseconds comes to later ones.
+const mostTime int64 = math.MaxInt64 / 1_000_000
+
 // take delivers the next message of a piece, false at its end.
 func (s *Source) take(p *piece) (ingest.Delivery, bool) {
 	d := ingest.Delivery{Message: ingest.Message{Topic: p.part.topic}}
@@ -170,7 +175,7 @@ func (s *Source) take(p *piece) (ingest.Delivery, bool) {
 		p.taken++
 		d.Key, d.Payload = r.Key, r.Value
 		d.Position = ingest.Position{Part: p.part.index, Offset: r.Offset}
-		if r.Time >= 0 {
+		if r.Time >= 0 && r.Time <= mostTime { // others are no time in milliseconds
 			d.Stored, d.Broker = r.Time*1e6, true
 		}
 		if r.Value != nil { // a tombstone has nothing to decode

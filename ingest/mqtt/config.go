@@ -11,7 +11,10 @@
 // After a connection or this process was lost the broker sends again what it
 // holds to be unacknowledged. A message sent again under the same packet
 // identifier with the same topic and payload as the last one journalled under
-// that identifier is acknowledged and not journalled twice.
+// that identifier is acknowledged and not journalled twice, if it is
+// among the latest 32,768: identifiers come round again. Where a broker takes them up
+// again sooner, a message that reads like the one before it under its identifier, and
+// whose first copy was lost with the connection, is taken for that one.
 //
 //	src, err := mqtt.New(mqtt.Config{
 //		Conn:       mqttconn.Config{URL: "mqtts://broker:8883", ClientID: "quell-gw1"},
@@ -51,7 +54,7 @@ type Config struct {
 	// JournalDir is the journal's directory; it is made, and must be this
 	// source's own.
 	JournalDir string
-	// JournalBytes bounds the journal on disk; default 256 MiB. Messages larger
+	// JournalBytes bounds the journal on disk; default 1 GiB. Messages larger
 	// than half of it are delivered as malformed.
 	JournalBytes int64
 	// QueueBytes bounds the payloads in memory that wait for the journal; default
@@ -63,7 +66,7 @@ type Config struct {
 }
 
 const (
-	defaultJournal = 256 << 20
+	defaultJournal = 1 << 30
 	defaultQueue   = 16 << 20
 )
 

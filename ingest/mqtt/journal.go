@@ -23,6 +23,10 @@ const (
 	// around it, would cost more than everything else here together.
 	groupSpace = time.Millisecond
 	cutBytes   = 64 << 10 // how much of a message too large is kept
+	// mostUnderWay is of how many of the latest messages the broker may send one again.
+	// It has 65,535 identifiers and commonly takes them in turn: what has one that is half
+	// a round old is another message, though it may read the same.
+	mostUnderWay = 1 << 15
 )
 
 // appender is what the journal asks of a seglog.Log; tests make one fail.
@@ -50,10 +54,12 @@ type journal struct {
 	head    []byte
 	ids     []uint16
 
-	// seen holds, by packet identifier, the hash of the last QoS 1 message
-	// journalled under it.
-	seen [1 << 16]uint64
-	seed maphash.Seed
+	// seen holds, by packet identifier, the hash of the last QoS 1 message journalled
+	// under it, and heard how many of QoS 1 had come before it.
+	seen  [1 << 16]uint64
+	heard [1 << 16]uint64
+	count uint64 // messages of QoS 1
+	seed  maphash.Seed
 
 	room    chan struct{}   // signalled by trimming while stalled
 	stop    <-chan struct{} // closed: finish what is queued, if nothing stands in the way
@@ -77,7 +83,7 @@ const (
 // remember fills seen from the newest records, so that what the broker sends
 // again after a restart is recognised.
 func (j *journal) remember(log *seglog.Log) error {
-	r := log.Reader(log.Next() - int64(len(j.seen)))
+	r := log.Reader(log.Next() - mostUnderWay)
 	for {
 		rec, err := r.Next()
 		if err == io.EOF {
@@ -90,10 +96,23 @@ func (j *journal) remember(log *seglog.Log) error {
 		if err != nil {
 			return errors.Join(err, r.Close())
 		}
-		if e.id != 0 && e.flags&flagCut == 0 {
-			j.seen[e.id] = j.hash(string(e.topic), e.payload)
+		if e.id == 0 {
+			continue
+		}
+		j.count++
+		if e.flags&flagCut == 0 {
+			j.seen[e.id], j.heard[e.id] = j.hash(string(e.topic), e.payload), j.count
 		}
 	}
+}
+
+// again says whether a message of QoS 1 has come before. If so, its first copy is in the
+// log, or before it in pending: either way durable once this group is.
+func (j *journal) again(a *arrival) bool {
+	h := j.hash(a.topic, a.payload)
+	had := a.flags&flagDup != 0 && j.seen[a.id] == h && j.count-j.heard[a.id] < mostUnderWay
+	j.seen[a.id], j.heard[a.id] = h, j.count
+	return had
 }
 
 // hash never returns 0, which stands for nothing in seen.
@@ -167,19 +186,15 @@ func (j *journal) add(a arrival) {
 		j.began = time.Now()
 	}
 	p := pending{arrival: a, index: unstored}
+	if a.id != 0 {
+		j.count++
+	}
 	switch {
 	case a.skip:
 		p.index = noRecord
-	case a.id != 0:
-		h := j.hash(a.topic, a.payload)
-		if a.flags&flagDup != 0 && j.seen[a.id] == h {
-			// Its first copy is in the log, or before it in pending: either way
-			// durable once this group is.
-			p.index = noRecord
-			j.redelivered.Add(1)
-		} else {
-			j.seen[a.id] = h
-		}
+	case a.id != 0 && j.again(&a):
+		p.index = noRecord
+		j.redelivered.Add(1)
 	}
 	j.pending = append(j.pending, p)
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 )
 
 // WriteFile replaces the file at path by one that holds data and has exactly
@@ -101,4 +102,28 @@ func SyncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// MkdirAll creates a directory and its parents, each with the permissions perm before the
+// umask, and makes the names of those it created durable.
+func MkdirAll(dir string, perm fs.FileMode) error { return mkdirAll(dir, perm, SyncDir) }
+
+func mkdirAll(dir string, perm fs.FileMode, sync func(dir string) error) error {
+	var made []string // directories that are not there, the deepest one first
+	for d := filepath.Clean(dir); ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+			break // what else is wrong with it os.MkdirAll says
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, perm); err != nil {
+		return err
+	}
+	for _, d := range slices.Backward(made) {
+		// One that may be written to and not read can't be synced by who may not read it.
+		if err := sync(filepath.Dir(d)); err != nil && !errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("make %s durable: %w", d, err)
+		}
+	}
+	return nil
 }

@@ -17,7 +17,7 @@ import (
 // returned nil, content once Sync of its file has. Implementations are safe for
 // concurrent use.
 type FS interface {
-	MkdirAll(dir string) error
+	MkdirAll(dir string) error // what it makes is durable
 	ReadDir(dir string) ([]string, error)
 	Create(path string) (File, error) // fails if the file is there
 	Open(path string) (File, error)   // for reading and writing
@@ -51,8 +51,9 @@ func Start(f File, off, n int64) {
 // owner may read those that it creates.
 type OS struct{}
 
-// MkdirAll creates a directory that only its owner may enter, and its parents.
-func (OS) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+// MkdirAll creates a directory that only its owner may enter, and its parents, and makes
+// their names durable.
+func (OS) MkdirAll(dir string) error { return atomicfile.MkdirAll(dir, 0o700) }
 
 // ReadDir returns the names in a directory, sorted.
 func (OS) ReadDir(dir string) ([]string, error) {

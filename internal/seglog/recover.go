@@ -15,10 +15,13 @@ import (
 
 // Report says what Open found.
 type Report struct {
-	Records  int64    // whole records
-	TornFile string   // the segment whose torn tail was cut off, "" if none was
-	Torn     int64    // bytes cut off
-	Damaged  []Damage // damage that no crash explains
+	Records  int64  // whole records
+	TornFile string // the segment whose torn tail was cut off, "" if none was
+	Torn     int64  // bytes cut off
+	// Damaged are records missing between whole ones: the disk lost or changed bytes, or a
+	// power failure kept later parts of what was not synced without earlier ones, which
+	// looks the same, and where nothing is missing that was called durable.
+	Damaged []Damage
 }
 
 // Damage is one segment with records missing.

@@ -1,6 +1,7 @@
 package classic
 
 import (
+	"math"
 	"slices"
 
 	"github.com/quell-stream/quell/internal/wire"
@@ -64,6 +65,27 @@ func (s *sliding) push(x float64) float64 {
 	}
 	v[i] = x
 	return v[len(v)/2]
+}
+
+// beside returns the values of the window next to the median, -Inf and +Inf where there is
+// none that is less, or more.
+func (s *sliding) beside() (below, above float64) {
+	mid := len(s.sorted) / 2
+	x := s.sorted[mid]
+	below, above = math.Inf(-1), math.Inf(1)
+	for i := mid - 1; i >= 0; i-- {
+		if s.sorted[i] < x {
+			below = s.sorted[i]
+			break
+		}
+	}
+	for _, v := range s.sorted[mid+1:] {
+		if v > x {
+			above = v
+			break
+		}
+	}
+	return below, above
 }
 
 func (s *sliding) appendState(dst []byte) []byte {

@@ -23,6 +23,30 @@ func Over(scratch []float64, f Filter, x []float64, from, n int) []float64 {
 	return f.Finish(out)[from : from+n]
 }
 
+// MedianOver is Over of a median, as new, that says besides which values of each window lie
+// next to it: below[i] is the largest that is less than mid[i], -Inf where none is, and
+// above[i] the smallest that is more, +Inf likewise. They lie in scratch too. ok is false, and
+// nothing is done, where f is another filter, a sample of x is missing, or a window
+// reaches beyond x.
+func MedianOver(scratch []float64, f Filter, x []float64, from, n int) (mid, below, above []float64, ok bool) {
+	s, ok := f.(*stream)
+	if !ok {
+		return nil, nil, nil, false
+	}
+	m, ok := s.core.(*median)
+	if !ok || s.pushed != 0 || !whole(x) || from+n+m.ahead > len(x) || from+m.ahead < m.w-1 {
+		return nil, nil, nil, false
+	}
+	scratch = grown(scratch, max(3*n, 2*len(x)))
+	mid, below, above = scratch[:n], scratch[n:2*n], scratch[2*n:3*n]
+	first := m.open(x, from)
+	for i, v := range x[first : first+n] {
+		mid[i] = m.win.push(v)
+		below[i], above[i] = m.win.beside()
+	}
+	return mid, below, above, true
+}
+
 // overer is a core that can do a stretch at once.
 type overer interface {
 	// over sets dst[:n] to the estimates of x[from:from+n], whose look-ahead x holds; all
@@ -68,18 +92,25 @@ func (a *average) over(dst, x []float64, from, n int) bool {
 
 // over begins so early that the window is full at the first estimate.
 func (m *median) over(dst, x []float64, from, n int) bool {
-	first := from + m.ahead
-	if first < m.w-1 {
+	if from+m.ahead < m.w-1 {
 		return false
 	}
-	m.win.start(m.w, x[first-m.w+1])
-	for _, v := range x[first-m.w+1 : first] {
-		m.win.push(v)
-	}
+	first := m.open(x, from)
 	for i, v := range x[first : first+n] {
 		dst[i] = m.win.push(v)
 	}
 	return true
+}
+
+// open fills the window but for the sample that completes that of the estimate at from,
+// which it returns the place of.
+func (m *median) open(x []float64, from int) (first int) {
+	first = from + m.ahead
+	m.win.start(m.w, x[first-m.w+1])
+	for _, v := range x[first-m.w+1 : first] {
+		m.win.push(v)
+	}
+	return first
 }
 
 func (e *ema) over(dst, x []float64, from, n int) bool {

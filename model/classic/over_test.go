@@ -90,3 +90,57 @@ func BenchmarkOver(b *testing.B) {
 		})
 	}
 }
+
+// What MedianOver says lies next to a median does, among values some of which are equal.
+func TestMedianOver(t *testing.T) {
+	rng := rand.New(rand.NewPCG(6, 5))
+	x := make([]float64, 300)
+	for i := range x {
+		if x[i] = math.Round(3 * rng.NormFloat64()); i%3 == 0 {
+			x[i] = rng.NormFloat64()
+		}
+	}
+	x[7], x[8], x[9] = 1, 1, 1 // a window of nothing else
+	const from, n = 30, 250
+	for _, p := range []Params{{Family: MedianName, Window: 3, Lookahead: 1}, {Family: MedianName, Window: 4, Lookahead: 0}, {Family: MedianName, Window: 21, Lookahead: 8}} {
+		f, err := NewFilter(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := append([]float64(nil), Over(nil, f, x, from, n)...)
+		mid, below, above, ok := MedianOver(nil, f, x, from, n)
+		if !ok {
+			t.Fatalf("%v: refused", p)
+		}
+		for i, m := range mid {
+			last := from + i + p.Lookahead
+			lo, hi := math.Inf(-1), math.Inf(1)
+			for _, v := range x[last-p.Window+1 : last+1] {
+				if v < m {
+					lo = max(lo, v)
+				}
+				if v > m {
+					hi = min(hi, v)
+				}
+			}
+			if m != want[i] || below[i] != lo || above[i] != hi {
+				t.Fatalf("%v: median %d is %g beside %g and %g, want %g beside %g and %g", p, i, m, below[i], above[i], want[i], lo, hi)
+			}
+		}
+		gap := append([]float64(nil), x...)
+		gap[100] = math.NaN()
+		other, err := NewFilter(Params{Family: IdentityName})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, c := range map[string]struct {
+			f    Filter
+			x    []float64
+			from int
+		}{"a gap": {f, gap, from}, "a window before the first": {f, x, 0}, "one beyond the last": {f, x, 51}, "another filter": {other, x, from}} {
+			if _, _, _, ok := MedianOver(nil, c.f, c.x, c.from, n); ok {
+				t.Errorf("%v: %s is taken", p, name)
+			}
+		}
+	}
+}

@@ -53,6 +53,7 @@ type Choice struct {
 	Filter string  // name of the filter's family; "" for the network
 	Cycles bool    // earlier cycles of the channel had their share in it
 	Alone  float64 // Clean without that share, and as the network says it where that serves
+	Fill   float64 // as Spread, of the network's estimate: it serves where there is no reading
 }
 
 // largestReading keeps the squares of readings finite; a larger one counts as missing.
@@ -79,6 +80,14 @@ func (s schedule) gathers(slot int64) bool {
 	}
 	b := (slot - s.base) / block
 	return b < s.first || (b-s.first)%period == period-1
+}
+
+// until returns the first slot from slot on that evidence is not gathered on.
+func (s schedule) until(slot int64) int64 {
+	for s.gathers(slot) {
+		slot += block - int64(s.place(slot))
+	}
+	return slot
 }
 
 // place returns the place of a slot within its block.
@@ -121,6 +130,9 @@ func (g *Guard) Wants(from, to int64) bool {
 	}
 	return to > from && g.schedule.gathers(to-1)
 }
+
+// WantsUntil returns the first slot from slot on whose evidence is not wanted.
+func (g *Guard) WantsUntil(slot int64) int64 { return g.schedule.until(slot) }
 
 // Nudge returns by how many σ̂ the reading of a channel is moved, to a side that
 // hangs on nothing but the arguments.
@@ -185,7 +197,7 @@ func (g *Guard) Estimate(choices []Choice, values []Value) {
 			own = c.own
 		}
 		choices[i] = c.recall(t, g.in, g.schedule, choices[i], own, values[i].Coloured)
-		choices[i].Alone = alone
+		choices[i].Alone, choices[i].Fill = alone, c.net.factor()*values[i].Spread
 		c.coloured, c.told = values[i].Coloured, values[i].Told
 		if c.judged.open {
 			c.judgeNext(g.panel, g.in, g.blocks)

@@ -374,6 +374,42 @@ func TestSchedule(t *testing.T) {
 	if g.Wants(0, settle) || !g.Wants(0, settle+1) || g.Wants(settle+block*dense, settle+block*(dense+period-1)) || !g.Wants(settle+block*dense, settle+block*(dense+period-1)+1) {
 		t.Error("Wants does not see the ends of blocks")
 	}
+	late := int64(settle + block*(dense+period-1))
+	for from, want := range map[int64]int64{0: 0, settle - 1: settle - 1, settle: settle + block*dense, settle + block + 1: settle + block*dense,
+		settle + block*dense: settle + block*dense, late: late + block, late + block - 1: late + block, late + block: late + block} {
+		if got := g.WantsUntil(from); got != want {
+			t.Errorf("from slot %d on evidence is wanted up to %d, want %d", from, got, want)
+		}
+	}
+}
+
+// TestMedians: what is made of a median at once is what is made of each window by itself.
+func TestMedians(t *testing.T) {
+	p := newPanel(t, 8)
+	rng := rand.New(rand.NewPCG(4, 4))
+	ys := make([]float64, settle+block+9)
+	for i := range ys {
+		if ys[i] = math.Round(2 * rng.NormFloat64()); i%2 == 0 {
+			ys[i] = rng.NormFloat64()
+		}
+	}
+	medians := 0
+	for k, rank := range p.ranks {
+		if !rank {
+			continue
+		}
+		medians++
+		got := p.run(k, classic.Params{}, ys, settle, 2)
+		var want made
+		xs := classic.Over(nil, p.filters[k], ys, settle, block)
+		want.addMedians(ys, xs, settle, p.params[k].Window, p.filters[k].Lookahead(), 2)
+		if got != want {
+			t.Errorf("%v: %+v, want %+v", p.params[k], got, want)
+		}
+	}
+	if medians == 0 {
+		t.Error("no medians on the panel")
+	}
 }
 
 func TestNudge(t *testing.T) {

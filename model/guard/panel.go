@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/quell-stream/quell/model/classic"
 )
@@ -17,6 +18,7 @@ type Panel struct {
 	filters   []classic.Filter // nil for Wiener filters, which each channel learns for itself
 	lags      int              // that those need to know the autocovariance of
 	out       []float64
+	owns      []float64 // by slot, where many readings are missing
 	raw       []float64
 	sums      []float64   // of an impulse response
 	taps      [][]float64 // impulse responses, see tapsOf
@@ -31,8 +33,12 @@ type Panel struct {
 var families = []string{classic.MovingAverageName, classic.SavitzkyGolayName, classic.MedianName, classic.KalmanName,
 	classic.EMAName, classic.ButterworthName, classic.WienerName}
 
-// mostOwn is the largest weight of the own sample.
-const mostOwn = .99
+// mostOwn is the largest weight of the own sample. Beside gaps it may be larger, but the
+// rest counts for leastRest at least.
+const (
+	mostOwn   = .99
+	leastRest = 1e-3
+)
 
 // NewPanel returns the panel of a look-ahead in samples.
 func NewPanel(lookahead int) (*Panel, error) {
@@ -92,13 +98,65 @@ func (p *Panel) run(k int, learnt classic.Params, ys []float64, from int, most f
 		f = newFilter(learnt)
 		own, _ = learnt.OwnWeight()
 	}
+	gaps := k > 0 && gappy(ys[from:][:block])
+	if gaps && !p.ranks[k] {
+		if learnt.Family == "" {
+			learnt = p.params[k]
+		}
+		m.addGappy(p, f, learnt, ys, from, most)
+		return m
+	}
+	if p.ranks[k] && !gaps {
+		if mid, below, above, ok := classic.MedianOver(p.out, f, ys, from, block); ok {
+			p.out = mid
+			for i, x := range mid {
+				m.addMedian(i, ys[from+i], x, below[i], above[i], most)
+			}
+			return m
+		}
+	}
 	p.out = classic.Over(p.out, f, ys, from, block)
-	if p.ranks[k] {
-		m.addMedian(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
+	if gaps {
+		m.addGappyMedian(p, ys, from, p.params[k].Window, f.Lookahead(), most)
+	} else if p.ranks[k] {
+		m.addMedians(ys, p.out, from, p.params[k].Window, f.Lookahead(), most)
 	} else {
 		m.addLinear(ys[from:], p.out, own, most)
 	}
 	return m
+}
+
+// gappy says whether so many readings are missing that the weights of the others are not
+// what they are among all.
+func gappy(ys []float64) bool {
+	n := 0
+	for _, y := range ys {
+		if y-y != 0 {
+			n++
+		}
+	}
+	return n > mostGaps
+}
+
+// addGappy takes what a linear filter makes of the block of readings that begins at slot
+// from, where many are missing: one before a gap, or after it, has more weight in its own
+// estimate, since it stands for what is missing.
+func (m *made) addGappy(p *Panel, f classic.Filter, c classic.Params, ys []float64, from int, most float64) {
+	p.out = classic.Over(p.out, f, ys, 0, len(ys))
+	p.owns = append(p.owns[:0], ys...)
+	classic.Divergence(p.owns, ys, p.out, c)
+	for i, y := range ys[from:][:block] {
+		d, own := y-p.out[from+i], p.owns[from+i]
+		if d-d != 0 {
+			continue
+		}
+		at := i / part
+		near := cut(d, most)
+		m.squares[at] += near * near
+		m.own[at] += own
+		alone := cut(d/max(1-own, leastRest), most)
+		m.alone[at] += alone * alone
+	}
 }
 
 // addLinear takes a block of readings and what a linear filter with that weight of the own
@@ -122,11 +180,21 @@ func (m *made) addLinear(ys, xs []float64, own, most float64) {
 	}
 }
 
-// addMedian takes the block of readings that begins at slot from, and what the median of
-// a window makes of it.
-func (m *made) addMedian(ys, xs []float64, from, window, ahead int, most float64) {
-	for i, x := range xs {
-		y := ys[from+i]
+// addGappyMedian does so of the median of a window, in which the reading before stands for
+// a missing one. A reading that nothing else foretells is one foretold wrongly.
+func (m *made) addGappyMedian(p *Panel, ys []float64, from, window, ahead int, most float64) {
+	held := p.owns[:0]
+	for i, y := range ys {
+		if y-y != 0 && i > 0 {
+			y = held[i-1]
+		}
+		held = append(held, y)
+	}
+	p.owns = held
+	others := make([]float64, 0, window)
+	for i, x := range p.out {
+		t := from + i
+		y := ys[t]
 		d := y - x
 		if d-d != 0 {
 			continue
@@ -137,37 +205,78 @@ func (m *made) addMedian(ys, xs []float64, from, window, ahead int, most float64
 		if d == 0 {
 			m.own[at]++
 		}
-		last := min(from+i+ahead, len(ys)-1)
-		first := max(0, last-window+1)
-		e := cut(y-medianWithout(ys[first:last+1], y, x), most)
+		next := t + 1 // reading
+		for next < len(ys) && ys[next]-ys[next] != 0 {
+			next++
+		}
+		last := min(t+ahead, len(ys)-1)
+		others = others[:0]
+		for j := max(0, last-window+1); j <= last; j++ {
+			if v := held[j]; (j < t || j >= next) && v-v == 0 {
+				others = append(others, v)
+			}
+		}
+		e := most
+		if n := len(others); n > 0 {
+			slices.Sort(others)
+			e = cut(y-(others[(n-1)/2]+others[n/2])/2, most)
+		}
 		m.alone[at] += e * e
 	}
 }
 
-// medianWithout returns the median of a window without the reading y, where with
-// it the median is x: the mean of x and of its neighbour on the side away from y.
-func medianWithout(window []float64, y, x float64) float64 {
-	above, below := x, x
-	if y <= x {
-		above = math.Inf(1)
-		for _, v := range window {
-			if v > x && v < above {
-				above = v
-			}
+// addMedians takes the block of readings that begins at slot from, and what the median of
+// a window makes of it.
+func (m *made) addMedians(ys, xs []float64, from, window, ahead int, most float64) {
+	for i, x := range xs {
+		y := ys[from+i]
+		if d := y - x; d-d != 0 {
+			continue
+		}
+		last := min(from+i+ahead, len(ys)-1)
+		first := max(0, last-window+1)
+		below, above := beside(ys[first:last+1], x)
+		m.addMedian(i, y, x, below, above, most)
+	}
+}
+
+// addMedian takes reading i of a block, the median of its window, and the values in it next
+// to that. The median without the reading is the mean of it and of its neighbour on the side
+// away from the reading, or, where the reading is the median, of both neighbours.
+func (m *made) addMedian(i int, y, x, below, above, most float64) {
+	at, d := i/part, y-x
+	near := cut(d, most)
+	m.squares[at] += near * near
+	if d == 0 {
+		m.own[at]++
+	}
+	if y > x {
+		above = x
+	}
+	if y < x {
+		below = x
+	}
+	alone := x
+	if !math.IsInf(above, 1) && !math.IsInf(below, -1) {
+		alone = (above + below) / 2
+	}
+	e := cut(y-alone, most)
+	m.alone[at] += e * e
+}
+
+// beside returns the values of a window next to its median x, -Inf and +Inf where there is
+// none that is less, or more.
+func beside(window []float64, x float64) (below, above float64) {
+	below, above = math.Inf(-1), math.Inf(1)
+	for _, v := range window {
+		if v > x && v < above {
+			above = v
+		}
+		if v < x && v > below {
+			below = v
 		}
 	}
-	if y >= x {
-		below = math.Inf(-1)
-		for _, v := range window {
-			if v < x && v > below {
-				below = v
-			}
-		}
-	}
-	if math.IsInf(above, 1) || math.IsInf(below, -1) {
-		return x
-	}
-	return (above + below) / 2
+	return below, above
 }
 
 // ownOf returns the weight of the own sample in a filter's estimate, NaN where it

@@ -115,16 +115,18 @@ func (c *compact) pack(s *shop, from *Stream, start int64) {
 		}
 		sig, ring, buf := &e.sigs[i], c.ring(s, i), from.data.bufs[i]
 		first := c.start + c.n + s.ahead(i) - int64(keep)
-		for p := range keep {
-			at := (int(c.n%int64(keep)) + p) % keep * width
-			if at >= len(ring) {
-				continue // before the first column
+		begun := int(min(max(0, max(start, sig.base)-first), int64(keep))) // columns before the first
+		old := int(c.n % int64(keep))                                      // place of the oldest
+		for _, part := range [...]struct{ from, to, at int }{{0, keep - old, old}, {keep - old, keep, 0}} {
+			to := min(part.to, part.from+len(ring)/width-part.at) // a shorter ring has no place for those before the first
+			if part.from >= to {
+				continue
 			}
-			to := ring[at:][:width]
-			if col := first + int64(p); col >= max(start, sig.base) {
-				copy(to, buf[int(col-sig.base)*width:])
-			} else {
-				clear(to)
+			dst := ring[part.at*width:][:(to-part.from)*width]
+			none := (min(max(begun, part.from), to) - part.from) * width
+			clear(dst[:none])
+			if none < len(dst) {
+				copy(dst[none:], buf[int(first-sig.base)*width+part.from*width+none:])
 			}
 		}
 	}

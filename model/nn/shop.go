@@ -3,6 +3,8 @@ package nn
 import (
 	"slices"
 	"sync"
+
+	"github.com/quell-stream/quell/model/internal/kernel"
 )
 
 // shop is what the compact streams of a network work in, one at a time or many
@@ -12,6 +14,8 @@ type shop struct {
 	layouts []layout
 	gather  []bool // per operation: it reads more than the newest column
 	lagging []bool // and: what it adds is not the newest column
+
+	most int // places that the operations of a round read, of one stream
 
 	mu   sync.Mutex
 	idle []*bench // as many as there were callers at a time
@@ -34,8 +38,18 @@ type bench struct {
 	sigs [][]float32 // per signal: the newest column of each row
 	taps []float32   // what an operation reads, row by row
 	adds []float32   // and adds, where that is not the newest column
-	full *Stream     // for many columns of one stream; nil: was not needed yet
+
+	places []*float32 // where those columns lie, one operation after the other
+	placed int        // how many there were at most
+	reads  []reading  // per operation
+	zeros  []float32  // in place of a column before the first
+
+	full *Stream // for many columns of one stream; nil: was not needed yet
 }
+
+// reading is where the columns of each row lie that an operation reads, and adds; none
+// where those are the newest.
+type reading struct{ x, add []*float32 }
 
 // compactRow is one column of one stream.
 type compactRow struct {
@@ -63,6 +77,12 @@ func newShop(p *plan) *shop {
 		o, b := &p.ops[i], &p.rhythm.beats[i]
 		s.gather = append(s.gather, o.kind == opTaps && o.tm.taps > 1 || b.x != p.rhythm.keep[o.in])
 		s.lagging = append(s.lagging, o.res >= 0 && b.res != p.rhythm.keep[o.res])
+		if s.gather[i] {
+			s.most += o.columns()
+		}
+		if s.lagging[i] {
+			s.most++
+		}
 	}
 	return s
 }
@@ -87,12 +107,14 @@ func (s *shop) enter() *bench {
 		}
 	}
 	b.taps, b.adds = make([]float32, batchStreams*max(taps, widest)), make([]float32, batchStreams*widest)
+	b.places, b.reads, b.zeros = make([]*float32, 0, batchStreams*s.most), make([]reading, len(s.p.ops)), make([]float32, widest)
 	return b
 }
 
 func (s *shop) leave(b *bench) {
 	clear(b.rows[:cap(b.rows)])
-	b.rows = b.rows[:0]
+	clear(b.places[:b.placed])
+	b.rows, b.places, b.placed = b.rows[:0], b.places[:0], 0
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.idle = append(s.idle, b)
@@ -128,16 +150,23 @@ func (b *bench) round(n *Net) {
 		copy(b.sigs[0][i*in:], b.rows[i].x)
 		b.rows[i].c.fit(s, b.rows[i].c.n)
 	}
+	b.look(s)
+	for i := range min(early, len(s.p.ops)) {
+		b.prefetch(s, i)
+	}
 	for i := range s.p.ops {
+		if i+early < len(s.p.ops) {
+			b.prefetch(s, i+early)
+		}
 		o := &s.p.ops[i]
 		from, add := b.sigs[o.in], []float32(nil)
 		if s.gather[i] {
-			b.collect(s, b.taps, o.in, s.p.rhythm.beats[i].x, o)
+			kernel.Gather(b.taps, b.reads[i].x, s.p.sigs[o.in].c)
 			from = b.taps
 		}
 		if o.res >= 0 {
 			if add = b.sigs[o.res]; s.lagging[i] {
-				b.collect(s, b.adds, o.res, s.p.rhythm.beats[i].res, nil)
+				kernel.Gather(b.adds, b.reads[i].add, s.p.sigs[o.res].c)
 				add = b.adds
 			}
 		}
@@ -151,13 +180,39 @@ func (b *bench) round(n *Net) {
 	b.keep(s)
 }
 
-// collect copies the columns of a signal that an operation reads from a position
-// on to dst, row by row; nil: the one at the position.
-func (b *bench) collect(s *shop, dst []float32, sig, first int, o *op) {
-	taps, dil := 1, 0
-	if o != nil && o.kind == opTaps {
-		taps, dil = o.tm.taps, o.tm.dil
+// early is how many operations before its turn the columns are asked for that one reads. With
+// many streams they are in no cache, and arithmetic goes on while they come.
+const early = 2
+
+// look finds out where the columns lie that the operations read.
+func (b *bench) look(s *shop) {
+	b.places = b.places[:0]
+	for i := range s.p.ops {
+		o, at := &s.p.ops[i], &s.p.rhythm.beats[i]
+		begin := len(b.places)
+		if s.gather[i] {
+			b.locate(s, o.in, at.x, o.columns(), o.tm.dil)
+		}
+		end := len(b.places)
+		if s.lagging[i] {
+			b.locate(s, o.res, at.res, 1, 0)
+		}
+		b.reads[i] = reading{b.places[begin:end], b.places[end:]}
 	}
+	b.placed = max(b.placed, len(b.places))
+}
+
+// columns returns how many columns an operation reads for one that it makes.
+func (o *op) columns() int {
+	if o.kind == opTaps {
+		return o.tm.taps
+	}
+	return 1
+}
+
+// locate appends where so many columns of a signal lie, from a position on and so far apart,
+// row by row.
+func (b *bench) locate(s *shop, sig, first, columns, apart int) {
 	c, keep := s.p.sigs[sig].c, s.p.rhythm.keep[sig]
 	newest := b.sigs[sig]
 	for i := range b.rows {
@@ -167,22 +222,29 @@ func (b *bench) collect(s *shop, dst []float32, sig, first int, o *op) {
 		if keep > 0 {
 			at = int(st.n % int64(keep))
 		}
-		for t := range taps {
-			p := first + t*dil
-			if p == keep {
-				copy(dst[:c], newest[i*c:])
+		for t := range columns {
+			place := &b.zeros[0] // before the first column
+			if p := first + t*apart; p == keep {
+				place = &newest[i*c]
 			} else {
 				if p += at; p >= keep {
 					p -= keep
 				}
 				if p *= c; p < len(ring) {
-					copy(dst[:c], ring[p:])
-				} else { // before the first column
-					clear(dst[:c])
+					place = &ring[p]
 				}
 			}
-			dst = dst[c:]
+			b.places = append(b.places, place)
 		}
+	}
+}
+
+// prefetch asks for the columns that an operation reads.
+func (b *bench) prefetch(s *shop, i int) {
+	o, r := &s.p.ops[i], &b.reads[i]
+	kernel.Prefetch(r.x, s.p.sigs[o.in].c)
+	if o.res >= 0 {
+		kernel.Prefetch(r.add, s.p.sigs[o.res].c)
 	}
 }
 

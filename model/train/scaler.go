@@ -5,6 +5,7 @@ import (
 
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/noise"
+	"github.com/quell-stream/quell/window"
 )
 
 // scale is what samples are scaled with; the zero scale is unknown.
@@ -22,6 +23,8 @@ func (s scale) level() float32 {
 const (
 	scaleBlock  = 256
 	scaleMemory = 32 * scaleBlock
+
+	leastDetails = 8
 )
 
 // running applies the rule that scales live series to a whole recording, so
@@ -38,6 +41,7 @@ func running(x []float64, lost []bool, visit func(i int, s scale)) {
 	valid := make([]float64, 0, scaleBlock)
 	details := make([]float64, 0, scaleBlock)
 	run := 0
+	var gaps sparse
 	pool := func() (float64, float64, float64, float64, float64) {
 		n, mean, m2, w, sigma2 := n, mean, m2, w, sigma2
 		if k := float64(len(valid)); k > 0 {
@@ -47,8 +51,12 @@ func running(x []float64, lost []bool, visit func(i int, s scale)) {
 			mean += d * k / (n + k)
 			n += k
 		}
-		if k := float64(len(details)); k >= 8 {
-			s := noise.SigmaOfDetails(details)
+		d := details
+		if len(d) < leastDetails {
+			d = gaps.details
+		}
+		if k := float64(len(d)); k >= leastDetails {
+			s := noise.SigmaOfDetails(d)
 			sigma2 += (s*s - sigma2) * k / (w + k)
 			w += k
 		}
@@ -60,8 +68,11 @@ func running(x []float64, lost []bool, visit func(i int, s scale)) {
 			run = 0
 		} else {
 			valid = append(valid, x[i])
-			if run++; run >= noise.DetailTaps {
+			run++
+			if gaps.saw(i, x[i]); run >= noise.DetailTaps {
 				details = append(details, noise.Detail(x[i+1-noise.DetailTaps:i+1]))
+			} else {
+				gaps.add()
 			}
 		}
 		switch at := i + 1; {
@@ -76,9 +87,30 @@ func running(x []float64, lost []bool, visit func(i int, s scale)) {
 					m2 *= scaleMemory / n
 					n = scaleMemory
 				}
-				valid, details = valid[:0], details[:0]
+				valid, details, gaps.details = valid[:0], details[:0], gaps.details[:0]
 			}
 		}
+	}
+}
+
+// sparse gathers details of readings with gaps between them, see window.SparseDetail.
+type sparse struct {
+	at      [window.SparseReadings]int64
+	values  [window.SparseReadings]float64
+	n       int
+	details []float64
+}
+
+func (s *sparse) saw(slot int, value float64) {
+	copy(s.at[:], s.at[1:])
+	copy(s.values[:], s.values[1:])
+	s.at[len(s.at)-1], s.values[len(s.values)-1] = int64(slot), value
+	s.n++
+}
+
+func (s *sparse) add() {
+	if s.n >= len(s.at) {
+		s.details = append(s.details, window.SparseDetail(s.at, s.values))
 	}
 }
 

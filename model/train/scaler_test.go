@@ -14,7 +14,7 @@ import (
 func TestScalesAreThoseOfTheWindow(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	const n = 12000 // beyond the scaler's memory
-	x, lost := make([]float64, n), make([]bool, n)
+	x, lost, third := make([]float64, n), make([]bool, n), make([]bool, n)
 	level := 20.
 	for i := range x {
 		if rng.Float64() < .002 {
@@ -22,8 +22,9 @@ func TestScalesAreThoseOfTheWindow(t *testing.T) {
 		}
 		x[i] = level + math.Sin(float64(i)/30) + .3*rng.NormFloat64()
 		lost[i] = rng.Float64() < .05 || i > 3000 && i < 3600
+		third[i] = i%3 == 0
 	}
-	for name, gaps := range map[string][]bool{"all there": nil, "gaps": lost} {
+	for name, gaps := range map[string][]bool{"all there": nil, "gaps": lost, "every third missing": third} {
 		var live window.Scaler
 		train.Running(x, gaps, func(i int, mean, dev, sigma float64) {
 			want := live.Push(x[i], gaps == nil || !gaps[i])

@@ -16,12 +16,12 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/quell-stream/quell/drift/fleet"
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/replay"
 	"github.com/quell-stream/quell/pipeline"
@@ -44,7 +44,9 @@ type Config struct {
 	// not a few of its sensors. Default: that of the package.
 	Fleet    fleet.Config
 	Channels int
-	// Names are those of the channels, for reasons in words. Default: their numbers.
+	// Names are those of the channels, for reasons in words, and by which the states in
+	// Dir are told from those of other channels. Default: their numbers, and states are
+	// taken to be of the same channels.
 	Names []string
 	// Model is what new series start with. It may be nil where the engine tells
 	// by Serving what it serves.
@@ -217,15 +219,17 @@ type Adapter struct {
 	wg        sync.WaitGroup
 
 	// mu guards what follows, and all that hangs on it. It is held for the time
-	// it takes to copy a window or the pointers of a buffer, never while training.
+	// it takes to copy a window or the pointers of a buffer, or to read what was
+	// saved of a series that is seen for the first time, never while training.
 	mu     sync.Mutex
 	tracks map[string]*track
 	known  map[string]*track // of the shared group, not back yet since a restart
 	// leaving are series that were dropped and whose file is still there.
 	leaving map[string]bool
-	shared  *group // nil unless cfg.Shared
-	pushed  uint64 // works queued so far
-	done    uint64 // pushed, when the last step was over (InStep)
+	noted   []record // for the audit trail, not written yet
+	shared  *group   // nil unless cfg.Shared
+	pushed  uint64   // works queued so far
+	done    uint64   // pushed, when the last step was over (InStep)
 
 	// decided is what steps have decided, for Idle to hand over. It belongs to the
 	// goroutine that drives the engine.
@@ -245,8 +249,8 @@ type queue struct {
 
 var _ pipeline.Adapter = (*Adapter)(nil)
 
-// New returns an Adapter whose two background goroutines run until Close. Zero
-// fields of cfg take their defaults.
+// New returns an Adapter whose background goroutines, two or with Models three, run
+// until Close. Zero fields of cfg take their defaults.
 func New(cfg Config) (*Adapter, error) {
 	cfg = cfg.Defaults()
 	if err := cfg.Validate(); err != nil {
@@ -256,7 +260,10 @@ func New(cfg Config) (*Adapter, error) {
 		return nil, fmt.Errorf("adapt: %w", err)
 	}
 	if cfg.Dir != "" {
-		if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		if err := atomicfile.MkdirAll(cfg.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("adapt: %w", err)
+		}
+		if err := cfg.claim(); err != nil {
 			return nil, fmt.Errorf("adapt: %w", err)
 		}
 	}
@@ -291,6 +298,14 @@ func (a *Adapter) Close() error {
 	a.wg.Wait()
 	if !first {
 		return nil
+	}
+	// What was still queued and is on no other record: the audit trail, and removals.
+	a.auditNoted()
+	a.mu.Lock()
+	leaving := slices.Sorted(maps.Keys(a.leaving))
+	a.mu.Unlock()
+	for _, name := range leaving {
+		a.removeState(name)
 	}
 	a.saveAll()
 	if a.team.models != nil {

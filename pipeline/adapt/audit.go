@@ -74,7 +74,7 @@ func (a *Adapter) entryOf(j *job, action, why string, v *Verdict) record {
 	}
 	if j.shadow != nil {
 		for _, p := range j.shadow.past {
-			r.Regimes = append(r.Regimes, regimed{p.regime, p.windows, p.db})
+			r.Regimes = append(r.Regimes, regimed{p.regime, p.windows, p.db()})
 		}
 	}
 	return r
@@ -94,6 +94,17 @@ func (a *Adapter) audit(r record) {
 	}
 }
 
+// auditNoted appends the lines that were noted under mu.
+func (a *Adapter) auditNoted() {
+	a.mu.Lock()
+	noted := a.noted
+	a.noted = nil
+	a.mu.Unlock()
+	for _, r := range noted {
+		a.audit(r)
+	}
+}
+
 func (a *Adapter) appendAudit(r record) error {
 	line, err := json.Marshal(r)
 	if err != nil {
@@ -101,11 +112,13 @@ func (a *Adapter) appendAudit(r record) error {
 	}
 	a.files.Lock()
 	defer a.files.Unlock()
-	path := filepath.Join(a.cfg.Dir, "audit.jsonl")
+	path, size := filepath.Join(a.cfg.Dir, "audit.jsonl"), int64(0)
 	if st, err := os.Stat(path); err == nil && st.Size()+int64(len(line)) >= auditBytes {
 		if err := os.Rename(path, filepath.Join(a.cfg.Dir, "audit.1.jsonl")); err != nil {
 			return fmt.Errorf("audit: %w", err)
 		}
+	} else if err == nil {
+		size = st.Size()
 	} else if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("audit: %w", err)
 	}
@@ -113,8 +126,11 @@ func (a *Adapter) appendAudit(r record) error {
 	if err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}
-	// One write: a line is there or it is not, but for the last after a power cut.
-	_, err = f.Write(append(line, '\n'))
+	// A line is there or it is not, but for the last after a power cut: what a full disk
+	// took of one would be the beginning of the next.
+	if _, err = f.Write(append(line, '\n')); err != nil {
+		err = errors.Join(err, f.Truncate(size))
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("audit: %w", err)
 	}

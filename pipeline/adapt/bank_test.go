@@ -196,6 +196,7 @@ func TestByHand(t *testing.T) {
 	if _, err := a.Promote(poor.Name(), ""); err == nil || !strings.Contains(err.Error(), "serves already") {
 		t.Error(err)
 	}
+	quickly(t, a, r) // probation, on the other queue, may be over before it is asked for
 	// Whoever promotes a model that is worse is told by probation.
 	s.feed(20*256, slow, "normal")
 	settled(t, a, r)

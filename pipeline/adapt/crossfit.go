@@ -21,7 +21,8 @@ var shares = [...]float64{1, .85, .7, .55, .4}
 const draws = 12
 
 // forgetMargin is by how much a challenger is to stay below what may be forgotten,
-// in dB: the estimate has some scatter, and the least of several is taken.
+// in dB: the estimate has some scatter, and the least of several is taken. That on a known
+// signal hardly has.
 const forgetMargin = .1
 
 // crossing is a fine-tune of two or four copies of a champion, each on all new windows but
@@ -151,10 +152,11 @@ func (x *crossing) retaining(whole *model.Model) (*model.Model, error) {
 			return m, err
 		}
 		s := newShadow(x.champion, m, x.gate)
+		s.around = x.old
 		if err := s.remember(x.heldOld); err != nil {
 			return nil, err
 		}
-		if !(s.verdict().OldDB < forgetMargin-s.cfg.Forget) {
+		if !slices.ContainsFunc(s.past, func(p past) bool { return p.seen < forgetMargin-s.cfg.Forget || p.known < -s.cfg.Forget }) {
 			return m, nil
 		}
 	}
@@ -206,6 +208,7 @@ func CrossFit(ctx context.Context, champion *model.Model, sides [2][]*replay.Win
 		return nil, Verdict{}, err
 	}
 	s := newShadow(champion, m, cfg)
+	s.around = old
 	if err := s.remember(heldOld); err != nil {
 		return nil, Verdict{}, err
 	}

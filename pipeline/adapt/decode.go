@@ -255,11 +255,15 @@ func (r *decoder) job(g *group, by map[string]*track) *job {
 	j.first, j.started, j.last = r.Int(), r.Bool(), r.Bool()
 	if r.version > 2 {
 		j.stage, j.crossed = r.Int(), train.Comparison{Windows: r.Int(), Error: r.F64()}
+		if r.version > 4 {
+			j.crossed.Passed, j.crossed.OtherPassed = r.F64(), r.F64()
+		}
 		for range r.Len(8) {
 			j.crossed.Gain = append(j.crossed.Gain, r.F64())
 		}
-	} else {
-		j.challenger = nil // what the nets before it did is not known: it is trained anew
+	}
+	if r.version < 5 {
+		j.challenger = nil // not all of what the nets before it did is known: it is trained anew
 	}
 	if j.stage < 0 || j.stage >= len(stages) {
 		r.Fail(fmt.Errorf("fine-tune %d of %d", j.stage, len(stages)))

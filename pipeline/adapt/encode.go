@@ -12,8 +12,9 @@ import (
 // stateVersion is the first byte of a group's state; docs/formats/state.md has
 // the table. Version 1 did not know which regime bore a window, and up to version 2
 // what was held out was never trained on; up to version 3 each state held all its
-// models. All are still read.
-const stateVersion = 4
+// models, and up to version 4 it was not known what passes of the noise through what was
+// compared. All are still read.
+const stateVersion = 5
 
 // snapshot is a group at one moment, but for the bytes of the models, which can be
 // had while the group goes on.
@@ -231,7 +232,9 @@ func (s *snapshot) job(j *job) {
 	s.bool(j.last)
 	s.int(j.stage)
 	s.int(j.crossed.Windows)
-	s.body = wire.F64(s.body, j.crossed.Error)
+	for _, v := range [...]float64{j.crossed.Error, j.crossed.Passed, j.crossed.OtherPassed} {
+		s.body = wire.F64(s.body, v)
+	}
 	s.int(len(j.crossed.Gain))
 	for _, g := range j.crossed.Gain {
 		s.body = wire.F64(s.body, g)

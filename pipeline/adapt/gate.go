@@ -30,6 +30,13 @@ type GateConfig struct {
 	Knows func(regime int) *model.Model
 	// Pause, when not nil, is called after each window; its error ends the gate.
 	Pause func() error
+
+	on *model.Model // see train.CompareConfig
+}
+
+// compare says how models are compared.
+func (c GateConfig) compare() train.CompareConfig {
+	return train.CompareConfig{Draws: c.Draws, On: c.on, Pause: c.Pause}
 }
 
 // Verdict says what the gate found. Gains are those of the challenger over the
@@ -120,16 +127,21 @@ type shadow struct {
 	bets   wealth // bets on the challenger
 	other  wealth // bets on the champion
 
-	past []past // earlier regimes
+	around []*replay.Window // that judge nothing, and may lie beside older ones
+	past   []past           // earlier regimes
 }
 
 // past is what was found on the windows of one earlier regime.
 type past struct {
 	regime  int // -1: several, with few windows each
 	windows int
-	db      float64 // the challenger's gain over the model that it is measured by
+	seen    float64 // the challenger's gain over the model that it is measured by, dB
+	known   float64 // the same on a signal that is known
 	error   float64 // of that model
 }
+
+// db is the lower of both estimates.
+func (p *past) db() float64 { return min(p.seen, p.known) }
 
 func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
 	return &shadow{cfg: cfg.defaults(), champion: champion, challenger: challenger}
@@ -164,26 +176,51 @@ func joined(a, b train.Comparison) train.Comparison {
 	if m == 0 {
 		return a
 	}
-	return train.Comparison{Windows: a.Windows + b.Windows, Error: (a.Error*n + b.Error*m) / (n + m),
-		Gain: append(a.Gain[:len(a.Gain):len(a.Gain)], b.Gain...)}
+	both := func(x, y float64) float64 { return (x*n + y*m) / (n + m) }
+	return train.Comparison{Windows: a.Windows + b.Windows, Error: both(a.Error, b.Error),
+		Gain:   append(a.Gain[:len(a.Gain):len(a.Gain)], b.Gain...),
+		Passed: both(a.Passed, b.Passed), OtherPassed: both(a.OtherPassed, b.OtherPassed)}
 }
 
-// remember judges by the windows of earlier regimes.
+// remember judges by the windows of earlier regimes: by what there is of them, and by what
+// the base model makes of them with fresh noise. The first is right in the mean, and
+// off by some tenths of a decibel either way; the second scatters little, and tells of a
+// signal only what the base model sees. See docs/decisions/0006-gate.md.
 func (s *shadow) remember(old []*replay.Window) error {
+	base, err := model.Base(-1)
+	if err != nil {
+		return fmt.Errorf("adapt: %w", err)
+	}
 	for _, b := range bunches(old, s.cfg.Regime) {
 		by, err := s.measure(b)
 		if err != nil {
 			return err
 		}
-		c, err := compare(by, s.challenger, b.windows, s.cfg)
+		c, err := s.compareOld(by, s.challenger, b, nil)
+		if err != nil {
+			return err
+		}
+		known, err := s.compareOld(by, s.challenger, b, base)
 		if err != nil {
 			return err
 		}
 		if len(c.Gain) > 0 {
-			s.past = append(s.past, past{b.regime, c.Windows, c.DB(), c.Error})
+			s.past = append(s.past, past{b.regime, c.Windows, c.DB(), known.DB(), c.Error})
 		}
 	}
 	return nil
+}
+
+// compareOld compares on older windows, beside what lay around them. Those of several
+// regimes are taken one by one, as their noise levels may differ.
+// on is the model that makes the truth, nil: it is not known.
+func (s *shadow) compareOld(a, b *model.Model, of bunch, on *model.Model) (train.Comparison, error) {
+	cfg := s.cfg
+	cfg.on = on
+	if of.regime < 0 {
+		return compare(a, b, of.windows, cfg)
+	}
+	return compareIn(among(of.windows, s.around), of.windows, a, b, cfg)
 }
 
 // measure returns the model that what is lost of a regime is measured by.
@@ -195,7 +232,7 @@ func (s *shadow) measure(b bunch) (*model.Model, error) {
 	if m == nil || m.Name() == s.champion.Name() {
 		return s.champion, nil
 	}
-	c, err := compare(m, s.champion, b.windows, s.cfg)
+	c, err := s.compareOld(m, s.champion, b, nil)
 	if err != nil || !(c.DB() >= -s.cfg.Forget) {
 		return s.champion, err
 	}
@@ -246,8 +283,8 @@ func (s *shadow) verdict() Verdict {
 	v := Verdict{RecentDB: math.NaN(), OldDB: math.NaN(), P: 1, E: 1, Recent: s.judged, Regimes: len(s.past), Error: math.NaN()}
 	for _, p := range s.past {
 		v.Old += p.windows
-		if !(p.db >= v.OldDB) { // NaN at first
-			v.OldDB = p.db
+		if db := p.db(); !(db >= v.OldDB) { // NaN at first
+			v.OldDB = db
 		}
 	}
 	if len(s.recent.Gain) < leastPieces {
@@ -315,7 +352,7 @@ func compare(champion, challenger *model.Model, windows []*replay.Window, cfg Ga
 	for i, w := range windows {
 		evidence[i] = evidenceOf(w, sigmaOf(w), cfg.Seed)
 	}
-	return train.Compare(champion, challenger, evidence, train.CompareConfig{Draws: cfg.Draws, Pause: cfg.Pause})
+	return train.Compare(champion, challenger, evidence, cfg.compare())
 }
 
 // evidenceOf lays a window out to be judged on, but for its ends.

@@ -169,6 +169,44 @@ func TestGatePower(t *testing.T) {
 	}
 }
 
+// What a regime loses is the lower of two estimates, of which the one on a known signal
+// hardly depends on which windows there are.
+func TestOldIsTheLower(t *testing.T) {
+	knowsBoth, knowsLittle := trained(t, "both", 300, slow, pulses), trained(t, "little", 30, slow, pulses)
+	base, err := model.Base(-1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := truth(t, knowsBoth, knowsLittle, pulses, 9)
+	var seen, known []float64
+	for seed := range uint64(6) {
+		s := newShadow(knowsBoth, knowsLittle, GateConfig{Seed: seed})
+		old := windowsOf(t, pulses, 3, 256, 20+seed)
+		if err := s.remember(old); err != nil {
+			t.Fatal(err)
+		}
+		a, err := s.compareOld(knowsBoth, knowsLittle, bunch{0, old}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := s.compareOld(knowsBoth, knowsLittle, bunch{0, old}, base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.past[0].db(); got != min(a.DB(), b.DB()) {
+			t.Errorf("%.2f dB of %.2f and %.2f", got, a.DB(), b.DB())
+		}
+		seen, known = append(seen, a.DB()), append(known, b.DB())
+	}
+	t.Logf("%.2f dB in truth; seen %.2f, on a known signal %.2f", want, seen, known)
+	if want > -.3 || mean(known) > want/2 {
+		t.Errorf("%.2f dB in truth, %.2f on a known signal", want, known)
+	}
+	if standardError(known) > standardError(seen) {
+		t.Errorf("on a known signal it scatters more: %.2f, %.2f", known, seen)
+	}
+}
+
 // One regime that suffers is enough, however well the others do.
 func TestGateRegimes(t *testing.T) {
 	knowsBoth, knowsPulses := trained(t, "both", 300, slow, pulses), trained(t, "pulses", 150, pulses)

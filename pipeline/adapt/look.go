@@ -68,6 +68,7 @@ func (a *Adapter) due(j *job) (shots []shot, over bool) {
 func (a *Adapter) watch(j *job, windows []*replay.Window, p *pacer) (Verdict, error) {
 	if j.shadow == nil {
 		j.shadow = newShadow(j.champion, j.challenger, GateConfig{Seed: j.seed, Draws: draws, Level: a.cfg.Level, Regime: j.regimes(), Knows: a.knowers(j.group), Pause: p.rest})
+		j.shadow.around = j.old
 		if err := j.shadow.remember(j.heldOld); err != nil {
 			return Verdict{}, err
 		}

@@ -66,7 +66,7 @@ func (a *Adapter) keepApart() string {
 	}
 	if !a.apart {
 		path := a.modelPath(m.Name())
-		if _, err := model.Open(path); err != nil {
+		if had, err := model.Open(path); err != nil || had.Sum() != m.Sum() {
 			if err := m.Save(path); err != nil {
 				a.cfg.Log.Warn("states of adaptation hold the model that series begin with, each for itself", "error", err)
 				return ""
@@ -80,7 +80,7 @@ func (a *Adapter) keepApart() string {
 // beside returns a model that a state names: the one that series begin with, or one
 // that they did begin with when the state was written. The caller holds mu, or is alone.
 func (a *Adapter) beside(name string) (*model.Model, error) {
-	if m := a.cfg.Model; m != nil && m.Name() == name {
+	if m := a.cfg.Model; m != nil && m.Called(name) {
 		return m, nil
 	}
 	if m := a.opened[name]; m != nil {
@@ -93,7 +93,7 @@ func (a *Adapter) beside(name string) (*model.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	if m.Name() != name {
+	if !m.Called(name) {
 		return nil, fmt.Errorf("the file of model %s holds %s", name, m.Name())
 	}
 	a.opened[name] = m
@@ -171,21 +171,24 @@ func (a *Adapter) forget(g *group) {
 		return
 	}
 	a.leaving[g.name] = true
-	a.pushQuick(func() {
-		a.files.Lock()
-		defer a.files.Unlock()
-		a.mu.Lock()
-		t := a.tracks[g.name]
-		again := t != nil && t.group.saved // the file is what it became
-		delete(a.leaving, g.name)
-		a.mu.Unlock()
-		if again {
-			return
-		}
-		if err := os.Remove(a.path(g.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			a.cfg.Log.Warn("the state of a series that is gone stays", "series", g.name, "error", err)
-		}
-	})
+	a.pushQuick(func() { a.removeState(g.name) })
+}
+
+// removeState removes the file of a group that was forgotten, unless that was done.
+func (a *Adapter) removeState(name string) {
+	a.files.Lock()
+	defer a.files.Unlock()
+	a.mu.Lock()
+	t := a.tracks[name]
+	again := !a.leaving[name] || t != nil && t.group.saved // the file is what it became
+	delete(a.leaving, name)
+	a.mu.Unlock()
+	if again {
+		return
+	}
+	if err := os.Remove(a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		a.cfg.Log.Warn("the state of a series that is gone stays", "series", name, "error", err)
+	}
 }
 
 // load returns a series as it was saved, nil where there is nothing. A file that

@@ -15,7 +15,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
+	"github.com/quell-stream/quell/model/train"
 )
 
 // life drives a series through a drift, a promotion and a probation, and stops the
@@ -276,6 +278,34 @@ func TestVersion3(t *testing.T) {
 	}
 }
 
+// A fine-tune of version 4 is trained anew, since it is not known what passes of the noise
+// through the nets that judged it; one of version 5 is read as it was.
+func TestJobOfVersion4(t *testing.T) {
+	m := identity(t)
+	a := open(t, quick(m))
+	defer a.Close()
+	ws := windowsOf(t, slow, 2, 256, 1)
+	tr := &track{name: "x"}
+	j := &job{track: tr, kind: regime, champion: m, challenger: m, from: map[string]int64{"x": 512}, recent: ws[:1], held: []shot{{ws[1], 600}}, first: 1,
+		crossed: train.Comparison{Windows: 1, Error: .5, Gain: []float64{.1, -.2}, Passed: .25, OtherPassed: .125}}
+	var s snapshot
+	s.job(j)
+	tail := len(s.body) - 3*8 // a count and two gains, before which version 5 has two numbers more
+	for version, body := range map[uint8][]byte{4: append(s.body[:tail-16:tail-16], s.body[tail:]...), 5: s.body} {
+		r := &decoder{Reader: wire.NewReader(body), a: a, version: version, models: s.models}
+		got := r.job(&group{}, map[string]*track{"x": tr})
+		if r.Err() != nil || len(r.Rest()) != 0 {
+			t.Fatalf("version %d: %v, %d bytes left", version, r.Err(), len(r.Rest()))
+		}
+		if version == 5 && (got.challenger != m || !cmp.Equal(got.crossed, j.crossed)) {
+			t.Errorf("version 5: %+v", got.crossed)
+		}
+		if version == 4 && got.challenger != nil {
+			t.Error("version 4: not trained anew")
+		}
+	}
+}
+
 // A state cut anywhere is refused, never read as something else.
 func TestDecodeBroken(t *testing.T) {
 	a := open(t, quick(identity(t)))
@@ -474,5 +504,42 @@ func TestAuditIsBounded(t *testing.T) {
 	}
 	if es, err := os.ReadDir(cfg.Dir); err != nil || len(es) != 2 {
 		t.Errorf("%v, %v", es, err)
+	}
+}
+
+// What was asked for while others are written is done when it is closed: a series that is
+// gone leaves no file, and what somebody did by hand is in the trail.
+func TestCloseDoesWhatIsQueued(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	a := open(t, cfg)
+	for i, name := range []string{"gone", "stays"} {
+		newSensor(a, name, uint64(i)).feed(10*256, slow, "normal")
+	}
+	other := trained(t, "poor", 20, pulses)
+	keep(t, a, "stays", other, 1, pulses)
+	a.mu.Lock()
+	gone, stays := a.tracks["gone"].group, a.tracks["stays"].group
+	a.mu.Unlock()
+	a.save(gone)
+	a.save(stays)
+	a.mu.Lock()
+	a.pushQuick(func() { <-a.ctx.Done() })
+	a.mu.Unlock()
+	a.Dropped("gone")
+	if names, err := a.Promote(other.Name(), "stays"); err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for name, there := range map[string]bool{"gone": false, "stays": true} {
+		if _, err := os.Stat(a.path(name)); (err == nil) != there {
+			t.Errorf("the state of %s: %v", name, err)
+		}
+	}
+	lines := trail(t, cfg.Dir)
+	if len(lines) != 1 || lines[0].Action != "promoted" || lines[0].By != manual || lines[0].Model != other.Name() {
+		t.Errorf("the trail says %+v", lines)
 	}
 }

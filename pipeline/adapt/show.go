@@ -250,9 +250,9 @@ func (a *Adapter) ExcludeWindow(series, id string, excluded bool) bool {
 		return false
 	}
 	g, action := t.group, map[bool]string{true: "excluded", false: "included"}[excluded]
-	at := g.clock
+	a.noted = append(a.noted, record{Action: action, Series: series, At: g.clock, Why: "the window of position " + id + " was " + action + " by hand", By: manual})
 	a.pushQuick(func() {
-		a.audit(record{Action: action, Series: series, At: at, Why: "the window of position " + id + " was " + action + " by hand", By: manual})
+		a.auditNoted()
 		a.save(g)
 	})
 	return true

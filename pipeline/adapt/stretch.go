@@ -53,6 +53,32 @@ func stretches(ws []*replay.Window, served bool) []stretch {
 	return all
 }
 
+// among sorts windows of one regime into stretches with those of around that lie right
+// before or behind one of them: what the net saw beside it. All are taken as they were
+// served, at the noise level of ws.
+func among(ws, around []*replay.Window) []stretch {
+	type place struct {
+		series string
+		at     int64
+	}
+	judged, begins, ends := map[*replay.Window]bool{}, map[place]bool{}, map[place]bool{}
+	for _, w := range ws {
+		judged[w], begins[place{w.Series, w.Start}], ends[place{w.Series, w.End()}] = true, true, true
+	}
+	all := slices.Clone(ws)
+	for _, w := range around {
+		if !judged[w] && (begins[place{w.Series, w.End()}] || ends[place{w.Series, w.Start}]) {
+			all = append(all, w)
+		}
+	}
+	sigma := sigmas(ws)
+	in := stretches(all, true)
+	for i := range in {
+		in[i].sigma = sigma[in[i].windows[0].Series]
+	}
+	return in
+}
+
 // mostScaled bounds what a net is given of a reading, as when it serves.
 const mostScaled = 100
 
@@ -162,7 +188,7 @@ func compareIn(in []stretch, judged []*replay.Window, champion, challenger *mode
 			}
 		}
 	}
-	return train.Compare(champion, challenger, evidence, train.CompareConfig{Draws: cfg.Draws, Pause: cfg.Pause})
+	return train.Compare(champion, challenger, evidence, cfg.compare())
 }
 
 // span is the slots from ≤ position < to of a series.

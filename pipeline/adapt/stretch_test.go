@@ -43,6 +43,31 @@ func TestStretches(t *testing.T) {
 	}
 }
 
+// Older windows are judged beside what lay right around them, at their own noise level.
+func TestAmong(t *testing.T) {
+	ws := inARow(t, pulses, 10, 4)
+	judged := []*replay.Window{ws[4], ws[6]}
+	around := []*replay.Window{ws[2], ws[3], ws[5], ws[6], ws[9]}
+	loud := *ws[7]
+	loud.Values = slices.Clone(loud.Values)
+	for i := range loud.Values {
+		loud.Values[i] *= 5
+	}
+	in := among(judged, append(around, &loud))
+	if len(in) != 1 || !slices.Equal(in[0].windows, []*replay.Window{ws[3], ws[4], ws[5], ws[6], &loud}) {
+		t.Fatalf("%d stretches: %v", len(in), in)
+	}
+	if s, want := in[0].sigma[0], sigmas(judged)["x"][0]; s != want {
+		t.Errorf("a noise level of %g, that of what is judged is %g", s, want)
+	}
+	if e := in[0].evidence(1, 1); e.From != 256 || e.To != 512 || e.Cols[0].X != ws[3].Values[0] {
+		t.Errorf("slots %d to %d, which begin with %g", e.From, e.To, e.Cols[0].X)
+	}
+	if in := among(judged, nil); len(in) != 2 {
+		t.Errorf("%d stretches of two windows apart", len(in))
+	}
+}
+
 // A scale that is a model's own stays; the noise level is measured.
 func TestFixedScaleStays(t *testing.T) {
 	buf, err := replay.New(replay.Config{Steps: 256, Channels: 1, Bytes: 1 << 20, HoldoutEvery: 1 << 20})

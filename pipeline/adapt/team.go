@@ -175,7 +175,7 @@ func (a *Adapter) announce(ctx context.Context, w state.Promotion, to *pending) 
 // itself serves already.
 func (a *Adapter) adopt(w state.Promotion) {
 	m, err := model.Decode(w.Model)
-	if err == nil && (m.Name() != w.Name || m.Lookahead() != w.Lookahead) {
+	if err == nil && (!m.Called(w.Name) || m.Lookahead() != w.Lookahead) {
 		err = fmt.Errorf("its bytes are those of %s with a look-ahead of %d", m.Name(), m.Lookahead())
 	}
 	if err != nil {

@@ -137,9 +137,9 @@ func (a *Adapter) byHand(g *group, m *model.Model, meant func(*track) bool, kind
 	if a.cfg.Mode == Auto {
 		g.trial = a.newProbation(g, m, before, keyed(a.cfg.Seed, g.name, g.clock), switched[0].regime(), g.clock, switched)
 	}
-	at := g.clock
+	a.noted = append(a.noted, record{Action: action, Series: g.name, Model: m.Name(), Before: before.Name(), At: g.clock, Why: why, By: manual})
 	a.pushQuick(func() {
-		a.audit(record{Action: action, Series: g.name, Model: m.Name(), Before: before.Name(), At: at, Why: why, By: manual})
+		a.auditNoted()
 		a.save(g)
 		a.ask(switched, to)
 	})

@@ -154,7 +154,8 @@ func (b *builder) stream(s *config.Stream) (pipeline.StreamConfig, error) {
 		return pipeline.StreamConfig{}, err
 	}
 	out := pipeline.StreamConfig{Engine: e, Sinks: s.Sinks, StateDir: filepath.Join(dir, "state"), NoData: s.Source.NoData,
-		About: pipeline.About{Scope: s.Model.Scope, FalseAlarms: s.Drift.FalseAlarms.Text, Adapt: s.Adapt.Mode}}
+		OneLog: s.Source.Type != config.Kafka,
+		About:  pipeline.About{Scope: s.Model.Scope, FalseAlarms: s.Drift.FalseAlarms.Text, Adapt: s.Adapt.Mode}}
 	for _, c := range channels {
 		out.About.Units = append(out.About.Units, c.Unit)
 	}

@@ -335,7 +335,7 @@ func (d *doctor) kafkaWrite(ctx context.Context, client *kafkaconn.Client, subje
 	d.result(subject, "write", err, "give the user the right to write the topic", name+" may be written")
 }
 
-// stream looks at the files that a stream reads.
+// stream looks at the files that a stream reads, and at its state.
 func (d *doctor) stream(s *config.Stream) {
 	subject := "streams." + s.Name
 	if s.Source.Type == config.File && s.Source.Path != "-" {
@@ -350,6 +350,11 @@ func (d *doctor) stream(s *config.Stream) {
 		if d.result(subject, "model", err, "mend model.use: it names a file ending in .quell or .onnx", s.Model.Use+" can be read") && s.Adapt.Mode != "off" && cannotLearn(m) != "" {
 			d.say(subject, "model", FindingWarn, "set adapt.mode: off", "%s", cannotLearn(m))
 		}
+	}
+	if text, err := otherChannels(d.b.cfg, s); err != nil {
+		d.say(subject, "state", FindingSkip, "", "what it was made with can't be told: %v", err)
+	} else if text != "" {
+		d.say(subject, "state", FindingWarn, "nothing, if the channels were changed on purpose; else put them back as they were, in their order", "%s", text)
 	}
 }
 

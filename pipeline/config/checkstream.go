@@ -258,7 +258,7 @@ func (d *document) checkIdle(w *Window, at string) {
 	}
 }
 
-var bankName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*@[0-9a-f]{6}$`)
+var bankName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*@([0-9a-f]{6}|[0-9a-f]{16})$`)
 
 func (d *document) checkModel(s *Stream, at string) {
 	m := &s.Model

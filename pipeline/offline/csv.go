@@ -69,8 +69,9 @@ func checkHeader(time []string, series string, channels []string) error {
 }
 
 // appendValues appends the columns behind time and series, with the line's end.
-// h is the record of the row's slot, nil where there is none.
-func appendValues(dst []byte, cells []cell, h *held) []byte {
+// h is the record of the row's slot, nil where there is none; score has the latest one's
+// score.
+func appendValues(dst []byte, cells []cell, h *held, score *written) []byte {
 	for i := range cells {
 		c := &cells[i]
 		if c.missing == ingest.Present && !c.absent {
@@ -86,7 +87,7 @@ func appendValues(dst []byte, cells []cell, h *held) []byte {
 		dst = append(dst, ',')
 	}
 	if h != nil {
-		dst = appendNumber(dst, h.score)
+		dst = score.append(dst, h.score)
 		dst = append(dst, ',')
 		dst = append(dst, h.drift...)
 	} else {
@@ -158,6 +159,21 @@ func appendNumber(dst []byte, v float64) []byte {
 		return dst
 	}
 	return sink.AppendFloat(dst, v)
+}
+
+// written is a number and its text: the score is the same for as many rows as a hop has.
+type written struct {
+	known bool
+	bits  uint64 // of the number
+	text  []byte
+}
+
+// append is appendNumber.
+func (w *written) append(dst []byte, v float64) []byte {
+	if bits := math.Float64bits(v); !w.known || bits != w.bits {
+		*w = written{true, bits, appendNumber(w.text[:0], v)}
+	}
+	return append(dst, w.text...)
 }
 
 // appendCell appends text as it is, quoted as in RFC 4180 where it must be.

@@ -97,6 +97,8 @@ type denoiser struct {
 
 	rep Report // what is counted as rows and records come
 
+	score written // of the record before
+
 	samples []ingest.Sample
 	owned   []bool // scratch of settle
 }
@@ -341,7 +343,7 @@ func (d *denoiser) emit(s *series, h *held) {
 
 // settle completes a row's line. h is nil where it has no slot.
 func (d *denoiser) settle(r *row, h *held) {
-	r.line = appendValues(r.line, r.cells, h)
+	r.line = appendValues(r.line, r.cells, h, &d.score)
 	r.done = true
 }
 

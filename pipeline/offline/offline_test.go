@@ -506,3 +506,15 @@ func TestSpill(t *testing.T) {
 		t.Errorf("left behind: %v %v", left, err)
 	}
 }
+
+// A number that is written again is written as it was, and not where another one is.
+func TestWritten(t *testing.T) {
+	var w written
+	var got, want []byte
+	for _, v := range []float64{0, math.Copysign(0, -1), 0, 1.5, 1.5, math.NaN(), math.NaN(), 1e300, math.Inf(1), -2} {
+		got, want = append(w.append(got, v), ' '), append(appendNumber(want, v), ' ')
+	}
+	if string(got) != string(want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -47,9 +47,10 @@ type store struct {
 	disk *memfs.FS
 	rng  *rand.Rand
 	s    *Stream
-	may  []truth // what may be found: one where nothing is under way
+	may  []truth // what may be found: what is durable, and what failed since
 	n    int
-	part int // bytes of a frame
+	owed [2]*owed // the checkpoint and the switch that failed and are tried again
+	part int      // bytes of a frame
 }
 
 // open opens the store, which must hold something that it may.
@@ -65,23 +66,40 @@ func (r *store) open(t rapid.TB) {
 		t.Fatalf("restored head %d, series %v, %d switches; may be %+v", snap.Heads["p/0"], snap.Series["p/0"], len(snap.Switches), r.may)
 	}
 	s.part = int64(r.part)
-	r.s, r.may = s, []truth{r.may[i]}
+	r.s, r.may, r.owed = s, []truth{r.may[i]}, [2]*owed{}
 }
 
-// write does a transaction that leads to another truth. Where it fails the process
-// ends, as the pipeline does.
-func (r *store) write(t rapid.TB, next truth, do func() error) {
+// owed is a transaction: what it does, and what it makes of a truth.
+type owed struct {
+	do   func() error
+	then func(truth) truth
+}
+
+const (
+	aPoint = iota
+	aSwitch
+)
+
+// write does a transaction. Where it fails the process ends, or tries the same
+// again later; a switch may be decided while a checkpoint is owed, and the other way round.
+func (r *store) write(t rapid.TB, kind int, w *owed) {
 	t.Helper()
-	err := do()
-	switch {
+	err := w.do()
+	r.owed[kind] = nil
+	switch next := w.then(r.may[0]); {
 	case err == nil:
 		r.may = []truth{next}
 	case errors.Is(err, memfs.ErrDisk):
 		r.may = append(r.may, next)
-		if r.rng.IntN(2) == 0 {
+		switch r.rng.IntN(3) {
+		case 0:
 			r.disk.Crash(r.rng)
+			r.open(t)
+		case 1:
+			r.open(t)
+		case 2:
+			r.owed[kind] = w
 		}
-		r.open(t)
 	default:
 		t.Fatal(err)
 	}
@@ -89,6 +107,11 @@ func (r *store) write(t rapid.TB, next truth, do func() error) {
 
 func (r *store) checkpoint(t rapid.TB) {
 	t.Helper()
+	if w := r.owed[aPoint]; w != nil {
+		r.write(t, aPoint, w)
+		return
+	}
+	held := len(r.may[0].switches) // by the checkpoint; later ones are still to be obeyed
 	next := r.may[0].clone()
 	next.head++
 	next.switches = nil
@@ -108,15 +131,37 @@ func (r *store) checkpoint(t rapid.TB) {
 		next.series[name] = fmt.Sprintf("%d-%0*d", r.n, r.rng.IntN(300), 7)
 		c.Entries = append(c.Entries, entry(name, next.series[name]))
 	}
+	then := func(m truth) truth {
+		at := next.clone()
+		at.switches = slices.Clone(m.switches[held:])
+		return at
+	}
 	if !full {
-		r.write(t, next, func() error { return r.s.Change(c) })
+		r.write(t, aPoint, &owed{func() error { return r.s.Change(c) }, then})
 		return
 	}
 	c.Entries = nil
 	for name, state := range next.series {
 		c.Entries = append(c.Entries, entry(name, state))
 	}
-	r.write(t, next, func() error { return r.s.Full(c) })
+	r.write(t, aPoint, &owed{func() error { return r.s.Full(c) }, then})
+}
+
+func (r *store) decide(t rapid.TB) {
+	if r.s.delta == nil {
+		return
+	}
+	w := r.owed[aSwitch]
+	if w == nil {
+		r.n++
+		name := fmt.Sprint("switch ", r.n)
+		w = &owed{func() error { return r.s.Decide(Switch{Part: "p/0", Series: "s0", Data: []byte(name)}) }, func(m truth) truth {
+			m = m.clone()
+			m.switches = append(m.switches, name)
+			return m
+		}}
+	}
+	r.write(t, aSwitch, w)
 }
 
 // TestCrash plays checkpoints and switches, disk errors, killed processes and power
@@ -130,20 +175,12 @@ func TestCrash(t *testing.T) {
 		r.open(t)
 		t.Repeat(map[string]func(*rapid.T){
 			"checkpoint": func(t *rapid.T) { r.checkpoint(t) },
-			"switch": func(t *rapid.T) {
-				if r.s.delta == nil {
-					return
-				}
-				r.n++
-				next := r.may[0].clone()
-				next.switches = append(next.switches, fmt.Sprint("switch ", r.n))
-				r.write(t, next, func() error {
-					return r.s.Decide(Switch{Part: "p/0", Series: "s0", Data: []byte(next.switches[len(next.switches)-1])})
-				})
+			"switch":     func(t *rapid.T) { r.decide(t) },
+			"disk full":  func(*rapid.T) { r.disk.Space = rng.IntN(600) },
+			"disk errors": func(*rapid.T) {
+				r.disk.FailSyncs, r.disk.FailTrunc, r.disk.FailDir = rng.IntN(3), rng.IntN(2), rng.IntN(4)
 			},
-			"disk full":   func(*rapid.T) { r.disk.Space = rng.IntN(600) },
-			"disk errors": func(*rapid.T) { r.disk.FailSyncs, r.disk.FailTrunc = rng.IntN(3), rng.IntN(2) },
-			"room":        func(*rapid.T) { r.disk.Mend() },
+			"room": func(*rapid.T) { r.disk.Mend() },
 			"power failure": func(t *rapid.T) {
 				r.disk.Crash(rng)
 				r.open(t)

@@ -84,16 +84,13 @@ func numbered(payload []byte, n int) bool {
 	return len(payload) >= 9 && binary.LittleEndian.Uint64(payload[1:]) == uint64(n)
 }
 
-// closes says that a frame of this kind is the last one of a transaction.
-func closes(kind byte) bool { return kind == kindChange || kind == kindSwitch || kind == kindLast }
-
 // applyFull takes over what a full file holds.
 func (snap *Snapshot) applyFull(raw []byte) error {
 	body, one := bytes.CutPrefix(raw, []byte(magic))
 	if !one {
 		var several bool
 		if body, several = bytes.CutPrefix(raw, []byte(magicParts)); !several {
-			return fmt.Errorf("%w: not a checkpoint of this version", ErrCorrupt)
+			return unknownMagic(raw)
 		}
 	}
 	payloads, rest, ok := transaction(body)
@@ -109,6 +106,19 @@ func (snap *Snapshot) applyFull(raw []byte) error {
 		}
 	}
 	return nil
+}
+
+// unknownMagic tells a file of a newer version from one that is damaged: in the latter all
+// but the number of the version is as it should be.
+func unknownMagic(raw []byte) error {
+	body, ours := bytes.CutPrefix(raw, []byte(magic[:len(magic)-1]))
+	if !ours || len(body) == 0 {
+		return fmt.Errorf("%w: not a checkpoint", ErrCorrupt)
+	}
+	if _, rest, ok := transaction(body[1:]); ok && len(rest) == 0 {
+		return fmt.Errorf("%w: the number of its version", ErrCorrupt)
+	}
+	return fmt.Errorf("it begins with %q: %w", raw[:len(magic)], ErrNewer)
 }
 
 // applyEntries takes over the states of series.

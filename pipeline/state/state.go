@@ -14,6 +14,7 @@ import (
 	"hash/crc32"
 	"io/fs"
 	"log/slog"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -25,6 +26,10 @@ import (
 
 // ErrCorrupt is wrapped by errors about files that can't be what was written.
 var ErrCorrupt = errors.New("corrupt")
+
+// ErrNewer is wrapped by errors about files that a newer version of Quell wrote. They are
+// whole, and are left as they are.
+var ErrNewer = errors.New("written by a newer version of Quell: run that one, or move the stream's folder away to start anew")
 
 // Entry is the state of one series.
 type Entry struct {
@@ -88,6 +93,8 @@ type Stream struct {
 	buf     []byte   // of writeChange
 	part    int64    // about the most bytes that go into a frame of several
 	most    int64    // bytes of the largest frame that can be read again
+	owed    error    // why a full checkpoint failed that may be there all the same
+	torn    bool     // the delta file may end with a part of a frame
 }
 
 const (
@@ -104,7 +111,8 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Open opens the store of a stream in dir, which it creates, and returns the
-// newest snapshot in it.
+// newest snapshot in it. What is damaged is set aside, and the log says so; an error that
+// wraps ErrNewer says that nothing was touched.
 func Open(dir string, log *slog.Logger) (*Stream, *Snapshot, error) {
 	return openIn(fsys.OS{}, dir, log)
 }
@@ -170,10 +178,6 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("state: %w", err)
 	}
-	snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
-	if err := snap.applyFull(raw); err != nil {
-		return nil, fmt.Errorf("state: %s: %w", path, err)
-	}
 	delta := s.deltaPath(gen)
 	f, err := s.openDelta(delta)
 	if err != nil {
@@ -183,22 +187,13 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("state: %w", err), f.Close())
 	}
-	left := changes
-	for len(left) > 0 {
-		payloads, rest, ok := transaction(left)
-		if !ok {
-			break
-		}
-		for _, payload := range payloads {
-			if err := snap.apply(payload); err != nil {
-				return nil, errors.Join(fmt.Errorf("state: %s: %w", delta, err), f.Close())
-			}
-		}
-		left = rest
+	snap, left, bad, err := restored(raw, changes)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("state: %s: %w", path, err), f.Close())
 	}
 	size := int64(len(changes) - len(left))
 	if len(left) > 0 {
-		if wholeFrameIn(left[1:]) {
+		if found, _ := findClosing(left[1:]); found || bad != nil {
 			// Damage in the middle: whole transactions follow, and applying them
 			// without the broken one would mix two points in time. What was
 			// applied so far is a true earlier checkpoint; the file is kept.
@@ -206,7 +201,7 @@ func (s *Stream) load(gen uint64) (*Snapshot, error) {
 				return nil, errors.Join(err, f.Close())
 			}
 			s.log.Error("the changes since the last full checkpoint are damaged in the middle: going back to the point before the damage; the file was copied aside",
-				"file", delta, "at", size)
+				"file", delta, "at", size, "err", bad)
 		} else {
 			s.log.Warn("cut off a torn transaction that was never acknowledged", "file", delta, "bytes", len(left))
 		}
@@ -251,12 +246,86 @@ func (s *Stream) keepCopy(path string, data []byte) error {
 	return nil
 }
 
-// wholeFrameIn says that a valid frame that closes a transaction starts somewhere in b.
-func wholeFrameIn(b []byte) bool {
-	for i := range b {
-		if payload, _, ok := frame(b[i:]); ok && len(payload) > 0 && closes(payload[0]) {
-			return true
+// restored returns what a full file and the changes since hold, and what is left of those
+// from a transaction on that is cut short or damaged, or can't be read, for which bad says
+// why. It returns an error if the full file is corrupt, or either is of a newer version.
+func restored(full, changes []byte) (snap *Snapshot, left []byte, bad, err error) {
+	for most := math.MaxInt; ; {
+		snap = &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
+		if err := snap.applyFull(full); err != nil {
+			return nil, nil, nil, err
 		}
+		n, rest, err := snap.follow(changes, most)
+		switch {
+		case err == nil:
+			return snap, rest, bad, nil
+		case errors.Is(err, ErrNewer):
+			return nil, nil, nil, err
+		}
+		most, bad = n, err // once more, without what was taken of that transaction
+	}
+}
+
+// follow takes over so many transactions of changes at most, as long as they are whole. It
+// returns how many they were and what is left; with an error the snapshot has a part of
+// the next one.
+func (snap *Snapshot) follow(changes []byte, most int) (n int, left []byte, err error) {
+	for left = changes; len(left) > 0 && n < most; n++ {
+		payloads, rest, ok := transaction(left)
+		if !ok {
+			break
+		}
+		for _, payload := range payloads {
+			if err := snap.apply(payload); err != nil {
+				return n, left, err
+			}
+		}
+		left = rest
+	}
+	return n, left, nil
+}
+
+// A checksum is computed of what looks like a frame. So many times the bytes of a torn tail
+// may be summed for that, and some; a tail of numbers takes less than one of them.
+const (
+	sumsPerByte = 16
+	sumsMore    = 1 << 20
+)
+
+// findClosing says whether a valid frame that closes a transaction starts somewhere in b, or
+// finding out took too long, and how many bytes were summed for it.
+func findClosing(b []byte) (found bool, summed int64) {
+	for most, i := int64(len(b))*sumsPerByte+sumsMore, 0; i < len(b); i++ {
+		if !mayClose(b[i:]) {
+			continue
+		}
+		if summed += int64(binary.LittleEndian.Uint32(b[i:])); summed > most {
+			return true, summed
+		}
+		if _, _, ok := frame(b[i:]); ok {
+			return true, summed
+		}
+	}
+	return false, summed
+}
+
+// mayClose says that b may begin with a frame that closes a transaction, by all but its
+// checksum: it is there whole, and behind its kind comes a number that it may have there.
+func mayClose(b []byte) bool {
+	if len(b) < 8+9 {
+		return false
+	}
+	n, number := uint64(binary.LittleEndian.Uint32(b)), binary.LittleEndian.Uint64(b[9:])
+	if n < 9 || n > maxFrame || n > uint64(len(b)-8) {
+		return false
+	}
+	switch b[8] {
+	case kindChange: // heads
+		return number <= n/field
+	case kindLast: // parts
+		return number <= math.MaxInt32
+	case kindSwitch: // switches so far
+		return number <= 1<<40
 	}
 	return false
 }
@@ -295,7 +364,9 @@ func (snap *Snapshot) apply(payload []byte) error {
 			snap.Heads[part] = next
 		}
 		snap.applyEntries(r)
-		snap.Extra = r.Bytes()
+		// Copied, as are switches: they are kept for longer than the states, and with a
+		// part of the file all of it would stay in memory.
+		snap.Extra = slices.Clone(r.Bytes())
 		snap.decided = r.U64()
 		// The states hold the switches decided before the checkpoint was taken;
 		// one decided while it was being written is still to be obeyed.
@@ -304,9 +375,9 @@ func (snap *Snapshot) apply(payload []byte) error {
 		r.U64()
 		snap.applyEntries(r)
 	case kindSwitch:
-		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: r.Bytes()})
+		snap.Switches = append(snap.Switches, Switch{number: r.U64(), Part: r.String(), Series: r.String(), Data: slices.Clone(r.Bytes())})
 	default:
-		return fmt.Errorf("%w: unknown kind of transaction %d: it was written by a newer version", ErrCorrupt, kind)
+		return fmt.Errorf("transaction of kind %d: %w", kind, ErrNewer)
 	}
 	if err := r.Err(); err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
@@ -320,7 +391,8 @@ func (s *Stream) WantsFull() bool { return s.delta == nil || s.size > 2*s.full+8
 
 // Full writes a checkpoint of everything and starts a new generation. Files of
 // the generation before the previous one are removed. It returns once the
-// checkpoint is durable.
+// checkpoint is durable. After an error no other checkpoint may follow before the same
+// one was written; Decide may be called, and fails where it would not be found.
 func (s *Stream) Full(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
@@ -346,8 +418,12 @@ func (s *Stream) Full(c Checkpoint) error {
 		return err
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("state: %w", err), f.Close())
+		// Its name may be there: what the present generation took from here on would
+		// not be found.
+		s.owed = fmt.Errorf("state: %w", err)
+		return errors.Join(s.owed, f.Close())
 	}
+	s.owed, s.torn = nil, false
 	var closeErr error
 	if s.delta != nil {
 		closeErr = s.delta.Close()
@@ -373,6 +449,9 @@ func (s *Stream) Change(c Checkpoint) error {
 	if err := s.fits(&c); err != nil {
 		return err
 	}
+	if err := s.mend(); err != nil {
+		return err
+	}
 	s.forget(c.Decided)
 	n, err := s.writeChange(s.delta, s.size, &c, false)
 	return s.durable(n, err)
@@ -382,6 +461,9 @@ func (s *Stream) Change(c Checkpoint) error {
 func (s *Stream) Decide(sw Switch) error {
 	if s.delta == nil {
 		return errors.New("state: a switch needs a checkpoint before it")
+	}
+	if err := s.mend(); err != nil {
+		return err
 	}
 	sw.number = s.decided + 1
 	b := appendSwitch(nil, sw)
@@ -424,11 +506,27 @@ func (s *Stream) durable(n int64, err error) error {
 	return nil
 }
 
+// mend has the delta file end with a whole frame after a write that failed. It returns
+// an error where that can't be, or where a full checkpoint is owed.
+func (s *Stream) mend() error {
+	if s.owed != nil {
+		return s.owed
+	}
+	if s.torn {
+		if err := s.delta.Truncate(s.size); err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		s.torn = false
+	}
+	return nil
+}
+
 // undo cuts a partly written frame off, so that a later one can follow when
 // the disk has room again.
 func (s *Stream) undo(cause error) error {
 	err := fmt.Errorf("state: write checkpoint %s: %w", s.deltaPath(s.gen), cause)
 	if terr := s.delta.Truncate(s.size); terr != nil {
+		s.torn = true
 		return errors.Join(err, terr)
 	}
 	return err

@@ -2,10 +2,12 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -16,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/quell-stream/quell/internal/fuzztest"
+	"github.com/quell-stream/quell/internal/wire"
 )
 
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
@@ -161,6 +164,124 @@ func TestDamageInTheMiddleOfTheChanges(t *testing.T) {
 	}
 }
 
+// TestUnreadableChange: changes whose checksum is right and that can't be read cost what
+// comes from them on, not the full file.
+func TestUnreadableChange(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(1, entry("a", "one"))))
+	check(t, s.Change(point(2, entry("a", "two"))))
+	delta := s.deltaPath(s.gen)
+	check(t, s.Close())
+	b, err := os.ReadFile(delta)
+	check(t, err)
+	from := len(b)
+	b = append(b, 0, 0, 0, 0, 0, 0, 0, 0)
+	b = wire.U64(wire.U8(b, kindChange), 0)                  // no heads
+	b = wire.String(wire.String(wire.U64(b, 2), "p/0"), "a") // one series of two
+	b = wire.Bytes(wire.Bool(b, false), bytes.Repeat([]byte("bad"), 20))
+	closeFrame(b, from)
+	check(t, os.WriteFile(delta, b, 0o600))
+	s, snap := open(t, dir)
+	if snap.Heads["p/0"] != 2 || string(snap.Series["p/0"]["a"]) != "two" {
+		t.Errorf("restored %+v, want what came before", snap)
+	}
+	check(t, s.Change(point(3, entry("a", "three"))))
+	check(t, s.Close())
+	if kept, err := os.ReadFile(delta + ".corrupt"); err != nil || !bytes.Equal(kept, b) {
+		t.Errorf("the changes were not kept: %v", err)
+	}
+	if s, snap = open(t, dir); snap.Heads["p/0"] != 3 {
+		t.Errorf("restored %+v, want what came after", snap)
+	}
+	check(t, s.Close())
+}
+
+// TestNewerIsRefused: files of a newer version are refused and left as they are; a file
+// whose version alone is damaged is set aside.
+func TestNewerIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		spoil func(full, delta []byte) (newFull, newDelta []byte)
+		want  error
+	}{
+		{"kind", func(full, delta []byte) ([]byte, []byte) {
+			delta = append(delta, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1, 2, 3)
+			closeFrame(delta, len(delta)-12)
+			return full, delta
+		}, ErrNewer},
+		{"file", func(full, delta []byte) ([]byte, []byte) { return []byte("QUELLST3 and what that may be"), delta }, ErrNewer},
+		{"flipped", func(full, delta []byte) ([]byte, []byte) { full[7] ^= 2; return full, delta }, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			s, _ := open(t, dir)
+			check(t, s.Full(point(1, entry("a", "one"))))
+			check(t, s.Full(point(2, entry("a", "two"))))
+			check(t, s.Change(point(3, entry("a", "three"))))
+			paths := []string{s.fullPath(s.gen), s.deltaPath(s.gen)}
+			check(t, s.Close())
+			var was [2][]byte
+			for i, p := range paths {
+				b, err := os.ReadFile(p)
+				check(t, err)
+				was[i] = b
+			}
+			was[0], was[1] = c.spoil(was[0], was[1])
+			for i, p := range paths {
+				check(t, os.WriteFile(p, was[i], 0o600))
+			}
+			s, snap, err := Open(dir, quiet)
+			if !errors.Is(err, c.want) {
+				t.Fatalf("error %v, want %v", err, c.want)
+			}
+			if c.want == nil {
+				if snap.Heads["p/0"] != 1 {
+					t.Errorf("restored %+v, want the generation before", snap)
+				}
+				check(t, s.Close())
+				return
+			}
+			for i, p := range paths {
+				if b, err := os.ReadFile(p); err != nil || !bytes.Equal(b, was[i]) {
+					t.Errorf("%s was touched: %v", p, err)
+				}
+			}
+		})
+	}
+}
+
+// TestFindClosing: whether whole frames follow a torn one is known after about one look at
+// its bytes, whatever numbers they are.
+func TestFindClosing(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for name, next := range map[string]func() uint64{
+		"floats": func() uint64 { return math.Float64bits(rng.NormFloat64()*10 + 20) },
+		"counts": func() uint64 { return rng.Uint64N(5000) },
+		"singles": func() uint64 {
+			return uint64(math.Float32bits(float32(rng.NormFloat64())))<<32 | uint64(rng.Uint32N(4))
+		},
+		"zeros": func() uint64 { return 0 },
+	} {
+		b := make([]byte, 0, 4<<20)
+		for len(b) < cap(b) {
+			b = binary.LittleEndian.AppendUint64(b, next())
+		}
+		if found, summed := findClosing(b); found || summed > int64(len(b)) {
+			t.Errorf("%s: %v, %d bytes of %d summed", name, found, summed, len(b))
+		}
+		b = appendSwitch(b, Switch{number: 1 << 33, Part: "p", Series: "a"})
+		if found, _ := findClosing(b); !found {
+			t.Errorf("%s: the frame behind it was not found", name)
+		}
+	}
+	// What could take for ever ends, and is taken for damage.
+	b := bytes.Repeat([]byte{0, 0, 16, 0, 0, 0, 0, 0, kindSwitch, 0, 0, 0, 0, 0, 0, 0, 0}, 1<<18)
+	if found, summed := findClosing(b); !found || summed > int64(len(b))*(sumsPerByte+1)+2*sumsMore {
+		t.Errorf("%v, %d bytes of %d summed", found, summed, len(b))
+	}
+}
+
 // TestSwitches decides while a checkpoint is on its way: the checkpoint, taken
 // before, must not swallow the decision, be it a change or a full one.
 func TestSwitches(t *testing.T) {
@@ -193,6 +314,31 @@ func TestSwitches(t *testing.T) {
 	}
 }
 
+// TestKeptIsCopied: what is kept behind the start is no part of the memory that a file was
+// read into, which would stay as long.
+func TestKeptIsCopied(t *testing.T) {
+	dir := t.TempDir()
+	s, _ := open(t, dir)
+	check(t, s.Full(point(1, entry("a", "a1"))))
+	check(t, s.Change(point(2, entry("a", "a2"))))
+	check(t, s.Decide(Switch{Part: "p/0", Series: "a", Data: []byte("first")}))
+	raw, err := os.ReadFile(s.deltaPath(1))
+	check(t, err)
+	snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
+	for left := raw; len(left) > 0; {
+		payload, rest, ok := frame(left)
+		if !ok {
+			t.Fatal("not a frame")
+		}
+		check(t, snap.apply(payload))
+		left = rest
+	}
+	clear(raw)
+	if len(snap.Switches) != 1 || string(snap.Switches[0].Data) != "first" || !bytes.Equal(snap.Extra, []byte{2}) {
+		t.Errorf("%+v of %v after the file's memory was used for something else", snap.Switches, snap.Extra)
+	}
+}
+
 func TestLockIsExclusive(t *testing.T) {
 	dir := t.TempDir()
 	release, err := Lock(dir)
@@ -217,7 +363,7 @@ func FuzzSnapshot(f *testing.F) {
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		snap := &Snapshot{Heads: map[string]int64{}, Series: map[string]map[string][]byte{}}
 		fuzztest.Bounded(t, len(payload), 200, 1<<20, func() {
-			if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) {
+			if err := snap.apply(payload); err != nil && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) {
 				t.Errorf("unexpected error %v", err)
 			}
 		})

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/quell-stream/quell/internal/atomicfile"
 	"github.com/quell-stream/quell/sink"
 )
 
@@ -77,9 +78,10 @@ type Sink struct {
 	f     *os.File
 	buf   []byte // encoded, not yet written
 	line  []byte
-	size  int64 // durable bytes of f, or unknownSize
-	first int64 // event time of the file's first item, valid where hasFirst
-	seq   int   // number of the newest rotated file
+	size  int64       // durable bytes of f, or unknownSize
+	info  os.FileInfo // which file size is of
+	first int64       // event time of the file's first item, valid where hasFirst
+	seq   int         // number of the newest rotated file
 
 	hasFirst bool
 	dirty    bool   // a write failed: f may hold more than size bytes, or be closed
@@ -113,7 +115,7 @@ func (s *Sink) Open(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("file: open %s: %w", s.cfg.Path, err)
 	}
-	if err := os.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
+	if err := atomicfile.MkdirAll(filepath.Dir(s.cfg.Path), 0o750); err != nil {
 		return fmt.Errorf("file: %w", err)
 	}
 	s.size = unknownSize

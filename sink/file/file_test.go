@@ -200,6 +200,29 @@ func TestSomeoneElseRotates(t *testing.T) {
 	}
 }
 
+// TestReplacedAfterFailure: a write fails half-way, and before it is tried again another
+// file is put in place: nothing is taken from that, and nothing is left in the one that was
+// moved away.
+func TestReplacedAfterFailure(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "out.jsonl")
+	s := open(t, Config{Path: path})
+	items := sinktest.Items(0, 2)
+	write(t, s, items[:1])
+	first, other := string(items[0].JSON)+"\n", strings.Repeat(`{"other":true}`+"\n", 100)
+	if _, err := s.f.WriteString(`{"half":`); err != nil {
+		t.Fatal(err)
+	}
+	s.dirty = true // as flush leaves it
+	must(t, os.Rename(path, path+".1"), os.WriteFile(path, []byte(other), 0o600))
+	write(t, s, items[1:])
+	if got, want := read(t, path), other+string(items[1].JSON)+"\n"; got != want {
+		t.Errorf("%d bytes are left, want %d", len(got), len(want))
+	}
+	if got := read(t, path+".1"); got != first {
+		t.Errorf("moved away: %q, want %q", got, first)
+	}
+}
+
 func TestKeepAndGzip(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "out.jsonl")
 	cfg := Config{Path: path, MaxBytes: 1, Keep: 3, Gzip: true}

@@ -9,9 +9,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
 )
 
 // moved says that the path no longer names the open file, because something
@@ -35,6 +36,12 @@ const unknownSize = -1
 func (s *Sink) reopen() error {
 	s.dirty = true
 	if s.f != nil {
+		if s.size != unknownSize && s.moved() {
+			// What it holds beyond its durable size goes into another file now.
+			if err := s.f.Truncate(s.size); err != nil {
+				s.log.Warn("the file was moved after a write failed, and may hold a part of what is written again", "err", err)
+			}
+		}
 		// What it holds beyond its durable size is about to be written again:
 		// an error here says nothing new.
 		if err := s.f.Close(); err != nil {
@@ -62,7 +69,7 @@ func (s *Sink) take(f *os.File) error {
 		return fmt.Errorf("%s is not a regular file", f.Name())
 	}
 	size := info.Size()
-	if s.size != unknownSize && s.size < size {
+	if s.size != unknownSize && s.size < size && os.SameFile(s.info, info) {
 		if err := f.Truncate(s.size); err != nil {
 			return err
 		}
@@ -74,10 +81,10 @@ func (s *Sink) take(f *os.File) error {
 	if err := f.Sync(); err != nil {
 		return err
 	}
-	if err := syncDir(filepath.Dir(s.cfg.Path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(s.cfg.Path)); err != nil {
 		return err
 	}
-	s.size, s.header, s.hasFirst = size, "", false
+	s.size, s.info, s.header, s.hasFirst = size, info, "", false
 	if size > 0 {
 		return s.glance(f)
 	}
@@ -153,16 +160,4 @@ func (s *Sink) glance(f *os.File) error {
 		s.first, s.hasFirst = t.UnixNano(), true
 	}
 	return nil
-}
-
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // folders can't be synced there, and need not be
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

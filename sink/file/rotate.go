@@ -14,6 +14,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/quell-stream/quell/internal/atomicfile"
 )
 
 // rotate makes what was written durable, renames the file to the next number
@@ -211,7 +213,7 @@ func compress(ctx context.Context, path string, mode fs.FileMode) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(tmp))
 	}
-	if err := syncDir(filepath.Dir(path)); err != nil {
+	if err := atomicfile.SyncDir(filepath.Dir(path)); err != nil {
 		return err
 	}
 	return os.Remove(path)

@@ -10,7 +10,9 @@
 //
 // A queue is a log of package internal/seglog and a cursor, which says how far
 // the sink has come. The cursor is not synced: after a power failure items that
-// the sink has already may come again, identical and in order. Nothing that Push
+// the sink has already may come again, identical, and in order unless it left later parts
+// of what was not synced without earlier ones: those are told as damage, are given out,
+// and come again behind what fills the gap. Nothing that Push
 // called durable is lost but by Options.DropOldest and by a disk that gives back
 // other bytes than were written; both are counted. What a later version wrote is
 // kept for it: Take refuses it.

@@ -160,12 +160,12 @@ func TestWrites(t *testing.T) {
 	posted("replay/plant/unit-8/w3/include")
 	p.wait("it is included", `!document.querySelectorAll(".window")[3].classList.contains("excluded")`, 10*time.Second)
 	press("Promote here") // for this series alone
-	posted("models/tune@77ab01/promote?stream=plant&series=unit-8")
+	posted("models/tune@77ab0193ce5f2d60/promote?stream=plant&series=unit-8")
 	eval[string](p, `(location.hash = "#/models", "")`)
 	press("Promote")
-	posted("models/tune@77ab01/promote?stream=plant")
+	posted("models/tune@77ab0193ce5f2d60/promote?stream=plant")
 	press("Roll back")
-	posted("models/tune@77ab01/rollback?stream=plant")
+	posted("models/tune@77ab0193ce5f2d60/rollback?stream=plant")
 	p.clean(address)
 	posts := m.Posts()
 	if !slices.Equal(posts, want) {

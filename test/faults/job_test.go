@@ -4,6 +4,7 @@ package faults
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,12 +24,13 @@ import (
 // job is one configuration and the folder it is run in, by processes one after the
 // other.
 type job struct {
-	t      *testing.T
-	dir    string
-	config string
-	url    string   // of the HTTP listener
-	within []string // what the process is started with, such as nsenter
-	env    []string
+	t            *testing.T
+	dir          string
+	config       string
+	address, url string   // of the HTTP listener
+	within       []string // what the process is started with, such as nsenter
+	env          []string
+	bound        time.Duration // of waits for a start and an end; 0: patience
 
 	cmd    *exec.Cmd
 	stdout *bytes.Buffer
@@ -46,15 +48,8 @@ func newJob(t *testing.T, config string, pairs ...string) *job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	j := &job{t: t, dir: dir, config: filepath.Join(dir, "quell.yaml"), url: "http://" + harness.Address(port)}
-	pairs = append(pairs, "@DIR@", dir, "@HTTP@", harness.Address(port),
-		"@MQTTS@", harness.Address(lab.MQTTPort+1), "@MQTT@", harness.Address(lab.MQTTPort), "@MQTT_CA@", lab.MQTTCA,
-		"@KAFKAS@", harness.Address(lab.KafkaPort+1), "@KAFKA@", harness.Address(lab.KafkaPort), "@KAFKA_CA@", lab.KafkaCA)
-	// Twice, since what is put in may hold words itself.
-	r := strings.NewReplacer(pairs...)
-	if err := os.WriteFile(j.config, []byte(r.Replace(r.Replace(config))), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	j := &job{t: t, dir: dir, config: filepath.Join(dir, "quell.yaml"), address: harness.Address(port), url: "http://" + harness.Address(port)}
+	j.configure(config, pairs...)
 	t.Cleanup(func() {
 		if j.cmd != nil {
 			j.kill()
@@ -64,6 +59,20 @@ func newJob(t *testing.T, config string, pairs ...string) *job {
 		}
 	})
 	return j
+}
+
+// configure writes a configuration for the processes that are started from now on, with
+// the words of newJob.
+func (j *job) configure(config string, pairs ...string) {
+	j.t.Helper()
+	pairs = append(pairs[:len(pairs):len(pairs)], "@DIR@", j.dir, "@HTTP@", j.address,
+		"@MQTTS@", harness.Address(lab.MQTTPort+1), "@MQTT@", harness.Address(lab.MQTTPort), "@MQTT_CA@", lab.MQTTCA,
+		"@KAFKAS@", harness.Address(lab.KafkaPort+1), "@KAFKA@", harness.Address(lab.KafkaPort), "@KAFKA_CA@", lab.KafkaCA)
+	// Twice, since what is put in may hold words itself.
+	r := strings.NewReplacer(pairs...)
+	if err := os.WriteFile(j.config, []byte(r.Replace(r.Replace(config))), 0o600); err != nil {
+		j.t.Fatal(err)
+	}
 }
 
 func (j *job) logPath() string { return filepath.Join(j.dir, "stderr.log") }
@@ -98,7 +107,7 @@ func (j *job) startReady() { j.t.Helper(); j.start(); j.ready() }
 // ready waits until the process's source and sinks are up.
 func (j *job) ready() {
 	j.t.Helper()
-	j.until("quell is ready", j.isReady)
+	j.untilWithin(cmp.Or(j.bound, patience), "quell is ready", j.isReady)
 }
 
 func (j *job) isReady() bool {
@@ -165,10 +174,11 @@ func (j *job) ended() bool {
 // exit waits until the process has ended by itself and returns its exit code.
 func (j *job) exit() int {
 	j.t.Helper()
+	bound := cmp.Or(j.bound, patience)
 	select {
 	case <-j.done:
-	case <-time.After(patience):
-		j.t.Fatalf("quell did not end within %s", patience)
+	case <-time.After(bound):
+		j.t.Fatalf("quell did not end within %s", bound)
 	}
 	return j.cmd.ProcessState.ExitCode()
 }

@@ -5,8 +5,6 @@ package faults
 import (
 	"bytes"
 	"fmt"
-	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,14 +23,14 @@ connections:
   in: {type: mqtt, url: "mqtt://@MQTT@", client_id: soak}
 streams:
   many:
-    source: {connection: in, topics: ["soak/many/{series}"], journal_bytes: 64MiB, codec: {type: json, series: device, time: ts, time_unit: ms}}
+    source: @MANY@
     channels: [x]
     window: {rate_hz: @MANYHZ@, max_series: 20000}
     model: {use: base, lookahead: 8, scope: shared}
     adapt: {mode: auto, cpu_share: 0.1}
     sinks: [out]
   few:
-    source: {connection: in, topics: ["soak/few/{series}"], journal_bytes: 64MiB, codec: {type: json, series: device, time: ts, time_unit: ms}}
+    source: @FEW@
     channels: [x]
     window: {rate_hz: @FEWHZ@}
     model: {use: base, lookahead: 8}
@@ -58,7 +56,7 @@ func soakSetting(t *testing.T, name string, fallback int) int {
 		return fallback
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 {
+	if err != nil || n < 0 || n == 0 && name != "SOAK_PAST" {
 		t.Fatalf("%s=%s is no number", name, text)
 	}
 	return n
@@ -73,18 +71,20 @@ type look struct {
 }
 
 // TestSoak runs 10,000 series for half an hour, a day of their own time, or for
-// SOAK_MINUTES, SOAK_SERIES and SOAK_RATE samples a second.
+// SOAK_MINUTES, SOAK_SERIES and SOAK_RATE samples a second. They have a past of up to
+// SOAK_PAST samples each, so that what a series takes has been taken before.
 func TestSoak(t *testing.T) {
 	scenario(t, "soak")
 	length := time.Duration(soakSetting(t, "SOAK_MINUTES", 30)) * time.Minute
-	many, rate := soakSetting(t, "SOAK_SERIES", 10_000), soakSetting(t, "SOAK_RATE", 2500)
+	many, rate, past := soakSetting(t, "SOAK_SERIES", 10_000), soakSetting(t, "SOAK_RATE", 2500), soakSetting(t, "SOAK_PAST", 4500)
 	r := newRow(t, fmt.Sprintf("soak: %d series, %s of event time in %s", many+few, accelerated*length, length))
-	// The few take their share, what is left goes round the many.
-	fewRate := float64(few*accelerated) / fewStep.Seconds()
-	manyStep := time.Duration(float64(many*accelerated) / (float64(rate) - fewRate) * float64(time.Second)).Truncate(time.Millisecond)
-	j := newJob(t, soakConfig, "@MANYHZ@", fmt.Sprint(1/manyStep.Seconds()), "@FEWHZ@", fmt.Sprint(1/fewStep.Seconds()))
+	g := newSoakSignal(length, many, rate, past)
+	j := newJob(t, soakConfig, g.words(soakLive)...)
+	j.bound = 4 * patience // a checkpoint of gigabytes is read and written
+	if past > 0 {
+		grow(j, r, g)
+	}
 	j.startReady()
-	g := &soakSignal{began: time.Now().Add(-accelerated * length), manyStep: manyStep, many: many}
 	s := [2]*mqttSender{{topic: "soak/many"}, {topic: "soak/few"}}
 	var looks []look
 	began := time.Now()
@@ -113,11 +113,12 @@ func TestSoak(t *testing.T) {
 	took := time.Since(began)
 	sums := j.stopAll(r)
 	c := counts{sent: total}
-	for name, want := range map[string]int{"many": sent[0], "few": sent[1]} {
-		f := sums[name].Fates
-		got := int(f["raw"] + f["pending"])
+	for i := range g.kinds {
+		// What was before the soak is in the state, and counted on.
+		f := sums[g.kinds[i].name].Fates
+		got := int(f["raw"]+f["pending"]) - g.kinds[i].before()
 		c.received += got
-		c.lost += want - got
+		c.lost += sent[i] - got
 	}
 	r.add(1, c, j.peak)
 	told, err := os.ReadFile(filepath.Join(j.dir, "events.jsonl"))
@@ -126,7 +127,7 @@ func TestSoak(t *testing.T) {
 	}
 	kinds := func(kind string) int { return bytes.Count(told, fmt.Appendf(nil, `"kind":%q`, kind)) }
 	t.Logf("%d samples in %s: %.0f a second; of the few a sample each %s, of the many each %s; of the few %d drifts, %d fine-tunes, %d promotions",
-		total, took.Round(time.Second), float64(total)/took.Seconds(), fewStep, manyStep, kinds("drift.opened"), kinds("finetune.started"), kinds("model.promoted"))
+		total, took.Round(time.Second), float64(total)/took.Seconds(), fewStep, g.kinds[0].step, kinds("drift.opened"), kinds("finetune.started"), kinds("model.promoted"))
 	flat(t, r, looks, length >= 10*time.Minute)
 }
 
@@ -179,46 +180,4 @@ func mean(values []float64) float64 {
 		sum += v
 	}
 	return sum / float64(len(values))
-}
-
-// soakSignal is what the devices of a soak measure.
-type soakSignal struct {
-	began    time.Time
-	manyStep time.Duration
-	many     int
-	next     [2]int
-}
-
-// until returns what the many and the few have measured up to an event time since
-// the beginning.
-func (g *soakSignal) until(at time.Duration) (out [2][]sample) {
-	for i, c := range []struct {
-		name string
-		n    int
-		step time.Duration
-	}{{"m", g.many, g.manyStep}, {"f", few, fewStep}} {
-		// Series k measures k/n of a step after the first one, at times of its own grid.
-		for {
-			k, slot := g.next[i]%c.n, g.next[i]/c.n
-			due := time.Duration(slot)*c.step + c.step*time.Duration(k)/time.Duration(c.n)
-			if due > at {
-				break
-			}
-			ms := g.began.Add(time.Duration(slot) * c.step).UnixMilli()
-			out[i] = append(out[i], sample{fmt.Sprint(c.name, k), ms, g.value(i, k, slot)})
-			g.next[i]++
-		}
-	}
-	return out
-}
-
-func (g *soakSignal) value(kind, k, slot int) float64 {
-	rnd := rand.New(rand.NewPCG(uint64(k)<<1|uint64(kind), uint64(slot)))
-	period, noise := 15+float64(k%40), 0.1
-	if kind == 1 {
-		// Every 5,000 samples another noise, every 7,000 another process.
-		noise *= []float64{1, 3, 0.5}[(slot+700*k)/5000%3]
-		period *= []float64{1, 0.4, 1.7}[(slot+900*k)/7000%3]
-	}
-	return math.Round((math.Sin(2*math.Pi*float64(slot)/period)+noise*rnd.NormFloat64())*1e4) / 1e4
 }

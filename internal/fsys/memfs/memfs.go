@@ -31,6 +31,7 @@ type FS struct {
 	Space     int  // bytes that may still be written; negative: no bound
 	FailSyncs int  // how many of the next Syncs fail
 	FailTrunc int  // how many of the next Truncates fail
+	FailDir   int  // which of the next SyncDirs fails, counted from 1; 0: none
 	Reorder   bool // a crash may leave later writes without earlier ones, and any sectors of a write
 }
 
@@ -124,7 +125,7 @@ func (m *FS) Crash(rng *rand.Rand) {
 }
 
 // Mend makes the disk take everything again.
-func (m *FS) Mend() { m.Space, m.FailSyncs, m.FailTrunc = -1, 0, 0 }
+func (m *FS) Mend() { m.Space, m.FailSyncs, m.FailTrunc, m.FailDir = -1, 0, 0, 0 }
 
 // Clone returns a copy with all content durable.
 func (m *FS) Clone() *FS {
@@ -223,6 +224,11 @@ func (m *FS) Remove(path string) error {
 func (m *FS) SyncDir(string) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.FailDir > 0 {
+		if m.FailDir--; m.FailDir == 0 {
+			return ErrDisk
+		}
+	}
 	m.safe, m.pending = maps.Clone(m.names), nil
 	return nil
 }

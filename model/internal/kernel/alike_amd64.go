@@ -2,6 +2,8 @@
 
 package kernel
 
+import "math"
+
 // The kernels of alike_amd64.s (AVX2) compute what their generic twins say, the same
 // bits, for n values, a multiple of 8.
 
@@ -20,6 +22,7 @@ type exchangeWeighArgs struct {
 	a, b        [3]*float32
 	x, z        [3]float32 // z: the Y of a swap
 	base, scale float32
+	negligible  float32 // see there
 }
 
 //go:noescape
@@ -52,6 +55,15 @@ func distances(d, a, x []float32) {
 	distancesGeneric(d[n:], a[n:], x)
 }
 
+// negligible returns what d must be above to be of no weight for certain: 1/scale beyond
+// base, and by more than rounding can make of it on the way.
+func negligible(base, scale float32) float32 {
+	if !(scale > 0) {
+		return float32(math.Inf(1))
+	}
+	return float32(float64(base) + 1.001/float64(scale))
+}
+
 // exchangeWeigh returns how many values it has seen to.
 func exchangeWeigh(lanes *[4][8]float32, d []float32, swaps *[3]Swap, y []float32, base, scale float32) int {
 	n := len(d) &^ 7
@@ -61,7 +73,7 @@ func exchangeWeigh(lanes *[4][8]float32, d []float32, swaps *[3]Swap, y []float3
 	if level == levelGeneric || n == 0 {
 		return 0
 	}
-	a := exchangeWeighArgs{sums: lanes, d: &d[0], y: &y[:len(d)][0], n: n, base: base, scale: scale}
+	a := exchangeWeighArgs{sums: lanes, d: &d[0], y: &y[:len(d)][0], n: n, base: base, scale: scale, negligible: negligible(base, scale)}
 	for k := range swaps {
 		s := &swaps[k]
 		a.a[k], a.b[k], a.x[k], a.z[k] = &s.A[:len(d)][0], &s.B[:len(d)][0], s.X, s.Y

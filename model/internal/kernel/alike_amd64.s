@@ -73,8 +73,8 @@ loop:
 	VMULPS  Y1, Y7, Y7
 	VMAXPS  Y2, Y7, Y7
 	VMOVUPS alike_one<>+0(SB), Y8
+	VMINPS  Y8, Y7, Y7
 	VSUBPS  Y7, Y8, Y8
-	VMAXPS  Y2, Y8, Y8
 	VMULPS  Y8, Y8, Y8
 	VMULPS  Y8, Y8, Y8
 	VADDPS  Y8, Y3, Y3
@@ -97,72 +97,73 @@ loop:
 // func exchangeWeighAVX2(a *byte)
 // Requires: AVX
 TEXT ·exchangeWeighAVX2(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    8(AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    24(AX), BX
-	MOVQ    32(AX), SI
-	MOVQ    56(AX), DI
-	MOVQ    40(AX), R8
-	MOVQ    64(AX), R9
-	MOVQ    48(AX), R10
-	MOVQ    72(AX), R11
-	MOVQ    (AX), R12
-	VMOVUPS (R12), Y0
-	VMOVUPS 32(R12), Y1
-	VMOVUPS 64(R12), Y2
-	VMOVUPS 96(R12), Y3
-	VXORPS  Y4, Y4, Y4
-	XORQ    R13, R13
-
-loop:
-	VMOVUPS      (CX)(R13*4), Y5
-	VBROADCASTSS 80(AX), Y6
-	VBROADCASTSS 92(AX), Y7
-	VSUBPS       (SI)(R13*4), Y6, Y6
-	VSUBPS       (DI)(R13*4), Y7, Y7
-	VMULPS       Y6, Y6, Y6
-	VMULPS       Y7, Y7, Y7
-	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
+	MOVQ         a+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         24(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         64(AX), R9
+	MOVQ         48(AX), R10
+	MOVQ         72(AX), R11
+	MOVQ         (AX), R12
+	VMOVUPS      (R12), Y0
+	VMOVUPS      32(R12), Y1
+	VMOVUPS      64(R12), Y2
+	VMOVUPS      96(R12), Y3
+	VBROADCASTSS 80(AX), Y4
+	VBROADCASTSS 92(AX), Y5
 	VBROADCASTSS 84(AX), Y6
 	VBROADCASTSS 96(AX), Y7
-	VSUBPS       (R8)(R13*4), Y6, Y6
-	VSUBPS       (R9)(R13*4), Y7, Y7
-	VMULPS       Y6, Y6, Y6
-	VMULPS       Y7, Y7, Y7
-	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VBROADCASTSS 88(AX), Y6
-	VBROADCASTSS 100(AX), Y7
-	VSUBPS       (R10)(R13*4), Y6, Y6
-	VSUBPS       (R11)(R13*4), Y7, Y7
-	VMULPS       Y6, Y6, Y6
-	VMULPS       Y7, Y7, Y7
-	VSUBPS       Y7, Y6, Y6
-	VADDPS       Y6, Y5, Y5
-	VMOVUPS      Y5, (CX)(R13*4)
-	VBROADCASTSS 104(AX), Y6
-	VSUBPS       Y6, Y5, Y5
-	VBROADCASTSS 108(AX), Y6
-	VMULPS       Y6, Y5, Y5
-	VMAXPS       Y4, Y5, Y5
-	VMOVUPS      alike_one<>+0(SB), Y6
-	VSUBPS       Y5, Y6, Y6
-	VCMPPS       $0x0e, Y4, Y6, Y7
-	VMOVMSKPS    Y7, R14
+	VBROADCASTSS 88(AX), Y8
+	VBROADCASTSS 100(AX), Y9
+	VBROADCASTSS 112(AX), Y10
+	XORQ         R13, R13
+
+loop:
+	VMOVUPS      (CX)(R13*4), Y11
+	VSUBPS       (SI)(R13*4), Y4, Y12
+	VSUBPS       (DI)(R13*4), Y5, Y13
+	VMULPS       Y12, Y12, Y12
+	VMULPS       Y13, Y13, Y13
+	VSUBPS       Y13, Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	VSUBPS       (R8)(R13*4), Y6, Y12
+	VSUBPS       (R9)(R13*4), Y7, Y13
+	VMULPS       Y12, Y12, Y12
+	VMULPS       Y13, Y13, Y13
+	VSUBPS       Y13, Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	VSUBPS       (R10)(R13*4), Y8, Y12
+	VSUBPS       (R11)(R13*4), Y9, Y13
+	VMULPS       Y12, Y12, Y12
+	VMULPS       Y13, Y13, Y13
+	VSUBPS       Y13, Y12, Y12
+	VADDPS       Y12, Y11, Y11
+	VMOVUPS      Y11, (CX)(R13*4)
+	VCMPPS       $0x1a, Y10, Y11, Y12
+	VMOVMSKPS    Y12, R14
 	TESTL        R14, R14
 	JEQ          next
-	VMAXPS       Y4, Y6, Y6
-	VMULPS       Y6, Y6, Y6
-	VMULPS       Y6, Y6, Y6
-	VADDPS       Y6, Y0, Y0
-	VMULPS       Y6, Y6, Y7
-	VADDPS       Y7, Y1, Y1
-	VMULPS       (DX)(R13*4), Y6, Y7
-	VADDPS       Y7, Y2, Y2
-	VMULPS       Y5, Y6, Y7
-	VADDPS       Y7, Y3, Y3
+	VXORPS       Y12, Y12, Y12
+	VBROADCASTSS 104(AX), Y13
+	VSUBPS       Y13, Y11, Y11
+	VBROADCASTSS 108(AX), Y13
+	VMULPS       Y13, Y11, Y11
+	VMAXPS       Y12, Y11, Y11
+	VMOVUPS      alike_one<>+0(SB), Y12
+	VMINPS       Y12, Y11, Y11
+	VSUBPS       Y11, Y12, Y12
+	VMULPS       Y12, Y12, Y12
+	VMULPS       Y12, Y12, Y12
+	VADDPS       Y12, Y0, Y0
+	VMULPS       Y12, Y12, Y13
+	VADDPS       Y13, Y1, Y1
+	VMULPS       (DX)(R13*4), Y12, Y13
+	VADDPS       Y13, Y2, Y2
+	VMULPS       Y11, Y12, Y13
+	VADDPS       Y13, Y3, Y3
 
 next:
 	ADDQ    $+8, R13
@@ -178,79 +179,80 @@ next:
 // func exchangeWeighAVX512(a *byte)
 // Requires: AVX, AVX512DQ, AVX512F
 TEXT ·exchangeWeighAVX512(SB), NOSPLIT, $0-8
-	MOVQ    a+0(FP), AX
-	MOVQ    8(AX), CX
-	MOVQ    16(AX), DX
-	MOVQ    24(AX), BX
-	MOVQ    32(AX), SI
-	MOVQ    56(AX), DI
-	MOVQ    40(AX), R8
-	MOVQ    64(AX), R9
-	MOVQ    48(AX), R10
-	MOVQ    72(AX), R11
-	MOVQ    (AX), R12
-	VMOVUPS (R12), Y0
-	VMOVUPS 32(R12), Y1
-	VMOVUPS 64(R12), Y2
-	VMOVUPS 96(R12), Y3
-	VPXORD  Z4, Z4, Z4
-	XORQ    R13, R13
+	MOVQ         a+0(FP), AX
+	MOVQ         8(AX), CX
+	MOVQ         16(AX), DX
+	MOVQ         24(AX), BX
+	MOVQ         32(AX), SI
+	MOVQ         56(AX), DI
+	MOVQ         40(AX), R8
+	MOVQ         64(AX), R9
+	MOVQ         48(AX), R10
+	MOVQ         72(AX), R11
+	MOVQ         (AX), R12
+	VMOVUPS      (R12), Y0
+	VMOVUPS      32(R12), Y1
+	VMOVUPS      64(R12), Y2
+	VMOVUPS      96(R12), Y3
+	VBROADCASTSS 80(AX), Z4
+	VBROADCASTSS 92(AX), Z5
+	VBROADCASTSS 84(AX), Z6
+	VBROADCASTSS 96(AX), Z7
+	VBROADCASTSS 88(AX), Z8
+	VBROADCASTSS 100(AX), Z9
+	VBROADCASTSS 112(AX), Z10
+	XORQ         R13, R13
 
 loop:
-	VMOVUPS       (CX)(R13*4), Z5
-	VBROADCASTSS  80(AX), Z6
-	VBROADCASTSS  92(AX), Z7
-	VSUBPS        (SI)(R13*4), Z6, Z6
-	VSUBPS        (DI)(R13*4), Z7, Z7
-	VMULPS        Z6, Z6, Z6
-	VMULPS        Z7, Z7, Z7
-	VSUBPS        Z7, Z6, Z6
-	VADDPS        Z6, Z5, Z5
-	VBROADCASTSS  84(AX), Z6
-	VBROADCASTSS  96(AX), Z7
-	VSUBPS        (R8)(R13*4), Z6, Z6
-	VSUBPS        (R9)(R13*4), Z7, Z7
-	VMULPS        Z6, Z6, Z6
-	VMULPS        Z7, Z7, Z7
-	VSUBPS        Z7, Z6, Z6
-	VADDPS        Z6, Z5, Z5
-	VBROADCASTSS  88(AX), Z6
-	VBROADCASTSS  100(AX), Z7
-	VSUBPS        (R10)(R13*4), Z6, Z6
-	VSUBPS        (R11)(R13*4), Z7, Z7
-	VMULPS        Z6, Z6, Z6
-	VMULPS        Z7, Z7, Z7
-	VSUBPS        Z7, Z6, Z6
-	VADDPS        Z6, Z5, Z5
-	VMOVUPS       Z5, (CX)(R13*4)
-	VBROADCASTSS  104(AX), Z6
-	VSUBPS        Z6, Z5, Z5
-	VBROADCASTSS  108(AX), Z6
-	VMULPS        Z6, Z5, Z5
-	VMAXPS        Z4, Z5, Z5
-	VMOVUPS       alike_one<>+0(SB), Z6
-	VSUBPS        Z5, Z6, Z6
-	VCMPPS        $0x0e, Z4, Z6, K1
+	VMOVUPS       (CX)(R13*4), Z11
+	VSUBPS        (SI)(R13*4), Z4, Z12
+	VSUBPS        (DI)(R13*4), Z5, Z13
+	VMULPS        Z12, Z12, Z12
+	VMULPS        Z13, Z13, Z13
+	VSUBPS        Z13, Z12, Z12
+	VADDPS        Z12, Z11, Z11
+	VSUBPS        (R8)(R13*4), Z6, Z12
+	VSUBPS        (R9)(R13*4), Z7, Z13
+	VMULPS        Z12, Z12, Z12
+	VMULPS        Z13, Z13, Z13
+	VSUBPS        Z13, Z12, Z12
+	VADDPS        Z12, Z11, Z11
+	VSUBPS        (R10)(R13*4), Z8, Z12
+	VSUBPS        (R11)(R13*4), Z9, Z13
+	VMULPS        Z12, Z12, Z12
+	VMULPS        Z13, Z13, Z13
+	VSUBPS        Z13, Z12, Z12
+	VADDPS        Z12, Z11, Z11
+	VMOVUPS       Z11, (CX)(R13*4)
+	VCMPPS        $0x1a, Z10, Z11, K1
 	KORTESTW      K1, K1
 	JEQ           next
-	VMAXPS        Z4, Z6, Z6
-	VMULPS        Z6, Z6, Z6
-	VMULPS        Z6, Z6, Z6
-	VADDPS        Y6, Y0, Y0
-	VEXTRACTF32X8 $0x01, Z6, Y7
-	VADDPS        Y7, Y0, Y0
-	VMULPS        Z6, Z6, Z7
-	VADDPS        Y7, Y1, Y1
-	VEXTRACTF32X8 $0x01, Z7, Y7
-	VADDPS        Y7, Y1, Y1
-	VMULPS        (DX)(R13*4), Z6, Z7
-	VADDPS        Y7, Y2, Y2
-	VEXTRACTF32X8 $0x01, Z7, Y7
-	VADDPS        Y7, Y2, Y2
-	VMULPS        Z5, Z6, Z7
-	VADDPS        Y7, Y3, Y3
-	VEXTRACTF32X8 $0x01, Z7, Y5
-	VADDPS        Y5, Y3, Y3
+	VPXORD        Z14, Z14, Z14
+	VBROADCASTSS  104(AX), Z12
+	VSUBPS        Z12, Z11, Z11
+	VBROADCASTSS  108(AX), Z12
+	VMULPS        Z12, Z11, Z11
+	VMAXPS        Z14, Z11, Z11
+	VMOVUPS       alike_one<>+0(SB), Z12
+	VMINPS        Z12, Z11, Z11
+	VSUBPS        Z11, Z12, Z12
+	VMULPS        Z12, Z12, Z12
+	VMULPS        Z12, Z12, Z12
+	VADDPS        Y12, Y0, Y0
+	VEXTRACTF32X8 $0x01, Z12, Y13
+	VADDPS        Y13, Y0, Y0
+	VMULPS        Z12, Z12, Z13
+	VADDPS        Y13, Y1, Y1
+	VEXTRACTF32X8 $0x01, Z13, Y13
+	VADDPS        Y13, Y1, Y1
+	VMULPS        (DX)(R13*4), Z12, Z13
+	VADDPS        Y13, Y2, Y2
+	VEXTRACTF32X8 $0x01, Z13, Y13
+	VADDPS        Y13, Y2, Y2
+	VMULPS        Z11, Z12, Z13
+	VADDPS        Y13, Y3, Y3
+	VEXTRACTF32X8 $0x01, Z13, Y11
+	VADDPS        Y11, Y3, Y3
 
 next:
 	ADDQ    $+16, R13

@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -67,6 +68,40 @@ func testAlike(t *testing.T) {
 	}
 }
 
+// What ExchangeWeigh leaves out is of no weight, however near its edge, and what is far
+// beyond it, were it infinite, adds nothing to what is near.
+func TestExchangeWeighEdge(t *testing.T) {
+	eachTier(t, func(t *testing.T) {
+		y := make([]float32, 128)
+		for i := range y {
+			y[i] = float32(1 + i)
+		}
+		for _, base := range []float32{0, -3, 1e-30, .7, 3e6, 1e30} {
+			for _, scale := range []float32{1e-30, 1e-3, .9, 3e5, 1e30} {
+				d := make([]float32, len(y))
+				v := base + 1/scale
+				for range len(d) / 2 {
+					v = math.Nextafter32(v, float32(math.Inf(-1)))
+				}
+				for i := range d { // each in a vector whose others are of no weight
+					for k := range d {
+						d[k] = math.MaxFloat32
+					}
+					d[i] = v
+					v = math.Nextafter32(v, float32(math.Inf(1)))
+					var lanes [4][8]float32
+					weighGeneric(&lanes, d, y, base, scale)
+					want := weighed(&lanes)
+					got := ExchangeWeigh(d, &[3]Swap{{A: y, B: y}, {A: y, B: y}, {A: y, B: y}}, y, base, scale)
+					if alone := Weigh(d, y, base, scale); got != want || alone != want {
+						t.Fatalf("base %g, scale %g, value %d, %g: %+v, and Weigh %+v, want %+v", base, scale, i, d[i], got, alone, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 // The tiers agree bit for bit.
 func TestAlikeBits(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 9))
@@ -107,4 +142,32 @@ func TestDistances(t *testing.T) {
 			intact(t, "x", allX)
 		}
 	})
+}
+
+// BenchmarkExchangeWeigh takes as many lags as a memory of 2048 has: none of them of any
+// weight, and as many as a signal of some eight cycles gives.
+func BenchmarkExchangeWeigh(b *testing.B) {
+	const lags, period = 2016, 250
+	rng := rand.New(rand.NewPCG(5, 9))
+	past := make([]float32, lags+64)
+	for i := range past {
+		past[i] = float32(rng.NormFloat64())
+	}
+	for _, near := range []int{0, 10} {
+		d := make([]float32, lags)
+		for i := range d {
+			if d[i] = 5; i%period < near {
+				d[i] = .5
+			}
+		}
+		swaps := [3]Swap{{A: past[9:], B: past[41:], X: 1, Y: 1}, {A: past[32:], B: past[24:], X: 1, Y: 1}, {A: past[23:], B: past[15:], X: 1, Y: 1}}
+		for k := range swaps {
+			swaps[k].B = swaps[k].A // d stays where it is
+		}
+		b.Run(fmt.Sprintf("near=%d", near), func(b *testing.B) {
+			for b.Loop() {
+				ExchangeWeigh(d, &swaps, past[24:], 0, 1)
+			}
+		})
+	}
 }

@@ -13,7 +13,7 @@ import (
 // Studies returns the studies of quell eval adapt, in the order of their tables.
 func Studies() []scoreboard.Study {
 	y := &nursery{}
-	return append([]scoreboard.Study{notice(), recovery(y), compared(), returning(y), gated(), latency()}, techniques()...)
+	return append([]scoreboard.Study{notice(), recovery(y), compared(), returning(y), gated(), unchanged(y), latency()}, techniques()...)
 }
 
 // needsData is the note of rows that were not measured for want of recordings.

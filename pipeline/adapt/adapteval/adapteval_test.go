@@ -61,10 +61,10 @@ func TestRecoveryRows(t *testing.T) {
 	to := &home{best: 10}
 	ds := []*drift{
 		{to: to, frozen: 8, at: map[int]float64{1000: 8, 1500: 9, 2000: 9.5}, steps: []float64{2}, forgotten: .2,
-			outcome: outcome{changes: []change{{leadLen + 1500, m, "model.promoted"}}, opened: []int{leadLen + 100}}},
+			outcome: outcome{changes: []change{{at: leadLen + 1500, model: m, kind: "model.promoted"}}, opened: []int{leadLen + 100}}},
 		{to: to, frozen: 6, at: map[int]float64{1000: 6, 1500: 6, 2000: 6}, outcome: outcome{opened: []int{100}}},
 		{to: to, frozen: 9.5, at: map[int]float64{1000: 9.5, 1500: 9, 2000: 9}, steps: []float64{-.5}, forgotten: -.1,
-			outcome: outcome{changes: []change{{leadLen + 900, m, "model.promoted"}}, opened: []int{leadLen + 300}}},
+			outcome: outcome{changes: []change{{at: leadLen + 900, model: m, kind: "model.promoted"}}, opened: []int{leadLen + 300}}},
 	}
 	rows := recoveryRows(ds, "test")
 	near(t, "recovered", row(t, rows, "recovered after 2000").Got, 37.5)

@@ -26,6 +26,7 @@ type change struct {
 	at    int // samples pushed before it
 	model *model.Model
 	kind  string
+	why   string
 }
 
 // naming is what the monitor said of a drift.
@@ -115,7 +116,7 @@ func (r *rig) decide(d pipeline.Decision) {
 		r.err = errors.New("the engine does not know the series that a switch is for")
 		return
 	}
-	r.changes = append(r.changes, change{r.pushed, d.Switch.Model, d.Switch.Kind})
+	r.changes = append(r.changes, change{r.pushed, d.Switch.Model, d.Switch.Kind, d.Switch.Why})
 }
 
 // Record implements pipeline.Out.

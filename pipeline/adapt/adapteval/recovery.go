@@ -154,7 +154,7 @@ func (d *drift) String() string {
 		}
 	}
 	for _, c := range d.changes {
-		s += fmt.Sprintf("; %s after %d", c.kind, c.at-leadLen)
+		s += fmt.Sprintf("; %s after %d: %s", c.kind, c.at-leadLen, c.why)
 	}
 	if len(d.changes) > 0 {
 		s += fmt.Sprintf("; forgot %.2f dB of the earlier regime", d.forgotten)

@@ -172,7 +172,7 @@ func (s *Server) fullStatus() obj {
 
 func (s *Server) catalogue() obj {
 	n := s.slot() * int64(s.Series)
-	return obj{"streams": []obj{{"name": "plant", "channels": []obj{{"name": "temp", "unit": "°C"}, {"name": "flow", "unit": "l/s"}}, "scope": "per-series", "model": "base@3f2a91",
+	return obj{"streams": []obj{{"name": "plant", "channels": []obj{{"name": "temp", "unit": "°C"}, {"name": "flow", "unit": "l/s"}}, "scope": "per-series", "model": "base@3f2a91c07d5e48b2",
 		"lookahead": 8, "false_alarms": "1/month", "adapt": "auto", "series": s.Series, "drift": obj{"fault": 1}, "fates": obj{"raw": n, "late": 3},
 		"messages": n, "records": n, "events": 3, "dead": 2, "dropped": 0, "lag_s": 0.2, "journal_bytes": 1 << 20, "latency_s": obj{"p50": 0.002, "p99": 0.011},
 		"queues": obj{"source": 1, "batch": 12}, "sinks": []string{"clean"}}},
@@ -197,7 +197,7 @@ func (s *Server) one(k int) obj {
 		return obj{"name": name, "raw": raw(k, n, st == "noise"), "clean": c, "lo": c - 0.8, "hi": c + 0.8, "quality": "good", "method": "net", "flags": []string{}, "sigma": 0.6}
 	}
 	o := obj{"stream": "plant", "series": name(k), "epoch": 0, "n": n, "ts": s.at(n), "arrived": s.at(n), "drift": st, "since": nil, "why": nil, "ne107": nil, "learning": nil,
-		"rate_hz": rateHz, "model": "base@3f2a91", "lookahead": 8, "score": 0.4, "alert": nil, "channels": []obj{channel("temp", k), channel("flow", k+1)}}
+		"rate_hz": rateHz, "model": "base@3f2a91c07d5e48b2", "lookahead": 8, "score": 0.4, "alert": nil, "channels": []obj{channel("temp", k), channel("flow", k+1)}}
 	switch st {
 	case "fault":
 		o["why"], o["ne107"] = "temp: 15 identical readings in a row: stuck sensor", "failure"
@@ -217,7 +217,7 @@ func (s *Server) detail(r *http.Request) any {
 	n := s.slot()
 	o["history"] = s.points(k, max(0, n-600), n)
 	o["guard"] = []obj{{"channel": "temp", "serves": "net", "why": "the network is better by the evidence", "net_loss": 0.21, "filter_loss": 0.33, "filter": "kalman"}}
-	o["versions"] = []obj{{"model": "base@3f2a91", "since_index": 0, "ts": s.started, "why": ""}}
+	o["versions"] = []obj{{"model": "base@3f2a91c07d5e48b2", "since_index": 0, "ts": s.started, "why": ""}}
 	o["adapt"] = nil
 	if k == 7 {
 		o["adapt"] = s.adaptation()
@@ -234,10 +234,10 @@ func (s *Server) events() []obj {
 	e := func(ago time.Duration, kind, series, why string, data obj) obj {
 		id := series + kind
 		return obj{"v": 1, "type": "event", "id": id, "ts": time.Now().Add(-ago).UTC(), "stream": "plant", "series": series, "epoch": 0, "kind": kind, "severity": "warning",
-			"why": why, "model": "base@3f2a91", "data": data, "acknowledged": s.acked[id] || s.acked[alertID(7)]}
+			"why": why, "model": "base@3f2a91c07d5e48b2", "data": data, "acknowledged": s.acked[id] || s.acked[alertID(7)]}
 	}
 	return []obj{
-		e(10*time.Second, "finetune.started", name(7), "noise drift: fine-tuning base@3f2a91 on 4 new and 19 older windows", obj{}),
+		e(10*time.Second, "finetune.started", name(7), "noise drift: fine-tuning base@3f2a91c07d5e48b2 on 4 new and 19 older windows", obj{}),
 		e(25*time.Second, "drift.opened", name(7), "temp: residual 3 times its usual size, spectrum unchanged: noise level", obj{"kind": "noise"}),
 		e(4*time.Minute, "sink.down", "", "mqtt: connection refused", obj{}),
 	}
@@ -251,8 +251,8 @@ func (s *Server) models() obj {
 	}
 	s.mu.Unlock()
 	return obj{"models": []obj{
-		{"name": "base@3f2a91", "stream": "plant", "series": []string{}, "serves": s.Series - serves, "origin": "base", "made": nil, "parent": nil, "figures": obj{"gain_db": 6.1}, "state": "serving"},
-		{"name": "tune@77ab01", "stream": "plant", "series": []string{name(7)}, "serves": serves, "origin": "fine-tune", "made": s.at(s.slot()), "parent": "base@3f2a91", "figures": obj{"gain_db": 7.4}, "state": state}},
+		{"name": "base@3f2a91c07d5e48b2", "stream": "plant", "series": []string{}, "serves": s.Series - serves, "origin": "base", "made": nil, "parent": nil, "figures": obj{"gain_db": 6.1}, "state": "serving"},
+		{"name": "tune@77ab0193ce5f2d60", "stream": "plant", "series": []string{name(7)}, "serves": serves, "origin": "fine-tune", "made": s.at(s.slot()), "parent": "base@3f2a91c07d5e48b2", "figures": obj{"gain_db": 7.4}, "state": state}},
 		"adaptation": []obj{s.adaptation()}}
 }
 
@@ -262,7 +262,7 @@ func (s *Server) adaptation() obj {
 	for k := range 40 {
 		curve = append(curve, obj{"step": 25 * k, "loss": 0.2 + 0.5/float64(k+1), "holdout": 0.24 + 0.45/float64(k+1)})
 	}
-	return obj{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "against": 0.3, "reject": 4.6}, "curve": curve, "steps": 1000, "challenger": "tune@77ab01", "gain_db": 1.3}
+	return obj{"stream": "plant", "series": name(7), "phase": "gate", "windows": 6, "need": 6, "evidence": obj{"log_e": 2.9, "accept": 4.6, "against": 0.3, "reject": 4.6}, "curve": curve, "steps": 1000, "challenger": "tune@77ab0193ce5f2d60", "gain_db": 1.3}
 }
 
 func (s *Server) replay() obj {

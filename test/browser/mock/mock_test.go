@@ -27,7 +27,7 @@ func TestAnswersAreThoseOfTheAPI(t *testing.T) {
 		{"GET", "replay/plant/unit-8", "/replay/{stream}/{series}"}, {"GET", "replay/plant/unit-8/w3", "/replay/{stream}/{series}/{id}"},
 		{"POST", "series/plant/unit-8/acknowledge", "/series/{stream}/{series}/acknowledge"},
 		{"POST", "replay/plant/unit-8/w3/exclude", "/replay/{stream}/{series}/{id}/exclude"}, {"POST", "replay/plant/unit-8/w3/include", "/replay/{stream}/{series}/{id}/include"},
-		{"POST", "models/tune@77ab01/promote", "/models/{name}/promote"}, {"POST", "models/tune@77ab01/rollback", "/models/{name}/rollback"},
+		{"POST", "models/tune@77ab0193ce5f2d60/promote", "/models/{name}/promote"}, {"POST", "models/tune@77ab0193ce5f2d60/rollback", "/models/{name}/rollback"},
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(r.method, "/api/v1/"+r.path, strings.NewReader(`{"event":"x"}`)))

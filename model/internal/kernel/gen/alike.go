@@ -78,8 +78,8 @@ func weigh(one Mem) {
 	VMULPS(scale, u, u)
 	VMAXPS(zero, u, u)
 	VMOVUPS(one, w)
+	VMINPS(w, u, u) // beyond 1 the weight is 0, and what it is multiplied with stays a number
 	VSUBPS(u, w, w)
-	VMAXPS(zero, w, w)
 	VMULPS(w, w, w)
 	VMULPS(w, w, w)
 	VADDPS(w, s[0], s[0])
@@ -101,14 +101,16 @@ func weigh(one Mem) {
 
 // The fields of the arguments of exchangeWeigh.
 const (
-	bothSums, bothD, bothOf, bothN = 0, 8, 16, 24
-	bothAs, bothBs                 = 32, 56
-	bothX, bothZ, bothBase, bothBy = 80, 92, 104, 108
-	swaps                          = 3
+	bothSums, bothD, bothOf, bothN   = 0, 8, 16, 24
+	bothAs, bothBs                   = 32, 56
+	bothX, bothZ                     = 80, 92
+	bothBase, bothBy, bothNegligible = 104, 108, 112
+	swaps                            = 3
 )
 
 // exchangeWeigh is exchange, three times, and weigh in one pass, so that the sums are
-// read and written once. A vector without any weight, as most are, is not summed up.
+// read and written once. A vector without any weight, as most are, is not summed up: what
+// that takes is loaded where it is wanted, and all else lies in registers.
 func exchangeWeigh(i isa, one Mem) {
 	TEXT("exchangeWeigh"+i.name, NOSPLIT, "func(a *byte)")
 	args := Load(Param("a"), GP64()).(reg.GPVirtual)
@@ -128,30 +130,34 @@ func exchangeWeigh(i isa, one Mem) {
 		VBROADCASTSS(Mem{Base: args, Disp: disp}, v)
 		return v
 	}
-	at, zero := GP64(), i.vec()
-	i.zero(zero)
+	var xs, zs [swaps]reg.VecVirtual
+	for k := range xs {
+		xs[k], zs[k] = all(bothX+4*k), all(bothZ+4*k)
+	}
+	at, negligible := GP64(), all(bothNegligible)
 	XORQ(at, at)
 	Label("loop")
 	sum := i.vec()
 	VMOVUPS(Mem{Base: d, Index: at, Scale: 4}, sum)
 	for k := range as {
-		p, q := all(bothX+4*k), all(bothZ+4*k)
-		VSUBPS(Mem{Base: as[k], Index: at, Scale: 4}, p, p)
-		VSUBPS(Mem{Base: bs[k], Index: at, Scale: 4}, q, q)
+		p, q := i.vec(), i.vec()
+		VSUBPS(Mem{Base: as[k], Index: at, Scale: 4}, xs[k], p)
+		VSUBPS(Mem{Base: bs[k], Index: at, Scale: 4}, zs[k], q)
 		VMULPS(p, p, p)
 		VMULPS(q, q, q)
 		VSUBPS(q, p, p)
 		VADDPS(p, sum, sum)
 	}
 	VMOVUPS(sum, Mem{Base: d, Index: at, Scale: 4})
-	base, u, w := all(bothBase), i.vec(), i.vec()
-	VSUBPS(base, sum, u)
+	i.none(sum, negligible, "next")
+	zero, u, w := i.vec(), i.vec(), i.vec()
+	i.zero(zero)
+	VSUBPS(all(bothBase), sum, u)
 	VMULPS(all(bothBy), u, u)
 	VMAXPS(zero, u, u)
 	VMOVUPS(one, w)
+	VMINPS(w, u, u) // beyond 1 the weight is 0, and what it is multiplied with stays a number
 	VSUBPS(u, w, w)
-	i.none(w, zero, "next")
-	VMAXPS(zero, w, w)
 	VMULPS(w, w, w)
 	VMULPS(w, w, w)
 	t := i.vec()
@@ -173,18 +179,18 @@ func exchangeWeigh(i isa, one Mem) {
 	RET()
 }
 
-// none jumps where no value of v is above zero.
-func (i isa) none(v, zero reg.VecVirtual, to string) {
-	const above = 14 // ordered; NaN is not
+// none jumps where all values of v are above those of limit.
+func (i isa) none(v, limit reg.VecVirtual, to string) {
+	const notAbove = 26 // or not ordered: NaN is not above
 	if i.width == 16 {
 		k := K()
-		VCMPPS(U8(above), zero, v, k)
+		VCMPPS(U8(notAbove), limit, v, k)
 		KORTESTW(k, k)
 		JEQ(LabelRef(to))
 		return
 	}
 	m, bits := YMM(), GP32()
-	VCMPPS(U8(above), zero, v, m)
+	VCMPPS(U8(notAbove), limit, v, m)
 	VMOVMSKPS(m, bits)
 	TESTL(bits, bits)
 	JEQ(LabelRef(to))

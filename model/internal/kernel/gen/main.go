@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	op := flag.String("op", "", "conv, conv8, outer, elementwise, alike, fir or peak; with -arm64 behind it for that")
+	op := flag.String("op", "", "conv, conv8, outer, elementwise, alike, fir, gather or peak; with -arm64 behind it for that")
 	flag.Parse()
 	if name, ok := strings.CutSuffix(*op, "-arm64"); ok {
 		if err := neon(name, flag.Lookup("out").Value.String()); err != nil {
@@ -42,6 +42,8 @@ func main() {
 		alike()
 	case "fir":
 		fir()
+	case "gather":
+		gather()
 	case "peak":
 		peak()
 	default:
