@@ -1,10 +1,13 @@
 package web
 
 import (
+	"context"
 	_ "embed" // of the description
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -160,7 +163,22 @@ func (a *api) events(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, err)
 		return
 	}
-	write(w, http.StatusOK, eventList{a.View.Events(q)})
+	events := a.View.Events(q)
+	if len(events) == 0 && q.Stream != "" && !a.hasStream(r.Context(), q.Stream) {
+		fail(w, fmt.Errorf("%w: there is no stream %q", pipeline.ErrUnknown, q.Stream))
+		return
+	}
+	write(w, http.StatusOK, eventList{events})
+}
+
+// hasStream says whether there is a stream of that name.
+func (a *api) hasStream(ctx context.Context, stream string) bool {
+	return slices.ContainsFunc(a.View.Streams(ctx), func(s view.Stream) bool { return s.Name == stream })
+}
+
+// noSuchPath answers for what is no path of the API.
+func noSuchPath(w http.ResponseWriter, r *http.Request) {
+	refuse(w, http.StatusNotFound, fmt.Errorf("there is no %s; docs/api.md and /api/v1/openapi.json list what there is", r.URL.Path))
 }
 
 func (a *api) letters(w http.ResponseWriter, r *http.Request) {

@@ -51,6 +51,10 @@ func (c Config) assets(mux *http.ServeMux) error {
 			a.serve(w, r)
 			return
 		}
+		if strings.HasPrefix(name, "api/") {
+			noSuchPath(w, r)
+			return
+		}
 		http.NotFound(w, r)
 	})
 	return nil

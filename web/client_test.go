@@ -67,6 +67,9 @@ func TestClient(t *testing.T) {
 		t.Fatalf("%+v", events)
 	}
 	try("acknowledge", c.Acknowledge(ctx, "pumps", "jumps/1", events[0].ID))
+	if _, err := c.Events(ctx, client.EventQuery{Stream: "nope"}); err == nil || !strings.Contains(err.Error(), `there is no stream "nope"`) {
+		t.Errorf("events of a stream that is not there: %v", err)
+	}
 	if events, err = c.Events(ctx, client.EventQuery{Kind: "drift", Limit: 1}); err != nil || !events[0].Acknowledged {
 		t.Errorf("it is not acknowledged: %+v, %v", events, err)
 	}

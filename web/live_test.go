@@ -338,6 +338,9 @@ func TestAssets(t *testing.T) {
 			t.Errorf("%s: %d, want %d", path, w.Code, code)
 		}
 	}
+	if got := get("/api/v1/none").Body.String(); !strings.HasPrefix(got, `{"error":"there is no /api/v1/none;`) {
+		t.Errorf("what is no path of the API is answered with %q", got)
+	}
 }
 
 // TestProfiles: what the process does and holds is for who has the token.

@@ -59,7 +59,7 @@ var descriptions = map[string]described{
 	"POST /api/v1/series/{stream}/{series}/acknowledge": {"Notes that somebody has seen an event, or the alert that is open.", nil, acknowledgement{}, okay{}, 200, []int{400, 404, 503}},
 	"GET /api/v1/events": {"Events, newest first.", []parameter{
 		{"stream", "string", "of this stream"}, {"series", "string", "of this series"}, {"kind", "string", "of this kind, or its beginning up to a dot"}, {"before", "string", "before the event of this id"}, limit,
-	}, nil, eventList{}, 200, asked},
+	}, nil, eventList{}, 200, []int{400, 404}},
 	"GET /api/v1/dlq":                                    {"The latest dead letters, newest first.", []parameter{limit, {"before", "integer", "before the letter of this number"}}, nil, view.Letters{}, 200, asked},
 	"GET /api/v1/models":                                 {"Models that serve or may, and how far adaptation has come.", nil, nil, view.Models{}, 200, []int{503}},
 	"POST /api/v1/models/{name}/promote":                 {"Has a model serve wherever it is known, or offered in state_dir/offered.", where, nil, switched{}, 202, []int{400, 404}},

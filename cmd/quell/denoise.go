@@ -296,7 +296,7 @@ func tellFates(note func(string), series string, rep *offline.Report) {
 	}
 	if len(parts) > 0 {
 		if series == "" && rep.Fates[window.Conflicting] > rep.Fates.In()/4 {
-			note("many rows have the same time and other values: if they are of several series, name their column with --series")
+			note("many rows have the same time and other values: if they are of several series, name their column with --series; if the times are coarser than readings come, take their column out and give --rate")
 		}
 		note(fmt.Sprintf("not used, as their rows' flags say: %s of %d readings", strings.Join(parts, ", "), rep.Fates.In()))
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -223,7 +224,7 @@ func (g *glance) stream(s *view.Stream, before *glance) string {
 		text = fmt.Sprintf("%s: %.4g messages/s, %.4g records/s", s.Name, float64(s.Messages-was.Messages)/took, float64(s.Records-was.Records)/took)
 	}
 	if s.Latency != nil {
-		text += fmt.Sprintf(", latency p50 %.3g ms, p99 %.3g ms", 1e3*float64(s.Latency.P50), 1e3*float64(s.Latency.P99))
+		text += fmt.Sprintf(", latency p50 %s, p99 %s", brief(float64(s.Latency.P50)), brief(float64(s.Latency.P99)))
 	}
 	text += ", lag " + span(float64(s.Lag))
 	if s.Model != "" {
@@ -250,9 +251,21 @@ func (g *glance) named(stream string) *view.Stream {
 	return &g.streams.Streams[i]
 }
 
-// span says a time in the unit that people would take.
+// brief is span for what is mostly below a second.
+func brief(seconds float64) string {
+	if math.Abs(seconds) < 1 {
+		return fmt.Sprintf("%.3g ms", 1e3*seconds)
+	}
+	return span(seconds)
+}
+
+// span says a time in the unit that people would take. One below 0 is ahead, as of a clock.
 func span(seconds float64) string {
 	switch {
+	case seconds <= -1:
+		return span(-seconds) + " ahead"
+	case seconds >= 2*365.25*86400:
+		return fmt.Sprintf("%.0f years", seconds/(365.25*86400))
 	case seconds >= 2*86400:
 		return fmt.Sprintf("%.0f days", seconds/86400)
 	case seconds >= 120:

@@ -151,7 +151,12 @@ func TestBarOfFineTune(t *testing.T) {
 }
 
 func TestSpan(t *testing.T) {
-	for seconds, want := range map[float64]string{0: "0 s", .0251: "0.0251 s", 119: "119 s", 5400: "1h30m0s", 95.8e6: "1109 days"} {
+	for seconds, want := range map[float64]string{.0025: "2.5 ms", -.03: "-30 ms", 30.2: "30.2 s", 5400: "1h30m0s"} {
+		if got := brief(seconds); got != want {
+			t.Errorf("brief %g: %q, want %q", seconds, got, want)
+		}
+	}
+	for seconds, want := range map[float64]string{0: "0 s", .0251: "0.0251 s", 119: "119 s", 5400: "1h30m0s", 60e6: "694 days", 1.794e9: "57 years", -7180: "1h59m40s ahead", -.4: "-0.4 s"} {
 		if got := span(seconds); got != want {
 			t.Errorf("%g: %q, want %q", seconds, got, want)
 		}

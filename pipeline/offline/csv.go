@@ -2,7 +2,10 @@ package offline
 
 import (
 	"bytes"
+	"cmp"
+	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/quell-stream/quell/ingest"
@@ -28,6 +31,41 @@ func appendHeader(dst []byte, time []string, series string, channels []string) [
 		}
 	}
 	return append(dst, "score,drift\n"...)
+}
+
+// checkHeader refuses channels by which two columns would have one name, such as a and a_clean.
+func checkHeader(time []string, series string, channels []string) error {
+	of := map[string]string{"score": "", "drift": ""}
+	for _, name := range append(slices.Clone(time), series) {
+		of[name] = ""
+	}
+	of[""] = "" // no series column
+	twice := make(map[string]bool)
+	first := ""
+	for _, c := range channels {
+		for _, suffix := range suffixes {
+			name := c + suffix
+			if _, taken := of[name]; taken {
+				twice[c], twice[of[name]] = true, true
+				first = cmp.Or(first, name)
+			}
+			of[name] = c
+		}
+	}
+	if first == "" {
+		return nil
+	}
+	var left []string
+	for _, c := range channels {
+		if !twice[c] || slices.ContainsFunc(channels, func(o string) bool { return strings.HasPrefix(o, c+"_") }) {
+			left = append(left, c)
+		}
+	}
+	text := fmt.Sprintf("two columns of the output would be named %s, as where what was denoised is denoised again", first)
+	if len(left) > 0 {
+		return fmt.Errorf("%s: choose the channels with --channels %s", text, strings.Join(left, ","))
+	}
+	return fmt.Errorf("%s: rename it, or choose other channels", text)
 }
 
 // appendValues appends the columns behind time and series, with the line's end.

@@ -115,6 +115,9 @@ func newDenoiser(r *file.Reader, w io.Writer, c Config) (*denoiser, error) {
 	d := &denoiser{cfg: c, w: w, most: mostRows, series: make(map[string]*series)}
 	e := &d.cfg.Engine
 	e.Channels, e.MaxSeries, e.Placed = r.Channels(), math.MaxInt, d.placed
+	if err := checkHeader(r.TimeColumns(), c.SeriesColumn, e.Channels); err != nil {
+		return nil, err
+	}
 	d.rows.channels = len(e.Channels)
 	d.owned = make([]bool, len(e.Channels))
 	d.rep.Present = make([]int64, len(e.Channels))
