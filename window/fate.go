@@ -8,7 +8,7 @@ const (
 	Pending     Fate = iota // in the reorder buffer or waiting for its look-ahead
 	Raw                     // the raw value of a record
 	Duplicate               // the same reading once more
-	NotMine                 // another replica owns the series
+	NotMine                 // another replica owns the series, or the channel was left out of the configuration while it waited
 	Late                    // its slot has closed
 	Conflicting             // same channel and stamp as another, different value
 	Quarantined             // a stamp too far in the future or the past

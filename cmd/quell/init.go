@@ -63,7 +63,7 @@ rows are looked at anyway. What is given by flags stays as it is.`,
 	f.StringSliceVar(&p.Kafka, "kafka", nil, "read from these Kafka `brokers`, HOST:PORT with commas between them")
 	f.StringVar(&p.File, "file", "", "read this recording, a CSV `file`")
 	f.StringSliceVar(&p.Topics, "topic", nil, "`topic` to read; MQTT: {series} and {channel} stand for levels")
-	f.StringVar(&p.Stream, "stream", "sensors", "`name` of the stream")
+	f.StringVar(&p.Stream, "stream", "", "`name` of the stream, and of its folder of state (default: after the file or topic)")
 	f.StringVar(&p.Codec, "codec", "", "`format` of the payloads: json or plain")
 	f.StringSliceVar(&o.channels, "channels", nil, "`names` of the channels, NAME or NAME=FIELD")
 	f.StringVar(&p.Series, "series", "", "`field` or column of the series' names")
@@ -120,6 +120,9 @@ func (o *initFlags) run(ctx context.Context, s streams, path string) error {
 	}
 	if err := p.Complete(); err != nil {
 		return usageError("%w", err)
+	}
+	if _, err := os.Stat(p.StateDir()); err == nil {
+		p.Notes = append(p.Notes, fmt.Sprintf("%s is there: what runs by this file goes on with the state in it, unless you name another state_dir, or another --stream", p.StateDir()))
 	}
 	for _, n := range p.Notes {
 		fmt.Fprintln(s.err, "note:", plain.Text(n))

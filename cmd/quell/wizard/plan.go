@@ -14,7 +14,7 @@ import (
 
 // Plan is what a first configuration says. Fields that are empty are left to defaults.
 type Plan struct {
-	Stream  string
+	Stream  string   // default: after what is read
 	MQTT    string   // URL
 	Kafka   []string // brokers
 	File    string   // recording
@@ -56,7 +56,7 @@ func (p *Plan) Complete() error {
 		return fmt.Errorf("%q is no URL of a broker: did you mean mqtt://%s?", p.MQTT, p.MQTT)
 	}
 	if p.Stream == "" {
-		p.Stream = "sensors"
+		p.Stream = p.streamName()
 	}
 	if p.Codec == "" && slices.ContainsFunc(p.Topics, func(t string) bool { return strings.Contains(t, "{channel}") }) {
 		p.Codec = "plain" // one channel a message
@@ -96,7 +96,7 @@ func (p *Plan) Text() (string, error) {
 	for _, s := range p.Seen {
 		w("# Seen: %s\n", s)
 	}
-	w("version: 1\nstate_dir: quell-state          # journal, checkpoints, models: put it on a disk that survives\nhttp: {listen: 127.0.0.1:7070}  # dashboard, API and metrics; beyond loopback a token_file is needed\n")
+	w("version: 1\nstate_dir: %s  # journal, checkpoints, models: put it on a disk that survives\nhttp: {listen: 127.0.0.1:7070}  # dashboard, API and metrics; beyond loopback a token_file is needed\n", p.StateDir())
 	p.connection(w)
 	w("streams:\n  %s:\n    source:\n", p.Stream)
 	p.source(w)
@@ -115,7 +115,7 @@ func (p *Plan) Text() (string, error) {
 	}
 	w("    drift: {false_alarms: 1/month}  # of each series\n    adapt: {mode: auto}  # off and shadow change no model\n    sinks: [clean, events]\n")
 	p.sinks(w)
-	w("dead_letter: {type: file, path: quell-state/dlq}  # what can't be read, and why: quell dlq list -c FILE\n")
+	w("dead_letter: {type: file, path: %s/dlq}  # what can't be read, and why: quell dlq list -c FILE\n", p.StateDir())
 	_, _, err := config.Parse("quell.yaml", []byte(b.String()), func(string) (string, bool) { return "", false })
 	var list config.ErrorList
 	if errors.As(err, &list) {

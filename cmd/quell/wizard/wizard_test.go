@@ -47,11 +47,11 @@ func TestPropose(t *testing.T) {
 		{"plain numbers, one per device", Plan{MQTT: "mqtt://h", Topics: []string{"sensors/+"}}, gateway(func(d int) string { return fmt.Sprintf("sensors/p%d", d) },
 			func(i, d int) string { return "4.5" }), "topics: [\"sensors/{series}\"]|value: {}"},
 		{"plain numbers, the quantities of one device", Plan{MQTT: "mqtt://h", Topics: []string{"boiler/+"}}, gateway(func(d int) string { return []string{"boiler/temp", "boiler/flow", "boiler/level"}[d] },
-			func(i, d int) string { return "4.5" }), "topics: [\"boiler/{channel}\"]|flow: {}|default_series: sensors"},
+			func(i, d int) string { return "4.5" }), "topics: [\"boiler/{channel}\"]|flow: {}|default_series: boiler"},
 		{"plain numbers, the series given", Plan{MQTT: "mqtt://h", Topics: []string{"s/{series}/#"}}, gateway(func(d int) string { return fmt.Sprintf("s/x/c%d", d) },
 			func(i, d int) string { return "4.5" }), "topics: [\"s/{series}/{channel}\"]|c0: {}|c2: {}"},
 		{"plain numbers, the channels given", Plan{MQTT: "mqtt://h", Topics: []string{"#"}, Channels: []Channel{{Name: "c1"}}}, gateway(func(d int) string { return fmt.Sprintf("c%d/x", d) },
-			func(i, d int) string { return "4.5" }), "topics: [\"{channel}/x\"]|c1: {}|default_series: sensors"},
+			func(i, d int) string { return "4.5" }), "topics: [\"{channel}/x\"]|c1: {}|default_series: x"},
 		{"topics of several depths", Plan{MQTT: "mqtt://h", Topics: []string{"#"}}, gateway(func(d int) string { return []string{"s/p1/temp", "s/p1/flow", "s/p1/motor/rpm"}[d] },
 			func(i, d int) string { return "4.5" }), "topics: [\"s/{series}/{channel}\"]|flow: {}|which are left out: 1"},
 		{"what is given stays", Plan{Kafka: []string{"k"}, Topics: []string{"raw"}, Channels: []Channel{{"x", "temp"}}, Time: "t2", Unit: "ns", RateHz: 5, Series: "s"}, gateway(func(int) string { return "raw" },
@@ -116,4 +116,37 @@ func FuzzPropose(f *testing.F) {
 		// Names that no configuration may have are an error, not a panic.
 		_, _ = p.Text()
 	})
+}
+
+// TestNames: what is read names the stream and its state, as far as its name can be one.
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		plan Plan
+		want string
+	}{
+		{Plan{File: "data/history.csv"}, "history"},
+		{Plan{File: "Halle 3, März.csv.gz"}, "Halle-3-M-rz"},
+		{Plan{File: "135_UCR.txt"}, "135_UCR"},
+		{Plan{File: "温度.csv"}, "sensors"},
+		{Plan{File: ".csv"}, "sensors"},
+		{Plan{File: strings.Repeat("x", 99) + ".csv"}, strings.Repeat("x", 40)},
+		{Plan{MQTT: "mqtt://h", Topics: []string{"{series}/+/boiler/t"}}, "boiler"},
+		{Plan{MQTT: "mqtt://h", Topics: []string{"{series}/{channel}"}}, "sensors"},
+		{Plan{Kafka: []string{"k"}, Topics: []string{"telemetry.raw"}}, "telemetry-raw"},
+		{Plan{File: "a.csv", Stream: "mine"}, "mine"},
+	} {
+		c.plan.Channels = []Channel{{Name: "v"}}
+		if err := c.plan.Complete(); err != nil {
+			t.Fatal(err)
+		}
+		text, err := c.plan.Text()
+		if err != nil {
+			t.Fatalf("%s: %v", c.want, err)
+		}
+		for _, line := range []string{"\nstate_dir: quell-state-" + c.want + " ", "path: quell-state-" + c.want + "/dlq}", "\n  " + c.want + ":\n    source:"} {
+			if !strings.Contains(text, line) {
+				t.Errorf("%q is not in\n%s", line, text)
+			}
+		}
+	}
 }
