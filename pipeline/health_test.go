@@ -249,7 +249,7 @@ func TestConditionOfASource(t *testing.T) {
 	src := &quietSource{up: true}
 	full, room := make(chan *batch, 1), make(chan *batch, 1)
 	full <- nil
-	w := &worker{cfg: StreamConfig{Source: src, NoData: time.Minute}, outs: []*outlet{{cfg: OutletConfig{Required: true}, queue: room}}}
+	w := &worker{cfg: StreamConfig{Source: src, NoData: time.Minute}, com: &committer{}, outs: []*outlet{{cfg: OutletConfig{Required: true}, queue: room}}}
 	check := func(want, what string) {
 		t.Helper()
 		if is := w.condition(); is.kind != want || is.why == "" {
@@ -265,6 +265,10 @@ func TestConditionOfASource(t *testing.T) {
 	check("up", "a sink holds the source up")
 	w.outs[0].queue, w.cfg.NoData = room, 0
 	check("up", "silence is not to be told of")
+	noRoom := errors.New("no space left")
+	w.com.noRoom.Store(&noRoom)
+	check("down", "the disk is full")
+	w.com.noRoom.Store(nil)
 	src.up, src.err = false, errors.New("refused")
 	check("down", "the broker is away")
 	if is := w.condition(); !strings.Contains(is.why, "refused") {

@@ -53,6 +53,12 @@ type outlet struct {
 	fatal   func(error)
 	spill   spill
 
+	// Of a write that did not come back when it was to, see call. The loop's alone, but
+	// for late, which goes with the right to write to the sink.
+	writing []*batch      // batches
+	left    bool          // their items are still read
+	late    chan struct{} // closed when the write comes back; nil: there is none
+
 	wg     sync.WaitGroup
 	stop   context.CancelFunc
 	ending chan struct{} // closed by end
@@ -183,10 +189,13 @@ func (o *outlet) attempt(ctx context.Context, items []sink.Item, patience time.D
 		ending = nil
 	}
 	for {
-		err := o.cfg.Sink.Write(try, items)
+		err := o.call(try, items, patience)
 		if err == nil {
 			o.works(len(items))
 			return 0, settled
+		}
+		if ctx.Err() == nil && errors.Is(err, errLeft) {
+			o.fails(err)
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -333,6 +342,13 @@ func (o *outlet) end() {
 // close ends the sink. After end and wg it is orderly; without, it is by force.
 func (o *outlet) close(ctx context.Context) error {
 	o.stop()
+	if o.late != nil {
+		select {
+		case <-o.late:
+		case <-ctx.Done():
+			return fmt.Errorf("sink %s: it is not closed: %w", o.cfg.Name, errLeft)
+		}
+	}
 	if err := o.cfg.Sink.Close(ctx); err != nil {
 		return fmt.Errorf("sink %s: %w", o.cfg.Name, err)
 	}

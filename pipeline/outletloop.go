@@ -101,7 +101,11 @@ func (o *outlet) loop(ctx context.Context) {
 	var items []sink.Item
 	var taken []*batch
 	for b := range o.queue {
+		if o.left { // what a write still reads is not used again
+			o.left, items = false, nil
+		}
 		taken, items = o.gather(append(taken[:0], b), pick(items[:0], b, o.cfg.Emit))
+		o.writing = taken
 		if len(items) > 0 && !o.settle(ctx, items) {
 			// Stopped by force: nothing of these or later batches is durable, so
 			// they never count as done. They are released all the same.
@@ -113,7 +117,9 @@ func (o *outlet) loop(ctx context.Context) {
 			}
 			return
 		}
-		clear(items)
+		if !o.left {
+			clear(items)
+		}
 		for i, b := range taken {
 			taken[i] = nil
 			o.waiting.Add(-int64(b.len()))

@@ -108,7 +108,7 @@ func (it *Item) Series() (stream, series string) {
 }
 
 // Sink writes items somewhere durable. Its methods are called in the order
-// Open, Write …, Close, by one goroutine.
+// Open, Write …, Close, one after the other.
 type Sink interface {
 	// Open prepares the sink. An unreachable broker is not an error here:
 	// Write reports it.
@@ -120,6 +120,9 @@ type Sink interface {
 	// that trying again can't help, ErrAll that other items can't either, and a
 	// PartlyError that all others are written. With no items it returns nil once the other
 	// side is known to be there and to take us, as far as that can be told.
+	// A Write whose context has ended is to return soon. One that can't is left behind: its
+	// items, which stay as they are, count as not written, and nothing else is called
+	// before it returns.
 	Write(ctx context.Context, items []Item) error
 	// Close flushes and releases everything.
 	Close(ctx context.Context) error
