@@ -289,7 +289,7 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 	c := adapt.Config{
 		Mode: s.Adapt.Mode, Shared: s.Model.Scope == "shared", Channels: len(e.Channels), Names: e.Channels,
 		CPUShare: s.Adapt.CPUShare, ReplayBytes: int(s.Adapt.ReplayBytes), Seed: e.Seed, Log: b.opt.Log.With("stream", s.Name),
-		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"),
+		Dir: filepath.Join(b.cfg.StateDir, "streams", s.Name, "adapt"), Model: first(s, e),
 	}
 	if b.opt.Play == nil {
 		var err error
@@ -317,6 +317,16 @@ func (b *builder) adapter(s *config.Stream, e *pipeline.EngineConfig) (pipeline.
 		return nil, err
 	}
 	return a, nil
+}
+
+// first returns the model that all series of a stream begin with, nil where that hangs on
+// a rate that is still to be learnt.
+func first(s *config.Stream, e *pipeline.EngineConfig) *model.Model {
+	if e.Model == nil && e.AtRate != nil && s.Window.RateHz > 0 {
+		m, _ := e.AtRate(s.Window.RateHz)
+		return m
+	}
+	return e.Model
 }
 
 // cannotLearn says why a model cannot be fine-tuned without truth, "" if it can.

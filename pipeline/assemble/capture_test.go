@@ -156,3 +156,43 @@ func differ(t *testing.T, what, a, b string) {
 	}
 	t.Errorf("%s have %d and %d lines", what, len(x), len(y))
 }
+
+// TestModelKeptOnce: the state of adaptation of a series names the model that all begin with, and
+// one file beside it holds that.
+func TestModelKeptOnce(t *testing.T) {
+	dir := t.TempDir()
+	var in strings.Builder
+	in.WriteString("ts,x\n")
+	for i := range 300 {
+		fmt.Fprintf(&in, "%d,%d\n", 1767225600+i, i%7)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "in.csv"), []byte(in.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, err := config.Parse("captured", []byte(strings.ReplaceAll(captured, "DIR", dir)), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runOnce(t, cfg, assemble.Options{})
+	files, err := os.ReadDir(filepath.Join(dir, "state", "streams", "s", "adapt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	models, states := 0, 0
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(f.Name(), "model-") {
+			models++
+			continue
+		}
+		if states++; info.Size() > 64<<10 {
+			t.Errorf("the state in %s has %d bytes: it holds the model", f.Name(), info.Size())
+		}
+	}
+	if models != 1 || states != 1 {
+		t.Errorf("%d models and %d states, want one of each", models, states)
+	}
+}
