@@ -55,7 +55,7 @@ type outlet struct {
 
 	// Of a write that did not come back when it was to, see call. The loop's alone, but
 	// for late, which goes with the right to write to the sink.
-	writing []*batch      // batches
+	writing []*batch      // by the loop
 	left    bool          // their items are still read
 	late    chan struct{} // closed when the write comes back; nil: there is none
 
