@@ -58,7 +58,7 @@ func TestSpikeThatStays(t *testing.T) {
 			t.Fatalf("slot %d is %+v", i, b)
 		}
 	}
-	if spikes != 7 {
-		t.Errorf("%d readings are spikes, want 7", spikes)
+	if spikes != 3 {
+		t.Errorf("%d readings are spikes, want 3", spikes)
 	}
 }

@@ -14,9 +14,9 @@ const (
 	wildMemory = 2048 // readings that a range is kept for, and those before once more
 
 	// What readings add to the doubt of whether what looks wild is a change, and when it is
-	// one: eight wild ones in a row, or more than one of 17 for long.
-	wildDoubt  = 16
-	soundDoubt = 1
+	// one: four wild ones in a row, or more than one of 17 for long.
+	wildDoubt  = 32
+	soundDoubt = 2
 	wildChange = 128
 )
 
