@@ -105,6 +105,10 @@ func (m *Model) newStream(compact bool) (*nn.Stream, error) {
 	return m.net.NewStream()
 }
 
+// Joint says that one net serves several channels at once: what it makes of one that is
+// missing it has from the others.
+func (m *Model) Joint() bool { return m.header.Channels > 1 }
+
 // Lookahead returns the number of future samples that a clean value needs.
 func (m *Model) Lookahead() int { return m.header.Lookahead }
 

@@ -297,6 +297,7 @@ func (l *lane) Slot(s *window.Slot) {
 	l.remember()
 	w := l.waiting.push()
 	w.index, w.time, w.epoch, w.source = s.Index, s.Time, s.Epoch, s.TimeSource
+	joint := l.mod != nil && l.mod.Joint()
 	for i := range s.Cells {
 		cell := &s.Cells[i]
 		wc := &w.cells[i]
@@ -306,7 +307,7 @@ func (l *lane) Slot(s *window.Slot) {
 		}
 		wc.wild = cell.Valid() && l.wild[i].Push(&l.scalers[i], cell.Value)
 		valid := wc.Valid()
-		wc.unfilled = l.silent[i].take(l.win, valid)
+		wc.unfilled = l.silent[i].take(l.win, valid, joint)
 		wc.scale = l.scalers[i].Push(cell.Value, valid)
 		if l.fixed != nil {
 			sigma := wc.scale.Sigma

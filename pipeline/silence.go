@@ -24,12 +24,16 @@ const (
 
 // take counts a slot. It says whether the slot lies further from the latest reading than
 // is filled: window.Series.MaxGap slots, and where that is left to Quell two of the
-// distances that the channel usually has.
-func (s *silence) take(w *window.Series, own bool) bool {
+// distances that the channel usually has, or any number where a joint net has it from
+// other channels.
+func (s *silence) take(w *window.Series, own, joint bool) bool {
 	if !own {
 		s.slots++
 		most := float64(w.MaxGap())
 		if !w.MaxGapSet() {
+			if joint {
+				return false
+			}
 			most = max(most, mostSilence*s.usual)
 		}
 		return float64(s.slots) > most

@@ -3,11 +3,13 @@ package pipeline
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/sink"
+	"github.com/quell-stream/quell/window"
 )
 
 // partly is a recording of series x in which channel a always has a reading, and b has
@@ -115,6 +117,29 @@ func TestRareChannel(t *testing.T) {
 		}
 		if i > dies+2*every && b.Quality != sink.Bad {
 			t.Fatalf("slot %d, after the last reading, is %v", i, b.Quality)
+		}
+	}
+}
+
+// TestJointFills: what a joint net has from other channels is filled for as long as it
+// takes, unless max_gap is given.
+func TestJointFills(t *testing.T) {
+	left, given := window.NewSeries(window.Config{RateHz: 1, Channels: 2}), window.NewSeries(window.Config{RateHz: 1, Channels: 2, MaxGap: 3 * time.Second})
+	for _, c := range []struct {
+		w     *window.Series
+		joint bool
+		want  int64 // slots that are filled of 100
+	}{{left, false, left.MaxGap()}, {left, true, 100}, {given, true, 3}} {
+		var s silence
+		s.take(c.w, true, c.joint)
+		n := int64(0)
+		for range 100 {
+			if !s.take(c.w, false, c.joint) {
+				n++
+			}
+		}
+		if n != c.want {
+			t.Errorf("joint %v, max_gap given %v: %d slots are filled, want %d", c.joint, c.w.MaxGapSet(), n, c.want)
 		}
 	}
 }

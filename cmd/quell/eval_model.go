@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/model"
@@ -70,6 +71,9 @@ func estimates(m *model.Model, y [][]float64, guarded bool) ([]eval.Estimate, er
 	return rec.out, nil
 }
 
+// longGap has what a model makes of gaps scored, however long they are.
+const longGap = 24 * time.Hour
+
 // replay runs the model of a config over the channels of a recording, by the
 // pipeline's own engine on a grid of one slot per row.
 func replay(cfg pipeline.EngineConfig, y [][]float64, out pipeline.Out) error {
@@ -81,7 +85,7 @@ func replay(cfg pipeline.EngineConfig, y [][]float64, out pipeline.Out) error {
 	if _, err := cfg.Model.NewStream(len(y)); err != nil {
 		return err
 	}
-	cfg.Stream, cfg.Interval, cfg.Window = "eval", eval.Nominal()[eval.Ninety], window.Config{RateHz: 1}
+	cfg.Stream, cfg.Interval, cfg.Window = "eval", eval.Nominal()[eval.Ninety], window.Config{RateHz: 1, MaxGap: longGap}
 	eng, err := pipeline.NewEngine(cfg, out)
 	if err != nil {
 		return err

@@ -268,7 +268,7 @@ type Window struct {
 	Align string `yaml:"align" enum:"latest" default:"latest" example:"latest"`
 	// How long a channel's last reading stands for the next ones, marked as held.
 	Hold Duration `yaml:"hold" default:"0s" example:"5s"`
-	// Longest gap that the model fills, of the series and of each channel. A longer one of all channels resets the context; one channel has no clean values from there on, and quality bad. Default: eight slots; of a channel that reads more rarely, two of its usual distances.
+	// Longest gap that the model fills, of the series and of each channel. A longer one of all channels resets the context; one channel has no clean values from there on, and quality bad. Default: eight slots; of a channel that reads more rarely, two of its usual distances; and any gap of a channel that a model of several channels at once has from the others.
 	MaxGap Duration `yaml:"max_gap" example:"5s"`
 	// How long a slot waits for samples, in event time.
 	Lateness Duration `yaml:"lateness" default:"2s" example:"500ms"`

@@ -140,7 +140,7 @@ var meanings = map[string]string{
 	"Window.idle_flush":        "Silence of a series after which what waits is given out as provisional records, by the clock; 0s: never.",
 	"Window.late":              "What becomes of samples that are later than that: they go to the dead letter, or revise the records.",
 	"Window.lateness":          "How long a slot waits for samples, in event time.",
-	"Window.max_gap":           "Longest gap that the model fills, of the series and of each channel. A longer one of all channels resets the context; one channel has no clean values from there on, and quality bad. Default: eight slots; of a channel that reads more rarely, two of its usual distances.",
+	"Window.max_gap":           "Longest gap that the model fills, of the series and of each channel. A longer one of all channels resets the context; one channel has no clean values from there on, and quality bad. Default: eight slots; of a channel that reads more rarely, two of its usual distances; and any gap of a channel that a model of several channels at once has from the others.",
 	"Window.max_series":        "Series whose state is held; samples of further ones pass raw, counted.",
 	"Window.rate_hz":           "Rate of the grid. Default: learnt from each series, and kept.",
 	"Window.state_ttl":         "Silence, in event time, after which a series is forgotten; 0s: never.",
