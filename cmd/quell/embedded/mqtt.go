@@ -10,7 +10,6 @@ import (
 
 	mqtt "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/hooks/auth"
-	"github.com/mochi-mqtt/server/v2/listeners"
 )
 
 // MQTT is an MQTT broker inside the process.
@@ -30,7 +29,10 @@ func StartMQTT() (*MQTT, error) {
 	if err := srv.AddHook(new(auth.AllowHook), nil); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
-	l := listeners.NewTCP(listeners.Config{ID: "quell", Address: "127.0.0.1:0"})
+	l, err := listen()
+	if err != nil {
+		return nil, fmt.Errorf("broker: %w", err)
+	}
 	if err := srv.AddListener(l); err != nil {
 		return nil, fmt.Errorf("broker: %w", err)
 	}
