@@ -24,6 +24,7 @@ type Model struct {
 	bytes  int
 
 	quantized *nn.Quantized // of an int8 model, else nil
+	certain   int           // see CertainAhead
 }
 
 // New makes a model of a header and a trained network, which it copies, with its
@@ -47,7 +48,7 @@ func finish(h Header, net *nn.Net, q *nn.Quantized) (*Model, error) {
 			return nil, fmt.Errorf("model: %q: %s has a weight that is not finite", h.Name, p.Name)
 		}
 	}
-	m := &Model{header: h, net: net, quantized: q}
+	m := &Model{header: h, net: net, quantized: q, certain: max(0, h.Lookahead-(h.Spec.Stride()-1))}
 	b, err := m.Encode()
 	if err != nil {
 		return nil, err
@@ -104,6 +105,11 @@ func (m *Model) newStream(compact bool) (*nn.Stream, error) {
 	}
 	return m.net.NewStream()
 }
+
+// CertainAhead returns the number of slots behind its own that have come by the time that a
+// clean value is given out, however few come at a time: Lookahead, but for a strided net,
+// which gives out several values at once.
+func (m *Model) CertainAhead() int { return m.certain }
 
 // Joint says that one net serves several channels at once: what it makes of one that is
 // missing it has from the others.

@@ -80,14 +80,15 @@ func Unguarded(m *model.Model) string {
 
 // guardOf gives the lane the guard of a model; nil where there is nothing to
 // guard, or where the guard cannot judge it. A net that looks further ahead than
-// filters gain from is compared with those of the largest panel.
+// filters gain from is compared with those of the largest panel. Filters look no further
+// ahead than the readings are there for certain, or values would hang on how many come
+// at a time.
 func (l *lane) guardOf(m *model.Model) error {
 	if m == nil || !l.eng.cfg.Guard || Unguarded(m) != "" {
 		l.guard = nil
 		return nil
 	}
-	ahead := min(m.Lookahead(), guard.MaxLookahead)
-	p, err := l.eng.shards[l.shard].panel(ahead)
+	p, err := l.panel(m.CertainAhead())
 	if err != nil {
 		return err
 	}
@@ -100,6 +101,11 @@ func (l *lane) guardOf(m *model.Model) error {
 	l.guard = &laneGuard{Guard: guard.New(p, c), reading: make([]float64, c), values: make([]guard.Value, c),
 		choices: make([]guard.Choice, c), worth: 1}
 	return nil
+}
+
+// panel returns the filters that look so far ahead.
+func (l *lane) panel(ahead int) (*guard.Panel, error) {
+	return l.eng.shards[l.shard].panel(min(ahead, guard.MaxLookahead))
 }
 
 // push runs the second stream over columns that the lane's own is to get next,

@@ -58,6 +58,14 @@ func TestSecondRunAnyCut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	secondRunAnyCut(t, m)
+}
+
+// Nor does it of a strided net, which gives out several values at once.
+func TestStridedAnyCut(t *testing.T) { secondRunAnyCut(t, fixedModel(t, 3, true)) }
+
+func secondRunAnyCut(t *testing.T, m *model.Model) {
+	t.Helper()
 	_, noisy := beats(7200, 7200)
 	var want []string
 	for _, chunk := range []int{1, 11, 250, 7200} {
@@ -120,5 +128,41 @@ func TestGuardSwitchedOff(t *testing.T) {
 	never.Run()
 	if len(want.records) == 0 || !slices.Equal(got.records, want.records) {
 		t.Errorf("%d records, without a guard %d, or others", len(got.records), len(want.records))
+	}
+}
+
+// TestStridedStateOfBefore: a guard whose filters looked as far ahead as a strided net does
+// at most, as those of earlier versions did, is read, and goes on with those of now.
+func TestStridedStateOfBefore(t *testing.T) {
+	m := fixedModel(t, 3, true)
+	_, noisy := beats(3000, 3000)
+	e, err := NewEngine(EngineConfig{Stream: "s", Channels: []string{"a"}, Model: m, Guard: true, Window: window.Config{RateHz: 100}}, &lines{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	feed(t, e, noisy[:2000], 0)
+	e.Run()
+	l := e.lanes["x"]
+	now, err := l.panel(m.CertainAhead())
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := l.panel(m.Lookahead())
+	if err != nil || was == now {
+		t.Fatal("a strided net looks as far ahead for certain as at most", err)
+	}
+	l.guard.Renew(was)
+	rest, err := l.restoreGuard(append(l.guard.AppendState(nil), "rest"...))
+	if err != nil || string(rest) != "rest" {
+		t.Fatalf("%q, %v", rest, err)
+	}
+	if again, err := l.restoreGuard(l.guard.AppendState(nil)); err != nil || len(again) != 0 {
+		t.Errorf("what was renewed is read back as %q, %v", again, err)
+	}
+	feed(t, e, noisy[2000:], 2000)
+	e.Run()
+	if _, err := l.restoreGuard(nil); err == nil {
+		t.Error("a guard was read from nothing")
 	}
 }

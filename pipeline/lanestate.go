@@ -181,11 +181,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		l.guard.Begin(in - int64(l.waiting.len()))
 	}
 	if guarded && r.Err() == nil {
-		g, err := l.savedGuard()
+		rest, err := l.restoreGuard(r.Rest())
 		if err != nil {
 			return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 		}
-		r.SetRest(g.RestoreState(r.Rest()))
+		r.SetRest(rest, nil)
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {
@@ -202,20 +202,37 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 	return l, nil
 }
 
-// savedGuard returns what the saved state of a guard is read into: the lane's own, or one that
-// nobody asks where it was switched off since.
-func (l *lane) savedGuard() (*guard.Guard, error) {
-	switch {
-	case l.guard != nil:
-		return l.guard.Guard, nil
-	case l.mod == nil:
+// restoreGuard reads the saved state of a guard, which nobody asks where it was switched off
+// since, and returns the rest of src.
+func (l *lane) restoreGuard(src []byte) (rest []byte, err error) {
+	if l.mod == nil {
 		return nil, errors.New("it has a guard and no model")
 	}
-	p, err := l.eng.shards[l.shard].panel(min(l.mod.Lookahead(), guard.MaxLookahead))
+	p, err := l.panel(l.mod.CertainAhead())
 	if err != nil {
 		return nil, err
 	}
-	return guard.New(p, len(l.scalers)), nil
+	var g *guard.Guard
+	if l.guard != nil {
+		g = l.guard.Guard
+	} else {
+		g = guard.New(p, len(l.scalers))
+	}
+	if rest, err = g.RestoreState(src); err != nil && l.mod.CertainAhead() != l.mod.Lookahead() {
+		// Earlier versions had filters look as far ahead as a strided net does at most.
+		was, perr := l.panel(l.mod.Lookahead())
+		if perr != nil {
+			return nil, perr
+		}
+		g = guard.New(was, len(l.scalers))
+		if rest, err = g.RestoreState(src); err == nil {
+			g.Renew(p)
+		}
+	}
+	if l.guard != nil {
+		l.guard.Guard = g
+	}
+	return rest, err
 }
 
 func appendColumns(dst []byte, cols []model.Column) []byte {
