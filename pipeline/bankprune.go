@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/internal/fsys"
 	"github.com/quell-stream/quell/model"
 )
 
@@ -78,7 +79,7 @@ func (b *Bank) note(stream string, durable int64, names map[string]bool) {
 func (b *Bank) Refer(stream string, durable int64, needs func(name string) bool) error {
 	b.files.Lock()
 	defer b.files.Unlock()
-	files, err := filepath.Glob(filepath.Join(b.dir, "*.quell"))
+	files, err := fsys.WithExt(b.dir, ".quell")
 	if err != nil {
 		return fmt.Errorf("model bank: %w", err)
 	}

@@ -112,6 +112,22 @@ func (f osFile) Size() (int64, error) {
 	return fi.Size(), nil
 }
 
+// WithExt returns the paths of what lies in a directory of the machine and has an
+// extension, sorted. No part of dir is taken for a pattern.
+func WithExt(dir, ext string) ([]string, error) {
+	names, err := OS{}.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var paths []string
+	for _, n := range names {
+		if filepath.Ext(n) == ext {
+			paths = append(paths, filepath.Join(dir, n))
+		}
+	}
+	return paths, nil
+}
+
 // RemoveIfThere removes a file that may not exist.
 func RemoveIfThere(f FS, path string) error {
 	if err := f.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

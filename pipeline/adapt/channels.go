@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/quell-stream/quell/internal/atomicfile"
+	"github.com/quell-stream/quell/internal/fsys"
 )
 
 // namesFile of a folder of states tells the channels that they were made with, in their
@@ -49,7 +50,7 @@ func (c *Config) claim() error {
 
 // moveStates moves all states out of the way, to a folder of their own.
 func (c *Config) moveStates(was []string) error {
-	states, err := filepath.Glob(filepath.Join(c.Dir, "*.adapt"))
+	states, err := fsys.WithExt(c.Dir, ".adapt")
 	if err != nil || len(states) == 0 {
 		return err
 	}
