@@ -64,7 +64,7 @@ func (o *dlqFlags) add(cmd *cobra.Command) {
 	f.StringSliceVar(&o.filter.Reasons, "reason", nil, "with this reason, such as json or late")
 	f.StringSliceVar(&o.filter.Topics, "topic", nil, "from this topic; with * at its end from those that begin so")
 	f.StringArrayVar(&o.filter.IDs, "id", nil, "with this id")
-	f.StringVar(&o.since, "since", "", "stored from this `time` on: 2026-11-23, 2026-11-23T12:00:00Z, or 24h ago as 24h")
+	f.StringVar(&o.since, "since", "", "stored from this `time` on: 2026-11-23, 2026-11-23T12:00:00Z (UTC where no zone is given), or 24h ago as 24h")
 	f.StringVar(&o.until, "until", "", "stored before this `time`")
 	f.BoolVar(&o.asJSON, "json", false, "print JSON")
 }
@@ -89,6 +89,9 @@ func moment(text string, now time.Time) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil {
+		if d < 0 {
+			return time.Time{}, fmt.Errorf("%s is still to come: 24h ago is 24h", text)
+		}
 		return now.Add(-d), nil
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", time.DateOnly} {
