@@ -95,11 +95,12 @@ func (m *Model) Encode() ([]byte, error) {
 	return b, nil
 }
 
-// setName names the model after its bytes.
-func (m *Model) setName(b []byte) {
+// seal names the model after its bytes, and notes what is asked often.
+func (m *Model) seal(b []byte) {
 	m.sum = sha256.Sum256(b)
 	m.name = m.header.Name + "@" + hex.EncodeToString(m.sum[:])[:nameDigits]
 	m.bytes = len(b)
+	m.certain = max(0, m.header.Lookahead-(m.header.Spec.Stride()-1))
 }
 
 // WriteTo writes the model in the file format.
@@ -208,7 +209,7 @@ func decode(b []byte) (*Model, error) {
 	if err := m.readNet(entries, data); err != nil {
 		return nil, err
 	}
-	m.setName(b)
+	m.seal(b)
 	return &m, nil
 }
 

@@ -48,12 +48,12 @@ func finish(h Header, net *nn.Net, q *nn.Quantized) (*Model, error) {
 			return nil, fmt.Errorf("model: %q: %s has a weight that is not finite", h.Name, p.Name)
 		}
 	}
-	m := &Model{header: h, net: net, quantized: q, certain: max(0, h.Lookahead-(h.Spec.Stride()-1))}
+	m := &Model{header: h, net: net, quantized: q}
 	b, err := m.Encode()
 	if err != nil {
 		return nil, err
 	}
-	m.setName(b)
+	m.seal(b)
 	return m, nil
 }
 

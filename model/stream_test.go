@@ -216,3 +216,36 @@ func BenchmarkPush(b *testing.B) {
 		})
 	}
 }
+
+// TestCertainAhead: a value comes out at the earliest with the input that many slots behind
+// its own, of models that were made and of those that were read.
+func TestCertainAhead(t *testing.T) {
+	for name, made := range models(t) {
+		b, err := made.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := Decode(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range []*Model{made, read} {
+			c := channelsOf(m)[0]
+			s, err := m.NewStream(c)
+			if err != nil {
+				t.Fatal(err)
+			}
+			least := int64(1 << 40)
+			for in := int64(1); in <= 400; in++ {
+				_, before := s.Position()
+				s.Push(randomColumns(c, uint64(in)))
+				if _, out := s.Position(); out > before {
+					least = min(least, in-out) // of the last one that came out
+				}
+			}
+			if int64(m.CertainAhead()) != least {
+				t.Errorf("%s: %d slots ahead for certain, seen are %d, of %d at most", name, m.CertainAhead(), least, m.Lookahead())
+			}
+		}
+	}
+}
