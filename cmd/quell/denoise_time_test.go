@@ -18,9 +18,9 @@ func TestTimeHints(t *testing.T) {
 		want, not  string
 	}{
 		{"labels", "n,value,anomaly", func(i int) string { return fmt.Sprintf("%d,%d.5,%d", i, i*7919%13, i/90) }, nil, "", "holds times"},
-		{"stamps", "arrival_ms,value", func(i int) string { return fmt.Sprintf("%d,%d.5", 1163438041250+i*1000, i*7919%13) }, nil,
+		{"stamps", "arrival_ms,value", func(i int) string { return fmt.Sprintf("%d,%d.5", int64(1163438041250)+int64(i)*1000, i*7919%13) }, nil,
 			`column arrival_ms is denoised as a channel, though it looks like times: --time "arrival_ms" uses it`, ""},
-		{"numbers that fall", "load,value", func(i int) string { return fmt.Sprintf("%d,%d.5", 1163438041250-i, i*7919%13) }, nil, "", "looks like times"},
+		{"numbers that fall", "load,value", func(i int) string { return fmt.Sprintf("%d,%d.5", int64(1163438041250)-int64(i), i*7919%13) }, nil, "", "looks like times"},
 		{"a channel", "ts,value", func(i int) string { return fmt.Sprintf("%d,%d.5", i, i*7919%13) }, []string{"--channels", "ts", "-v"},
 			"column ts is taken for a channel (--time names one): the row makes the time", "no column is named ts"},
 	} {
