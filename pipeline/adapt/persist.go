@@ -174,14 +174,17 @@ func (a *Adapter) forget(g *group) {
 	a.pushQuick(func() { a.removeState(g.name) })
 }
 
-// removeState removes the file of a group that was forgotten, unless that was done.
+// removeState removes the file of a group that was forgotten, unless that was done. The
+// series is leaving until its file is gone, so that one that returns does not read it.
 func (a *Adapter) removeState(name string) {
 	a.files.Lock()
 	defer a.files.Unlock()
 	a.mu.Lock()
 	t := a.tracks[name]
 	again := !a.leaving[name] || t != nil && t.group.saved // the file is what it became
-	delete(a.leaving, name)
+	if again {
+		delete(a.leaving, name)
+	}
 	a.mu.Unlock()
 	if again {
 		return
@@ -189,6 +192,9 @@ func (a *Adapter) removeState(name string) {
 	if err := os.Remove(a.path(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		a.cfg.Log.Warn("the state of a series that is gone stays", "series", name, "error", err)
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.leaving, name)
 }
 
 // load returns a series as it was saved, nil where there is nothing. A file that

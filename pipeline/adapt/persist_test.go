@@ -543,3 +543,27 @@ func TestCloseDoesWhatIsQueued(t *testing.T) {
 		t.Errorf("the trail says %+v", lines)
 	}
 }
+
+// A series that was forgotten is leaving for as long as its file is there: one that returns
+// meanwhile would read it, and lose it to the removal.
+func TestLeavingUntilRemoved(t *testing.T) {
+	cfg := quick(identity(t))
+	cfg.Dir = t.TempDir()
+	a := open(t, cfg)
+	read(t, a)
+	path := a.path("x")
+	for range 100 {
+		newSensor(a, "x", 1).feed(256, slow, "normal")
+		a.save(a.tracks["x"].group)
+		a.Dropped("x")
+		for leaving := true; leaving; {
+			a.mu.Lock()
+			leaving = a.leaving["x"]
+			_, err := os.Stat(path)
+			a.mu.Unlock()
+			if !leaving && err == nil {
+				t.Fatal("its file can be read, and will be removed")
+			}
+		}
+	}
+}
