@@ -12,17 +12,32 @@ import (
 type arena struct {
 	chunks [][]byte
 	at     int          // the chunk that is being filled
+	before int          // how many chunks the checkpoint before this one took
 	most   int          // length of the longest state so far that fits a chunk
 	acks   []ingest.Ack // empty: memory for those of a later checkpoint
-	pool   *sync.Pool
+	shelf  *arenaShelf
+}
+
+// arenaShelf holds the arena that the next checkpoint of a stream is going to use. The
+// collector does not clear it, as it would a sync.Pool between two checkpoints that are
+// seconds apart. Its methods are safe for concurrent use.
+type arenaShelf struct {
+	mu   sync.Mutex
+	free *arena // nil: there is none
 }
 
 // arenaChunk is the size of a chunk. A state that is longer gets one of its own.
 const arenaChunk = 1 << 20
 
-func newArena(pool *sync.Pool) *arena {
-	a := pool.Get().(*arena)
-	a.pool = pool
+// take returns an arena that holds nothing.
+func (s *arenaShelf) take() *arena {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	a := s.free
+	if a == nil {
+		a = &arena{shelf: s}
+	}
+	s.free = nil
 	return a
 }
 
@@ -49,11 +64,19 @@ func (a *arena) write(like int, appendTo func(dst []byte) []byte) []byte {
 	return out[:len(out):len(out)]
 }
 
-// release gives the memory back; nothing that write returned may be used any more.
+// release gives the memory back; nothing that write returned may be used any more. What
+// neither this checkpoint nor the one before it took is left to the collector: the next
+// ones are going to be about as long.
 func (a *arena) release() {
+	used := min(a.at+1, len(a.chunks))
+	kept := min(max(used, a.before), len(a.chunks))
+	clear(a.chunks[kept:])
+	a.chunks = a.chunks[:kept]
 	for i := range a.chunks {
 		a.chunks[i] = a.chunks[i][:0]
 	}
-	a.at = 0
-	a.pool.Put(a)
+	a.at, a.before = 0, used
+	a.shelf.mu.Lock()
+	defer a.shelf.mu.Unlock()
+	a.shelf.free = a
 }

@@ -60,7 +60,7 @@ func (w *worker) begin() {
 	if w.bank != nil {
 		p.calls = w.bank.Calls(w.name)
 	}
-	p.states = newArena(&w.arenas)
+	p.states = w.arenas.take()
 	w.open, p.states.acks = p.states.acks, nil
 	for _, q := range w.parts {
 		p.Heads = append(p.Heads, w.head(&q))

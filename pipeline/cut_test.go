@@ -53,7 +53,6 @@ func newCutting(t *testing.T, seed uint64) *cutting {
 	}
 	t.Cleanup(func() { store.Close() })
 	w := &worker{eng: e, log: log, snap: snap, com: newCommitter(store, log, prometheus.NewCounter(prometheus.CounterOpts{Name: "x"}))}
-	w.arenas.New = func() any { return new(arena) }
 	e.save = w.saveOne
 	return &cutting{worker: w, t: t, rng: rand.New(rand.NewPCG(seed, 2)), other: testModel(t, 2),
 		rare: map[int]bool{}, sleep: map[int]bool{}, disk: map[string][]byte{}, saw: map[string]int{}}

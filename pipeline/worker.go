@@ -106,7 +106,7 @@ type worker struct {
 	// perItem is about how many bytes of JSON an item takes, by the latest batch.
 	perItem int
 
-	arenas   sync.Pool   // of states on their way to the committer
+	arenas   arenaShelf  // of states on their way to the committer
 	cut      *cut        // the checkpoint that is being taken, nil: none is
 	cutLanes []*lane     // memory of its lanes
 	rested   *time.Timer // when it goes on, unless a chunk comes before
@@ -163,8 +163,7 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	}
 	w := &worker{
 		cfg: cfg, name: cfg.Engine.Stream, log: log.With("stream", cfg.Engine.Stream), met: met, bank: bank, outs: outs,
-		arenas: sync.Pool{New: func() any { return new(arena) }},
-		lost:   map[string]bool{}, logs: map[string][]byte{}, made: map[string][]string{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
+		lost: map[string]bool{}, logs: map[string][]byte{}, made: map[string][]string{}, began: cfg.Now(), pulse: pulse{begun: make(chan struct{})}, desk: newDesk(),
 	}
 	if cfg.Adapter != nil {
 		cfg.Engine.Tap = cfg.Adapter
