@@ -62,8 +62,8 @@ func (p *profile) fault(chance float64, suspicious bool) faultCode {
 	return sound
 }
 
-// spiky says whether readings stand out further than any did while learning,
-// again and again, with nothing changed between them.
+// spiky says whether readings stand out further than any did while learning, each
+// alone, again and again, with nothing changed between them.
 func (p *profile) spiky(suspicious bool) bool {
 	least := 6 // hops
 	if suspicious {
@@ -72,7 +72,8 @@ func (p *profile) spiky(suspicious bool) bool {
 	n, since := 0, 0
 	var peaks [longest]float64
 	for i := range min(longest, int(p.hops)) {
-		if peaks[i] = float64(p.back(i).peak); peaks[i] > 2*p.peak {
+		h := p.back(i)
+		if peaks[i] = float64(h.peak); float64(h.alone) > 2*p.peak {
 			n++
 			since = i + 1
 		}
@@ -186,7 +187,7 @@ func (p *profile) describeFault(code faultCode) string {
 	case spiky:
 		most := float32(0)
 		for i := range longest {
-			most = max(most, p.back(i).peak)
+			most = max(most, p.back(i).alone)
 		}
 		return fmt.Sprintf("isolated readings stand out by up to %.3g, at most %.3g while learning, the others unchanged: spikes (NE 107: maintenance required)", most, p.peak)
 	}

@@ -13,6 +13,9 @@ var lags = [...]int{1, 2, 4, 8, 16}
 
 const maxLag = 16
 
+// aloneReach is how far Features.Alone looks to both sides; the ring reaches as far back.
+const aloneReach = (maxLag - 4) / 2
+
 // cubes are those of lags that Features.Cube is of, by number.
 var cubes = [...]int{2, 3, 4}
 
@@ -43,6 +46,10 @@ type Features struct {
 	Pulse float64
 	// Peak is the largest of what Pulse averages the squares of.
 	Peak float64
+	// Alone is the largest of them, aloneReach+1 samples later, that has none of half its
+	// size or more within aloneReach samples. An isolated outlier has none, what swings
+	// after a blow has: the next crest, or trough.
+	Alone float64
 	// Diff holds the mean squared difference over 1, 2, 4, 8 and 16 samples (the
 	// structure function). White noise adds the same to all of them, 2σ²; any
 	// other change of a signal does not.
@@ -105,6 +112,7 @@ type Extractor struct {
 	bottom    End
 	psum      float64
 	peak      float64
+	alone     float64
 	pn        int
 	dsum      [len(lags)]float64
 	dn        [len(lags)]int
@@ -177,12 +185,13 @@ func (e *Extractor) Push(raw float64, missing bool) (Features, bool) {
 	e.minAge++
 	e.ring[e.at], e.valid[e.at] = raw, !missing
 	e.at = (e.at + 1) % maxLag
+	e.stand()
 	e.seen++
 	if e.seen < e.hop {
 		return Features{}, false
 	}
 	f := e.features()
-	e.seen, e.n, e.sum, e.sum2, e.psum, e.peak, e.pn, e.d3, e.d6 = 0, 0, 0, 0, 0, 0, 0, e.d3[:0], e.d6[:0]
+	e.seen, e.n, e.sum, e.sum2, e.psum, e.peak, e.alone, e.pn, e.d3, e.d6 = 0, 0, 0, 0, 0, 0, 0, 0, e.d3[:0], e.d6[:0]
 	e.top, e.bottom = End{}, End{}
 	e.dsum, e.dn, e.csum = [len(lags)]float64{}, [len(lags)]int{}, [len(cubes)]float64{}
 	e.same, e.pairs, e.rail, e.clip, e.past = 0, 0, 0, 0, 0
@@ -235,8 +244,7 @@ func (e *Extractor) take(x float64) {
 		e.d6 = append(e.d6, math.Abs((x-e.ring[j6])-3*(e.ring[j2]-e.ring[j4])))
 	}
 	if e.valid[j1] && e.valid[j2] {
-		a, b := e.ring[j2], x
-		d := max(0, math.Abs(e.ring[j1]-(a+b)/2)-math.Abs(a-b))
+		d := standsOut(e.ring[j2], e.ring[j1], x)
 		e.psum += d * d
 		e.peak = max(e.peak, d)
 		e.pn++
@@ -256,6 +264,33 @@ func (e *Extractor) take(x float64) {
 	case x == e.min && e.minAge >= settled && e.min != e.max:
 		e.clip++
 	}
+}
+
+// standsOut says how far x stands out of its neighbours.
+func standsOut(a, x, b float64) float64 { return max(0, math.Abs(x-(a+b)/2)-math.Abs(a-b)) }
+
+// stand looks whether the reading stands alone that has aloneReach pulses on both sides.
+func (e *Extractor) stand() {
+	d := e.pulseAt(aloneReach + 1)
+	if d <= e.alone {
+		return
+	}
+	for k := 1; k <= aloneReach; k++ {
+		if 2*e.pulseAt(aloneReach+1-k) >= d || 2*e.pulseAt(aloneReach+1+k) >= d {
+			return
+		}
+	}
+	e.alone = d
+}
+
+// pulseAt returns how far a reading stands out that has so many after it, at least one; 0
+// where it or a neighbour is missing.
+func (e *Extractor) pulseAt(after int) float64 {
+	a, x, b := (e.at+2*maxLag-after-2)%maxLag, (e.at+2*maxLag-after-1)%maxLag, (e.at+2*maxLag-after)%maxLag
+	if !e.valid[a] || !e.valid[x] || !e.valid[b] {
+		return 0
+	}
+	return standsOut(e.ring[a], e.ring[x], e.ring[b])
 }
 
 // madGain is the median of |N(0,1)|.
@@ -282,6 +317,7 @@ func (e *Extractor) features() Features {
 		f.Pulse = e.psum / float64(e.pn)
 		f.Peak = e.peak
 	}
+	f.Alone = e.alone
 	for k := range lags {
 		f.Diff[k] = nan
 		if e.dn[k] > 0 {
@@ -311,10 +347,12 @@ func whiteVariance(d []float64) float64 {
 	return med * med / 20 / (1 + min(3.9/(float64(k)+0.9), 1.1))
 }
 
-// extractorState marks a snapshot, version 3. One of version 2, which knows no cubes, is
-// read too: those of the open hop begin where it ends.
+// extractorState marks a snapshot, version 4. Those of version 3, which does not know what
+// stands alone, and of version 2, which knows no cubes either, are read too: what they
+// lack of the open hop begins where they end.
 const (
-	extractorState  = 0xfe03
+	extractorState  = 0xfe04
+	extractorState3 = 0xfe03
 	extractorState2 = 0xfe02
 )
 
@@ -337,7 +375,7 @@ func (e *Extractor) AppendState(dst []byte) []byte {
 	for _, end := range [...]*End{&e.top, &e.bottom} {
 		dst = wire.I64(wire.I64(wire.F64(dst, end.Value), int64(end.At)), int64(end.Arrived))
 	}
-	return wire.F64s(wire.F64s(wire.F64s(dst, e.d3), e.d6), e.csum[:])
+	return wire.F64(wire.F64s(wire.F64s(wire.F64s(dst, e.d3), e.d6), e.csum[:]), e.alone)
 }
 
 // RestoreState reads a snapshot back and returns the rest of src. On an error
@@ -345,7 +383,7 @@ func (e *Extractor) AppendState(dst []byte) []byte {
 func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	mark := r.U64()
-	if mark != extractorState && mark != extractorState2 {
+	if mark != extractorState && mark != extractorState3 && mark != extractorState2 {
 		return nil, fmt.Errorf("monitor: extractor state: %w", errForeign)
 	}
 	var n Extractor
@@ -366,8 +404,11 @@ func (e *Extractor) RestoreState(src []byte) ([]byte, error) {
 		end.Value, end.At, end.Arrived = r.F64(), r.Int(), r.Int()
 	}
 	d3, d6 := r.F64s(nil), r.F64s(nil)
-	if mark == extractorState {
+	if mark != extractorState2 {
 		floats(r, n.csum[:])
+	}
+	if mark == extractorState {
+		n.alone = r.F64()
 	}
 	if n.hop != e.hop || n.seen < 0 || n.seen >= n.hop || n.at < 0 || n.at >= maxLag || len(d3) > n.hop || len(d6) > n.hop {
 		r.Fail(errForeign)

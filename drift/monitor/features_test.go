@@ -80,6 +80,76 @@ func TestNoiseIgnoresTheSignal(t *testing.T) {
 	}
 }
 
+// An isolated outlier stands alone, at the border of hops too; the crests of what swings
+// after a blow do not, and neither do two outliers that are close.
+func TestAlone(t *testing.T) {
+	blow := func(at, period float64) func(i int) float64 {
+		return func(i int) float64 {
+			k := float64(i) - at
+			if k < 0 {
+				return 0
+			}
+			return 10 * math.Exp(-k/8) * math.Sin(2*math.Pi*k/period)
+		}
+	}
+	for name, c := range map[string]struct {
+		of          func(i int) float64
+		peak, alone float64
+	}{
+		"outlier":             {func(i int) float64 { return float64(max(0, 10-10*max(i-50, 50-i))) }, 10, 10},
+		"at the end of a hop": {func(i int) float64 { return float64(max(0, 10-10*max(i-55, 55-i))) }, 10, 10},
+		"at the start of one": {func(i int) float64 { return float64(max(0, 10-10*max(i-56, 56-i))) }, 10, 10},
+		"downwards":           {func(i int) float64 { return -float64(max(0, 10-10*max(i-50, 50-i))) }, 10, 10},
+		"two, far apart":      {func(i int) float64 { return map[int]float64{50: 10, 57: -8}[i] }, 10, 10},
+		"two, near":           {func(i int) float64 { return map[int]float64{50: 10, 56: -8}[i] }, 10, 0},
+		"a lesser one near":   {func(i int) float64 { return map[int]float64{50: 10, 54: 4}[i] }, 10, 10},
+		"a jump":              {func(i int) float64 { return float64(10 * min(max(i-50, 0), 1)) }, 0, 0},
+		"blow, period 4":      {blow(50, 4), 8.8, 0},
+		"blow, period 5":      {blow(50.3, 5), 4.1, 0},
+	} {
+		e := NewExtractor(8)
+		peak, alone := 0.0, 0.0
+		for i := range 96 {
+			if f, ok := e.Push(c.of(i), false); ok {
+				peak, alone = max(peak, f.Peak), max(alone, f.Alone)
+			}
+		}
+		if math.Abs(peak-c.peak) > .2*c.peak || math.Abs(alone-c.alone) > .2 {
+			t.Errorf("%s: peak %.3g, alone %.3g, want %g, %g", name, peak, alone, c.peak, c.alone)
+		}
+	}
+}
+
+// Blows whose swinging dies away are the process, readings that are off one by one are
+// spikes.
+func TestBlowsAreNoSpikes(t *testing.T) {
+	for name, swings := range map[string]bool{"outliers": false, "blows": true} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		e, p := NewExtractor(8), &profile{}
+		spiky := 0
+		for i := range 8 * 600 {
+			x := math.Sin(float64(i)/30) + .1*rng.NormFloat64()
+			if k := i % 40; i >= 8*500 && (k == 0 || swings) {
+				x += 3 * math.Exp(-float64(k)/6) * math.Cos(math.Pi/2*float64(k))
+			}
+			f, ok := e.Push(x, false)
+			if !ok {
+				continue
+			}
+			p.push(&f)
+			if i < 8*400 {
+				p.learn(&f)
+			}
+			if p.learnt = i >= 8*400; p.learnt && p.spiky(true) {
+				spiky++
+			}
+		}
+		if swings && spiky > 0 || !swings && spiky < 20 {
+			t.Errorf("%s: %d hops of 100 are called spiky", name, spiky)
+		}
+	}
+}
+
 func TestFeaturesByHand(t *testing.T) {
 	e := NewExtractor(4)
 	e.SetRails(math.NaN(), 9)

@@ -39,7 +39,7 @@ type hop struct {
 	missing, rail, clip         float32
 	level, spread, noise, pulse float32
 	coarse, top, bottom         float32
-	peak                        float32
+	peak, alone                 float32
 	diff                        [len(lags)]float32
 	// Samples at the top and the bottom, and how many came from elsewhere.
 	atTop, newTop, atBottom, newBottom int32
@@ -88,7 +88,7 @@ func (p *profile) push(f *Features) {
 	*h = hop{n: int32(f.N), run: int32(min(f.Run, math.MaxInt32)), gap: int32(min(f.MissingRun, math.MaxInt32)),
 		missing: float32(f.Missing), rail: float32(f.Rail), clip: float32(f.Clip),
 		level: float32(f.Level - p.base), spread: root(f.Spread), noise: root(f.Noise), pulse: root(f.Pulse),
-		peak:   float32(f.Peak),
+		peak: float32(f.Peak), alone: float32(f.Alone),
 		coarse: root(f.Coarse), top: float32(f.Top.Value - p.base), bottom: float32(f.Bottom.Value - p.base),
 		atTop: int32(f.Top.At), newTop: int32(f.Top.Arrived), atBottom: int32(f.Bottom.At), newBottom: int32(f.Bottom.Arrived)}
 	for k := range lags {
@@ -339,15 +339,17 @@ func (p *profile) appendState(dst []byte) []byte {
 	return wire.Bool(wire.Bool(wire.Bool(dst, p.stood), p.left), p.learnt)
 }
 
-func (h *hop) floats() [11]*float32 {
-	return [...]*float32{&h.missing, &h.rail, &h.clip, &h.level, &h.spread, &h.noise, &h.pulse, &h.coarse, &h.top, &h.bottom, &h.peak}
+func (h *hop) floats() [12]*float32 {
+	return [...]*float32{&h.missing, &h.rail, &h.clip, &h.level, &h.spread, &h.noise, &h.pulse, &h.coarse, &h.top, &h.bottom, &h.peak, &h.alone}
 }
 
 func (h *hop) counts() [7]*int32 {
 	return [...]*int32{&h.n, &h.run, &h.gap, &h.atTop, &h.newTop, &h.atBottom, &h.newBottom}
 }
 
-func (p *profile) restoreState(r *wire.Reader) {
+// restoreState reads a profile back. One of before is taken to have had readings stand
+// out alone only.
+func (p *profile) restoreState(r *wire.Reader, before bool) {
 	p.base, p.based = r.F64(), r.Bool()
 	for i := range p.ring {
 		h := &p.ring[i]
@@ -355,6 +357,10 @@ func (p *profile) restoreState(r *wire.Reader) {
 			*v = int32(math.Float32bits(r.F32()))
 		}
 		for _, v := range h.floats() {
+			if v == &h.alone && before {
+				*v = h.peak
+				continue
+			}
 			*v = r.F32()
 		}
 		for k := range h.diff {

@@ -125,26 +125,54 @@ func TestBeyondChance(t *testing.T) {
 	}
 }
 
-// TestStateWithoutShapes reads snapshots of the versions that knew no shapes.
-func TestStateWithoutShapes(t *testing.T) {
+// TestStateOfBefore reads snapshots of the versions that knew no shapes, and not which
+// readings stand alone.
+func TestStateOfBefore(t *testing.T) {
 	w := watched(t, Config{})
 	script(t, w, 0, 3000, func(_ int, x float64) float64 { return x })
 	e := w.Feed.Extract[0].AppendState(nil)
-	old := bytes.Clone(e[:len(e)-8*len(cubes)-8])
-	binary.LittleEndian.PutUint64(old, extractorState2)
-	n := NewExtractor(8)
-	if rest, err := n.RestoreState(old); err != nil || len(rest) > 0 {
-		t.Fatalf("extractor: %v, %d bytes are left", err, len(rest))
+	for version, lacks := range map[uint64]int{extractorState3: 8, extractorState2: 8 + 8*len(cubes) + 8} {
+		old := bytes.Clone(e[:len(e)-lacks])
+		binary.LittleEndian.PutUint64(old, version)
+		n := NewExtractor(8)
+		if rest, err := n.RestoreState(old); err != nil || len(rest) > 0 {
+			t.Fatalf("extractor: %v, %d bytes are left", err, len(rest))
+		}
 	}
 	s := w.mon.AppendState(nil)
-	tail := len(w.mon.shapes[0].appendState(nil)) + 1
-	old = bytes.Clone(s[:len(s)-tail])
-	binary.LittleEndian.PutUint64(old, monitorState3)
-	m := New(w.mon.cfg)
-	if rest, err := m.RestoreState(old); err != nil || len(rest) > 0 {
-		t.Fatalf("monitor: %v, %d bytes are left", err, len(rest))
+	shapes := len(w.mon.shapes[0].appendState(nil)) + 1
+	for version, tail := range map[uint64]int{monitorState4: 0, monitorState3: shapes} {
+		old := withoutAlone(t, w.mon, s[:len(s)-tail])
+		binary.LittleEndian.PutUint64(old, version)
+		m := New(w.mon.cfg)
+		if rest, err := m.RestoreState(old); err != nil || len(rest) > 0 {
+			t.Fatalf("monitor: %v, %d bytes are left", err, len(rest))
+		}
+		got := m.AppendState(nil)
+		if again := withoutAlone(t, m, got[:len(s)-tail]); !bytes.Equal(again[8:], old[8:]) || (m.shapes[0].n != 0) != (tail == 0) {
+			t.Error("what was restored is not what there was of it")
+		}
+		if h := m.profiles[0].latest(); h.alone != h.peak {
+			t.Errorf("of a reading %g off it says that %g stood alone", h.peak, h.alone)
+		}
 	}
-	if got := m.AppendState(nil); !bytes.Equal(got[8:len(s)-tail], s[8:len(s)-tail]) || m.shapes[0].n != 0 {
-		t.Error("what was restored is not what there was without its shapes")
+}
+
+// withoutAlone takes out of a snapshot of a monitor what the hops say of readings that
+// stand alone, as it was before.
+func withoutAlone(t *testing.T, m *Monitor, s []byte) []byte {
+	p := m.profiles[0].appendState(nil)
+	at := bytes.Index(s, p)
+	if at < 0 {
+		t.Fatal("the profile is not in the snapshot")
 	}
+	at += 9 // of its base
+	old := bytes.Clone(s[:at])
+	for range longest {
+		before := 4 * (len(new(hop).counts()) + len(new(hop).floats()) - 1)
+		old = append(old, s[at:at+before]...)
+		old = append(old, s[at+before+4:at+before+4+4*len(lags)]...)
+		at += before + 4 + 4*len(lags)
+	}
+	return append(old, s[at:]...)
 }

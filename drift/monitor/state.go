@@ -6,11 +6,13 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 )
 
-// monitorState marks a snapshot of a Monitor, version 4. Those of version 3, which knows
-// no shapes, and of version 2, which does not say whether there was an observation
-// either, are read too: shapes are learnt from there on.
+// monitorState marks a snapshot of a Monitor, version 5. Those of version 4, which does not
+// know which readings stand alone, of version 3, which knows no shapes either, and of
+// version 2, which does not say whether there was an observation, are read too: shapes
+// are learnt from there on.
 const (
-	monitorState  = 0x3004
+	monitorState  = 0x3005
+	monitorState4 = 0x3004
 	monitorState3 = 0x3003
 	monitorState2 = 0x3002
 )
@@ -74,7 +76,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	n := New(m.cfg)
 	mark := r.U64()
-	if mark != monitorState && mark != monitorState3 && mark != monitorState2 || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
+	if mark < monitorState2 || mark > monitorState || r.Int() != m.cfg.Channels || r.Int() != m.cfg.Hop || r.Int() != m.cfg.Calibration {
 		return nil, fmt.Errorf("monitor: state: %w", errForeign)
 	}
 	if mark != monitorState2 && !r.Bool() {
@@ -116,7 +118,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		for _, p := range [...]*float64{&n.centre[c], &n.floor[c], &n.power[c], &n.diff[c]} {
 			*p = r.F64()
 		}
-		n.profiles[c].restoreState(r)
+		n.profiles[c].restoreState(r, mark != monitorState)
 	}
 	n.peers.restoreState(r)
 	for i := range n.recent {
@@ -130,7 +132,7 @@ func (m *Monitor) RestoreState(src []byte) ([]byte, error) {
 		*p = r.F64()
 	}
 	n.open, n.rebased = r.Bool(), r.Bool()
-	if mark == monitorState {
+	if mark >= monitorState4 {
 		n.shaped = r.Bool()
 		for c := range n.shapes {
 			n.shapes[c].restoreState(r)
