@@ -46,9 +46,10 @@ type Features struct {
 	Pulse float64
 	// Peak is the largest of what Pulse averages the squares of.
 	Peak float64
-	// Alone is the largest of them, aloneReach+1 samples later, that has none of half its
-	// size or more within aloneReach samples. An isolated outlier has none, what swings
-	// after a blow has: the next crest, or trough.
+	// Alone is the largest of them that has none of half its size or more within six
+	// samples to either side, 0 without any. An isolated outlier has none, what swings
+	// after a blow has: the next crest, or trough. It is told in the hop in which the
+	// seventh sample after it comes in.
 	Alone float64
 	// Diff holds the mean squared difference over 1, 2, 4, 8 and 16 samples (the
 	// structure function). White noise adds the same to all of them, 2σ²; any
@@ -269,7 +270,7 @@ func (e *Extractor) take(x float64) {
 // standsOut says how far x stands out of its neighbours.
 func standsOut(a, x, b float64) float64 { return max(0, math.Abs(x-(a+b)/2)-math.Abs(a-b)) }
 
-// stand looks whether the reading stands alone that has aloneReach pulses on both sides.
+// stand looks whether the reading stands alone whose neighbourhood is complete now.
 func (e *Extractor) stand() {
 	d := e.pulseAt(aloneReach + 1)
 	if d <= e.alone {
