@@ -28,8 +28,9 @@
 //
 // # Decision
 //
-// σ̂ goes by the fastest details. Where those are signal, as on a machine's
-// vibration, σ² is many times smaller; so it is taken for no more than what the
+// σ̂ goes by the fastest details, bounded by the spectrum where that is clear
+// (window.Scaler). Where they are signal, as on a machine's
+// vibration, σ² may still be smaller; so it is taken for no more than what the
 // quietest band of the readings' spectrum holds, nor for more than the error with
 // which the best filter foretells a reading from the others (Batson and Royer,
 // "Noise2Self", 2019). Where that is clearly below σ̂² a filter serves: the network

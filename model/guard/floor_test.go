@@ -25,66 +25,6 @@ func vibration(n int) []float64 {
 	return x
 }
 
-// TestFloor: what the spectrum allows σ² to be, in the σ² it is told.
-func TestFloor(t *testing.T) {
-	const n = 12_000
-	x := vibration(n)
-	for name, c := range map[string]struct {
-		clean  func(t int) float64
-		told   float64
-		lost   float64
-		lo, hi float64
-	}{
-		"noise alone":               {func(int) float64 { return 0 }, 1, 0, .93, 1},
-		"a signal far above it":     {func(t int) float64 { return 1000 * math.Sin(float64(t)/60) }, 1, 0, .93, 1},
-		"σ̂ too large":              {slow, 2, 0, .23, .28},
-		"σ̂ too small":              {slow, .5, 0, 1, 1},
-		"resonances":                {func(t int) float64 { return x[t] }, 3, 0, .11, .14},
-		"few readings missing":      {slow, 2, .02, .23, .28},
-		"too many readings missing": {slow, 2, .2, 1, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			rng := rand.New(rand.NewPCG(1, 2))
-			var f floor
-			s, y := newSpectra(), make([]float64, n)
-			for i := range y {
-				y[i] = c.clean(i) + rng.NormFloat64()
-				if rng.Float64() < c.lost {
-					y[i] = math.NaN()
-				}
-			}
-			for from := 0; from+block <= n; from += hop {
-				f.add(&s, y[from:from+block], c.told*c.told)
-			}
-			if rho := f.rho(); !(rho >= c.lo && rho <= c.hi) {
-				t.Errorf("σ² is %.3f of σ̂², want %g to %g", rho, c.lo, c.hi)
-			}
-		})
-	}
-}
-
-// TestFloorOfWildReadings: the largest there are leave it a number.
-func TestFloorOfWildReadings(t *testing.T) {
-	var f floor
-	s, y := newSpectra(), make([]float64, block)
-	for i := range y {
-		y[i] = largestReading * float64(1-2*(i%2))
-	}
-	for range 100 {
-		f.add(&s, y, 1e-300)
-	}
-	if f.rho() != 1 {
-		t.Errorf("σ² is %g of σ̂²", f.rho())
-	}
-	clear(y)
-	for range 3000 {
-		f.add(&s, y, 1)
-	}
-	if rho := f.rho(); rho-rho != 0 {
-		t.Errorf("σ² is %g of σ̂² after readings that stand still", rho)
-	}
-}
-
 // TestVibration: where σ̂ is signal, what is served is as good as the best filter
 // that is chosen with the truth, and its interval holds.
 func TestVibration(t *testing.T) {
@@ -141,18 +81,22 @@ func TestSameBlocks(t *testing.T) {
 	}
 }
 
-// TestFloorOfNothing: readings so small that the square of their noise is 0 leave no
-// mark on those that come later.
-func TestFloorOfNothing(t *testing.T) {
-	var f floor
-	s, y := newSpectra(), make([]float64, block)
-	for _, sigma := range []float64{1e-170, 0, math.NaN()} {
-		for i := range y {
-			y[i] = float64(i%7) * 1e-170
-		}
-		f.add(&s, y, sigma*sigma)
+// TestRecalibrate: a guard that was told several times the noise knows that, until it is to be
+// told what is right, and judges by that from there on as one that is new.
+func TestRecalibrate(t *testing.T) {
+	const n = 8000
+	x := vibration(n)
+	p := player{clean: func(t int) float64 { return x[t] }, sigma: 1, told: 3, off: 8, claimed: 8}
+	g := New(newPanel(t, 8), 1)
+	if g.Rough() {
+		t.Error("a new guard knows more than it can")
 	}
-	if f.n != 0 || f.rho() != 1 {
-		t.Errorf("%v spectra, σ² is %v of σ̂², want none and 1", f.n, f.rho())
+	p.play(g, n, 5)
+	if c := &g.channels[0]; !g.Rough() || c.net.rho > .2 {
+		t.Fatalf("σ² is %.2f of σ̂², in truth .11", c.net.rho)
+	}
+	g.Recalibrate()
+	if c := &g.channels[0]; g.Rough() || g.blocks != 0 || c.tally != nil || c.floor.Share(g.panel.spectra) != 1 {
+		t.Errorf("after %d blocks σ² is %.2f of σ̂²", g.blocks, c.net.rho)
 	}
 }

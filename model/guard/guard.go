@@ -2,7 +2,9 @@ package guard
 
 import (
 	"math"
+	"slices"
 
+	"github.com/quell-stream/quell/internal/floor"
 	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model/classic"
 )
@@ -246,6 +248,19 @@ func (g *Guard) Renew(p *Panel) {
 	}
 }
 
+// Rough says whether σ̂ is known to be mostly signal in some channel.
+func (g *Guard) Rough() bool {
+	return slices.ContainsFunc(g.channels, func(c channel) bool { return c.net.rho > 0 && c.net.rho < rough })
+}
+
+// Recalibrate forgets what is known in units of σ̂, which is another one from here on.
+func (g *Guard) Recalibrate() {
+	g.Renew(g.panel)
+	for i := range g.channels {
+		g.channels[i].floor = floor.Floor{}
+	}
+}
+
 // Serving returns the settings of the filter that serves a channel; ok is false
 // where it is the network.
 func (g *Guard) Serving(channel int) (p classic.Params, ok bool) {
@@ -262,7 +277,7 @@ type channel struct {
 	sigma float64 // of the newest slot that was given out
 
 	covariance *classic.Covariance // of the readings of the blocks before
-	floor      floor
+	floor      floor.Floor
 
 	now    evidence // of the block that is being gathered
 	judged judged   // the block that the filters are being run over

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/quell-stream/quell/internal/floor"
 	"github.com/quell-stream/quell/model/classic"
 )
 
@@ -24,7 +25,7 @@ type Panel struct {
 	taps      [][]float64 // impulse responses, see tapsOf
 	phi       []float64   // of a mixer
 	factor    []float64   // what it solves with
-	spectra   spectra
+	spectra   *floor.Spectra
 	print     uint64 // of the filters, see fingerprint
 }
 
@@ -45,7 +46,7 @@ func NewPanel(lookahead int) (*Panel, error) {
 	if lookahead < 0 || lookahead > MaxLookahead {
 		return nil, fmt.Errorf("guard: a look-ahead of %d; 0 to %d samples", lookahead, MaxLookahead)
 	}
-	p := &Panel{lookahead: lookahead, phi: make([]float64, mixed(lookahead)), spectra: newSpectra()}
+	p := &Panel{lookahead: lookahead, phi: make([]float64, mixed(lookahead)), spectra: floor.NewSpectra(block)}
 	grid := []classic.Params{{Family: classic.IdentityName}}
 	for _, f := range classic.FamiliesAt(lookahead) {
 		for _, name := range families {

@@ -202,7 +202,7 @@ func (c *channel) numbers() []*float64 {
 	j := &c.judged
 	out := []*float64{&c.sigma, &c.net.squares, &c.net.weights, &c.net.claim, &c.net.slots, &c.net.rho, &j.sigma2, &j.total}
 	out = append(append(append(out, c.now.numbers()...), j.now.numbers()...), c.errs.numbers()...)
-	return append(out, c.floor.numbers()...)
+	return append(out, c.floor.Numbers()...)
 }
 
 func (e *evidence) numbers() []*float64 {

@@ -218,11 +218,7 @@ func (c *channel) near(rho float64) float64 {
 func (c *channel) decide(p *Panel, in, blocks int64) {
 	j := &c.judged
 	c.best = c.foretelling()
-	// The noise is no more than the quietest band of the spectrum holds, and no
-	// estimate that does not see a reading foretells it better than to within the
-	// noise. Where that is less than σ̂², the signal itself is rough, and the network,
-	// which is told σ̂, takes it for noise.
-	c.net.add(j, min(c.floor.rho(), c.tally[c.best].loss()))
+	c.net.add(j, c.rho(p))
 	rho := c.net.rho
 	filter := c.chooseFilter(rho, blocks)
 	another, was := filter != c.filter, c.serving
