@@ -13,17 +13,29 @@ import (
 )
 
 // laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
-// of version 9 scalers know nothing of readings with gaps between them, and nothing is known of how
+// of version 10 scalers have no spectra; in one of version 9 scalers know nothing of readings with gaps between them, and nothing is known of how
 // long a channel has been silent; in one of version 8 there is no doubt of readings, and it does not end with what was found of
 // a drift; in one of version 7 there is also what a young series does not have yet.
 const (
-	laneVersion  = 10
+	laneVersion  = 11
+	spectraSince = 11
 	sparseSince  = 10
 	silenceSince = 10
 	doubtsSince  = 9
 	foundSince   = 9
 	oldestLane   = 7
 )
+
+// scalerFormat returns the format of scalers in a state of a version.
+func scalerFormat(v byte) window.Format {
+	switch {
+	case v >= spectraSince:
+		return window.Current
+	case v >= sparseSince:
+		return window.Unbounded
+	}
+	return window.Gapless
+}
 
 // models is where a lane's models are found by their names.
 type models interface {
@@ -118,11 +130,7 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		}
 	}
 	for i := range l.scalers {
-		if v >= sparseSince {
-			r.SetRest(l.scalers[i].RestoreState(r.Rest()))
-		} else {
-			r.SetRest(l.scalers[i].RestoreOldState(r.Rest()))
-		}
+		r.SetRest(l.scalers[i].RestoreFormat(r.Rest(), scalerFormat(v)))
 		l.held[i] = r.F64()
 		l.heldOK[i] = r.Bool()
 		r.SetRest(l.colours[i].RestoreState(r.Rest()))
@@ -184,6 +192,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		rest, err := l.restoreGuard(r.Rest())
 		if err != nil {
 			return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
+		}
+		if v < spectraSince && l.guard != nil && l.guard.Rough() {
+			l.guard.Recalibrate() // σ̂ is about to be a part of what it was
 		}
 		r.SetRest(rest, nil)
 	}

@@ -1,10 +1,13 @@
 package window
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
+	"github.com/quell-stream/quell/internal/floor"
 	"github.com/quell-stream/quell/internal/wire"
 )
 
@@ -26,6 +29,7 @@ const (
 	lateBlocks  = 4  // what remains after Forget
 
 	leastDetails = 8 // of a block that says something of the noise
+	leastSpectra = 4 // blocks with a spectrum that bound the noise
 )
 
 // absurd bounds what is taken for a reading: the square of one beyond it may be no
@@ -46,10 +50,12 @@ var db4High = [8]float64{
 // finest wavelet details of a block over 0.6745 (Donoho and Johnstone 1994),
 // pooled over blocks as a variance. Of a block with so many gaps that fewer than eight
 // details can be had it is that of what differs from a cubic in five readings
-// (SparseDetail).
+// (SparseDetail). From the fourth block on it is bounded by the spectrum of the blocks
+// (package floor), since the details of a rough signal are those of noise.
 //
 // The zero value is ready to use. It is not safe for concurrent use, and
-// allocates nothing after the first block.
+// allocates nothing after the first block but what a garbage collection has taken of the
+// memory for spectra, which all scalers share.
 type Scaler struct {
 	index  int64 // slots since the context was reset
 	scale  Scale
@@ -63,6 +69,8 @@ type Scaler struct {
 	tail           [8]float64 // the latest values, newest last
 	run            int        // valid values in a row, up to 8
 	detail         []float64  // |finest detail| of the block
+	values         []float32  // of the block, relative to the first; NaN where there is none
+	first          float64    // that they are relative to
 	sparse         sparse
 }
 
@@ -70,7 +78,14 @@ type Scaler struct {
 type pool struct {
 	n, mean, m2 float64 // weight, mean, sum of squared deviations
 	w, noise    float64 // weight and mean of σ̂²
+
+	// Of the blocks that have a spectrum: how many, the mean of σ̂², and of the power.
+	spectra, level float64
+	power          [floor.Bands]float64
 }
+
+// spectra are what scalers work spectra out with.
+var spectra = sync.Pool{New: func() any { return floor.NewSpectra(scaleBlock) }}
 
 // Scale returns the scale of the next slot to be pushed.
 func (s *Scaler) Scale() Scale { return s.scale }
@@ -88,6 +103,7 @@ func (s *Scaler) Push(value float64, valid bool) Scale {
 		s.add(value)
 	} else {
 		s.run = 0
+		s.values = append(s.values, float32(math.NaN()))
 	}
 	s.index++
 	switch i := s.index; {
@@ -112,6 +128,10 @@ func (s *Scaler) add(v float64) {
 	d := v - s.bmean
 	s.bmean += d / s.bn
 	s.bm2 += d * (v - s.bmean)
+	if s.bn == 1 {
+		s.first = v
+	}
+	s.values = append(s.values, float32(v-s.first))
 	copy(s.tail[:], s.tail[1:])
 	s.tail[7] = v
 	s.sparse.saw(s.index)
@@ -157,7 +177,24 @@ func (s *Scaler) open() pool {
 		sigma := median(details) / 0.6744897501960817
 		p.w, p.noise = float64(k), sigma*sigma
 	}
+	if len(s.values) == scaleBlock && p.w > 0 {
+		p.look(s.values)
+	}
 	return p
+}
+
+// look takes the spectrum of a block.
+func (p *pool) look(values []float32) {
+	var block [scaleBlock]float64
+	for i, v := range values {
+		block[i] = float64(v)
+	}
+	s := spectra.Get().(*floor.Spectra)
+	power, ok := s.Power(block[:])
+	spectra.Put(s)
+	if ok {
+		p.spectra, p.level, p.power = 1, p.noise, power
+	}
 }
 
 // with returns a pool with another one merged in (Chan, Golub and LeVeque 1983,
@@ -174,6 +211,14 @@ func (p pool) with(o pool) pool {
 		t := p.w + o.w
 		p.noise += (o.noise - p.noise) * o.w / t
 		p.w = t
+	}
+	if o.spectra > 0 {
+		t := p.spectra + o.spectra
+		p.level += (o.level - p.level) * o.spectra / t
+		for i, v := range o.power {
+			p.power[i] += (v - p.power[i]) * o.spectra / t
+		}
+		p.spectra = t
 	}
 	return p
 }
@@ -197,9 +242,9 @@ func (s *Scaler) closeBlock() {
 		p.m2 *= most / p.n
 		p.n = most
 	}
-	s.pooled.w = min(s.pooled.w, most)
+	s.pooled.w, s.pooled.spectra = min(s.pooled.w, most), min(s.pooled.spectra, scaleMemory)
 	s.bn, s.bmean, s.bm2 = 0, 0, 0
-	s.detail, s.sparse.detail = s.detail[:0], s.sparse.detail[:0]
+	s.detail, s.values, s.sparse.detail = s.detail[:0], s.values[:0], s.sparse.detail[:0]
 }
 
 func (s *Scaler) update() {
@@ -215,7 +260,16 @@ func (s *Scaler) update() {
 	if !(dev > 1e-9*math.Abs(mean)) || math.IsInf(dev, 0) || math.IsInf(mean, 0) {
 		dev = 0
 	}
-	s.scale = Scale{Mean: mean, Dev: dev, Sigma: min(math.Sqrt(p.noise), dev)}
+	s.scale = Scale{Mean: mean, Dev: dev, Sigma: min(math.Sqrt(p.variance()), dev)}
+}
+
+// variance returns that of the noise: σ̂², or the share of it that the spectrum allows, of the
+// blocks that have one.
+func (p *pool) variance() float64 {
+	if !(p.level > 0) || p.spectra < leastSpectra {
+		return p.noise
+	}
+	return p.noise * floor.Clear(floor.Most(&p.power, p.spectra, scaleBlock)/p.level, p.spectra, scaleBlock)
 }
 
 // numbers returns what a snapshot holds first.
@@ -225,6 +279,15 @@ func (s *Scaler) numbers() [11]*float64 {
 }
 
 func (p *pool) numbers() [5]*float64 { return [...]*float64{&p.n, &p.mean, &p.m2, &p.w, &p.noise} }
+
+// pools returns all pools of closed blocks.
+func (s *Scaler) pools() [1 + lateBlocks]*pool {
+	out := [1 + lateBlocks]*pool{&s.pooled}
+	for i := range s.late {
+		out[1+i] = &s.late[i]
+	}
+	return out
+}
 
 // AppendState appends a snapshot to dst.
 func (s *Scaler) AppendState(dst []byte) []byte {
@@ -241,17 +304,34 @@ func (s *Scaler) AppendState(dst []byte) []byte {
 		dst = wire.F64(dst, v)
 	}
 	dst = wire.Bool(wire.I64(dst, int64(s.run)), s.frozen)
-	return s.sparse.appendState(wire.F64s(dst, s.detail))
+	return s.appendSpectra(s.sparse.appendState(wire.F64s(dst, s.detail)))
 }
 
+func (s *Scaler) appendSpectra(dst []byte) []byte {
+	for _, p := range s.pools() {
+		dst = wire.F64(wire.F64(dst, p.spectra), p.level)
+		for _, v := range p.power {
+			dst = wire.F64(dst, v)
+		}
+	}
+	return wire.F32s(wire.F64(dst, s.first), s.values)
+}
+
+// Format is that of a snapshot of a Scaler.
+type Format int
+
+// The formats.
+const (
+	Gapless   Format = iota // from before details were taken of readings with gaps between them
+	Unbounded               // from before spectra bounded the noise
+	Current
+)
+
 // RestoreState reads a snapshot back and returns the rest of src.
-func (s *Scaler) RestoreState(src []byte) ([]byte, error) { return s.restore(src, true) }
+func (s *Scaler) RestoreState(src []byte) ([]byte, error) { return s.RestoreFormat(src, Current) }
 
-// RestoreOldState is RestoreState of a snapshot from before scalers took details of
-// readings with gaps between them.
-func (s *Scaler) RestoreOldState(src []byte) ([]byte, error) { return s.restore(src, false) }
-
-func (s *Scaler) restore(src []byte, sparse bool) ([]byte, error) {
+// RestoreFormat is RestoreState of a snapshot of a format.
+func (s *Scaler) RestoreFormat(src []byte, f Format) ([]byte, error) {
 	r := wire.NewReader(src)
 	s.index = r.I64()
 	for _, v := range s.numbers() {
@@ -271,11 +351,45 @@ func (s *Scaler) restore(src []byte, sparse bool) ([]byte, error) {
 	} else if len(d) > scaleBlock {
 		r.Fail(wire.ErrShort)
 	}
-	if sparse {
+	if f >= Unbounded {
 		s.sparse.restoreState(r)
+	}
+	if f >= Current {
+		s.restoreSpectra(r)
+	} else {
+		s.lost()
 	}
 	if err := r.Err(); err != nil {
 		return nil, fmt.Errorf("window: scaler state: %w", err)
 	}
 	return r.Rest(), nil
+}
+
+var errSpectra = errors.New("a spectrum that is none")
+
+func (s *Scaler) restoreSpectra(r *wire.Reader) {
+	for _, p := range s.pools() {
+		p.spectra, p.level = r.F64(), r.F64()
+		ok := p.spectra >= 0 && p.spectra <= scaleMemory && p.level >= 0 && p.level <= math.MaxFloat64
+		for i := range p.power {
+			p.power[i] = r.F64()
+			ok = ok && p.power[i] >= 0 && p.power[i] <= math.MaxFloat64
+		}
+		if !ok {
+			r.Fail(errSpectra)
+		}
+	}
+	s.first = r.F64()
+	s.values = r.F32s(nil)
+	if r.Err() == nil && int64(len(s.values)) != s.index%scaleBlock {
+		r.Fail(errSpectra)
+	}
+}
+
+// lost has the values of the open block be missing, of a snapshot that has none.
+func (s *Scaler) lost() {
+	s.first = s.bmean
+	for range s.index % scaleBlock {
+		s.values = append(s.values, float32(math.NaN()))
+	}
 }

@@ -3,6 +3,7 @@ package window
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 )
 
@@ -166,5 +167,94 @@ func TestAbsurdReading(t *testing.T) {
 	push(&s, 700)
 	if got := s.Scale(); !(math.Abs(got.Dev-math.Sqrt(.5)) < .05) {
 		t.Errorf("%+v after a block that overflowed", got)
+	}
+}
+
+// rattle is a rough signal, noise through a resonance in the fastest octave, which the finest
+// details take for noise, and white noise of deviation .3 beside it.
+func rattle(rng *rand.Rand, n int) []float64 {
+	x := make([]float64, n)
+	a, b := 0.0, 0.0
+	for i := range x {
+		const r = .95
+		a, b = 2*r*math.Cos(2*math.Pi*.35)*a-r*r*b+rng.NormFloat64(), a
+		x[i] = 100 + a/3 + .3*rng.NormFloat64()
+	}
+	return x
+}
+
+// Of a rough signal the noise level is what the quietest band holds, from the fourth block on,
+// and of blocks that have no spectrum, since much is missing, the same share.
+func TestRoughSignalIsNoNoise(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	x := rattle(rng, 40*scaleBlock)
+	var s Scaler
+	for i, v := range x {
+		now := s.Push(v, true)
+		switch {
+		case i >= 2*scaleBlock && i < leastSpectra*scaleBlock && now.Sigma < .6:
+			t.Fatalf("σ̂ is %.2f at %d, want that of the details", now.Sigma, i)
+		case i >= 8*scaleBlock && (now.Sigma < .27 || now.Sigma > .4):
+			t.Fatalf("σ̂ is %.2f at %d, want .3 and little more", now.Sigma, i)
+		}
+	}
+	for range 40 { // ten times as loud, with gaps
+		for i := range scaleBlock {
+			s.Push(100+10*(x[i]-100), i%8 > 0)
+		}
+	}
+	if now := s.Scale(); now.Sigma < 2.5 || now.Sigma > 4.5 {
+		t.Errorf("σ̂ is %.2f once the signal is ten times as loud and has gaps, want 3", now.Sigma)
+	}
+}
+
+// A scaler of a rough signal that was restored at any place goes on bit for bit.
+func TestRoughSignalRestored(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 9))
+	x := rattle(rng, 8*scaleBlock)
+	for _, cut := range []int{1, 100, 3*scaleBlock + 7, 4 * scaleBlock, 6*scaleBlock + 200} {
+		var a, b Scaler
+		for _, v := range x[:cut] {
+			a.Push(v, true)
+		}
+		state, spectra := a.AppendState(nil), len(a.appendSpectra(nil))
+		if rest, err := b.RestoreState(state); err != nil || len(rest) != 0 {
+			t.Fatalf("%d bytes left, %v", len(rest), err)
+		}
+		for i, v := range x[cut:] {
+			if p, q := a.Push(v, true), b.Push(v, true); p != q {
+				t.Fatalf("restored at %d: %+v at %d, want %+v", cut, q, cut+i, p)
+			}
+		}
+		if a.pooled != b.pooled || a.late != b.late || a.pooled.spectra == 0 {
+			t.Fatalf("restored at %d: %+v, want %+v", cut, b.pooled, a.pooled)
+		}
+		var old Scaler // as if from before there were spectra
+		if rest, err := old.RestoreFormat(state[:len(state)-spectra], Unbounded); err != nil || len(rest) != 0 || old.pooled.spectra != 0 || len(old.values) != cut%scaleBlock {
+			t.Fatalf("cut at %d, an older state: %d bytes left, %v, %d values", cut, len(rest), err, len(old.values))
+		}
+	}
+}
+
+// A snapshot whose spectra can't be is refused.
+func TestScalerStateRefused(t *testing.T) {
+	var s Scaler
+	for i := range 300 {
+		s.Push(float64(i%7), true)
+	}
+	for name, spoil := range map[string]func(s *Scaler){
+		"power that is no number": func(s *Scaler) { s.pooled.power[3] = math.NaN() },
+		"power below none":        func(s *Scaler) { s.late[2].power[0] = -1 },
+		"a level that is none":    func(s *Scaler) { s.pooled.level = math.Inf(1) },
+		"too many blocks":         func(s *Scaler) { s.pooled.spectra = 1e6 },
+		"a value too many":        func(s *Scaler) { s.values = append(s.values, 1) },
+	} {
+		bad := s
+		bad.values = slices.Clone(s.values)
+		spoil(&bad)
+		var r Scaler
+		if _, err := r.RestoreState(bad.AppendState(nil)); err == nil {
+			t.Errorf("%s: it is read", name)
+		}
 	}
 }

@@ -93,8 +93,8 @@ func TestOldScalerState(t *testing.T) {
 		a.Push(math.Sin(float64(i)), i%3 > 0)
 	}
 	state := a.AppendState(nil)
-	state = state[:len(state)-len(a.sparse.appendState(nil))]
-	if rest, err := b.RestoreOldState(state); err != nil || len(rest) != 0 {
+	state = state[:len(state)-len(a.sparse.appendState(nil))-len(a.appendSpectra(nil))]
+	if rest, err := b.RestoreFormat(state, Gapless); err != nil || len(rest) != 0 {
 		t.Fatalf("%d bytes left, %v", len(rest), err)
 	}
 	if b.sparse.n != 0 || b.Scale() != a.Scale() || b.Index() != a.Index() {

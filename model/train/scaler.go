@@ -28,12 +28,13 @@ const (
 )
 
 // running applies the rule that scales live series to a whole recording, so
-// that nets learn on input as imperfect as they will get: mean, deviation and
+// that base models learn on input as imperfect as they will get: mean, deviation and
 // noise level change after 16, 32, 64 and 128 samples and then after every 256,
 // rest on what came before only, and forget exponentially beyond 32 blocks. lost
 // samples, which may be nil, don't count. visit gets the scale of each sample,
-// in order. The package window, which has the live version, must agree; a test
-// compares.
+// in order. The package window, which has the live version, must agree but for the bound of
+// the noise by the spectrum, which the base models did not have when they were trained; a
+// test compares.
 func running(x []float64, lost []bool, visit func(i int, s scale)) {
 	var now scale
 	var n, mean, m2 float64 // closed blocks
@@ -150,7 +151,11 @@ func columnsOf(m *model.Model, k int, x []float64, lost []bool) ([]model.Column,
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
 	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[k] == 0 {
-		running(x, lost, func(i int, s scale) { scales[i] = s })
+		var live window.Scaler
+		for i, v := range x {
+			s := live.Push(v, lost == nil || !lost[i])
+			scales[i] = scale{s.Mean, s.Dev, s.Sigma}
+		}
 	}
 	f := newFeed(m, k)
 	for i, v := range x {
