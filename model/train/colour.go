@@ -3,8 +3,10 @@ package train
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
+	"github.com/quell-stream/quell/internal/floor"
 	"github.com/quell-stream/quell/model/noise"
 )
 
@@ -14,17 +16,27 @@ import (
 // second octave, as vibrations do, by 1.2 and more.
 const mostColour = 1.4
 
-// Coloured says whether the noise of stretches of one channel, each without its
-// missing values and in the same unit, is not white. It compares the level in the
+// Coloured says whether the noise of stretches of one channel, in one unit and NaN where a
+// value is missing, is not white. It compares the level in the
 // second octave with that of differences, which the highest frequencies rule, by
 // the median over the stretches, and returns both; zeros where there is too
-// little to tell.
+// little to tell. Where the second octave has more, and the spectrum above it is that of white
+// noise (internal/floor), that more is signal.
 func Coloured(stretches [][]float64) (coloured bool, octave, diff float64) {
 	var octaves, diffs []float64
+	top := floor.NewWindows()
+	var there []float64
 	for _, x := range stretches {
-		o, d := noise.SigmaMADLevel(x, 2), noise.SigmaDiff(x)
+		there = there[:0]
+		for _, v := range x {
+			if v == v {
+				there = append(there, v)
+			}
+		}
+		o, d := noise.SigmaMADLevel(there, 2), noise.SigmaDiff(there)
 		if o > 0 && d > 0 {
 			octaves, diffs = append(octaves, o), append(diffs, d)
+			top.Add(x, d*d)
 		}
 	}
 	if len(octaves) == 0 {
@@ -32,7 +44,7 @@ func Coloured(stretches [][]float64) (coloured bool, octave, diff float64) {
 	}
 	octave, diff = lowerMedian(octaves), lowerMedian(diffs)
 	r := octave / diff
-	return r > mostColour || r < 1/mostColour, octave, diff
+	return r > mostColour && !top.White() || r < 1/mostColour, octave, diff
 }
 
 // ErrColoured is what CheckWhite and Truthless return, wrapped with figures, where
@@ -55,9 +67,11 @@ func CheckWhite(windows []Window) error {
 			w := &windows[i]
 			var x []float64
 			for k := c; k < len(w.Cols); k += w.Channels {
+				v := math.NaN()
 				if !w.Cols[k].Missing {
-					x = append(x, float64(w.Cols[k].X))
+					v = float64(w.Cols[k].X)
 				}
+				x = append(x, v)
 				if len(x) == colourStretch {
 					xs, x = append(xs, x), nil
 				}

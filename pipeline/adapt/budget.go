@@ -23,8 +23,9 @@ type budget struct {
 }
 
 // burst is the number of fine-tunes that may follow each other when the budget
-// has gathered all it can.
-const burst = 4
+// has gathered all it can: all those of two drifts, so that a false alarm does not have the
+// drift behind it wait for thousands of slots.
+const burst = int64(2 * len(stages))
 
 func (c Config) cost() int64 { return mostTrainings * int64(c.Steps) * int64(c.Rounds) * 1e6 }
 
@@ -48,6 +49,9 @@ func (b *budget) affords(c Config, clock int64) bool {
 	b.gather(c, clock)
 	return b.left >= c.cost()
 }
+
+// refund gives a fine-tune's updates back that was not made.
+func (b *budget) refund(c Config) { b.left = min(burst*c.cost(), b.left+c.cost()) }
 
 // spend takes a fine-tune's updates away.
 func (b *budget) spend(c Config, clock int64) {

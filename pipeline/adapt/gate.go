@@ -99,7 +99,8 @@ func (c GateConfig) defaults() GateConfig {
 //
 // Errors are estimated from recorrupted pairs: see train.Compare. σ̂ is measured
 // on the windows themselves, because the scale's lags behind a drift: pooled over
-// the recent windows of a series, and by itself for each older one. The nets get
+// the recent windows of a series, over those of an earlier regime, and by itself where there are few of several. Where it takes a rough
+// signal for noise their spectrum bounds it (package floor), or what they were served with. The nets get
 // the level that they would serve with, raised like the noise.
 //
 // The answer depends on nothing but the arguments. The error is that of
@@ -150,7 +151,7 @@ func newShadow(champion, challenger *model.Model, cfg GateConfig) *shadow {
 // add judges by new windows, of which all are as likely to be the next.
 func (s *shadow) add(windows []*replay.Window) error {
 	s.seen = append(s.seen, windows...)
-	c, err := compareIn(stretches(s.seen, s.served || !runs(s.champion)), windows, s.champion, s.challenger, s.cfg)
+	c, err := compareIn(stretchesAt(s.seen, s.served || !runs(s.champion), s.served), windows, s.champion, s.challenger, s.cfg)
 	if err != nil {
 		return err
 	}
@@ -350,7 +351,7 @@ func count(n int, what string) string {
 func compare(champion, challenger *model.Model, windows []*replay.Window, cfg GateConfig) (train.Comparison, error) {
 	evidence := make([]train.Evidence, len(windows))
 	for i, w := range windows {
-		evidence[i] = evidenceOf(w, sigmaOf(w), cfg.Seed)
+		evidence[i] = evidenceOf(w, sigmas(windows[i:i+1], true)[w.Series], cfg.Seed)
 	}
 	return train.Compare(champion, challenger, evidence, cfg.compare())
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"slices"
 
+	"github.com/quell-stream/quell/internal/floor"
 	"github.com/quell-stream/quell/internal/mix"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/noise"
@@ -31,7 +33,7 @@ func present(w *replay.Window, c int) []float64 {
 }
 
 // sigmaOf measures the noise level of each channel of a window in the channel's
-// unit, 0 where there is too little to tell.
+// unit, 0 where there is too little to tell. A rough signal is a part of it.
 func sigmaOf(w *replay.Window) []float64 {
 	s := make([]float64, len(w.Scales))
 	for c, scale := range w.Scales {
@@ -40,9 +42,11 @@ func sigmaOf(w *replay.Window) []float64 {
 	return s
 }
 
-// sigmas pools the noise levels of windows, as variances, per series and
-// channel.
-func sigmas(ws []*replay.Window) map[string][]float64 {
+// sigmas pools the noise levels of windows, as variances, per series and channel. Where the
+// spectrum shows that a rough signal was taken for noise, they are as much lower; where there are
+// too few windows for a spectrum they are no more than these were served with, if what they
+// were served with does not lag.
+func sigmas(ws []*replay.Window, served bool) map[string][]float64 {
 	sum, n := map[string][]float64{}, map[string][]float64{}
 	for _, w := range ws {
 		if sum[w.Series] == nil {
@@ -60,7 +64,63 @@ func sigmas(ws []*replay.Window) map[string][]float64 {
 			s[c] = math.Sqrt(s[c] / max(n[series][c], 1))
 		}
 	}
+	lower(sum, ws, served)
 	return sum
+}
+
+// lower brings the pooled levels of windows down to what their spectra allow.
+func lower(sigma map[string][]float64, ws []*replay.Window, served bool) {
+	spectra := map[string][]*floor.Windows{}
+	var x []float64
+	for _, w := range ws {
+		if spectra[w.Series] == nil {
+			for range w.Scales {
+				spectra[w.Series] = append(spectra[w.Series], floor.NewWindows())
+			}
+		}
+		for c, s := range sigma[w.Series] {
+			x = appendRaw(x[:0], w, c)
+			spectra[w.Series][c].Add(x, s*s)
+		}
+	}
+	for series, all := range spectra {
+		for c, of := range all {
+			share, ok := of.Share()
+			if !ok && served {
+				share = servedShare(ws, series, c, sigma[series][c])
+			}
+			sigma[series][c] *= math.Sqrt(share)
+		}
+	}
+}
+
+// clearlyLess is the share of a level from which on down windows were served with clearly less.
+const clearlyLess = .7
+
+// servedShare returns which share of a pooled level, as a variance, the windows of a series were
+// served with, 1 where that is not clearly less.
+func servedShare(ws []*replay.Window, series string, channel int, sigma float64) float64 {
+	sum, n := 0.0, 0.0
+	for _, w := range ws {
+		if s := w.Scales[channel].Sigma; w.Series == series && s > 0 {
+			sum, n = sum+s*s, n+1
+		}
+	}
+	if n == 0 || !(sigma > 0) {
+		return 1
+	}
+	if share := sum / n / (sigma * sigma); share < clearlyLess {
+		return share
+	}
+	return 1
+}
+
+// appendRaw appends channel c of a window in its unit, NaN where a value is missing.
+func appendRaw(x []float64, w *replay.Window, c int) []float64 {
+	for t := range w.Steps() {
+		x = append(x, w.Raw(t, c))
+	}
+	return x
 }
 
 // name returns what a channel is called in a reason.
@@ -77,14 +137,16 @@ func coloured(ws []*replay.Window, name func(channel int) string) string {
 	if len(ws) == 0 {
 		return ""
 	}
+	ws = slices.Clone(ws)
+	slices.SortFunc(ws, inOrder)
 	for c := range ws[0].Scales {
 		var xs [][]float64
-		for _, w := range ws {
-			x := present(w, c)
-			for i := range x {
-				x[i] *= w.Scales[c].Dev
+		for i, w := range ws {
+			if i == 0 || !follows(ws[i-1], w) {
+				xs = append(xs, nil)
 			}
-			xs = append(xs, x)
+			last := &xs[len(xs)-1]
+			*last = appendRaw(*last, w, c)
 		}
 		if not, octave, diff := train.Coloured(xs); not {
 			return fmt.Sprintf("the noise of %s is not white: its level is %.2g in the second octave and %.2g between neighbours; fine-tuning without clean truth needs white noise",

@@ -25,24 +25,25 @@ type stretch struct {
 
 // stretches sorts windows into stretches, by series and start. served: on the scales
 // that they were served with, as must be where those are the model's own.
-func stretches(ws []*replay.Window, served bool) []stretch {
+func stretches(ws []*replay.Window, served bool) []stretch { return stretchesAt(ws, served, false) }
+
+// stretchesAt is stretches of windows whose own level does not lag, where settled is set.
+func stretchesAt(ws []*replay.Window, served, settled bool) []stretch {
 	ws = slices.Clone(ws)
-	slices.SortFunc(ws, func(a, b *replay.Window) int {
-		return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Start, b.Start))
-	})
+	slices.SortFunc(ws, inOrder)
 	var all []stretch
 	for len(ws) > 0 {
 		n := slices.IndexFunc(ws, func(w *replay.Window) bool { return w.Series != ws[0].Series })
 		if n < 0 {
 			n = len(ws)
 		}
-		sigma := sigmas(ws[:n])[ws[0].Series]
+		sigma := sigmas(ws[:n], settled)[ws[0].Series]
 		var scales []replay.Scale
 		if !served {
 			scales = scalesOf(ws[:n], sigma)
 		}
 		for i, w := range ws[:n] {
-			if i == 0 || ws[i-1].End() != w.Start {
+			if i == 0 || !follows(ws[i-1], w) {
 				all = append(all, stretch{scales: scales, sigma: sigma})
 			}
 			last := &all[len(all)-1]
@@ -52,6 +53,14 @@ func stretches(ws []*replay.Window, served bool) []stretch {
 	}
 	return all
 }
+
+// inOrder compares windows by series and start.
+func inOrder(a, b *replay.Window) int {
+	return cmp.Or(cmp.Compare(a.Series, b.Series), cmp.Compare(a.Start, b.Start))
+}
+
+// follows says whether b is the window after a of the same series.
+func follows(a, b *replay.Window) bool { return a.Series == b.Series && a.End() == b.Start }
 
 // among sorts windows of one regime into stretches with those of around that lie right
 // before or behind one of them: what the net saw beside it. All are taken as they were
@@ -71,7 +80,7 @@ func among(ws, around []*replay.Window) []stretch {
 			all = append(all, w)
 		}
 	}
-	sigma := sigmas(ws)
+	sigma := sigmas(ws, true)
 	in := stretches(all, true)
 	for i := range in {
 		in[i].sigma = sigma[in[i].windows[0].Series]

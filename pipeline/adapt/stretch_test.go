@@ -57,7 +57,7 @@ func TestAmong(t *testing.T) {
 	if len(in) != 1 || !slices.Equal(in[0].windows, []*replay.Window{ws[3], ws[4], ws[5], ws[6], &loud}) {
 		t.Fatalf("%d stretches: %v", len(in), in)
 	}
-	if s, want := in[0].sigma[0], sigmas(judged)["x"][0]; s != want {
+	if s, want := in[0].sigma[0], sigmas(judged, true)["x"][0]; s != want {
 		t.Errorf("a noise level of %g, that of what is judged is %g", s, want)
 	}
 	if e := in[0].evidence(1, 1); e.From != 256 || e.To != 512 || e.Cols[0].X != ws[3].Values[0] {

@@ -219,7 +219,10 @@ func (a *Adapter) tune(j *job) {
 	a.mu.Unlock()
 
 	if why := coloured(append(append([]*replay.Window(nil), j.recent...), held...), a.cfg.name); why != "" {
-		a.reject(j, why, true, nil)
+		a.mu.Lock()
+		j.group.budget.refund(a.cfg)
+		a.mu.Unlock()
+		a.reject(j, why, false, nil) // more windows may show that it is white
 		return
 	}
 	if !announced {
