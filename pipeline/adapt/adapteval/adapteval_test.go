@@ -58,21 +58,26 @@ func row(t *testing.T, rows []scoreboard.Row, name string) scoreboard.Row {
 // Two drifts that are worth it, one of them recovered, and one that is not worth it.
 func TestRecoveryRows(t *testing.T) {
 	m := &model.Model{}
-	to := &home{best: 10}
+	to := &home{best: 10, late: 9}
 	ds := []*drift{
-		{to: to, frozen: 8, at: map[int]float64{1000: 8, 1500: 9, 2000: 9.5}, steps: []float64{2}, forgotten: .2,
+		{to: to, next: scored{frozen: 8, at: map[int]float64{1000: 8, 1500: 9, 2000: 9.5}, steps: []float64{2}, forgotten: .2},
+			late:    scored{frozen: 8, at: map[int]float64{2000: 8.5}, steps: []float64{-1}, forgotten: .7},
 			outcome: outcome{changes: []change{{at: leadLen + 1500, model: m, kind: "model.promoted"}}, opened: []int{leadLen + 100}}},
-		{to: to, frozen: 6, at: map[int]float64{1000: 6, 1500: 6, 2000: 6}, outcome: outcome{opened: []int{100}}},
-		{to: to, frozen: 9.5, at: map[int]float64{1000: 9.5, 1500: 9, 2000: 9}, steps: []float64{-.5}, forgotten: -.1,
+		{to: to, next: scored{frozen: 6, at: map[int]float64{1000: 6, 1500: 6, 2000: 6}}, late: scored{frozen: 8.6}, outcome: outcome{opened: []int{100}}},
+		{to: to, next: scored{frozen: 9.5, at: map[int]float64{1000: 9.5, 1500: 9, 2000: 9}, steps: []float64{-.5}, forgotten: -.1}, late: scored{frozen: 8.6},
 			outcome: outcome{changes: []change{{at: leadLen + 900, model: m, kind: "model.promoted"}}, opened: []int{leadLen + 300}}},
 	}
 	rows := recoveryRows(ds, "test")
 	near(t, "recovered", row(t, rows, "recovered after 2000").Got, 37.5)
 	near(t, "noticed", row(t, rows, "the same of drifts").Got, 75)
+	near(t, "recovered later", row(t, rows, "recovered after 2000 samples, on late").Got, 50)
 	near(t, "promoted", row(t, rows, "drifts with ≥ 1 dB").Got, 50)
+	near(t, "promoted soon", row(t, rows, "the same within").Got, 50)
 	near(t, "worse", row(t, rows, "promoted models that were worse").Got, 1)
 	near(t, "worst gain", row(t, rows, "gain by a promotion").Got, -.5)
 	near(t, "forgotten", row(t, rows, "forgotten").Got, .2)
+	near(t, "worst gain later", row(t, rows, "the same on late samples, dB").Got, -1)
+	near(t, "forgotten later", row(t, rows, "forgotten on late").Got, .7)
 	near(t, "alarms", row(t, rows, "drifts that raised").Got, 200./3)
 	near(t, "delay", row(t, rows, "samples to the alarm").Got, 200)
 	near(t, "switch", row(t, rows, "samples to the promotion").Got, 1200)
@@ -186,7 +191,7 @@ func TestLoad(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := rs[0]
-	if len(r.past.noisy) != pastLen || len(r.live.clean) != liveMost || len(r.hold.noisy) != holdLen {
+	if r.onward.noisy[leadLen] != r.live.noisy[0] || len(r.past.noisy) != pastLen || len(r.live.clean) != liveMost || len(r.hold.noisy) != holdLen {
 		t.Errorf("%d, %d and %d samples", len(r.past.noisy), len(r.live.clean), len(r.hold.noisy))
 	}
 	e := make([]float64, pastLen)

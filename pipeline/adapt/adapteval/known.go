@@ -30,9 +30,10 @@ func budgetOf(o *scoreboard.Options) budget {
 type home struct {
 	regime
 	tuned *model.Model // the base model, tuned on the past: what serves before a change
-	anew  *model.Model // tuned on all that comes in after a change: the rival
+	anew  *model.Model // tuned on what comes in after a change, but for what is scored: the rival
 
-	frozen, best float64 // gains of tuned and anew on the hold-out
+	frozen, late float64 // gains of tuned and anew on the late hold-out
+	best         float64 // gain of anew on what comes next after the change
 
 	once     sync.Once
 	sentinel *nn.Net
@@ -93,32 +94,45 @@ func (h *home) learn(ctx context.Context, o *scoreboard.Options, base *model.Mod
 		return nil
 	}
 	err = h.rival(ctx, base, budgetOf(o).anew, o.Seed)
-	o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples", h.name, h.frozen, h.best, len(h.live.noisy))
+	o.Tell("%s: %.2f dB tuned on its past, %.2f on %d samples of the present", h.name, h.frozen, h.late, 2000+moreLen)
 	return err
 }
 
-// rival tunes a model on all that comes in after a change, by what the base model
-// makes of it and by what the one with the largest look-ahead does, and keeps the one
-// that is nearer to the truth.
+// rival tunes a model on 2,000 samples after a change and 20,000 more that come after what
+// is scored, by what the base model makes of them and by what the one with the largest
+// look-ahead does, at the learning rate of a training and at that of the pipeline, and keeps the one of the four
+// that is nearest to the truth.
 func (h *home) rival(ctx context.Context, base *model.Model, steps int, seed uint64) error {
 	teacher, err := model.Base(-1)
 	if err != nil {
 		return err
 	}
-	ws, err := windowsOf(h.live.noisy)
-	if err != nil {
-		return err
-	}
-	whole := train.Window{Channels: 1}
-	for i := range ws {
-		whole.Cols = append(whole.Cols, ws[i].Cols...)
-	}
-	for _, t := range []*model.Model{nil, teacher} {
-		m, _, err := train.FineTune(ctx, base, []train.Window{whole}, train.FineTuneConfig{Steps: steps, Length: windowLen, Seed: seed, Workers: 1, Teacher: t})
+	var seen []train.Window
+	for _, x := range [][]float64{h.live.noisy[:2000], h.live.noisy[liveLen+nextLen:]} {
+		ws, err := windowsOf(x)
 		if err != nil {
 			return err
 		}
-		g, err := h.gain(m)
+		whole := train.Window{Channels: 1}
+		for i := range ws {
+			whole.Cols = append(whole.Cols, ws[i].Cols...)
+		}
+		whole.Weight = float64(len(whole.Cols))
+		seen = append(seen, whole)
+	}
+	for i := range 4 {
+		cfg := train.FineTuneConfig{Steps: steps, Length: windowLen, Seed: seed, Workers: 1, Peak: 1e-3}
+		if i&1 > 0 {
+			cfg.Teacher = teacher
+		}
+		if i&2 > 0 {
+			cfg.Peak = 2e-3
+		}
+		m, _, err := train.FineTune(ctx, base, seen, cfg)
+		if err != nil {
+			return err
+		}
+		g, err := h.gainFrom(m, liveLen)
 		if err != nil {
 			return err
 		}
@@ -126,7 +140,8 @@ func (h *home) rival(ctx context.Context, base *model.Model, steps int, seed uin
 			h.anew, h.best = m, g
 		}
 	}
-	return nil
+	h.late, err = h.gain(h.anew)
+	return err
 }
 
 // tune fine-tunes on noisy readings alone.

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/internal/scoreboard"
+	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/pipeline/adapt"
 )
 
@@ -29,14 +30,23 @@ type drift struct {
 	from, to *home
 	outcome
 
-	frozen    float64 // gains on the hold-out of the new regime
+	next, late scored
+}
+
+// scored is what models did on samples that were not trained on: those that come next, where each
+// is in use, or the late hold-outs.
+type scored struct {
+	frozen    float64 // gains in the new regime
 	at        map[int]float64
-	forgotten float64   // dB lost on the hold-out of the old one at the end
+	forgotten float64   // dB lost in the old one at the end
 	steps     []float64 // gain of each promoted model over the one it replaced
 }
 
-// The numbers of samples since the change at which is looked.
+// The numbers of samples since the change at which is looked, and how many are streamed: all
+// fine-tunes of a drift begin within 24 windows and are judged by 8 more at least.
 var marks = []int{1000, 1500, 2000}
+
+const driftLen = 40 * windowLen
 
 func runRecovery(ctx context.Context, o *scoreboard.Options, y *nursery) ([]scoreboard.Row, error) {
 	if o.Data == "" {
@@ -76,7 +86,7 @@ func (d *drift) run(o *scoreboard.Options) error {
 	}
 	err = r.push(d.from.lead.noisy)
 	if err == nil {
-		err = r.push(d.to.live.noisy[:liveLen])
+		err = r.push(d.to.live.noisy[:driftLen])
 	}
 	d.outcome = r.outcome
 	if e := r.close(); err == nil {
@@ -88,46 +98,85 @@ func (d *drift) run(o *scoreboard.Options) error {
 	return d.score()
 }
 
-// score measures the models that served on what nothing was trained on.
+// score measures the models that served on what they were not trained on: after the marks and after
+// each switch on the samples that come next, and all of them on the late hold-out.
 func (d *drift) score() error {
-	var err error
-	if d.frozen, err = d.to.gain(d.from.tuned); err != nil {
-		return err
-	}
-	known := map[string]float64{d.from.tuned.Name(): d.frozen}
-	last := d.frozen
-	for _, c := range d.changes {
-		g, ok := known[c.model.Name()]
-		if !ok {
-			if g, err = d.to.gain(c.model); err != nil {
-				return err
+	before := d.serving(d.from.tuned, leadLen)
+	next := gains{of: func(r *home, m *model.Model, at int) (float64, error) { return r.gainFrom(m, at) }}
+	late := gains{of: func(r *home, m *model.Model, _ int) (float64, error) { return r.gain(m) }, anywhere: true}
+	for _, how := range []struct {
+		*scored
+		*gains
+	}{{&d.next, &next}, {&d.late, &late}} {
+		s, g := how.scored, how.gains
+		s.frozen = g.gain(d.to, before, liveLen)
+		s.at = map[int]float64{}
+		for _, m := range marks {
+			s.at[m] = g.gain(d.to, d.serving(d.from.tuned, leadLen+m), liveLen)
+		}
+		last := before
+		for _, c := range d.changes {
+			if c.at <= leadLen {
+				continue
 			}
-			known[c.model.Name()] = g
+			if c.kind == "model.promoted" {
+				s.steps = append(s.steps, g.gain(d.to, c.model, c.at-leadLen)-g.gain(d.to, last, c.at-leadLen))
+			}
+			last = c.model
 		}
-		if c.kind == "model.promoted" && c.at > leadLen {
-			d.steps = append(d.steps, g-last)
+		if last != before {
+			s.forgotten = g.gain(d.from, before, 0) - g.gain(d.from, last, 0)
 		}
-		last = g
+		if g.err != nil {
+			return g.err
+		}
 	}
-	d.at = map[int]float64{}
-	for _, m := range marks {
-		d.at[m] = known[d.serving(d.from.tuned, leadLen+m).Name()]
+	return nil
+}
+
+// gains knows what was measured already.
+type gains struct {
+	of       func(r *home, m *model.Model, at int) (float64, error)
+	anywhere bool // it is the same at any place
+	known    map[measured]float64
+	err      error
+}
+
+type measured struct {
+	regime, model string
+	at            int
+}
+
+func (g *gains) gain(r *home, m *model.Model, at int) float64 {
+	if g.anywhere {
+		at = 0
 	}
-	end := d.serving(d.from.tuned, leadLen+liveLen)
-	if end == d.from.tuned {
-		return nil
+	key := measured{r.name, m.Name(), at}
+	if v, ok := g.known[key]; ok || g.err != nil {
+		return v
 	}
-	old, err := d.from.gain(end)
-	d.forgotten = d.from.frozen - old
-	return err
+	v, err := g.of(r, m, at)
+	if g.err = err; g.known == nil {
+		g.known = map[measured]float64{}
+	}
+	g.known[key] = v
+	return v
 }
 
 // worth says whether there is enough to gain.
-func (d *drift) worth() bool { return d.to.best-d.frozen >= worthwhile }
+func (d *drift) worth() bool { return d.to.best-d.next.frozen >= worthwhile }
 
 // recovered is the share of what there is to gain that is there after n samples.
 func (d *drift) recovered(n int) float64 {
-	return (d.at[n] - d.frozen) / (d.to.best - d.frozen)
+	return (d.next.at[n] - d.next.frozen) / (d.to.best - d.next.frozen)
+}
+
+// recoveredLate is recovered on the late hold-out, NaN where there is not enough to gain.
+func (d *drift) recoveredLate(n int) float64 {
+	if d.to.late-d.late.frozen < worthwhile {
+		return math.NaN()
+	}
+	return (d.late.at[n] - d.late.frozen) / (d.to.late - d.late.frozen)
 }
 
 // noticed is the number of samples from the change to the alarm, -1 without one.
@@ -141,9 +190,9 @@ func (d *drift) noticed() int {
 }
 
 func (d *drift) String() string {
-	s := fmt.Sprintf("%s → %s: frozen %.2f dB, anew %.2f", d.from.name, d.to.name, d.frozen, d.to.best)
+	s := fmt.Sprintf("%s → %s: frozen %.2f dB, anew %.2f", d.from.name, d.to.name, d.next.frozen, d.to.best)
 	for _, m := range marks {
-		s += fmt.Sprintf(", after %d samples %.2f", m, d.at[m])
+		s += fmt.Sprintf(", after %d samples %.2f", m, d.next.at[m])
 	}
 	if at := d.noticed(); at >= 0 {
 		s += fmt.Sprintf("; alarm after %d", at)
@@ -157,7 +206,7 @@ func (d *drift) String() string {
 		s += fmt.Sprintf("; %s after %d: %s", c.kind, c.at-leadLen, c.why)
 	}
 	if len(d.changes) > 0 {
-		s += fmt.Sprintf("; forgot %.2f dB of the earlier regime", d.forgotten)
+		s += fmt.Sprintf("; promotions gained %.2f dB (late %.2f); forgot %.2f dB of the earlier regime (late %.2f)", d.next.steps, d.late.steps, d.next.forgotten, d.late.forgotten)
 	}
 	for _, why := range d.refused {
 		s += "; " + why
@@ -180,14 +229,32 @@ func (d *drift) promotedAt() int {
 type tally struct {
 	drifts           int
 	delays, switched []float64 // samples to the alarm and to the promotion, where there were such
-	gains            []float64 // of each promoted model over the one before, dB
-	bad              int       // of them that were worse
-	forgotten        []float64 // dB, where there was a promotion
+	next, late       outcomes
 
 	// Of the drifts that are worth it.
-	worth, promoted int
-	share           [3][]float64 // recovered at the marks
-	seen            []float64    // recovered after 2000 samples, where there was an alarm by then
+	worth, promoted, soon int          // those that end in a promotion, and within 2,000 samples
+	share                 [3][]float64 // recovered at the marks
+	seen                  []float64    // recovered after 2000 samples, where there was an alarm by then
+	lateShare             []float64    // recovered after 2000 samples, on the late hold-out
+}
+
+// outcomes are those of promotions.
+type outcomes struct {
+	gains     []float64 // of each promoted model over the one before, dB
+	bad       int       // of them that were worse
+	forgotten []float64 // dB, where there was a promotion
+}
+
+func (o *outcomes) add(s *scored, promoted bool) {
+	for _, g := range s.steps {
+		o.gains = append(o.gains, g)
+		if g < -worse {
+			o.bad++
+		}
+	}
+	if promoted {
+		o.forgotten = append(o.forgotten, s.forgotten)
+	}
 }
 
 func (t *tally) add(d *drift) {
@@ -195,15 +262,14 @@ func (t *tally) add(d *drift) {
 	if at := d.noticed(); at >= 0 {
 		t.delays = append(t.delays, float64(at))
 	}
-	for _, g := range d.steps {
-		t.gains = append(t.gains, g)
-		if g < -worse {
-			t.bad++
-		}
-	}
 	at := d.promotedAt()
 	if at >= 0 {
-		t.switched, t.forgotten = append(t.switched, float64(at)), append(t.forgotten, d.forgotten)
+		t.switched = append(t.switched, float64(at))
+	}
+	t.next.add(&d.next, at >= 0)
+	t.late.add(&d.late, at >= 0)
+	if share := d.recoveredLate(2000); share == share {
+		t.lateShare = append(t.lateShare, 100*share)
 	}
 	if !d.worth() {
 		return
@@ -211,6 +277,9 @@ func (t *tally) add(d *drift) {
 	t.worth++
 	if at >= 0 {
 		t.promoted++
+		if at <= 2000 {
+			t.soon++
+		}
 	}
 	for i, m := range marks {
 		t.share[i] = append(t.share[i], 100*d.recovered(m))
@@ -227,17 +296,22 @@ func recoveryRows(ds []*drift, note string) []scoreboard.Row {
 		t.add(d)
 	}
 	of := fmt.Sprintf("%s, %d with ≥ %g dB to gain", note, t.worth, worthwhile)
-	count := fmt.Sprintf("%d promotions", len(t.gains))
+	count := fmt.Sprintf("%d promotions", len(t.next.gains))
 	rows := []scoreboard.Row{
 		{Name: "recovered after 1000 samples, mean, %", Aim: scoreboard.AtLeast(95), Got: mean(t.share[0]), Note: of},
 		{Name: "recovered after 1500 samples, mean, %", Got: mean(t.share[1]), Note: of},
 		{Name: "recovered after 2000 samples, mean, %", Must: scoreboard.AtLeast(80), Got: mean(t.share[2]), Note: of},
 		{Name: "the same of drifts that raised an alarm by then, %", Got: mean(t.seen), Note: fmt.Sprintf("%d drifts", len(t.seen))},
+		{Name: "recovered after 2000 samples, on late ones, %", Got: mean(t.lateShare), Note: fmt.Sprintf("%s, %d with ≥ %g dB to gain there", note, len(t.lateShare), worthwhile)},
 		{Name: "drifts with ≥ 1 dB to gain that end in a promotion, %", Must: scoreboard.AtLeast(80), Aim: scoreboard.AtLeast(95),
-			Got: 100 * float64(t.promoted) / float64(t.worth), Note: of},
-		{Name: "promoted models that were worse than what they replaced", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: float64(t.bad), Note: count},
-		{Name: "gain by a promotion, worst, dB", Got: least(t.gains), Note: count},
-		{Name: "forgotten of the earlier regime, worst, dB", Must: scoreboard.AtMost(.3), Aim: scoreboard.AtMost(.1), Got: most(t.forgotten), Note: count},
+			Got: 100 * float64(t.promoted) / float64(t.worth), Note: of + fmt.Sprintf(", %d samples each", driftLen)},
+		{Name: "the same within 2000 samples, %", Got: 100 * float64(t.soon) / float64(t.worth), Note: of},
+		{Name: "promoted models that were worse than what they replaced", Must: scoreboard.AtMost(1), Aim: scoreboard.AtMost(0), Got: float64(t.next.bad), Note: count},
+		{Name: "the same on late samples", Got: float64(t.late.bad), Note: count},
+		{Name: "gain by a promotion, worst, dB", Got: least(t.next.gains), Note: count},
+		{Name: "the same on late samples, dB", Got: least(t.late.gains), Note: count},
+		{Name: "forgotten of the earlier regime, worst, dB", Must: scoreboard.AtMost(.3), Aim: scoreboard.AtMost(.1), Got: most(t.next.forgotten), Note: count},
+		{Name: "forgotten on late samples, dB", Got: most(t.late.forgotten), Note: count},
 		{Name: "drifts that raised an alarm, %", Got: 100 * float64(len(t.delays)) / float64(t.drifts), Note: note},
 		{Name: "samples to the alarm, median", Got: median(t.delays), Note: fmt.Sprintf("%d alarms", len(t.delays))},
 		{Name: "samples to the promotion, median", Got: median(t.switched), Note: fmt.Sprintf("%d drifts", len(t.switched))},

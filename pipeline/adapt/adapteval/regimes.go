@@ -14,17 +14,18 @@ import (
 )
 
 // A regime is a stretch of a recording with noise added, cut into what was there
-// before a change, what comes in after it, and a hold-out that nothing is trained
+// before a change, what comes in after it, and a late hold-out that nothing is trained
 // on. The lengths are in samples.
 const (
-	pastLen = 8192 // that the model of the regime is tuned on
-	leadLen = 6144 // that is streamed before a change to another regime
-	liveLen = 2048 // that is streamed after a change to it
-	moreLen = 20000
-	// liveMost is what a model trained anew sees.
-	liveMost = 2000 + moreLen
-	holdLen  = 6144
-	warmLen  = 1024 // of the hold-out, while the scale settles: not scored
+	pastLen = 8192  // that the model of the regime is tuned on
+	leadLen = 14336 // that is streamed before a change to another regime
+	liveLen = 2048  // that is looked at after a change to it
+	nextLen = 5120  // that comes next: what is in use by then is scored on it
+	moreLen = 20000 // that a model trained anew sees beside the first 2,000 of live
+	holdLen = 6144
+	warmLen = 1024 // before what is scored, while the scale settles
+	// liveMost is all that comes in after a change.
+	liveMost = liveLen + nextLen + moreLen
 	regimes  = pastLen + leadLen + liveMost + holdLen
 )
 
@@ -65,6 +66,7 @@ func (s signal) slice(from, to int) signal { return signal{s.clean[from:to], s.n
 type regime struct {
 	name                   string
 	past, lead, live, hold signal
+	onward                 signal // lead and live in one
 }
 
 // load reads regimes of the folder.
@@ -112,7 +114,7 @@ func cut(s source, x []float64, rng *rand.Rand) (regime, error) {
 		all.clean[i] = (v - mean) / dev
 		all.noisy[i] = all.clean[i] + sigma*rng.NormFloat64()
 	}
-	r := regime{name: s.String()}
+	r, whole := regime{name: s.String()}, all
 	for _, p := range []struct {
 		to *signal
 		n  int
@@ -120,6 +122,7 @@ func cut(s source, x []float64, rng *rand.Rand) (regime, error) {
 		*p.to = all.slice(0, p.n)
 		all = all.slice(p.n, len(all.clean))
 	}
+	r.onward = whole.slice(pastLen, pastLen+leadLen+liveMost)
 	return r, nil
 }
 
@@ -133,12 +136,20 @@ func moments(x []float64) (mean, dev float64) {
 	return mean, math.Sqrt(m2 / float64(len(x)))
 }
 
-// gain returns by how many dB a model brings the hold-out of a regime nearer to
+// gain returns by how many dB a model brings the late hold-out of a regime nearer to
 // the truth, streaming and scaled as the pipeline does it.
-func (r *regime) gain(m *model.Model) (float64, error) {
-	clean, err := train.Denoise(m, r.hold.noisy, nil)
+func (r *regime) gain(m *model.Model) (float64, error) { return r.hold.gain(m) }
+
+// gainFrom is gain on the samples that come next at a place of live.
+func (r *regime) gainFrom(m *model.Model, at int) (float64, error) {
+	from := leadLen + at
+	return r.onward.slice(from-warmLen, from+nextLen).gain(m)
+}
+
+func (s signal) gain(m *model.Model) (float64, error) {
+	clean, err := train.Denoise(m, s.noisy, nil)
 	if err != nil {
 		return math.NaN(), err
 	}
-	return noise.Gain(r.hold.clean[warmLen:], r.hold.noisy[warmLen:], clean[warmLen:]), nil
+	return noise.Gain(s.clean[warmLen:], s.noisy[warmLen:], clean[warmLen:]), nil
 }
