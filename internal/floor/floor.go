@@ -62,9 +62,10 @@ func NewSpectra(block int) *Spectra {
 	return s
 }
 
-// Power returns the mean power of a block in each band, in the square of its unit: that of white
-// noise is σ². NaN stands for a reading that is missing; the one before takes its place, before the first the mean. ok is false
-// where more than a sixteenth are missing.
+// Power returns the mean power of a block, as long as NewSpectra was told, in each band, in
+// the square of its unit: that of white noise is σ². NaN stands for a reading that is missing;
+// the one before takes its place, before the first the mean. ok is false where more than a
+// sixteenth are missing.
 func (s *Spectra) Power(block []float64) (power [Bands]float64, ok bool) {
 	mean, n := 0.0, 0
 	for _, y := range block {
@@ -109,9 +110,9 @@ func Most(power *[Bands]float64, blocks float64, block int) float64 {
 // errorOf is the standard error of a band of one block, in its mean.
 func errorOf(block int) float64 { return bandError * math.Sqrt(16*2*Bands/float64(block)) }
 
-// Clear returns what is to be made of a share of σ̂² that σ² has at most by the power over so many blocks of a
-// length. What is not clearly below 1 (by 1.8 standard errors of a band: .55 of four blocks
-// of 256, .84 of 32) stands for all. What is .2 below that stands for itself, and what
+// Clear returns what is to be made of a share of σ̂² that σ² has at most by the power over
+// so many blocks of a length. What is not clearly below 1 (by 1.8 standard errors of a band:
+// .56 of four blocks of 256, .84 of 32) stands for all. What is .2 below that stands for itself, and what
 // lies in between goes from one to the other.
 func Clear(share, blocks float64, block int) float64 {
 	unclear := 1 - unclearErrors*errorOf(block)/math.Sqrt(blocks)

@@ -4,23 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-)
 
-// machine is noise through two resonances with a gap between them, one of them in the
-// fastest band, which σ̂ goes by.
-func machine(n int) []float64 {
-	rng := rand.New(rand.NewPCG(4, 2))
-	x := make([]float64, n)
-	for _, f := range []float64{.12, .41} {
-		const r = .97
-		a, b := 0.0, 0.0
-		for i := range x {
-			a, b = 2*r*math.Cos(2*math.Pi*f)*a-r*r*b+rng.NormFloat64(), a
-			x[i] += a / 3
-		}
-	}
-	return x
-}
+	"github.com/quell-stream/quell/internal/floor/floortest"
+)
 
 func drifting(t int) float64 { return 3*math.Sin(float64(t)/90) + float64(t)/500 }
 
@@ -28,7 +14,7 @@ func drifting(t int) float64 { return 3*math.Sin(float64(t)/90) + float64(t)/500
 // short windows.
 func TestFloor(t *testing.T) {
 	const n = 12_000
-	x := machine(n)
+	x := floortest.Vibration(n)
 	for name, c := range map[string]struct {
 		clean  func(t int) float64
 		told   float64
@@ -70,7 +56,7 @@ func TestFloor(t *testing.T) {
 // that of a rough signal far below what the fastest changes say.
 func TestFloorOfFewWindows(t *testing.T) {
 	const windows, length, runs = 4, 256, 200
-	x := machine(runs * windows * length)
+	x := floortest.Vibration(runs * windows * length)
 	rng := rand.New(rand.NewPCG(3, 4))
 	s := NewSpectra(length)
 	white, rough := 0.0, 0.0

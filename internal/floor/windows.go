@@ -56,8 +56,9 @@ func (w *Windows) Share() (share float64, ok bool) {
 }
 
 // White says whether the fastest half of the spectrum is flat, as that of white noise is: the
-// windows show that the noise has no correlation of half or more from reading to reading. It says nothing of
-// what is slower, which a signal may be. About one in forty such noises is taken for white, and fewer that have more of a memory.
+// windows show that the noise has no correlation of half or more from reading to reading. It
+// says nothing of what is slower, which a signal may be. About one in forty such noises is
+// taken for white, and fewer that have more of a memory.
 func (w *Windows) White() bool {
 	top := w.floor.power[Bands/2:]
 	mean := 0.0

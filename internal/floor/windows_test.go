@@ -4,6 +4,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/quell-stream/quell/internal/floor/floortest"
 )
 
 // shareWhite returns in how many of some runs so many readings of noise of a memory, beside a slow
@@ -47,7 +49,7 @@ func TestWhite(t *testing.T) {
 
 // Windows that lie apart count as those that follow each other, but for what overlaps them.
 func TestShareOfWindows(t *testing.T) {
-	x := machine(4096)
+	x := floortest.Vibration(4096)
 	rng := rand.New(rand.NewPCG(1, 1))
 	for i := range x {
 		x[i] += rng.NormFloat64()

@@ -5,31 +5,16 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"github.com/quell-stream/quell/internal/floor/floortest"
 	"github.com/quell-stream/quell/model/classic"
 	"github.com/quell-stream/quell/model/noise"
 )
-
-// vibration is noise through two resonances with a gap between them, one of them
-// in the fastest band, which σ̂ goes by.
-func vibration(n int) []float64 {
-	rng := rand.New(rand.NewPCG(4, 2))
-	x := make([]float64, n)
-	for _, f := range []float64{.12, .41} {
-		const r = .97
-		a, b := 0.0, 0.0
-		for i := range x {
-			a, b = 2*r*math.Cos(2*math.Pi*f)*a-r*r*b+rng.NormFloat64(), a
-			x[i] += a / 3
-		}
-	}
-	return x
-}
 
 // TestVibration: where σ̂ is signal, what is served is as good as the best filter
 // that is chosen with the truth, and its interval holds.
 func TestVibration(t *testing.T) {
 	const n, from = 16_000, 4000
-	x := vibration(n)
+	x := floortest.Vibration(n)
 	for _, sigma := range []float64{1, .7} {
 		p := player{clean: func(t int) float64 { return x[t] }, sigma: sigma, off: 8 * sigma, claimed: 8 * sigma}
 		rng, y := rand.New(rand.NewPCG(8, 8)), make([]float64, n)
@@ -85,7 +70,7 @@ func TestSameBlocks(t *testing.T) {
 // told what is right, and judges by that from there on as one that is new.
 func TestRecalibrate(t *testing.T) {
 	const n = 8000
-	x := vibration(n)
+	x := floortest.Vibration(n)
 	p := player{clean: func(t int) float64 { return x[t] }, sigma: 1, told: 3, off: 8, claimed: 8}
 	g := New(newPanel(t, 8), 1)
 	if g.Rough() {

@@ -99,8 +99,9 @@ func (c GateConfig) defaults() GateConfig {
 //
 // Errors are estimated from recorrupted pairs: see train.Compare. σ̂ is measured
 // on the windows themselves, because the scale's lags behind a drift: pooled over
-// the recent windows of a series, over those of an earlier regime, and by itself where there are few of several. Where it takes a rough
-// signal for noise their spectrum bounds it (package floor), or what they were served with. The nets get
+// the recent windows of a series, over those of an earlier regime, and by itself where
+// there are few of several. Where it takes a rough signal for noise their spectrum bounds it
+// (package floor), or what they were served with. The nets get
 // the level that they would serve with, raised like the noise.
 //
 // The answer depends on nothing but the arguments. The error is that of
