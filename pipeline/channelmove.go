@@ -69,6 +69,7 @@ func (l *lane) moveModel(from *lane) error {
 		l.rateHz = from.rateHz
 	}
 	if name := from.modelName(); name != "" && name != l.modelName() {
+		l.switched = from.switched
 		return l.serve(from.mod)
 	}
 	return nil

@@ -40,18 +40,20 @@ type lane struct {
 
 	place // among the series of its partition
 
-	begun   bool    // model and monitor are chosen
-	rateHz  float64 // of the grid that they were chosen for
-	mod     *model.Model
-	fixed   []window.Scale  // the model's own scale per channel, nil: the running one
-	limit   float64         // of the net's input
-	group   *group          // of mod
-	past    *past           // nil: records are not revised
-	half    model.HalfWidth // of the intervals of mod
-	dev     model.HalfWidth // that deviations of its errors stand for
-	stream  *model.Stream
-	guard   *laneGuard // nil: the net serves
-	history *history   // the latest input columns, from which the stream can be warmed
+	begun    bool    // model and monitor are chosen
+	rateHz   float64 // of the grid that they were chosen for
+	mod      *model.Model
+	switched bool            // mod is what it was switched to, and not what is configured
+	was      string          // that its saved state names where mod serves instead, or what is configured would but for its look-ahead
+	fixed    []window.Scale  // the model's own scale per channel, nil: the running one
+	limit    float64         // of the net's input
+	group    *group          // of mod
+	past     *past           // nil: records are not revised
+	half     model.HalfWidth // of the intervals of mod
+	dev      model.HalfWidth // that deviations of its errors stand for
+	stream   *model.Stream
+	guard    *laneGuard // nil: the net serves
+	history  *history   // the latest input columns, from which the stream can be warmed
 
 	cols    []model.Column // collected input, slot-major, not yet pushed
 	waiting queue          // slots whose record is not out yet

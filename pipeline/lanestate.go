@@ -3,6 +3,7 @@ package pipeline
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/quell-stream/quell/ingest"
 	"github.com/quell-stream/quell/internal/wire"
@@ -12,18 +13,19 @@ import (
 	"github.com/quell-stream/quell/window"
 )
 
-// laneVersion is the first byte of a lane's state. Earlier ones are read too: in one
-// of version 10 scalers have no spectra; in one of version 9 scalers know nothing of readings with gaps between them, and nothing is known of how
+// laneVersion is the first byte of a lane's state. Earlier ones are read too: one of version
+// 11 doesn't say whether its model was switched to; in one of version 10 scalers have no spectra; in one of version 9 scalers know nothing of readings with gaps between them, and nothing is known of how
 // long a channel has been silent; in one of version 8 there is no doubt of readings, and it does not end with what was found of
 // a drift; in one of version 7 there is also what a young series does not have yet.
 const (
-	laneVersion  = 11
-	spectraSince = 11
-	sparseSince  = 10
-	silenceSince = 10
-	doubtsSince  = 9
-	foundSince   = 9
-	oldestLane   = 7
+	laneVersion   = 12
+	switchedSince = 12
+	spectraSince  = 11
+	sparseSince   = 10
+	silenceSince  = 10
+	doubtsSince   = 9
+	foundSince    = 9
+	oldestLane    = 7
 )
 
 // scalerFormat returns the format of scalers in a state of a version.
@@ -56,7 +58,7 @@ func (l *lane) appendState(dst []byte) []byte {
 		dst = l.silent[i].append(wire.U8(l.colours[i].AppendState(dst), uint8(l.announced[i])))
 		dst = l.wild[i].AppendState(dst)
 	}
-	dst = wire.String(dst, l.modelName())
+	dst = wire.Bool(wire.String(dst, l.modelName()), l.switched)
 	dst = wire.I64(dst, l.emitted)
 	dst = wire.Bool(dst, l.stream != nil)
 	if l.stream != nil {
@@ -142,14 +144,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 			r.SetRest(l.wild[i].RestoreState(r.Rest()))
 		}
 	}
-	name := r.String()
-	l.emitted = r.I64()
-	if r.Err() == nil && name != "" && !l.called(name) {
-		m, err := bank.Load(name)
-		if err != nil {
-			return nil, fmt.Errorf("series %q: %w", series, err)
-		}
-		if err := l.serve(m); err != nil {
+	name, switched := r.String(), v < switchedSince || r.Bool()
+	if l.emitted = r.I64(); r.Err() == nil && name != "" && !l.called(name) {
+		if err := l.servedBefore(name, switched, v, bank); err != nil {
 			return nil, fmt.Errorf("series %q: %w", series, err)
 		}
 	}
@@ -165,6 +162,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		readWaiting(r, l.waiting.push(), v)
 		if r.Err() != nil {
 			break
+		}
+	}
+	if r.Err() == nil && l.was != "" && l.stream != nil {
+		if in, out := l.stream.Position(); in-int64(l.waiting.len()) != out {
+			return nil, fmt.Errorf("series %q: %s served it, which is not there any more, and %s looks another number of samples ahead: set model.lookahead to what it was", series, l.was, l.modelName())
 		}
 	}
 	if l.past != nil && l.past.slots.len() > 0 && l.waiting.len() > 0 && l.waiting.at(0).index != l.past.end() {
@@ -211,6 +213,40 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 		return nil, fmt.Errorf("the saved state of series %q: %w", series, err)
 	}
 	return l, nil
+}
+
+// servedBefore has a lane go on with the model that its saved state names, which is not the
+// one that is configured, if it was switched to it: what was fine-tuned, or promoted by hand,
+// outlasts a restart. Else what is configured serves instead, be it the base model of a later
+// version of the program, unless it looks another number of samples ahead: slots wait by that. A
+// state of a version that does not tell may name a base model of an earlier program, which
+// replicas hand on, or what nothing has kept since nothing was switched to it.
+func (l *lane) servedBefore(name string, switched bool, version byte, bank models) error {
+	m, err := bank.Load(name)
+	if version < switchedSince {
+		switched = err == nil && !original(m) || err != nil && !errors.Is(err, fs.ErrNotExist)
+	}
+	switch {
+	case switched && err != nil:
+		return err
+	case switched || l.mod == nil && err == nil:
+		l.switched = switched
+		return l.serve(m)
+	case l.mod == nil:
+		return err
+	case err == nil && m.Lookahead() != l.mod.Lookahead():
+		l.was = name
+		return l.serve(m)
+	}
+	l.was = name
+	return nil
+}
+
+// original says whether a model is a base model of this or another version, and no
+// fine-tune of one.
+func original(m *model.Model) bool {
+	h := m.Header()
+	return h.Name == "base" && h.Provenance.Parent == ""
 }
 
 // restoreGuard reads the saved state of a guard, which nobody asks where it was switched off

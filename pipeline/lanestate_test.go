@@ -63,7 +63,7 @@ func TestFindingKept(t *testing.T) {
 // as one that was never interrupted, within what kernels round otherwise. The fixtures
 // are what appendState gave then.
 func TestEarlierState(t *testing.T) {
-	for _, name := range []string{"lane7.gz", "lane8.gz", "lane10.gz"} {
+	for _, name := range []string{"lane7.gz", "lane8.gz", "lane10.gz", "lane11.gz"} {
 		t.Run(name, func(t *testing.T) { goesOnFrom(t, unpacked(t, "testdata/"+name)) })
 	}
 }

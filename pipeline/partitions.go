@@ -181,7 +181,28 @@ func (w *worker) restoreLanes(partName string, next int64, states map[string][]b
 		w.pulse.beat()
 		lanes = append(lanes, l)
 	}
+	w.tellModels(partName, lanes)
 	return lanes, nil
+}
+
+// tellModels says in the log which lanes are served by another model than before, or than is
+// configured.
+func (w *worker) tellModels(partName string, lanes []*lane) {
+	type change struct{ was, is string }
+	series := map[change]int{}
+	for _, l := range lanes {
+		if l.was != "" {
+			series[change{l.was, l.modelName()}]++
+		}
+	}
+	for c, n := range series {
+		if c.was == c.is {
+			w.log.Warn("series go on with the model that was configured, since what is configured looks another number of samples ahead than their slots wait: remove their state, or promote a model, to have another serve",
+				"partition", partName, "model", c.is, "series", n)
+			continue
+		}
+		w.log.Info("the model that is configured serves series in the place of the one that was", "partition", partName, "model", c.is, "was", c.was, "series", n)
+	}
 }
 
 func (w *worker) owns(name string) bool {

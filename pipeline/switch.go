@@ -109,6 +109,8 @@ func (l *lane) applySwitch() {
 		l.eng.event(l, sw.At, "model.rolled_back", "warning", err.Error(), nil)
 		return
 	}
+	own, _ := l.eng.cfg.at(l.rateHz)
+	l.switched = own == nil || own.Name() != sw.Model.Name()
 	l.eng.event(l, sw.At, sw.Kind, "info", sw.Why, map[string]any{"record": sw.Record})
 }
 
