@@ -117,8 +117,8 @@ type Estimates struct {
 // What a signal adds to Sigma, in the median over a family of package synth, is
 // at most 2 % at 0 dB, 4 % at 10 dB, 9 % at 20 dB and 20 % at 30 dB (to MAD 2, 8,
 // 17 and 37 %). Only recipes of short ramps and holds (synth.Batch) disturb Sigma
-// more than Difference, 7 to 4 % at 30 dB. Signals that are noise themselves
-// (synth.Colour) are taken for noise by all estimates.
+// more than Difference, 7 to 4 % at 30 dB. Signals that are as rough as noise
+// (synth.Family.Rough) are taken for it by all estimates: see package floor.
 func Level(x []float64) Estimates {
 	var e Estimates
 	if len(x) < 16 {

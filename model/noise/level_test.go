@@ -181,7 +181,7 @@ func TestLevelOnSignals(t *testing.T) {
 			if s > m+slack || s > d+slack {
 				t.Errorf("%g dB, %s: Sigma has bias %.2f, MAD %.2f, difference %.2f", snr, f, s, m, d)
 			}
-			if f != synth.Colour && !(s > .98 && s < limits[snr]) {
+			if !f.Rough() && !(s > .98 && s < limits[snr]) {
 				t.Errorf("%g dB, %s: Sigma is %.3f of the truth, want 0.98 to %.2f", snr, f, s, limits[snr])
 			}
 		}

@@ -203,6 +203,79 @@ func onOff(x []float64, rng *rand.Rand) {
 	withBackground(x, uniform(rng, 0, .2), rng)
 }
 
+// vibration is what an accelerometer on a machine sees: up to four resonances that a rough
+// force, the blows of a rotation or both excite, or harmonics of the rotation, or all of it.
+// Unlike the other families it has as much between half and all of the fastest frequency.
+func vibration(x []float64, rng *rand.Rand) {
+	rotation := decades(rng, -2.6, -1)
+	part := make([]float64, len(x))
+	kind := rng.Float64()
+	if kind < .8 {
+		force := rotating(rotation, rng)
+		for range 1 + rng.IntN(4) {
+			resonance(part, force, rng)
+			addTo(x, part, math.Abs(rng.NormFloat64())+.1)
+		}
+	}
+	if kind > .5 {
+		clear(part)
+		for k := range 1 + rng.IntN(12) {
+			f, a, start := rotation*float64(k+1), rng.NormFloat64()/math.Sqrt(float64(k+1)), uniform(rng, 0, turn)
+			if f > fastest {
+				break
+			}
+			for i := range part {
+				part[i] += a * math.Sin(turn*f*float64(i)+start)
+			}
+		}
+		standardise(part)
+		addTo(x, part, decades(rng, -1, .5))
+	}
+	withBackground(x, uniform(rng, 0, .3), rng)
+}
+
+// fastest is the highest frequency of a vibration, in cycles a sample: an anti-aliasing
+// filter leaves nothing beyond.
+const fastest = .46
+
+// rotating returns what draws the next sample of a force: rough, with blows at the rotation's
+// frequency, and modulated by it.
+func rotating(frequency float64, rng *rand.Rand) func(i int) float64 {
+	rough, blow := 1.0, 0.0
+	if rng.Float64() < .6 {
+		rough, blow = uniform(rng, 0, .5), uniform(rng, 1, 6)
+	}
+	depth, start, jitter := uniform(rng, 0, .9), uniform(rng, 0, turn), uniform(rng, 0, .02)
+	if rng.Uint64()&1 == 0 {
+		depth = 0
+	}
+	phase := rng.Float64()
+	return func(i int) float64 {
+		v := rough * rng.NormFloat64() * (1 + depth*math.Sin(turn*frequency*float64(i)+start))
+		if phase += frequency * (1 + jitter*rng.NormFloat64()); phase >= 1 {
+			phase--
+			v += blow * (1 + .2*rng.NormFloat64())
+		}
+		return v
+	}
+}
+
+// resonance fills x with what a resonator of second order makes of the force, deviation 1.
+func resonance(x []float64, force func(i int) float64, rng *rand.Rand) {
+	f, wide := uniform(rng, .02, fastest), decades(rng, -3, -1.2)
+	r := math.Exp(-math.Pi * wide)
+	a, b := 2*r*math.Cos(turn*f), -r*r
+	before := int(min(1/wide, 300)) // until it swings as it will
+	y, y1 := 0.0, 0.0
+	for i := -before; i < len(x); i++ {
+		y, y1 = a*y+b*y1+force(i), y
+		if i >= 0 {
+			x[i] = y
+		}
+	}
+	standardise(x)
+}
+
 // saturate holds a standardised signal within rails that cut some of it off, or
 // bends it towards them.
 func saturate(x []float64, rng *rand.Rand) {

@@ -1,6 +1,6 @@
 // Package synth makes the synthetic signals that the base model is trained on:
 // families of shapes that sensors see (oscillations, pulse trains, coloured
-// random walks, steps, geometric waves, ringing, and the ways of machines and
+// random walks, steps, geometric waves, ringing, vibration, and the ways of machines and
 // processes), and their mix. Everything is drawn from the generator that the
 // caller passes.
 package synth
@@ -15,26 +15,27 @@ type Family uint8
 
 // The families.
 const (
-	Sines    Family = iota // up to six sinusoids, modulated in amplitude and phase
-	Pulses                 // quasi-periodic trains of bumps, as of a heart or a machine cycle
-	Colour                 // Gaussian noise with a power-law spectrum
-	Steps                  // jumps, with or without a slow response
-	Wave                   // rectangles, saw teeth and rectified sines
-	Ring                   // decaying oscillations
-	Waveform               // trains of pulses that rise fast and fall slowly, as of pressure
-	Beating                // vibrations a little apart, and modulated ones
-	Relay                  // exponential courses between the thresholds of a switch, with dead time
-	Process                // a plant of second order behind a dead time, after steps of its set point
-	Batch                  // a recipe of ramps, holds and approaches, again and again
-	Calendar               // days and weeks, on slow weather
-	OnOff                  // a machine that runs now and then, with surge, hum and after-run
+	Sines     Family = iota // up to six sinusoids, modulated in amplitude and phase
+	Pulses                  // quasi-periodic trains of bumps, as of a heart or a machine cycle
+	Colour                  // Gaussian noise with a power-law spectrum
+	Steps                   // jumps, with or without a slow response
+	Wave                    // rectangles, saw teeth and rectified sines
+	Ring                    // decaying oscillations
+	Waveform                // trains of pulses that rise fast and fall slowly, as of pressure
+	Beating                 // vibrations a little apart, and modulated ones
+	Relay                   // exponential courses between the thresholds of a switch, with dead time
+	Process                 // a plant of second order behind a dead time, after steps of its set point
+	Batch                   // a recipe of ramps, holds and approaches, again and again
+	Calendar                // days and weeks, on slow weather
+	OnOff                   // a machine that runs now and then, with surge, hum and after-run
+	Vibration               // resonances of a structure and harmonics of a rotation, up to the fastest that can be sampled
 	families
 )
 
 // String returns the family's name.
 func (f Family) String() string {
 	return [...]string{"sines", "pulses", "colour", "steps", "wave", "ring",
-		"waveform", "beating", "relay", "process", "batch", "calendar", "on-off"}[f]
+		"waveform", "beating", "relay", "process", "batch", "calendar", "on-off", "vibration"}[f]
 }
 
 // Families returns all families.
@@ -46,9 +47,13 @@ func Families() []Family {
 	return fs
 }
 
+// Rough says whether a signal of the family may change as fast as noise does, so that its
+// finest details are taken for noise.
+func (f Family) Rough() bool { return f == Colour || f == Vibration }
+
 // share is how often Sample picks each family.
-var share = [families]float64{Sines: .12, Pulses: .28, Colour: .18, Steps: .08, Wave: .05, Ring: .05,
-	Waveform: .08, Beating: .04, Relay: .02, Process: .03, Batch: .03, Calendar: .02, OnOff: .02}
+var share = [families]float64{Sines: .11, Pulses: .28, Colour: .16, Steps: .08, Wave: .05, Ring: .05,
+	Waveform: .08, Beating: .04, Relay: .02, Process: .03, Batch: .03, Calendar: .02, OnOff: .02, Vibration: .03}
 
 // eventsPer is the length that densities of events refer to.
 const eventsPer = 512
@@ -87,6 +92,8 @@ func (f Family) Generate(dst []float64, rng *rand.Rand) {
 		calendar(dst, rng)
 	case OnOff:
 		onOff(dst, rng)
+	case Vibration:
+		vibration(dst, rng)
 	default:
 		panic("synth: Generate: unknown family")
 	}

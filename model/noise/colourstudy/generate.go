@@ -91,8 +91,8 @@ func stretched(x []float64, rng *rand.Rand) {
 	}
 }
 
-// families are those of package synth that are not noise themselves.
-var families = slices.DeleteFunc(synth.Families(), func(f synth.Family) bool { return f == synth.Colour })
+// families are those of package synth that are not like noise themselves.
+var families = slices.DeleteFunc(synth.Families(), synth.Family.Rough)
 
 // family draws one of package synth's signals.
 func family(y []float64, rng *rand.Rand) {
