@@ -39,7 +39,7 @@ type BaseConfig struct {
 // DefaultBase returns the recipe of the shipped base model of a look-ahead.
 func DefaultBase(lookahead int) BaseConfig {
 	return BaseConfig{Lookahead: lookahead, Channels: 32, Taps: 5, Dilations: []int{1, 2, 4, 8, 16, 32},
-		Steps: 14000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
+		Steps: 42000, Batch: 8, Window: 512, Peak: 3e-3, Decay: 1e-4, Huber: 4, Seed: 1}
 }
 
 // ahead names the look-ahead as the command line does.
@@ -128,7 +128,7 @@ func (b *baseData) Example(e *Example, step, i int) {
 	lost := loseSome(e, n, before, rng)
 	e.desk.scales = grow(e.desk.scales, n)
 	scales := e.desk.scales
-	running(noisy, lost, func(i int, s scale) { scales[i] = s })
+	scalesOf(scales, noisy, lost)
 	gain, offset := 1.0, 0.0
 	if rng.Float64() < .25 { // the series changed after the scale was learnt
 		gain = math.Pow(10, -.5+rng.Float64())

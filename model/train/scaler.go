@@ -4,12 +4,14 @@ import (
 	"math"
 
 	"github.com/quell-stream/quell/model"
-	"github.com/quell-stream/quell/model/noise"
 	"github.com/quell-stream/quell/window"
 )
 
 // scale is what samples are scaled with; the zero scale is unknown.
 type scale struct{ mean, dev, sigma float64 }
+
+// scaleBlock is the number of samples after which a scale rests on a whole block.
+const scaleBlock = 256
 
 // level is the noise level as nets take it.
 func (s scale) level() float32 {
@@ -19,99 +21,14 @@ func (s scale) level() float32 {
 	return float32(min(max(math.Log10(s.sigma/s.dev), -3), .5))
 }
 
-// The rule of the pipeline's running scaler: see running.
-const (
-	scaleBlock  = 256
-	scaleMemory = 32 * scaleBlock
-
-	leastDetails = 8
-)
-
-// running applies the rule that scales live series to a whole recording, so
-// that base models learn on input as imperfect as they will get: mean, deviation and
-// noise level change after 16, 32, 64 and 128 samples and then after every 256,
-// rest on what came before only, and forget exponentially beyond 32 blocks. lost
-// samples, which may be nil, don't count. visit gets the scale of each sample,
-// in order. The package window, which has the live version, must agree but for the bound of
-// the noise by the spectrum, which the base models did not have when they were trained; a
-// test compares.
-func running(x []float64, lost []bool, visit func(i int, s scale)) {
-	var now scale
-	var n, mean, m2 float64 // closed blocks
-	var w, sigma2 float64
-	valid := make([]float64, 0, scaleBlock)
-	details := make([]float64, 0, scaleBlock)
-	run := 0
-	var gaps sparse
-	pool := func() (float64, float64, float64, float64, float64) {
-		n, mean, m2, w, sigma2 := n, mean, m2, w, sigma2
-		if k := float64(len(valid)); k > 0 {
-			bm, bs := meanSquares(valid)
-			d := bm - mean
-			m2 += bs + d*d*n*k/(n+k)
-			mean += d * k / (n + k)
-			n += k
-		}
-		d := details
-		if len(d) < leastDetails {
-			d = gaps.details
-		}
-		if k := float64(len(d)); k >= leastDetails {
-			s := noise.SigmaOfDetails(d)
-			sigma2 += (s*s - sigma2) * k / (w + k)
-			w += k
-		}
-		return n, mean, m2, w, sigma2
-	}
-	for i := range x {
-		visit(i, now)
-		if lost != nil && lost[i] {
-			run = 0
-		} else {
-			valid = append(valid, x[i])
-			run++
-			if gaps.saw(i, x[i]); run >= noise.DetailTaps {
-				details = append(details, noise.Detail(x[i+1-noise.DetailTaps:i+1]))
-			} else {
-				gaps.add()
-			}
-		}
-		switch at := i + 1; {
-		case at%scaleBlock == 0, at == 16, at == 32, at == 64, at == 128:
-			pn, pmean, pm2, pw, psigma2 := pool()
-			if pn >= 8 {
-				now = newScale(pn, pmean, pm2, psigma2)
-			}
-			if at%scaleBlock == 0 {
-				n, mean, m2, w, sigma2 = pn, pmean, pm2, min(pw, scaleMemory), psigma2
-				if n > scaleMemory {
-					m2 *= scaleMemory / n
-					n = scaleMemory
-				}
-				valid, details, gaps.details = valid[:0], details[:0], gaps.details[:0]
-			}
-		}
-	}
-}
-
-// sparse gathers details of readings with gaps between them, see window.SparseDetail.
-type sparse struct {
-	at      [window.SparseReadings]int64
-	values  [window.SparseReadings]float64
-	n       int
-	details []float64
-}
-
-func (s *sparse) saw(slot int, value float64) {
-	copy(s.at[:], s.at[1:])
-	copy(s.values[:], s.values[1:])
-	s.at[len(s.at)-1], s.values[len(s.values)-1] = int64(slot), value
-	s.n++
-}
-
-func (s *sparse) add() {
-	if s.n >= len(s.at) {
-		s.details = append(s.details, window.SparseDetail(s.at, s.values))
+// scalesOf has the scaler of live series go over a recording and sets dst to the scale of each
+// sample, which rests on those before it. lost samples, which may be nil, don't count. So
+// nets are trained on input as imperfect as they will get.
+func scalesOf(dst []scale, x []float64, lost []bool) {
+	var live window.Scaler
+	for i, v := range x {
+		s := live.Push(v, lost == nil || !lost[i])
+		dst[i] = scale{s.Mean, s.Dev, s.Sigma}
 	}
 }
 
@@ -124,14 +41,6 @@ func meanSquares(x []float64) (mean, squares float64) {
 		squares += (v - mean) * (v - mean)
 	}
 	return mean, squares
-}
-
-func newScale(n, mean, m2, sigma2 float64) scale {
-	dev := math.Sqrt(m2 / n)
-	if !(dev > 1e-9*math.Abs(mean)) {
-		dev = 0
-	}
-	return scale{mean, dev, min(math.Sqrt(sigma2), dev)}
 }
 
 // inputLimit bounds scaled input and rawLimit raw input, as the pipeline does.
@@ -151,11 +60,7 @@ func columnsOf(m *model.Model, k int, x []float64, lost []bool) ([]model.Column,
 	cols, scales := make([]model.Column, len(x)), make([]scale, len(x))
 	h := m.Header()
 	if h.Scaler.Kind != model.ScaleFixed || h.Scaler.Sigma[k] == 0 {
-		var live window.Scaler
-		for i, v := range x {
-			s := live.Push(v, lost == nil || !lost[i])
-			scales[i] = scale{s.Mean, s.Dev, s.Sigma}
-		}
+		scalesOf(scales, x, lost)
 	}
 	f := newFeed(m, k)
 	for i, v := range x {

@@ -23,7 +23,8 @@ const (
 
 // score is how well a model does on the synthetic hold-out.
 type score struct {
-	metrics  map[string]float64
+	metrics  map[string]float64 // of all families
+	gains    [len(holdOutSNR)]map[synth.Family]float64
 	interval model.Interval
 }
 
@@ -63,9 +64,10 @@ func scoreSynthetic(m *model.Model, n int) (score, error) {
 			all = append(all, g)
 		}
 		s.metrics[fmt.Sprintf("synthetic_gain_db_at_%g", snr)] = round(mean(all))
+		s.gains[k] = make(map[synth.Family]float64)
 		for f, g := range perFamily {
 			if len(g) > 0 {
-				s.metrics[fmt.Sprintf("synthetic_gain_db_at_%g_%s", snr, families[f])] = round(mean(g))
+				s.gains[k][families[f]] = mean(g)
 			}
 		}
 	}
@@ -163,8 +165,8 @@ Mean gain in dB on the synthetic hold-out, streaming behind the running scaler:
 	}
 	for _, f := range synth.Families() {
 		fmt.Fprintf(&b, "\n| %s |", f)
-		for _, snr := range holdOutSNR {
-			fmt.Fprintf(&b, " %.1f |", s.metrics[fmt.Sprintf("synthetic_gain_db_at_%g_%s", snr, f)])
+		for k := range holdOutSNR {
+			fmt.Fprintf(&b, " %.1f |", s.gains[k][f])
 		}
 	}
 	b.WriteString(`

@@ -54,7 +54,7 @@ function Row({ m, again }: { m: Model; again: () => void }) {
   );
 }
 
-/** What says most of a base model, of some hundred figures. */
+/** What says most of a base model. */
 const foremost = ["synthetic_gain_db_at_10", "synthetic_gain_db_at_20"];
 
 /** figures writes the numbers of a card, the foremost first. */
