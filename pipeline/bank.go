@@ -15,7 +15,7 @@ import (
 	"github.com/quell-stream/quell/model"
 )
 
-// Bank keeps the models that series were switched to, one file per model, by
+// Bank keeps the models that series were switched to, and those configured, one file per model, by
 // name. It is safe for concurrent use.
 type Bank struct {
 	dir string

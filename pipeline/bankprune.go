@@ -182,6 +182,9 @@ func (w *worker) needs() func(name string) bool {
 			}
 		}
 	}
+	if m := w.eng.cfg.Model; m != nil {
+		runs[m.Name()] = true // see keepConfigured
+	}
 	return func(name string) bool { return runs[name] || w.keeps(name) }
 }
 

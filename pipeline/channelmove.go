@@ -51,14 +51,17 @@ func (e *Engine) moveChannels(from *lane, at []int) (*lane, error) {
 		}
 	}
 	l.emitted, l.switches, l.later = from.emitted, from.switches, from.later
-	l.moveStream(from, at)
+	if err := l.moveStream(from, at); err != nil {
+		return nil, err
+	}
 	l.moveWaiting(from, at)
 	l.moveMonitor(from)
 	l.touched = true
 	return l, nil
 }
 
-// moveModel has the lane be served by what serves from.
+// moveModel has the lane be served by what serves from, as servedBefore has one whose channels
+// are what they were.
 func (l *lane) moveModel(from *lane) error {
 	if !l.begun && from.rateHz > 0 {
 		if err := l.begin(from.rateHz); err != nil {
@@ -68,17 +71,22 @@ func (l *lane) moveModel(from *lane) error {
 	if l.eng.cfg.Window.RateHz == 0 {
 		l.rateHz = from.rateHz
 	}
+	l.was, l.switched = from.was, from.switched
 	if name := from.modelName(); name != "" && name != l.modelName() {
-		l.switched = from.switched
-		return l.serve(from.mod)
+		if !from.switched {
+			l.was = name
+		}
+		if from.switched || l.mod == nil || !canFollow(l.mod, from.mod) {
+			return l.serve(from.mod)
+		}
 	}
 	return nil
 }
 
 // moveStream puts the net and the guard where those of from are.
-func (l *lane) moveStream(from *lane, at []int) {
+func (l *lane) moveStream(from *lane, at []int) error {
 	if l.stream == nil || from.stream == nil {
-		return
+		return nil
 	}
 	in, _ := from.stream.Position()
 	had, c := from.columns(), len(from.scalers)
@@ -97,9 +105,13 @@ func (l *lane) moveStream(from *lane, at []int) {
 	switch {
 	case l.guard != nil && from.guard != nil:
 		l.guard.Take(from.guard.Guard, at)
+		if l.replaced() { // what is known of the net is of the one before
+			return l.guardOf(l.mod)
+		}
 	case l.guard != nil:
 		l.guard.Begin(in - int64(from.waiting.len()))
 	}
+	return nil
 }
 
 // moveWaiting takes over the slots whose record is not out.

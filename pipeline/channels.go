@@ -143,6 +143,7 @@ func (w *worker) recast(part string, next int64, states map[string][]byte) ([]*l
 	w.forget(w.marks(r.unsaid))
 	w.eng.succeedAll(part, old, w.lost[part])
 	r.tell(path, len(states), len(lanes))
+	w.tellModels(part, lanes)
 	return lanes, nil
 }
 
@@ -237,7 +238,14 @@ func (w *worker) oldEngine(channels []string) (*Engine, error) {
 		_, alarms := w.eng.cfg.at(hz)
 		return nil, alarms
 	}
-	return NewEngine(cfg, w)
+	e, err := NewEngine(cfg, w)
+	if err == nil {
+		e.standIn = func(hz float64) *model.Model {
+			m, _ := w.eng.cfg.at(hz)
+			return m
+		}
+	}
+	return e, err
 }
 
 // conclude gives out what waits of a lane, and forgets it.

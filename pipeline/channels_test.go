@@ -45,6 +45,7 @@ func plant(channels []string, from, to int) (out []ingest.Sample) {
 type planted struct {
 	dir      string
 	channels []string
+	model    *model.Model // nil: the base model
 	log      strings.Builder
 	out      *memSink
 	p        *Pipeline
@@ -52,7 +53,10 @@ type planted struct {
 
 func (l *planted) make(t *testing.T, in []ingest.Sample) *memSource {
 	t.Helper()
-	m, err := model.Base(8)
+	m, err := l.model, error(nil)
+	if m == nil {
+		m, err = model.Base(8)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

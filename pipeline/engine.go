@@ -162,6 +162,10 @@ type Engine struct {
 	gonePart []state.Entry // series forgotten since the latest checkpoint
 	evicted  int64         // series forgotten
 	eyes     *eyes         // nil: nobody looks on
+
+	// standIn returns what serves a restored series in the place of a model that is gone, where
+	// the engine itself has none. It may be nil.
+	standIn func(rateHz float64) *model.Model
 }
 
 // NewEngine returns an engine without series.

@@ -44,7 +44,7 @@ type lane struct {
 	rateHz   float64 // of the grid that they were chosen for
 	mod      *model.Model
 	switched bool            // mod is what it was switched to, and not what is configured
-	was      string          // that its saved state names where mod serves instead, or what is configured would but for its look-ahead
+	was      string          // that its saved state names, where that is not what is configured and it was not switched to it
 	fixed    []window.Scale  // the model's own scale per channel, nil: the running one
 	limit    float64         // of the net's input
 	group    *group          // of mod

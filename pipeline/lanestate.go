@@ -164,9 +164,9 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 			break
 		}
 	}
-	if r.Err() == nil && l.was != "" && l.stream != nil {
+	if r.Err() == nil && l.replaced() && l.stream != nil {
 		if in, out := l.stream.Position(); in-int64(l.waiting.len()) != out {
-			return nil, fmt.Errorf("series %q: %s served it, which is not there any more, and %s looks another number of samples ahead: set model.lookahead to what it was", series, l.was, l.modelName())
+			return nil, fmt.Errorf("series %q: %s served it, which is not there any more, and %s looks another number of samples ahead than its slots wait: configure a model that looks as far ahead as that did, or start the stream anew", series, l.was, l.modelName())
 		}
 	}
 	if l.past != nil && l.past.slots.len() > 0 && l.waiting.len() > 0 && l.waiting.at(0).index != l.past.end() {
@@ -199,6 +199,11 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 			l.guard.Recalibrate() // σ̂ is about to be a part of what it was
 		}
 		r.SetRest(rest, nil)
+		if l.replaced() { // what is known of the net is of the one before
+			if err := l.guardOf(l.mod); err != nil {
+				return nil, fmt.Errorf("series %q: %w", series, err)
+			}
+		}
 	}
 	if hasWatch := r.Bool(); hasWatch && r.Err() == nil {
 		if l.watch == nil {
@@ -218,29 +223,43 @@ func restoreLane(e *Engine, part, series string, src []byte, bank models) (*lane
 // servedBefore has a lane go on with the model that its saved state names, which is not the
 // one that is configured, if it was switched to it: what was fine-tuned, or promoted by hand,
 // outlasts a restart. Else what is configured serves instead, be it the base model of a later
-// version of the program, unless it looks another number of samples ahead: slots wait by that. A
-// state of a version that does not tell may name a base model of an earlier program, which
-// replicas hand on, or what nothing has kept since nothing was switched to it.
+// version of the program, unless what waits is of no use to it. A state of a version that does
+// not tell may name a base model of an earlier program, which replicas hand on, or what nothing
+// has kept since nothing was switched to it.
 func (l *lane) servedBefore(name string, switched bool, version byte, bank models) error {
 	m, err := bank.Load(name)
+	gone := errors.Is(err, fs.ErrNotExist)
 	if version < switchedSince {
-		switched = err == nil && !original(m) || err != nil && !errors.Is(err, fs.ErrNotExist)
+		switched = err == nil && !original(m) || err != nil && !gone
 	}
-	switch {
-	case switched && err != nil:
-		return err
-	case switched || l.mod == nil && err == nil:
-		l.switched = switched
-		return l.serve(m)
-	case l.mod == nil:
-		return err
-	case err == nil && m.Lookahead() != l.mod.Lookahead():
-		l.was = name
+	if l.switched = switched; switched || l.mod == nil && !gone {
+		if err != nil {
+			return err
+		}
 		return l.serve(m)
 	}
-	l.was = name
+	if l.was = name; l.mod == nil {
+		own := l.eng.standIn
+		if own == nil {
+			return err
+		}
+		return l.serve(own(l.rateHz))
+	}
+	if err == nil && !canFollow(l.mod, m) {
+		return l.serve(m)
+	}
 	return nil
 }
+
+// canFollow says whether a model can go on with what is known of a series that another one
+// served: its input is in the units of the scaler.
+func canFollow(m, was *model.Model) bool {
+	return unlike(m, was) == nil && m.Header().Scaler.Kind == was.Header().Scaler.Kind
+}
+
+// replaced says whether another model serves than the one that the saved state of the lane
+// names.
+func (l *lane) replaced() bool { return l.was != "" && !l.called(l.was) }
 
 // original says whether a model is a base model of this or another version, and no
 // fine-tune of one.

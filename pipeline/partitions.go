@@ -188,16 +188,19 @@ func (w *worker) restoreLanes(partName string, next int64, states map[string][]b
 // tellModels says in the log which lanes are served by another model than before, or than is
 // configured.
 func (w *worker) tellModels(partName string, lanes []*lane) {
-	type change struct{ was, is string }
+	type change struct {
+		was, is string
+		kept    bool
+	}
 	series := map[change]int{}
 	for _, l := range lanes {
 		if l.was != "" {
-			series[change{l.was, l.modelName()}]++
+			series[change{l.was, l.modelName(), !l.replaced()}]++
 		}
 	}
 	for c, n := range series {
-		if c.was == c.is {
-			w.log.Warn("series go on with the model that was configured, since what is configured looks another number of samples ahead than their slots wait: remove their state, or promote a model, to have another serve",
+		if c.kept {
+			w.log.Warn("series go on with the model that was configured: what is configured now has another look-ahead, stride or scaler than what is known of them; it serves new series, and all of them once the stream is started anew",
 				"partition", partName, "model", c.is, "series", n)
 			continue
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/quell-stream/quell/internal/wire"
 	"github.com/quell-stream/quell/model"
 	"github.com/quell-stream/quell/model/nn"
+	"github.com/quell-stream/quell/sink"
 )
 
 // TestConfiguredModelServes: a series that is restored where another model is configured
@@ -18,7 +19,7 @@ import (
 // a model keeps it, and so does one whose slots wait for another look-ahead.
 func TestConfiguredModelServes(t *testing.T) {
 	first, second, tuned := testModel(t, 1), testModel(t, 2), testModel(t, 3)
-	further := aheadModel(t, 16)
+	further, raw := aheadModel(t, 16), rawModel(t)
 	in := noisy("x", 900)
 	cut := 2 * 600
 	begun := func(m, switched *model.Model) []byte {
@@ -62,6 +63,7 @@ func TestConfiguredModelServes(t *testing.T) {
 		{"switched to what is configured then", begun(first, second), second, unkept, second, ""},
 		{"switched back to what was configured", begun(first, first), second, unkept, second, first.Name()},
 		{"further ahead", begun(first, nil), further, kept, first, first.Name()},
+		{"with no scaler", begun(first, nil), raw, kept, first, first.Name()},
 		{"version 11", earlier(begun(first, nil), first), second, unkept, second, first.Name()},
 		{"version 11, after a switch", earlier(begun(first, tuned), tuned), second, kept, tuned, ""},
 	} {
@@ -109,6 +111,125 @@ func TestConfiguredModelServes(t *testing.T) {
 	}
 }
 
+// TestModelConfiguredAnew: with a guard, and by way of the bank, another model than before
+// serves the series that there are from the first record after the start on, the same ones
+// in each life though one of them is killed, also where channels have moved at once. What is
+// known of the net before it counts for nothing. One whose look-ahead is another serves none.
+func TestModelConfiguredAnew(t *testing.T) {
+	first, second, further := testModel(t, 1), testModel(t, 2), aheadModel(t, 16)
+	for _, c := range []struct {
+		name       string
+		is         []string
+		configured *model.Model
+		serves     *model.Model
+		says       string
+	}{
+		{"another", []string{"a", "b"}, second, second, ""},
+		{"another, of other channels", []string{"b", "a"}, second, second, ""},
+		{"further ahead", []string{"a", "b"}, further, first, "go on with the model that was configured"},
+		{"further ahead, of other channels", []string{"b", "a"}, further, first, "go on with the model that was configured"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			was := []string{"a", "b"}
+			whole := &planted{dir: t.TempDir(), channels: was, model: first}
+			whole.until(t, plant(was, 0, plantEnd), -1)
+			want := map[string]*sink.Record{}
+			whole.records(t, want)
+
+			dir := t.TempDir()
+			before := plant(was, 0, plantTurn)
+			after := append(before[:len(before):len(before)], plant(c.is, plantTurn, plantEnd)...)
+			l := &planted{dir: dir, channels: was, model: first}
+			l.until(t, after, int64(len(before)))
+			got := map[string]*sink.Record{}
+			l.records(t, got)
+			old := len(got)
+			l = &planted{dir: dir, channels: c.is, model: c.configured}
+			l.killed(t, after, int64(len(before)+40))
+			l.records(t, got)
+			if !strings.Contains(l.log.String(), c.says) {
+				t.Errorf("the log says\n%s", l.log.String())
+			}
+			l = &planted{dir: dir, channels: c.is, model: c.configured}
+			l.until(t, after, -1)
+			l.records(t, got)
+			if len(got) != len(want) {
+				t.Errorf("%d records, want %d", len(got), len(want))
+			}
+			by := map[string]int{}
+			for _, r := range got {
+				by[r.Model]++
+			}
+			if c.serves == first {
+				old = len(want)
+			}
+			if by[first.Name()] != old || by[first.Name()]+by[c.serves.Name()] < len(want) {
+				t.Errorf("records by model: %v, of which %d by the first", by, old)
+			}
+		})
+	}
+}
+
+// TestGuardOfReplaced: the guard of a series that another model serves than before knows as much
+// of its net as after a switch to it.
+func TestGuardOfReplaced(t *testing.T) {
+	first, second := testModel(t, 1), testModel(t, 2)
+	e := testEngine(t, first, &lines{})
+	push(t, e, noisy("x", 6000))
+	state := e.lanes["x"].appendState(nil)
+	bank := newBank(t, t.TempDir())
+	guardOf := func(configured *model.Model) *laneGuard {
+		l, err := restoreLane(testEngine(t, configured, &lines{}), "p", "x", state, bank)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if configured == first {
+			if err := l.serve(second); err != nil { // as a switch does
+				t.Fatal(err)
+			}
+		}
+		return l.guard
+	}
+	if a, b := guardOf(second).AppendState(nil), guardOf(first).AppendState(nil); !bytes.Equal(a, b) {
+		t.Errorf("%d bytes after a restart, other ones than the %d after a switch", len(a), len(b))
+	}
+}
+
+// TestUnlike: neither a switch nor a restart has a model serve whose stride is another, though
+// it looks as far ahead.
+func TestUnlike(t *testing.T) {
+	net, err := nn.New(nn.DAE(3, 1, []int{4, 8}, 3, 4), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	strided, err := model.New(model.Header{Name: "strided", Kind: model.DAE, Inputs: []model.Input{model.Signal, model.Level, model.Mask},
+		Scaler: model.Scaler{Kind: model.ScaleRunning}}, net)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dense := aheadModel(t, strided.Lookahead())
+	if strided.CertainAhead() == dense.CertainAhead() {
+		t.Fatal("both look as far ahead for certain")
+	}
+	out := &lines{}
+	e := testEngine(t, dense, out)
+	push(t, e, noisy("x", 601))
+	l := e.lanes["x"]
+	l.schedule(Switch{Series: "x", Model: strided, Record: 600, Kind: "model.promoted"})
+	push(t, e, noisy("x", 700)[2*601:])
+	if l.mod != dense || !slices.ContainsFunc(out.events, func(s string) bool { return strings.Contains(s, "strides differ") }) {
+		t.Errorf("%s serves: %q", l.mod.Name(), out.events)
+	}
+	bank := newBank(t, t.TempDir())
+	if err := bank.Save(dense); err != nil {
+		t.Fatal(err)
+	}
+	back, err := restoreLane(testEngine(t, strided, &lines{}), "p", "x", l.appendState(nil), bank)
+	if err != nil || back.mod.Sum() != dense.Sum() || back.replaced() {
+		t.Errorf("after a restart: %v, %v", back, err)
+	}
+}
+
 // computedOf returns what records have of the net.
 func computedOf(records []string) (all []string) {
 	for _, r := range records {
@@ -145,6 +266,19 @@ func TestEarlierBaseGivesWay(t *testing.T) {
 			t.Errorf("%s: %s serves, switched to %v: %v", c.was.Name(), l.mod.Name(), l.switched, err)
 		}
 	}
+}
+
+// rawModel is testModel for values as they come.
+func rawModel(t *testing.T) *model.Model {
+	t.Helper()
+	m := testModel(t, 4)
+	h := m.Header()
+	h.Scaler = model.Scaler{Kind: model.ScaleNone}
+	m, err := model.New(h, m.Net())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // aheadModel is testModel with another look-ahead.

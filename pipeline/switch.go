@@ -117,8 +117,22 @@ func (l *lane) applySwitch() {
 // takeOver has a model serve in the place of another. The slots that wait have been
 // counted by its look-ahead.
 func (l *lane) takeOver(m *model.Model) error {
-	if l.mod != nil && m.Lookahead() != l.mod.Lookahead() {
-		return fmt.Errorf("%s looks %d samples ahead, and %s, which serves, %d: the switch is left out", m.Name(), m.Lookahead(), l.mod.Name(), l.mod.Lookahead())
+	if l.mod != nil {
+		if err := unlike(m, l.mod); err != nil {
+			return fmt.Errorf("%w: the switch is left out", err)
+		}
 	}
 	return l.serve(m)
+}
+
+// unlike says why a model can't take the place of one that serves, nil where it can: slots
+// wait by how far ahead that looks, and filters by what it looks at for certain.
+func unlike(m, of *model.Model) error {
+	switch {
+	case m.Lookahead() != of.Lookahead():
+		return fmt.Errorf("%s looks %d samples ahead, and %s, which serves, %d", m.Name(), m.Lookahead(), of.Name(), of.Lookahead())
+	case m.CertainAhead() != of.CertainAhead():
+		return fmt.Errorf("%s looks %d samples ahead in any case, and %s, which serves, %d: their strides differ", m.Name(), m.CertainAhead(), of.Name(), of.CertainAhead())
+	}
+	return nil
 }

@@ -180,12 +180,28 @@ func newWorker(cfg StreamConfig, log *slog.Logger, met *Metrics, bank *Bank, out
 	if err := w.restoreExtra(w.snap.Extra); err != nil {
 		return nil, errors.Join(err, w.store.Close())
 	}
+	if err := w.keepConfigured(); err != nil {
+		return nil, errors.Join(err, w.store.Close())
+	}
 	w.refer()
 	w.limits()
 	w.cur = w.newBatch()
 	w.com = newCommitter(w.store, w.log, met.checkpoints.WithLabelValues(w.name))
 	w.com.rejoin = w.rejoin
 	return w, nil
+}
+
+// keepConfigured puts the configured model into the bank, where it stays while a series is served
+// by it: its file may be overwritten, and the next version of the program have other base models.
+func (w *worker) keepConfigured() error {
+	m := w.eng.cfg.Model
+	if m == nil {
+		return nil
+	}
+	if err := w.bank.Hold(w.name, m); err != nil && !errors.Is(err, ErrNameTaken) {
+		return fmt.Errorf("stream %s: %w", w.name, err)
+	}
+	return nil
 }
 
 func (w *worker) newBatch() *batch {
