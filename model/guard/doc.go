@@ -45,6 +45,13 @@
 // serves until four blocks have been seen or the evidence is clearly against it;
 // then where it is better than the filter by more than chance explains.
 //
+// # Jumps
+//
+// A filter with a long memory may serve by the evidence and yet be late by hundreds of slots
+// where the process jumps. Its mean residual over the latest 32 slots or so tells: where that is
+// more than six standard errors of white noise off 0, and the network's less than half of it,
+// the network serves until the filter has caught up.
+//
 // # What is near
 //
 // Where the network serves, the readings around the slot and the network's estimates

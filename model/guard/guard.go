@@ -297,6 +297,7 @@ type channel struct {
 
 	mixer  mixer
 	cycles cycles
+	lag    lag
 
 	coloured, told bool // of the slot given out last, see Value
 }
@@ -345,6 +346,9 @@ func (c *channel) choose(t int64, v Value) Choice {
 		return net
 	}
 	f := Choice{Clean: x, Filter: c.family}
+	if v.Sigma > 0 && !v.Coloured && c.lag.lags((y-x)/v.Sigma, (y-v.Net)/v.Sigma, c.net.rho) {
+		return net
+	}
 	if v.Spread > 0 && v.Sigma > 0 {
 		if likely := c.mixture(v, x) / v.Sigma; !v.Coloured && c.errs.add(cut((y-x)/v.Sigma, wild), min(likely*likely, wild*wild)) {
 			c.errs.weigh(c.net.rho)
@@ -399,6 +403,7 @@ func (c *channel) reset(p *Panel) {
 	c.now, c.judged, c.dueTo, c.live = evidence{}, judged{}, 0, nil
 	c.mixer.reset()
 	c.cycles.reset()
+	c.lag = lag{}
 	if c.serving {
 		c.enter(p, 0)
 		c.errs.restart()

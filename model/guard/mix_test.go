@@ -140,7 +140,11 @@ func TestMixState(t *testing.T) {
 	if string(again.AppendState(nil)) != string(state) {
 		t.Error("a snapshot of what was restored differs")
 	}
-	wide := wideState(g, state)
+	before := state[:len(state)-len(g.channels[0].lag.appendState(nil))]
+	if rest, err = again.RestoreState(append(wire.U64(nil, g.panel.print^singles), before[8:]...)); err != nil || len(rest) > 0 || string(again.AppendState(nil)) != string(state) {
+		t.Errorf("a state of before it was watched whether a filter follows: %d bytes left, %v, or it differs", len(rest), err)
+	}
+	wide := wideState(g, before)
 	if rest, err = again.RestoreState(wide); err != nil || len(rest) > 0 || string(again.AppendState(nil)) != string(state) {
 		t.Errorf("a state with tallies in double precision: %d bytes left, %v, or it differs from the one in single precision", len(rest), err)
 	}

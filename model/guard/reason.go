@@ -14,6 +14,7 @@ const (
 	Rough                  // by its spectrum some of what is taken for noise may be signal, which the network would take for noise: a filter serves
 	Coloured               // the noise is taken not to be white: there is no evidence, and what served goes on
 	Told                   // it is not, and the network knows how it is coloured: it serves
+	Lags                   // the filter that would serve does not follow a change: the network serves
 
 	Reasons int = iota // how many there are
 )
@@ -24,6 +25,7 @@ var reasons = [...]string{
 	NotShown: "the network is not shown to be better: a filter serves",
 	Worse:    "a filter is better by the evidence",
 	Rough:    "some of what is taken for noise may be signal, by its spectrum: a filter serves",
+	Lags:     "the filter that would serve does not follow a change: the network serves until it does",
 	Told:     "the noise is taken not to be white, and the network is told how: it serves",
 	Coloured: "the noise is taken not to be white: there is no evidence, and what served goes on",
 }
@@ -42,6 +44,8 @@ func (g *Guard) Reason(channel int) Reason {
 		return Coloured
 	case c.filter < 0:
 		return Early
+	case c.serving && c.lag.away > 0:
+		return Lags
 	case c.serving && c.net.rho < rough:
 		return Rough
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"math"
 	"slices"
 
 	"github.com/quell-stream/quell/internal/wire"
@@ -25,11 +26,12 @@ func fingerprint(params []classic.Params) uint64 {
 const (
 	mixes   = 1 // with what is mixed in
 	singles = 2 // and tallies in single precision
+	lags    = 3 // and whether the filter follows
 )
 
 // AppendState appends a snapshot to dst; RestoreState reads it back, bit for bit.
 func (g *Guard) AppendState(dst []byte) []byte {
-	dst = wire.U64(dst, g.panel.print^singles)
+	dst = wire.U64(dst, g.panel.print^lags)
 	for _, v := range g.counters() {
 		dst = wire.I64(dst, *v)
 	}
@@ -37,6 +39,7 @@ func (g *Guard) AppendState(dst []byte) []byte {
 	for i := range g.channels {
 		dst = g.channels[i].appendState(dst, g)
 		dst = g.channels[i].mixer.appendState(dst, g.out)
+		dst = g.channels[i].lag.appendState(dst)
 	}
 	return dst
 }
@@ -50,7 +53,7 @@ func (g *Guard) counters() [5]*int64 {
 func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 	r := wire.NewReader(src)
 	version := r.U64() ^ g.panel.print
-	if version > singles {
+	if version > lags {
 		r.Fail(errors.New("it was made with other filters"))
 	}
 	for _, v := range g.counters() {
@@ -66,6 +69,9 @@ func (g *Guard) RestoreState(src []byte) ([]byte, error) {
 		g.channels[i].restore(r, g, version >= singles)
 		if g.channels[i].mixer = newMixer(); version >= mixes {
 			g.channels[i].mixer.restore(r, g.out, g.panel.lookahead)
+		}
+		if g.channels[i].lag = (lag{}); version >= lags {
+			g.channels[i].lag.restore(r)
 		}
 	}
 	if err := r.Err(); err != nil {
@@ -224,6 +230,17 @@ func (s *served) numbers() []*float64 {
 		out = append(out, &s.open.wait[j])
 	}
 	return out
+}
+
+func (g *lag) appendState(dst []byte) []byte {
+	return wire.I64(wire.F64(wire.F64(dst, g.filter), g.net), int64(g.away))
+}
+
+func (g *lag) restore(r *wire.Reader) {
+	g.filter, g.net, g.away = r.F64(), r.F64(), r.Int()
+	if r.Err() == nil && (!(math.Abs(g.filter) <= mostOff) || !(math.Abs(g.net) <= mostOff) || g.away < 0 || g.away > caughtUp) {
+		r.Fail(errors.New("a mean residual that can't be"))
+	}
 }
 
 func (t *tally) numbers() [10]*float32 {

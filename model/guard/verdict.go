@@ -244,7 +244,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	p.out = c.covariance.Add(p.out, c.readings(p, in)[:j.start+block-from], int(j.start-from), 1-j.total/memory)
 	c.level(p)
 	if !c.serving {
-		c.live = nil
+		c.live, c.lag = nil, lag{}
 		return
 	}
 	if another || !was || learns || !slices.Equal(taps, c.serves.Taps) {
@@ -252,6 +252,7 @@ func (c *channel) decide(p *Panel, in, blocks int64) {
 	}
 	if another || !was {
 		c.errs.replace()
+		c.lag = lag{}
 	}
 	c.errs.weigh(rho)
 }
