@@ -122,23 +122,3 @@ func Gain(clean, noisy, denoised []float64) float64 {
 	}
 	return 10 * math.Log10(before/after)
 }
-
-// DetailTaps is the number of samples that Detail takes.
-const DetailTaps = len(db4High)
-
-// Detail returns the finest db4 wavelet detail at the last of DetailTaps
-// samples; on white noise it has the noise's deviation.
-func Detail(x []float64) float64 {
-	s := 0.0
-	for k, f := range db4High {
-		s += f * x[k]
-	}
-	return s
-}
-
-// SigmaOfDetails returns the noise level that details of Detail stand for, the
-// median of their absolute values over that of a standard normal. It does not
-// change them; there must be at least one.
-func SigmaOfDetails(details []float64) float64 {
-	return medianAbs(slices.Clone(details)) / madNormal
-}

@@ -16,10 +16,6 @@ func TestEstimatorsOnWhiteNoise(t *testing.T) {
 	within(t, "difference", SigmaDiff(x), 3, .01)
 	within(t, "MAD, level 2", SigmaMADLevel(x, 2), 3, .01)
 	within(t, "MAD, level 3", SigmaMADLevel(x, 3), 3, .01)
-	within(t, "of details", SigmaOfDetails(filter(x, &db4High, 1)), SigmaMAD(x), 0)
-	if got, want := Detail(x[100:108]), filter(x, &db4High, 1)[100]; got != want {
-		t.Errorf("Detail = %g, want %g", got, want)
-	}
 }
 
 func TestEstimatorsIgnoreJumps(t *testing.T) {
